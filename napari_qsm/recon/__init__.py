@@ -1,0 +1,1 @@
+"""Reconstruction: from wrapped phase to susceptibility in ppm. One file per stage."""
