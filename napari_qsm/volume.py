@@ -30,18 +30,14 @@ class StoredGrid:
         Spatial shape (3 values) in the file's own axis order.
     affine : (4, 4) ndarray
         Voxel to world, exactly as the file gave it.
-    qform, sform : (4, 4) ndarray or None
-        The file's two transforms; None where the file had none.
-    qform_code, sform_code : int
-        NIfTI codes of the two transforms.
+    header : object or None
+        The geometry part of the file's header, opaque here; :mod:`napari_qsm.io.nifti`
+        writes it back unchanged.
     """
 
     shape: tuple[int, int, int]
     affine: Array
-    qform: Array | None = None
-    qform_code: int = 0
-    sform: Array | None = None
-    sform_code: int = 0
+    header: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +60,8 @@ class Volume:
         The file it was read from.
     stored : StoredGrid or None
         The grid of that file, if the array may have been reoriented since.
+    orientation_known : bool
+        False where the file records no orientation, so that sides cannot be told apart.
 
     Raises
     ------
@@ -78,6 +76,7 @@ class Volume:
     name: str = ""
     origin: Path | None = None
     stored: StoredGrid | None = None
+    orientation_known: bool = True
 
     def __post_init__(self) -> None:
         data = np.asarray(self.data)
