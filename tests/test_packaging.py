@@ -1,0 +1,101 @@
+"""The plugin is found by napari from a wheel, from the source package and from a checkout."""
+
+import importlib.metadata
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+MANIFEST = ROOT / "napari_qsm" / "napari.yaml"
+RECIPES = sorted((ROOT / "napari_qsm" / "recon" / "recipes").glob("*.yaml"))
+DATA_FILES = [path.relative_to(ROOT).as_posix() for path in [MANIFEST, *RECIPES]]
+
+DISCOVER = """
+import sys
+from npe2 import PluginManager
+import napari_qsm
+manager = PluginManager.instance()
+manager.discover()
+manifest = manager.get_manifest("napari-qsm")
+print(napari_qsm.__file__)
+print(len(list(manifest.contributions.commands or ())))
+"""
+
+pytestmark = pytest.mark.skipif(not MANIFEST.exists(), reason="there is no manifest yet")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """Build the source package and, from it, the wheel; with the tools already here."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder)]
+    done = subprocess.run([*command, str(ROOT)], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (sdist,) = folder.glob("*.tar.gz")
+    (wheel,) = folder.glob("*.whl")
+    return sdist, wheel
+
+
+def discover(folder, pythonpath=None):
+    """Return the package's file and its number of commands, as napari would find them."""
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    if pythonpath is not None:
+        env["PYTHONPATH"] = str(pythonpath)
+    # -P and the folder: the checkout itself must not be found by chance.
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", DISCOVER],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=env,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    file, commands = done.stdout.split("\n")[:2]
+    return Path(file), int(commands)
+
+
+def test_top_level_manifest_is_the_packages_own():
+    assert (ROOT / "napari.yaml").read_bytes() == MANIFEST.read_bytes()
+
+
+def test_manifest_is_valid_and_its_commands_exist():
+    from npe2 import PluginManifest
+
+    manifest = PluginManifest.from_file(MANIFEST)
+    assert manifest.name == "napari-qsm"
+    manifest.validate_imports()
+
+
+def test_wheel_and_source_package_hold_manifest_and_recipes(built):
+    sdist, wheel = built
+    with zipfile.ZipFile(wheel) as archive:
+        for name in DATA_FILES:
+            assert archive.read(name) == (ROOT / name).read_bytes()
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert names.issuperset([*DATA_FILES, "napari.yaml", "dev.py", "pyproject.toml"])
+
+
+def test_napari_finds_the_plugin_in_a_wheel(built, tmp_path):
+    unpacked = tmp_path / "unpacked"
+    with zipfile.ZipFile(built[1]) as archive:
+        archive.extractall(unpacked)
+    file, commands = discover(tmp_path, pythonpath=unpacked)
+    assert file.is_relative_to(unpacked)
+    assert commands > 0
+
+
+def test_napari_finds_the_plugin_in_the_checkout(tmp_path):
+    try:
+        importlib.metadata.distribution("napari-qsm")
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("the project is not installed in this environment")
+    file, commands = discover(tmp_path)
+    assert file == ROOT / "napari_qsm" / "__init__.py"
+    assert commands > 0
