@@ -28,5 +28,5 @@ class RecipeError(QsmError):
     """A recipe names a method, parameter or value that does not exist."""
 
 
-class Cancelled(QsmError):  # noqa: N818 - not a fault: the user asked for it
+class Cancelled(QsmError):
     """The work was stopped on request."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from napari_qsm.errors import GeometryError, MetadataError
+from napari_qsm.errors import MetadataError
 from napari_qsm.volume import Volume, check_same_grid
 
 #: Limits outside which a value is taken for a unit mistake, not for a scan.
@@ -137,9 +137,7 @@ def check_echo_times(echo_times_s: Sequence[float]) -> tuple[float, ...]:
     times = tuple(float(t) for t in echo_times_s)
     low, high = ECHO_TIME_LIMITS_S
     if not times:
-        raise MetadataError(
-            "The echo time is missing; give it in milliseconds (for example 21)."
-        )
+        raise MetadataError("The echo time is missing; give it in milliseconds (for example 21).")
     for time in times:
         if not low <= time <= high:
             raise MetadataError(

@@ -96,7 +96,7 @@ class Volume:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Spatial shape (x, y, z)."""
-        return self.data.shape[:3]  # type: ignore[return-value]
+        return self.data.shape[:3]
 
     @cached_property
     def voxel_size_mm(self) -> tuple[float, float, float]:
@@ -128,9 +128,7 @@ class Volume:
         xyz = np.asarray(xyz_mm, dtype=np.float64)
         return (xyz - self.affine[:3, 3]) @ np.linalg.inv(self.affine[:3, :3]).T
 
-    def with_data(
-        self, data: Array, *, unit: str | None = None, name: str | None = None
-    ) -> Volume:
+    def with_data(self, data: Array, *, unit: str | None = None, name: str | None = None) -> Volume:
         """Another array on the same grid; the spatial shape must agree."""
         if np.shape(data)[:3] != self.shape:
             raise GeometryError(

@@ -35,7 +35,9 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     """
     path = Path(path)
     if not path.parent.is_dir():
-        raise FileError(f"The folder '{path.parent}' does not exist, so '{path.name}' has no place.")
+        raise FileError(
+            f"The folder '{path.parent}' does not exist, so '{path.name}' has no place."
+        )
     if path.is_dir():
         raise FileError(f"'{path}' is a folder; a file name is needed.")
     ending = "".join(path.suffixes[-2:]) if path.name.endswith(".gz") else path.suffix
@@ -57,7 +59,7 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write UTF-8 text with ``\\n`` line ends, atomically."""
+    """Write UTF-8 text with Unix line ends, atomically."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(text.encode("utf-8"))
 

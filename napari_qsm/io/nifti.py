@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +88,7 @@ def read_volume(path: Path | str, *, unit: str = "", name: str = "") -> Volume:
         unit=unit,
         name=name or stem(path),
         origin=path,
-        stored=StoredGrid(shape[:3], affine, header.copy()),
+        stored=StoredGrid((shape[0], shape[1], shape[2]), affine, header.copy()),
         orientation_known=int(header["qform_code"]) > 0 or int(header["sform_code"]) > 0,
     )
     if data.dtype.kind == "f" and not np.isfinite(data).any():
@@ -258,7 +257,7 @@ def _check_voxel_sizes(path: Path, header: Any) -> None:
 def _values(path: Path, image: Any) -> Array:
     try:
         scaled = image.dataobj.slope != 1 or image.dataobj.inter != 0
-        data = image.dataobj.get_scaled(np.float32) if scaled else image.dataobj.get_unscaled()
+        data = np.asanyarray(image.dataobj, dtype=np.float32 if scaled else None)
     except MemoryError as error:
         raise FileError(f"'{path.name}' is too large for this computer's memory.") from error
     except (EOFError, OSError, zlib.error, gzip.BadGzipFile, ValueError) as error:
@@ -280,8 +279,3 @@ def _writable(data: Array, path: Path) -> Array:
             raise FileError(f"The whole numbers for '{path.name}' are too large for NIfTI readers.")
         return data.astype(np.int32)
     return data
-
-
-def read_volumes(paths: Sequence[Path | str], *, unit: str = "") -> tuple[Volume, ...]:
-    """Read several files; see :func:`read_volume`."""
-    return tuple(read_volume(path, unit=unit) for path in paths)

@@ -1,0 +1,173 @@
+"""Recipes: which method each stage uses, with which settings, as a small YAML or JSON file.
+
+    name: my-recipe
+    description: one sentence
+    stages:
+      unwrap: {method: laplacian}
+      background: {method: vsharp, radius_max_mm: 12}
+
+Every stage must be named, so that a file says in full what is done; settings left out take
+their defaults.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from napari_qsm.errors import RecipeError
+from napari_qsm.recon.stages import STAGES, Method, get_method
+
+_TOP_KEYS = ("name", "description", "stages")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One stage's method and the settings it runs with, complete with defaults."""
+
+    method: Method
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to run: a name, a sentence, and a choice for every stage in order."""
+
+    name: str
+    description: str
+    choices: Mapping[str, Choice]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data, with every setting written out; :func:`parse_recipe` reads it back."""
+        return {
+            "name": self.name,
+            "description": self.description,
+            "stages": {
+                stage: {"method": choice.method.name, **choice.settings}
+                for stage, choice in self.choices.items()
+            },
+        }
+
+    def to_yaml(self) -> str:
+        """As the text of a recipe file."""
+        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)
+
+
+def preset_names() -> list[str]:
+    """Names of the recipes that come with the program."""
+    folder = resources.files("napari_qsm.recon") / "recipes"
+    return sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml"))
+
+
+def load_recipe(name: str | Path) -> Recipe:
+    """A preset by its name, or a recipe from a YAML or JSON file.
+
+    Raises
+    ------
+    RecipeError
+        If there is no such preset or file, or the file is not a valid recipe.
+    """
+    if str(name) in preset_names():
+        text = (resources.files("napari_qsm.recon") / "recipes" / f"{name}.yaml").read_text("utf-8")
+    else:
+        path = Path(name)
+        if not path.is_file():
+            raise RecipeError(
+                f"There is no recipe '{name}'; give a file or one of the presets "
+                f"{', '.join(preset_names())}."
+            )
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(f"The recipe '{name}' cannot be read.") from error
+    try:
+        data = yaml.safe_load(text)  # JSON is YAML
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise RecipeError(f"The recipe '{name}' is not valid YAML or JSON{where}.") from error
+    return parse_recipe(data, where=f"The recipe '{name}'")
+
+
+def parse_recipe(data: Any, *, where: str = "The recipe") -> Recipe:
+    """Check plain data and complete it with defaults.
+
+    Raises
+    ------
+    RecipeError
+        Naming the bad key or value and what is allowed.
+    """
+    if not isinstance(data, Mapping):
+        raise RecipeError(f"{where} must be a list of keys: {', '.join(_TOP_KEYS)}.")
+    _known(data, _TOP_KEYS, where, "key")
+    stages = data.get("stages")
+    if not isinstance(stages, Mapping):
+        raise RecipeError(f"{where} needs 'stages': {', '.join(STAGES)}.")
+    _known(stages, tuple(STAGES), where, "stage")
+    missing = [stage for stage in STAGES if stage not in stages]
+    if missing:
+        raise RecipeError(f"{where} does not say what to do at: {', '.join(missing)}.")
+    choices = {stage: _choice(stage, stages[stage], where) for stage in STAGES}
+    return Recipe(str(data.get("name", "unnamed")), str(data.get("description", "")), choices)
+
+
+def with_settings(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
+    """The recipe changed by ``stage.setting=value`` or ``stage.method=name`` lines.
+
+    A new method starts from its own defaults; methods are changed before settings,
+    whatever the order of the lines.
+
+    Raises
+    ------
+    RecipeError
+        Naming the line and what is allowed.
+    """
+    data = recipe.to_dict()
+    stages = data["stages"]
+    split = []
+    for line in assignments:
+        key, equals, value = line.partition("=")
+        stage, dot, setting = key.strip().partition(".")
+        if not equals or not dot:
+            raise RecipeError(f"'{line}' is not of the form stage.setting=value.")
+        _known([stage], tuple(STAGES), f"'{line}'", "stage")
+        split.append((stage, setting, value.strip(), line))
+    for stage, setting, value, _ in split:
+        if setting == "method" and stages[stage]["method"] != value:
+            stages[stage] = {"method": value}
+    for stage, setting, value, line in split:
+        if setting != "method":
+            method = get_method(stage, stages[stage]["method"])
+            _known([setting], tuple(method.settings), f"'{line}'", f"setting of {method.name}")
+            stages[stage][setting] = value
+    return parse_recipe(data)
+
+
+def _choice(stage: str, data: Any, where: str) -> Choice:
+    if isinstance(data, str):
+        data = {"method": data}
+    if not isinstance(data, Mapping) or "method" not in data:
+        raise RecipeError(f"{where} must name a method for '{stage}'.")
+    method = get_method(stage, str(data["method"]))
+    given = {key: value for key, value in data.items() if key != "method"}
+    _known(given, tuple(method.settings), where, f"setting of {stage} method {method.name}")
+    settings = {
+        name: setting.check(given[name], f"{stage}.{name}") if name in given else setting.default
+        for name, setting in method.settings.items()
+    }
+    return Choice(method, settings)
+
+
+def _known(keys: Any, allowed: Sequence[str], where: str, what: str) -> None:
+    for key in keys:
+        if key not in allowed:
+            close = difflib.get_close_matches(str(key), allowed, n=1)
+            hint = f" Did you mean '{close[0]}'?" if close else ""
+            choices = ", ".join(allowed) if allowed else "none"
+            raise RecipeError(f"{where}: '{key}' is no {what}; allowed: {choices}.{hint}")
