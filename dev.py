@@ -24,6 +24,7 @@ if sys.version_info < (3, 11):
     )
 
 import contextlib
+import ctypes
 import hashlib
 import importlib.util
 import json
@@ -66,6 +67,8 @@ QT_PACKAGES = (
 )
 # A display of our own for the tests, and a hand that moves its mouse.
 DISPLAY_PACKAGES = ("xvfb", "xauth", "xdotool")
+
+PR_SET_PDEATHSIG = 1  # from Linux's sys/prctl.h
 
 # Two test processes share the machine: threads inside each only get in the way.
 ONE_THREAD_EACH = {
@@ -536,6 +539,12 @@ def display(env):
     if has_display(env):
         yield env
         return
+    libc = ctypes.CDLL(None)
+
+    def end_with_parent():
+        # Even if we are killed outright, the kernel ends the server.
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
     reader, writer = os.pipe()
     command = ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1920x1200x24"]
     # A session of its own: Ctrl-C in the terminal is for the tests, which
@@ -544,6 +553,7 @@ def display(env):
         command + ["-nolisten", "tcp"],
         pass_fds=(writer,),
         start_new_session=True,
+        preexec_fn=end_with_parent,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
