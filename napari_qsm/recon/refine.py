@@ -1,0 +1,180 @@
+"""The last steps of every mask: poor phase off the rim, clefts closed, holes filled, rim moved.
+
+Voxels of poor phase inside the brain (veins, bleeds) are enclosed and come back when holes are
+filled; poor voxels at the rim (air sinuses, bone) stay out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_qsm.errors import GeometryError, MetadataError, QsmError
+from napari_qsm.recon import morphology
+from napari_qsm.recon.fourier import bounding_box, margin_voxels
+from napari_qsm.recon.quality import phase_quality
+from napari_qsm.recon.stages import Param, Progress, no_progress
+
+Array = npt.NDArray[Any]
+
+#: Room for the largest bleeds and for the cavities that surgery leaves.
+ANY_HOLE_MM3 = 200_000.0
+
+QualityThreshold = Annotated[
+    float,
+    Param(
+        "Drop voxels at the rim whose phase is less coherent than this "
+        "(0.5 stands for an SNR of about 2); 0 keeps all.",
+        ge=0,
+        le=1,
+    ),
+]
+Closing = Annotated[
+    float,
+    Param("Close clefts narrower than twice this after dropping voxels.", unit="mm", ge=0, le=20),
+]
+FillHoles = Annotated[
+    float,
+    Param("Fill enclosed holes up to this volume; 0 leaves all open.", unit="mm³", ge=0),
+]
+KeepLargest = Annotated[bool, Param("Keep only the largest connected piece.")]
+Erode = Annotated[float, Param("Take this much off the rim.", unit="mm", ge=0, le=30)]
+Dilate = Annotated[float, Param("Add this much to the rim, last of all.", unit="mm", ge=0, le=30)]
+
+
+def refined(
+    mask: Array,
+    phase: Array,
+    magnitude: Array | None,
+    voxel_size_mm: Sequence[float],
+    *,
+    quality_threshold: float = 0.0,
+    closing_mm: float = 0.0,
+    fill_holes_mm3: float = 0.0,
+    keep_largest: bool = False,
+    erode_mm: float = 0.0,
+    dilate_mm: float = 0.0,
+    progress: Progress = no_progress,
+) -> Array:
+    """The mask after the settings that all mask methods share, applied in this order.
+
+    Parameters
+    ----------
+    mask : (x, y, z) bool ndarray
+        The region found; not modified.
+    phase : (E, x, y, z) ndarray
+        Wrapped phase, rad.
+    magnitude : (M, x, y, z) ndarray or None
+        Weighs echoes in the phase quality.
+    voxel_size_mm : three floats
+        Edge lengths of a voxel.
+    quality_threshold : float
+        Voxels with a lower :func:`~napari_qsm.recon.quality.phase_quality` are dropped.
+    closing_mm : float
+        Clefts left by that and narrower than twice this length are closed again, as far as
+        the mask reached before.
+    fill_holes_mm3 : float
+        Enclosed holes up to this volume are filled; 0 leaves all open.
+    keep_largest : bool
+        Whether only the largest piece stays.
+    erode_mm, dilate_mm : float
+        Taken off the rim, then added to it.
+    progress : callable
+        Told the fraction done.
+
+    Returns
+    -------
+    (x, y, z) bool ndarray
+        The refined mask.
+
+    Raises
+    ------
+    QsmError
+        If nothing is left, saying after which step.
+    """
+    _not_empty(mask, "was found; check the images or use a mask of your own")
+    # A working box with room to grow, and with a rim of outside that marks what is no hole.
+    margin = [n + 1 for n in margin_voxels(dilate_mm, voxel_size_mm)]
+    box = bounding_box(mask, margin)
+    found = mask[box]
+    part = found.copy()
+    if quality_threshold > 0:
+        quality = phase_quality(
+            phase[:, *box],
+            None if magnitude is None else magnitude[:, *box],
+            found,
+            progress=part_of(progress, 0.0, 0.6),
+        )
+        part &= quality >= quality_threshold
+        _not_empty(part, "has a phase this coherent; lower the quality threshold")
+    if keep_largest:
+        part = morphology.largest_component(part)
+    if closing_mm > 0:
+        part |= morphology.close_mm(part, closing_mm, voxel_size_mm) & found
+    if fill_holes_mm3 > 0:
+        part = morphology.fill_holes(part, voxel_size_mm, max_mm3=fill_holes_mm3)
+    progress(0.8)
+    if erode_mm > 0:
+        part = morphology.erode_mm(part, erode_mm, voxel_size_mm)
+        _not_empty(part, f"is left after taking {erode_mm:g} mm off the mask; take off less")
+        if keep_largest:
+            part = morphology.largest_component(part)
+    if dilate_mm > 0:
+        part = morphology.dilate_mm(part, dilate_mm, voxel_size_mm)
+    out = np.zeros_like(mask)
+    out[box] = part
+    progress(1.0)
+    return out
+
+
+def checked_phase(phase: Array) -> Array:
+    """The phase echoes as a stack, refused if their shape is impossible."""
+    phase = np.asarray(phase)
+    if phase.ndim == 3:
+        phase = phase[None]
+    if phase.ndim != 4 or phase.size == 0:
+        raise GeometryError(f"A stack of phase echoes is needed, not shape {phase.shape}.")
+    return phase
+
+
+def checked_magnitude(magnitude: Array | None, phase: Array) -> Array | None:
+    """The magnitude echoes as a stack on the grid of the phase, or None."""
+    if magnitude is None or np.size(magnitude) == 0:
+        return None
+    magnitude = np.asarray(magnitude)
+    if magnitude.ndim == 3:
+        magnitude = magnitude[None]
+    if magnitude.shape[1:] != phase.shape[1:]:
+        raise GeometryError(
+            f"The magnitude has shape {magnitude.shape[1:]} but the phase has {phase.shape[1:]}; "
+            "they must come from the same scan."
+        )
+    return magnitude
+
+
+def needed_magnitude(magnitude: Array | None, phase: Array, name: str) -> Array:
+    """The magnitude echoes, or an error that says which methods do without."""
+    checked = checked_magnitude(magnitude, phase)
+    if checked is None:
+        raise MetadataError(
+            f"The mask method '{name}' needs a magnitude image and the scan has none; "
+            "choose 'phase-quality', or give a mask of your own."
+        )
+    return checked
+
+
+def part_of(progress: Progress, start: float, end: float) -> Progress:
+    """Progress of a part, told as progress of the whole."""
+
+    def report(fraction: float) -> None:
+        progress(start + (end - start) * fraction)
+
+    return report
+
+
+def _not_empty(mask: Array, what: str) -> None:
+    if not mask.any():
+        raise QsmError(f"The mask is empty: no voxel {what}.")
