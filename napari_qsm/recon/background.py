@@ -1,0 +1,236 @@
+"""Background removal: the field of the tissue inside the mask, without that of everything else.
+
+Every method takes the total field in ppm and gives ``(local_field_ppm, local_mask)``: the
+local field, zero outside the local mask, and the mask where it can be trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_qsm.errors import QsmError
+from napari_qsm.recon.lbv import lbv_field
+from napari_qsm.recon.pdf import pdf_field
+from napari_qsm.recon.region import Region, check_like, depth_mm, make_region
+from napari_qsm.recon.sharp import TOLERANCE, resharp_field, vsharp_field
+from napari_qsm.recon.stages import (
+    Param,
+    Progress,
+    Warn,
+    method,
+    no_progress,
+    no_warning,
+)
+
+Array = npt.NDArray[Any]
+
+
+@method(
+    "background",
+    "vsharp",
+    title="V-SHARP",
+    references=(
+        "Wu 2012, Magn Reson Med 67:137, doi:10.1002/mrm.23000",
+        "Li 2014, NMR Biomed 27:219, doi:10.1002/nbm.3056",
+    ),
+)
+def vsharp(
+    total_field_ppm: Array,
+    mask: Array,
+    voxel_size_mm: Sequence[float],
+    *,
+    radius_max_mm: Annotated[float, Param("Largest ball.", unit="mm", ge=0.5, le=60)] = 12.0,
+    radius_min_mm: Annotated[
+        float, Param("Smallest ball; the local mask ends this far inside.", "mm", ge=0.1, le=60)
+    ] = 2.0,
+    step_mm: Annotated[float, Param("Step between radii.", unit="mm", ge=0.1, le=20)] = 1.0,
+    deconvolution: Annotated[
+        bool, Param("Undo the blur-loss of the largest ball by division in k-space.")
+    ] = True,
+    threshold: Annotated[
+        float, Param("Smallest transfer that is divided by; below it is cut off.", ge=1e-3, le=1)
+    ] = 0.05,
+    progress: Progress = no_progress,
+    warn: Warn = no_warning,
+) -> tuple[Array, Array]:
+    """Field less its mean over balls that shrink towards the rim of the mask."""
+    if radius_min_mm > radius_max_mm:
+        raise QsmError(
+            f"The smallest V-SHARP radius ({radius_min_mm:g} mm) is above the largest "
+            f"({radius_max_mm:g} mm)."
+        )
+    region = make_region(total_field_ppm, mask, voxel_size_mm, warn)
+    count = int((radius_max_mm - radius_min_mm) / step_mm * (1 + 1e-9)) + 1
+    radii = radius_max_mm - step_mm * np.arange(count)
+    cut = threshold if deconvolution else 0.0
+    return region.put_back(*vsharp_field(region, radii, cut, progress=progress, warn=warn))
+
+
+@method(
+    "background",
+    "sharp",
+    title="SHARP",
+    references=("Schweser 2011, NeuroImage 54:2789, doi:10.1016/j.neuroimage.2010.10.070",),
+)
+def sharp(
+    total_field_ppm: Array,
+    mask: Array,
+    voxel_size_mm: Sequence[float],
+    *,
+    radius_mm: Annotated[float, Param("Radius of the ball.", unit="mm", ge=0.5, le=60)] = 5.0,
+    threshold: Annotated[
+        float, Param("Smallest transfer that is divided by; below it is cut off.", ge=1e-3, le=1)
+    ] = 0.05,
+    progress: Progress = no_progress,
+    warn: Warn = no_warning,
+) -> tuple[Array, Array]:
+    """Field less its mean over one ball, deconvolved by truncated division in k-space."""
+    region = make_region(total_field_ppm, mask, voxel_size_mm, warn)
+    radii = np.array([radius_mm])
+    return region.put_back(*vsharp_field(region, radii, threshold, progress=progress, warn=warn))
+
+
+@method(
+    "background",
+    "resharp",
+    title="RESHARP",
+    references=("Sun, Wilman 2014, Magn Reson Med 71:1151, doi:10.1002/mrm.24765",),
+)
+def resharp(
+    total_field_ppm: Array,
+    mask: Array,
+    voxel_size_mm: Sequence[float],
+    *,
+    radius_mm: Annotated[float, Param("Radius of the ball.", unit="mm", ge=0.5, le=60)] = 5.0,
+    regularization: Annotated[
+        float, Param("Weight of the Tikhonov term; larger is smaller fields.", ge=0, le=1)
+    ] = 1e-4,
+    tolerance: Annotated[
+        float, Param("Relative residual at which to stop.", ge=1e-6, le=0.5)
+    ] = 1e-3,
+    max_iterations: Annotated[int, Param("Most iterations.", ge=1, le=1000)] = 200,
+    progress: Progress = no_progress,
+    warn: Warn = no_warning,
+) -> tuple[Array, Array]:
+    """SHARP whose deconvolution is a regularised least squares problem."""
+    region = make_region(total_field_ppm, mask, voxel_size_mm, warn)
+    return region.put_back(
+        *resharp_field(
+            region,
+            radius_mm,
+            regularization,
+            tolerance,
+            max_iterations,
+            progress=progress,
+            warn=warn,
+        )
+    )
+
+
+@method(
+    "background",
+    "pdf",
+    title="PDF",
+    references=("Liu 2011, NMR Biomed 24:1129, doi:10.1002/nbm.1670",),
+)
+def pdf(
+    total_field_ppm: Array,
+    mask: Array,
+    voxel_size_mm: Sequence[float],
+    b0_direction: Sequence[float],
+    noise_ppm: Array | None = None,
+    magnitude: Array | None = None,
+    *,
+    padding_mm: Annotated[
+        float, Param("Room for sources around the mask.", unit="mm", ge=0, le=200)
+    ] = 20.0,
+    tolerance: Annotated[
+        float, Param("Relative residual at which to stop.", ge=1e-6, le=0.5)
+    ] = 1e-2,
+    max_iterations: Annotated[int, Param("Most iterations.", ge=1, le=1000)] = 100,
+    progress: Progress = no_progress,
+    warn: Warn = no_warning,
+) -> tuple[Array, Array]:
+    """Field less what sources outside the mask can explain of it."""
+    region = make_region(total_field_ppm, mask, voxel_size_mm, warn)
+    weights = data_weights(region, noise_ppm, magnitude)
+    local = pdf_field(
+        region,
+        b0_direction,
+        weights,
+        padding_mm,
+        tolerance,
+        max_iterations,
+        progress=progress,
+        warn=warn,
+    )
+    return region.put_back(local, region.mask)
+
+
+@method(
+    "background",
+    "lbv",
+    title="LBV",
+    references=("Zhou 2014, NMR Biomed 27:312, doi:10.1002/nbm.3064",),
+)
+def lbv(
+    total_field_ppm: Array,
+    mask: Array,
+    voxel_size_mm: Sequence[float],
+    *,
+    peel_mm: Annotated[
+        float, Param("Thickness taken off the mask afterwards.", unit="mm", ge=0, le=20)
+    ] = 2.0,
+    tolerance: Annotated[
+        float, Param("Relative residual at which to stop.", ge=1e-6, le=0.5)
+    ] = 1e-4,
+    max_iterations: Annotated[int, Param("Most iterations.", ge=1, le=1000)] = 100,
+    progress: Progress = no_progress,
+    warn: Warn = no_warning,
+) -> tuple[Array, Array]:
+    """Field less the harmonic field with the same values on the rim of the mask."""
+    region = make_region(total_field_ppm, mask, voxel_size_mm, warn)
+    local = lbv_field(region, tolerance, max_iterations, progress=progress, warn=warn)
+    kept = depth_mm(region.mask, region.voxel_size_mm) > peel_mm * TOLERANCE
+    if not kept.any():
+        raise QsmError(f"Peeling {peel_mm:g} mm off the mask leaves nothing; choose less.")
+    return region.put_back(local, kept)
+
+
+def data_weights(region: Region, noise_ppm: Array | None, magnitude: Array | None) -> Array:
+    """Inverse noise in the box relative to its mean, from the noise map or the magnitude.
+
+    Raises
+    ------
+    GeometryError
+        If the map does not fit the field.
+    QsmError
+        If it says nothing about any voxel of the mask.
+    """
+    weights = np.zeros(region.mask.shape)
+    if noise_ppm is not None:
+        check_like(noise_ppm, np.broadcast_to(region.field[:1, :1, :1], region.shape), "noise map")
+        noise = region.crop(np.asarray(noise_ppm))
+        known = region.mask & np.isfinite(noise) & (noise > 0)
+        np.divide(1.0, noise, out=weights, where=known)
+    elif magnitude is not None:
+        echoes = np.asarray(magnitude)
+        echoes = echoes[None] if echoes.ndim == 3 else echoes
+        check_like(echoes[0], np.broadcast_to(region.field[:1, :1, :1], region.shape), "magnitude")
+        for echo in echoes:
+            signal = region.crop(echo)
+            known = region.mask & np.isfinite(signal)
+            np.add(weights, np.square(signal, dtype=np.float64), out=weights, where=known)
+        np.sqrt(weights, out=weights)
+    else:
+        weights[region.mask] = 1
+    if not weights.any():
+        raise QsmError(
+            "The noise map or magnitude is zero or not finite in the whole mask; "
+            "leave it out, or give one that fits."
+        )
+    return weights / weights[weights > 0].mean()

@@ -1,0 +1,151 @@
+"""Background removal by the mean value property: SHARP, V-SHARP and RESHARP.
+
+A field without sources inside a ball equals its mean over that ball at the centre. The
+background has its sources outside the brain, so ``δ - S`` (the field less its ball mean)
+removes it wherever the ball lies inside the mask.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_qsm.errors import QsmError
+from napari_qsm.recon.conjugate import conjugate_gradients
+from napari_qsm.recon.fourier import (
+    ball,
+    fast_shape,
+    irfftn,
+    kernel_spectrum,
+    margin_voxels,
+    pad_to,
+    rfftn,
+)
+from napari_qsm.recon.region import Region, depth_mm
+from napari_qsm.recon.stages import Progress, Warn
+
+Array = npt.NDArray[Any]
+
+#: Room between the squared depth and a squared radius for voxels that lie on the ball's surface.
+TOLERANCE = 1 + 1e-6
+
+
+def usable_radii(radii_mm: Array, region: Region, depth: Array, warn: Warn) -> Array:
+    """The radii whose ball has neighbours and fits somewhere in the mask, largest first.
+
+    Raises
+    ------
+    QsmError
+        If none is left.
+    """
+    largest, sides = float(depth.max()), region.voxel_size_mm
+    fits = radii_mm * TOLERANCE < largest
+    if not fits.all():
+        warn(
+            f"Balls of more than {largest:.1f} mm radius fit nowhere in the mask; "
+            f"{np.count_nonzero(~fits)} of {len(radii_mm)} radii were left out."
+        )
+    holds = radii_mm * TOLERANCE >= min(sides)
+    if not holds.all():
+        warn(
+            f"Balls of less than {min(sides):g} mm radius hold a single voxel; "
+            f"{np.count_nonzero(~holds)} of {len(radii_mm)} radii were left out."
+        )
+    kept = radii_mm[fits & holds]
+    if kept.size == 0:
+        raise QsmError(
+            f"No ball of {radii_mm.min():g} to {radii_mm.max():g} mm radius fits into the mask "
+            f"with voxels of {sides[0]:g} x {sides[1]:g} x {sides[2]:g} mm; choose other radii, "
+            "a larger mask, or a method without balls."
+        )
+    if kept.min() < max(sides) / TOLERANCE:
+        warn(
+            f"The smallest ball ({kept.min():g} mm) is flat: its radius is below the largest "
+            f"voxel side of {max(sides):g} mm, so the rim of the local field is less certain."
+        )
+    return kept
+
+
+def vsharp_field(
+    region: Region, radii_mm: Array, threshold: float, *, progress: Progress, warn: Warn
+) -> tuple[Array, Array]:
+    """Local field and mask; each voxel uses the largest ball that fits around it.
+
+    ``threshold`` 0 means no deconvolution.
+    """
+    depth = depth_mm(region.mask, region.voxel_size_mm)
+    radii = usable_radii(radii_mm, region, depth, warn)
+    shape = fast_shape(region.mask.shape)
+    spectrum = rfftn(pad_to(region.field, shape))
+    high = np.zeros_like(region.field)
+    taken = np.zeros_like(region.mask)
+    inside = tuple(slice(0, n) for n in region.mask.shape)
+    for step, radius in enumerate(radii):
+        mean = kernel_spectrum(ball(radius, region.voxel_size_mm), shape, region.field.dtype)
+        smooth = irfftn(spectrum * mean, shape)[inside]
+        here = (depth > radius * TOLERANCE) & ~taken
+        np.subtract(region.field, smooth, out=high, where=here)
+        taken |= here
+        progress((step + 1) / (len(radii) + 1))
+    if threshold > 0:
+        high = deconvolve(high, radii[0], region.voxel_size_mm, threshold)
+        high[~taken] = 0
+    progress(1.0)
+    return high, taken
+
+
+def deconvolve(
+    high: Array, radius_mm: float, voxel_size_mm: tuple[float, ...], threshold: float
+) -> Array:
+    """Undo ``δ - S`` by division in k-space where its transfer function exceeds a threshold."""
+    shape = fast_shape(high.shape, [2 * m for m in margin_voxels(radius_mm, voxel_size_mm)])
+    transfer = 1 - kernel_spectrum(ball(radius_mm, voxel_size_mm), shape, high.dtype)
+    kept = np.abs(transfer) >= threshold
+    spectrum = rfftn(pad_to(high, shape))
+    np.divide(spectrum, transfer, out=spectrum, where=kept)
+    spectrum[~kept] = 0
+    return irfftn(spectrum, shape)[tuple(slice(0, n) for n in high.shape)]
+
+
+def resharp_field(
+    region: Region,
+    radius_mm: float,
+    regularization: float,
+    tolerance: float,
+    max_iterations: int,
+    *,
+    progress: Progress,
+    warn: Warn,
+) -> tuple[Array, Array]:
+    """Local field and mask: ``min ‖M(δ-S)(f-l)‖² + λ‖l‖²`` by conjugate gradients.
+
+    The normal equations are solved for l directly; ``M`` marks voxels whose whole ball is
+    inside the mask, so nothing outside the mask enters and no padding is needed.
+    """
+    depth = depth_mm(region.mask, region.voxel_size_mm)
+    (radius,) = usable_radii(np.array([radius_mm]), region, depth, warn)
+    taken = depth > radius * TOLERANCE
+    shape = fast_shape(region.mask.shape)
+    valid = pad_to(taken, shape)
+    transfer = 1 - kernel_spectrum(ball(radius, region.voxel_size_mm), shape, region.field.dtype)
+
+    def high_pass(a: Array) -> Array:
+        spectrum = rfftn(a)
+        spectrum *= transfer
+        return irfftn(spectrum, shape)
+
+    def normal(a: Array) -> Array:
+        b = high_pass(a)
+        b *= valid
+        b = high_pass(b)
+        b += regularization * a
+        return b
+
+    given = high_pass(pad_to(region.field, shape))
+    given *= valid
+    local = conjugate_gradients(
+        normal, high_pass(given), tolerance, max_iterations, progress=progress, warn=warn
+    )
+    return local[tuple(slice(0, n) for n in region.mask.shape)], taken
