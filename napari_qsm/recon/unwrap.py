@@ -1,0 +1,264 @@
+"""Stage *unwrap*: from wrapped to unwrapped phase."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_qsm.errors import GeometryError, QsmError
+from napari_qsm.recon import region_growing
+from napari_qsm.recon.fourier import bounding_box
+from napari_qsm.recon.offsets import phase_offset
+from napari_qsm.recon.phase import wrap_phase
+from napari_qsm.recon.stages import Param, Progress, Warn, method, no_progress, no_warning
+from napari_qsm.recon.wrapped_laplacian import integrate
+
+Array = npt.NDArray[Any]
+
+#: Free voxels kept round the mask, so that the borders of the box do not bend the solution.
+_MARGIN_VOXELS = 8
+#: Smoothing of the phase offset between echoes, mm.
+_OFFSET_SIGMA_MM = 5.0
+#: Above this many voxels the uncompiled spanning tree takes more than about a minute.
+_SLOW_VOXELS = 2_000_000
+
+
+def check_phase_and_mask(phase: Array, mask: Array) -> tuple[Array, Array]:
+    """Phase echoes wrapped to [-pi, pi) and finite, and the mask as bool; copies only if needed.
+
+    Raises
+    ------
+    GeometryError
+        If the shapes do not fit.
+    QsmError
+        If the mask is empty or a phase voxel inside it is not finite.
+    """
+    phase, mask = np.asarray(phase), np.asarray(mask, dtype=bool)
+    if phase.ndim != 4 or phase.shape[1:] != mask.shape:
+        raise GeometryError(
+            f"The phase has shape {phase.shape} but the mask {mask.shape}; "
+            "(echo, x, y, z) and (x, y, z) are needed."
+        )
+    if not mask.any():
+        raise QsmError("The mask is empty, so there is nothing to unwrap.")
+    low, high = float(phase.min()), float(phase.max())
+    if not np.isfinite(low + high):
+        bad = int((~np.isfinite(phase[:, mask])).sum())
+        if bad:
+            raise QsmError(
+                f"{bad} phase voxels inside the mask are not finite; the phase stage sets them "
+                "to zero, or leave them out of the mask."
+            )
+        phase = np.where(np.isfinite(phase), phase, phase.dtype.type(0))
+    if low < -np.pi - 1e-6 or high > np.pi + 1e-6:
+        phase = wrap_phase(phase)
+    return phase, mask
+
+
+@method(
+    "unwrap",
+    "laplacian",
+    title="Laplacian",
+    references=("Schofield MA, Zhu Y 2003, Opt Lett 28:1194, doi:10.1364/OL.28.001194",),
+)
+def laplacian(
+    phase: Array,
+    mask: Array,
+    voxel_size_mm: Sequence[float],
+    *,
+    progress: Progress = no_progress,
+    warn: Warn = no_warning,
+) -> Array:
+    """Laplacian unwrapping: fast and smooth, not exact to whole turns.
+
+    Parameters
+    ----------
+    phase : (E, x, y, z) ndarray
+        Wrapped phase, rad.
+    mask : (x, y, z) bool ndarray
+    voxel_size_mm : three floats
+
+    Returns
+    -------
+    (E, x, y, z) ndarray
+        Unwrapped phase, rad, same precision; 0 outside the mask. Its constant is chosen such
+        that it agrees with the wrapped phase up to whole turns, on average, with a mean
+        within half a turn of zero.
+
+    Raises
+    ------
+    GeometryError, QsmError
+        See :func:`check_phase_and_mask`.
+
+    Notes
+    -----
+    The Laplacian is made from wrapped differences and inverted by a cosine transform on the
+    box of the mask. Outside the mask it is set to zero: the phase of air is noise, and what
+    any choice of it adds is harmonic inside the mask, so it goes away with the background
+    field; zero was the choice with the smallest error before that (half of what noise or
+    cut differences leave).
+    """
+    phase, mask = check_phase_and_mask(phase, mask)
+    box = bounding_box(mask, _MARGIN_VOXELS)
+    inside = mask[box]
+    out = np.zeros_like(phase)
+    for echo in range(len(phase)):
+        wrapped = phase[echo][box]
+        solved = integrate(wrapped, voxel_size_mm, inside)
+        apart = (wrapped - solved)[inside]
+        constant = np.angle(np.sum(np.exp(1j * apart), dtype=np.complex128))
+        mean = np.mean(solved[inside], dtype=np.float64) + constant
+        constant -= 2 * np.pi * np.rint(mean / (2 * np.pi))
+        out[echo][box] = np.where(inside, solved + solved.dtype.type(constant), 0)
+        progress((echo + 1) / len(phase))
+    return out
+
+
+@method(
+    "unwrap",
+    "quality-guided",
+    title="Quality-guided (exact)",
+    references=(
+        "Dymerska B et al. 2021, Magn Reson Med 85:2294, doi:10.1002/mrm.28563",
+        "Eckstein K et al. 2018, Magn Reson Med 79:2996, doi:10.1002/mrm.26963",
+    ),
+)
+def quality_guided(
+    phase: Array,
+    mask: Array,
+    magnitude: Array | None = None,
+    echo_times_s: Sequence[float] = (),
+    voxel_size_mm: Sequence[float] = (1.0, 1.0, 1.0),
+    *,
+    correct: Annotated[
+        bool, Param("Afterwards turn single voxels that stand out by a whole turn.")
+    ] = True,
+    progress: Progress = no_progress,
+    warn: Warn = no_warning,
+) -> Array:
+    """Quality-guided unwrapping, exact: the result differs from the phase by whole turns.
+
+    Parameters
+    ----------
+    phase : (E, x, y, z) ndarray
+        Wrapped phase, rad.
+    mask : (x, y, z) bool ndarray
+    magnitude : (M, x, y, z) ndarray, optional
+        Used where there is one per echo, or at least one.
+    echo_times_s : E floats
+        Needed for more than one echo.
+    voxel_size_mm : three floats
+        For smoothing the phase offset between echoes.
+
+    Returns
+    -------
+    (E, x, y, z) ndarray
+        Unwrapped phase, rad, same precision; 0 outside the mask. The largest part of the mask
+        has a mean within half a turn of zero, other parts follow it.
+
+    Raises
+    ------
+    GeometryError, QsmError
+        See :func:`check_phase_and_mask`.
+
+    Notes
+    -----
+    The first echo and the difference of the first two are unwrapped in space over one
+    maximum spanning tree. They give the phase offset (smoothed, as in MCPC-3D-S); every
+    later echo then takes the whole turns that the field fitted to the earlier echoes
+    predicts, so that gradients too steep for a late echo do no harm.
+    """
+    phase, mask = check_phase_and_mask(phase, mask)
+    echoes = len(phase)
+    if echoes > 1 and len(echo_times_s) != echoes:
+        raise QsmError(
+            f"There are {echoes} phase echoes but {len(echo_times_s)} echo times; unwrapping "
+            "over time needs one for each."
+        )
+    if region_growing.compiled() is None and int(mask.sum()) > _SLOW_VOXELS:
+        warn("Unwrapping took the slow way because numba is not installed; results are the same.")
+    box = bounding_box(mask)
+    inside = mask[box]
+    cut = phase[(slice(None), *box)]
+    strength = None if magnitude is None else _finite(np.asarray(magnitude)[(slice(None), *box)])
+    spatial = _unwrap_in_space(cut, inside, strength, echo_times_s, correct, progress)
+    progress(0.9)
+    unwrapped = cut * inside
+    unwrapped[0] = spatial[0]
+    if echoes > 1:
+        _unwrap_over_time(unwrapped, cut, spatial, inside, strength, echo_times_s, voxel_size_mm)
+    out = np.zeros_like(phase)
+    out[(slice(None), *box)] = unwrapped
+    progress(1.0)
+    return out
+
+
+def _finite(magnitude: Array) -> Array:
+    return np.where(np.isfinite(magnitude), np.abs(magnitude), magnitude.dtype.type(0))
+
+
+def _unwrap_in_space(
+    phase: Array,
+    mask: Array,
+    magnitude: Array | None,
+    echo_times_s: Sequence[float],
+    correct: bool,
+    progress: Progress,
+) -> Array:
+    """Unwrapped first echo and, if there are more, the first echo difference."""
+    later, ratio = None, 0.0
+    templates = phase[:1]
+    if len(phase) > 1:
+        later, ratio = phase[1], float(echo_times_s[0]) / float(echo_times_s[1])
+        templates = np.stack([phase[0], wrap_phase(phase[1] - phase[0])])
+    first_magnitude = None if magnitude is None else magnitude[0]
+    weights = region_growing.edge_weights(phase[0], mask, first_magnitude, later, ratio)
+    progress(0.2)
+    edges = region_growing.sorted_edges(weights, templates, mask)
+    progress(0.35)
+    voxels = int(mask.sum())
+    turns, part = region_growing.grow(edges, voxels, lambda f: progress(0.35 + 0.45 * f))
+    out = np.zeros_like(templates)
+    turn = templates.dtype.type(2 * np.pi)
+    for index, template in enumerate(templates):
+        values = template[mask]
+        whole = region_growing.centre(
+            values + turn * turns[index].astype(values.dtype), part, turns[index]
+        )
+        out[index][mask] = values + turn * whole.astype(values.dtype)
+        if correct:
+            out[index] = region_growing.remove_isolated_jumps(out[index], mask, weights)
+    return out
+
+
+def _unwrap_over_time(
+    unwrapped: Array,
+    phase: Array,
+    spatial: Array,
+    mask: Array,
+    magnitude: Array | None,
+    echo_times_s: Sequence[float],
+    voxel_size_mm: Sequence[float],
+) -> None:
+    """Fill in the echoes from the second on, in place."""
+    times = [float(t) for t in echo_times_s]
+    first, difference = spatial
+    weights = None
+    if magnitude is not None:
+        weights = magnitude[0] * magnitude[1 if len(magnitude) > 1 else 0]
+    offset = phase_offset(
+        first, first + difference, times, mask, weights, _OFFSET_SIGMA_MM, voxel_size_mm
+    )
+    turn = phase.dtype.type(2 * np.pi)
+    top = (first - offset) * phase.dtype.type(times[0])
+    bottom = times[0] ** 2
+    for echo in range(1, len(phase)):
+        time = times[echo]
+        expected = offset + top * phase.dtype.type(time / bottom)
+        whole = np.rint((expected - phase[echo]) / turn)
+        unwrapped[echo] = (phase[echo] + turn * whole) * mask
+        top += (unwrapped[echo] - offset) * phase.dtype.type(time)
+        bottom += time**2
