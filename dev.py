@@ -75,7 +75,6 @@ ONE_THREAD_EACH = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
-    "NUMBA_NUM_THREADS": "1",
 }
 
 # Run by the environment's own Python. pip writes a package's RECORD last, so a
