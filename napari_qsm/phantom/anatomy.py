@@ -1,0 +1,357 @@
+"""The head on a grid: tissues, labels and the true susceptibility."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_qsm.phantom import brain, nuclei, skull, vessels
+from napari_qsm.phantom.grid import Box, Grid, block_mean, make_grid, spread
+from napari_qsm.phantom.shapes import Array, coverage, tube
+from napari_qsm.phantom.subjects import (
+    BLEED_INDEX,
+    CALCIFICATION_INDEX,
+    CASE_REPORT_VOXEL_MM3,
+    LEFT,
+    RIGHT,
+    Region,
+    Subject,
+    get_subject,
+    region_index,
+    regions,
+)
+from napari_qsm.phantom.tissue import (
+    BLOOD,
+    CSF,
+    DEEP_GREY,
+    R2STAR_PER_PPM,
+    Maps,
+    Tissue,
+    mix,
+)
+from napari_qsm.recon.fourier import WORKERS
+from napari_qsm.recon.stages import Progress, no_progress
+from napari_qsm.volume import Volume
+
+#: How far a nucleus's susceptibility swings about its middle, ppm per unit of its pattern.
+_SWING_PPM = {
+    "Caudate": 0.005,
+    "Thalamus": 0.006,
+    "Pulvinar": 0.004,
+    "Red nucleus": 0.005,
+    "Substantia nigra": 0.010,
+    "Dentate nucleus": 0.007,
+}
+#: The lowest susceptibility in the globus pallidus against the highest.
+_PALLIDUM_FLOOR = 0.60
+
+BLEED = Tissue(1.0, 0.55, 1.2, 90.0)
+CALCIUM = Tissue(-2.0, 0.25, 1.0, 120.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Anatomy:
+    """A head before it is scanned.
+
+    Attributes
+    ----------
+    subject : Subject
+        Whose head it is.
+    grid : Grid
+        The voxels.
+    factors : tuple of int
+        Cells per voxel along each axis.
+    cells : Maps
+        Tissue properties of the cells.
+    chi, labels, mask, r2star : Volume
+        Truth on the voxels: susceptibility in ppm (means over cells, against cerebrospinal
+        fluid), label map (uint8), brain mask (uint8) and decay rate in 1/s.
+    label_names : tuple of Region
+        The label table.
+    """
+
+    subject: Subject
+    grid: Grid
+    factors: tuple[int, int, int]
+    cells: Maps
+    chi: Volume
+    labels: Volume
+    mask: Volume
+    r2star: Volume
+    label_names: tuple[Region, ...]
+
+
+def default_oversampling(voxel_size_mm: Sequence[float]) -> tuple[int, int, int]:
+    """Cells per voxel that make them close to cubes: 1 along the shortest side, at most 3."""
+    shortest = min(voxel_size_mm)
+    a, b, c = (int(np.clip(round(size / shortest), 1, 3)) for size in voxel_size_mm)
+    return a, b, c
+
+
+def make_anatomy(
+    subject: str = "control",
+    *,
+    shape: Sequence[int] = (384, 312, 72),
+    voxel_size_mm: Sequence[float] = (0.625, 0.625, 2.0),
+    b0_direction: Sequence[float] = (0.0, 0.0, 1.0),
+    bleed: bool = False,
+    calcification: bool = False,
+    oversampling: Sequence[int] | None = None,
+    progress: Progress = no_progress,
+) -> Anatomy:
+    """Build the head's tissues and truth without scanning it.
+
+    Parameters are those of :func:`~napari_qsm.phantom.make_head`.
+    """
+    person = get_subject(subject)
+    grid = make_grid(shape, voxel_size_mm, b0_direction)
+    factors = _check_factors(oversampling, voxel_size_mm)
+    fine = grid.finer(factors)
+    cells = _lay_tissues(fine, person, lambda f: progress(0.8 * f))
+    painter = _Painter(person, grid, fine, factors, cells, np.zeros(grid.shape, np.uint8))
+    painter.ventricles()
+    painter.nuclei()
+    painter.veins()
+    if bleed:
+        painter.lesion((nuclei.BLEED,), BLEED, BLEED_INDEX)
+    if calcification:
+        left_and_right = (*nuclei.CALCIFICATIONS, nuclei.CALCIFICATIONS[1].on(LEFT))
+        painter.lesion(left_and_right, CALCIUM, CALCIFICATION_INDEX)
+    chi = block_mean(cells.chi, factors)
+    painter.settle(chi)
+    progress(0.95)
+
+    def volume(data: Array, unit: str, name: str) -> Volume:
+        return Volume(np.ascontiguousarray(data), grid.affine, unit=unit, name=name)
+
+    mask = block_mean(cells.brain.astype(np.float32), factors) > 0.5
+    anatomy = Anatomy(
+        subject=person,
+        grid=grid,
+        factors=factors,
+        cells=cells,
+        chi=volume(chi, "ppm", "chi"),
+        labels=volume(painter.labels, "", "labels"),
+        mask=volume(mask.astype(np.uint8), "", "mask"),
+        r2star=volume(block_mean(cells.r2star, factors), "1/s", "R2*"),
+        label_names=regions(bleed=bleed, calcification=calcification),
+    )
+    progress(1.0)
+    return anatomy
+
+
+def _check_factors(
+    oversampling: Sequence[int] | None, voxel_size_mm: Sequence[float]
+) -> tuple[int, int, int]:
+    from napari_qsm.errors import GeometryError
+
+    if oversampling is None:
+        return default_oversampling(voxel_size_mm)
+    if len(oversampling) != 3 or any(int(n) != n or not 1 <= n <= 8 for n in oversampling):
+        raise GeometryError(
+            f"Oversampling must be three whole numbers from 1 to 8, not {tuple(oversampling)}."
+        )
+    a, b, c = (int(n) for n in oversampling)
+    return a, b, c
+
+
+def slabs(grid: Grid, cells: int = 400_000) -> Iterator[Box]:
+    """Boxes across the first axis of about ``cells`` cells, small enough for the cache."""
+    nx, ny, nz = grid.shape
+    step = max(1, cells // (ny * nz))
+    for start in range(0, nx, step):
+        yield slice(start, min(start + step, nx)), slice(0, ny), slice(0, nz)
+
+
+def _lay_tissues(grid: Grid, subject: Subject, progress: Progress) -> Maps:
+    """Everything but deep nuclei, ventricles and veins."""
+    maps = Maps(
+        chi=np.empty(grid.shape, np.float32),
+        signal=np.empty(grid.shape, np.float32),
+        r2star=np.empty(grid.shape, np.float32),
+        brain=np.zeros(grid.shape, bool),
+    )
+    cell_mm = float(np.mean(grid.size_mm))
+
+    def fill(box: Box) -> None:
+        x, y, z = grid.coordinates(box)
+        skull.lay_head(x, y, z, cell_mm, subject, maps, box)
+
+    boxes = list(slabs(grid))
+    # Each slab depends on nothing but its own coordinates: threads cannot change the result.
+    with ThreadPoolExecutor(min(WORKERS, 8)) as pool:
+        for done, _ in enumerate(pool.map(fill, boxes), start=1):
+            progress(done / len(boxes))
+    return maps
+
+
+@dataclass(frozen=True, eq=False)
+class _Painter:
+    """Lays the small structures over the tissues and keeps the labels."""
+
+    subject: Subject
+    grid: Grid
+    fine: Grid
+    factors: tuple[int, int, int]
+    cells: Maps
+    labels: Array
+
+    def _boxes(self, shape: nuclei.Shape) -> tuple[Box, Box] | None:
+        """The voxels around a shape, and the same region in cells."""
+        box = self.grid.box_around(shape.low, shape.high)
+        if box is None:
+            return None
+        fine = tuple(slice(s.start * f, s.stop * f) for s, f in zip(box, self.factors, strict=True))
+        return box, (fine[0], fine[1], fine[2])
+
+    @property
+    def _cell_mm(self) -> float:
+        return float(np.mean(self.fine.size_mm))
+
+    def _weight(self, distance: nuclei.Distance, fine: Box) -> Array:
+        return coverage(distance(*self.fine.coordinates(fine)), self._cell_mm)
+
+    def _label(self, box: Box, inside: Array, index: int) -> None:
+        self.labels[box][inside] = index
+
+    def ventricles(self) -> None:
+        """Lateral ventricles on either side, third and fourth in the middle."""
+        lateral = nuclei.ventricle(self.subject.ventricle_scale)
+        for side in (LEFT, RIGHT):
+            where = self._boxes(shape := lateral.on(side))
+            if where:
+                box, fine = where
+                weight = self._weight(shape.distance, fine)
+                self.cells.paint(fine, weight, CSF, 0.0)
+                inside = block_mean(weight, self.factors) > 0.9
+                self._label(box, inside, region_index("Lateral ventricle", side))
+        for shape in (
+            nuclei.Shape((-6, -42, -26), (6, 6, 11), nuclei.third_ventricle),
+            nuclei.Shape((-9, -49, -45), (9, -34, -19), nuclei.fourth_ventricle),
+        ):
+            where = self._boxes(shape)
+            if where:
+                self.cells.paint(where[1], self._weight(shape.distance, where[1]), CSF, 0.0)
+
+    def nuclei(self) -> None:
+        """The deep nuclei, each with its iron."""
+        for side in (LEFT, RIGHT):
+            for name, shape in nuclei.NUCLEI.items():
+                self._nucleus(name, side, shape.on(side))
+            where = self._boxes(shape := nuclei.SUBTHALAMIC.on(side))
+            if where:
+                chi = 0.8 * self.subject.chi("Substantia nigra", side)
+                self._paint_iron(where[1], self._weight(shape.distance, where[1]), chi)
+
+    def _nucleus(self, name: str, side: str, shape: nuclei.Shape) -> None:
+        where = self._boxes(shape)
+        if where is None:
+            return
+        box, fine = where
+        weight = self._weight(shape.distance, fine)
+        inside = block_mean(weight, self.factors)
+        iron = nuclei.pattern(name, side, *self.fine.coordinates(fine))
+        iron = np.broadcast_to(iron, weight.shape)
+        mean_iron = block_mean(np.ascontiguousarray(iron), self.factors)
+        if name == "Putamen":
+            label = self._painted_putamen(side, box, inside)
+            row = self.subject.putamen(side)
+            here = mean_iron[label].astype(np.float64)
+            middle, spread_of = (here.mean(), here.std(ddof=1)) if here.size > 2 else (0.0, 1.0)
+            chi = row.mean_ppm + row.sd_ppm * (iron - float(middle)) / float(max(spread_of, 1e-3))
+        elif name == "Globus pallidus":
+            label = inside > 0.5
+            highest = self.subject.chi(name, side)
+            top = float(mean_iron[label].max()) if label.any() else 1.0
+            chi = highest * (_PALLIDUM_FLOOR + (1 - _PALLIDUM_FLOOR) * iron / top)
+        else:
+            label = inside > 0.5
+            chi = self.subject.chi(name, side) + _SWING_PPM[name] * iron
+        self._paint_iron(fine, weight, chi.astype(np.float32))
+        self._label(box, label, region_index(name, side))
+
+    def _paint_iron(self, fine: Box, weight: Array, chi: Array | float) -> None:
+        """Lay deep grey matter whose decay rate follows its iron."""
+        self.cells.paint(fine, weight, DEEP_GREY, chi)
+        mix(self.cells.r2star[fine], weight, DEEP_GREY.r2star + R2STAR_PER_PPM * np.maximum(chi, 0))
+
+    def _painted_putamen(self, side: str, box: Box, inside: Array) -> Array:
+        """The voxels a reader would paint: just as many as in the case report's table.
+
+        The middle of the nucleus, clear of its edge; on grids of other voxels the count is
+        that of the same volume.
+        """
+        x, y, z = self.grid.coordinates(box)
+        level = nuclei.PAINTED_PUTAMEN.on(side).distance(x, y, z)
+        level = np.broadcast_to(-level, inside.shape).astype(np.float64)
+        # Voxels that reach over the edge of the nucleus come after all that do not.
+        order = np.argsort((level + 100 * (1 - inside)).ravel(), kind="stable")
+        volume = self.subject.putamen(side).voxels * CASE_REPORT_VOXEL_MM3
+        voxel = float(abs(np.linalg.det(self.grid.affine[:3, :3])))
+        count = min(round(volume / voxel), int((inside > 0.5).sum()))
+        painted = np.zeros(inside.size, bool)
+        painted[order[:count]] = True
+        return painted.reshape(inside.shape)
+
+    def veins(self) -> None:
+        """Veins, which keep clear of the labelled nuclei."""
+        for vein in vessels.all_veins(self.subject):
+            reach = max(vein.radii) + 2 * self._cell_mm
+            points = np.array(vein.points)
+            where = self._boxes(
+                nuclei.Shape(
+                    tuple(points.min(axis=0) - reach),
+                    tuple(points.max(axis=0) + reach),
+                    _tube_of(vein),
+                )
+            )
+            if where is None:
+                continue
+            box, fine = where
+            weight = self._weight(_tube_of(vein), fine)
+            last = region_index("Dentate nucleus", RIGHT)
+            held = (self.labels[box] > 0) & (self.labels[box] <= last)
+            if held.any():
+                weight = weight * ~spread(held, self.factors)
+            self.cells.paint(fine, weight, BLOOD, vein.chi_ppm)
+
+    def lesion(self, shapes: Sequence[nuclei.Shape], tissue: Tissue, index: int) -> None:
+        """A lesion in one or more places under one label."""
+        for shape in shapes:
+            where = self._boxes(shape)
+            if where:
+                box, fine = where
+                weight = self._weight(shape.distance, fine)
+                self.cells.paint(fine, weight, tissue, tissue.chi_ppm)
+                self._label(box, block_mean(weight, self.factors) > 0.5, index)
+
+    def settle(self, chi: Array) -> None:
+        """Bring the truth of the regions of the case report to the last digit, in place.
+
+        Moves voxels by rounding errors where cells are fine; on coarse grids also by what
+        neighbouring tissue in the same voxel has taken away.
+        """
+        for side in (LEFT, RIGHT):
+            row = self.subject.putamen(side)
+            self._shift(chi, "Putamen", side, lambda v, row=row: row.mean_ppm - v.mean())
+            top = self.subject.chi("Globus pallidus", side)
+            self._shift(chi, "Globus pallidus", side, lambda v, top=top: top - v.max())
+
+    def _shift(self, chi: Array, name: str, side: str, missing: Callable[[Array], float]) -> None:
+        index = np.nonzero(self.labels == region_index(name, side))
+        if index[0].size == 0:
+            return
+        delta = np.float32(missing(chi[index].astype(np.float64)))
+        chi[index] += delta
+        fx, fy, fz = self.factors
+        for i in range(fx):
+            for j in range(fy):
+                for k in range(fz):
+                    self.cells.chi[index[0] * fx + i, index[1] * fy + j, index[2] * fz + k] += delta
+
+
+def _tube_of(vein: vessels.Vein) -> nuclei.Distance:
+    return lambda x, y, z: tube(x, y, z, vein.points, vein.radii)
