@@ -1,0 +1,132 @@
+"""Every use of napari's private parts, in one place.
+
+Written for napari 0.9; each function says what it reaches for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Labels, Layer
+from napari.qt import QtViewer
+from napari.utils.colormaps import AVAILABLE_COLORMAPS, Colormap
+from qtpy.QtCore import QPointF
+from qtpy.QtWidgets import QMainWindow, QWidget
+
+#: Colour ramps of ours in napari's global list carry this word, to be found again.
+RAMP_MARK = " (QSM)"
+
+
+def qt_viewer(viewer: Any) -> QtViewer:
+    """The Qt view of a napari viewer's own canvas."""
+    return viewer.window._qt_viewer
+
+
+def qt_window(viewer: Any) -> QMainWindow:
+    """The main window of a napari viewer."""
+    return viewer.window._qt_window
+
+
+def is_closed(viewer: Any) -> bool:
+    """Whether the viewer's window has gone."""
+    try:
+        qt_window(viewer).isVisible()
+    except (RuntimeError, AttributeError):
+        return True
+    return False
+
+
+def new_canvas(model: ViewerModel) -> QtViewer:
+    """A canvas for a model of its own, without slice sliders and welcome text."""
+    view = QtViewer(model, show_welcome_screen=False)
+    view.dims.setMaximumHeight(0)
+    view.setAcceptDrops(False)
+    return view
+
+
+def native(view: QtViewer) -> QWidget:
+    """The widget that napari draws in and that gets the mouse and key events."""
+    return view.canvas.native
+
+
+def share_keys(source: QtViewer, target: QtViewer) -> None:
+    """Let keys pressed in ``target`` do what they do in ``source``."""
+    events = target.canvas.events
+    own, shared = target._key_map_handler, source._key_map_handler
+    events.key_press.disconnect(own.on_key_press)
+    events.key_release.disconnect(own.on_key_release)
+    events.key_press.connect(shared.on_key_press)
+    events.key_release.connect(shared.on_key_release)
+
+
+def unshare_keys(source: QtViewer, target: QtViewer) -> None:
+    """Undo :func:`share_keys`."""
+    events, shared = target.canvas.events, source._key_map_handler
+    with contextlib.suppress(Exception):
+        events.key_press.disconnect(shared.on_key_press)
+        events.key_release.disconnect(shared.on_key_release)
+
+
+def set_welcome(view: QtViewer, shown: bool) -> None:
+    """Show or hide napari's own welcome text on an empty canvas."""
+    view.show_welcome_screen = shown
+
+
+def close_canvas(view: QtViewer) -> None:
+    """Close a canvas made by :func:`new_canvas`, and everything that hangs on it."""
+    view.viewer.layers.clear()
+    view.close()
+    view.deleteLater()
+
+
+def share_history(source: Labels, target: Labels) -> None:
+    """Give two labels layers on one array one common undo history."""
+    target._undo_history = source._undo_history
+    target._redo_history = source._redo_history
+
+
+def set_ramp(layer: Layer, name: str, table: np.ndarray, ends: tuple[Any, Any]) -> None:
+    """Give an image layer a ramp with transparency; napari's global list does not grow.
+
+    Parameters
+    ----------
+    layer : Image
+        The layer.
+    name : str
+        What napari's own controls call the ramp.
+    table : (n, 4) ndarray
+        RGBA in even steps.
+    ends : (low, high)
+        RGBA of values beyond the contrast limits.
+    """
+    name += RAMP_MARK
+    AVAILABLE_COLORMAPS.pop(name, None)
+    layer.colormap = Colormap(
+        table, name=name, interpolation="zero", low_color=ends[0], high_color=ends[1]
+    )
+
+
+def forget_ramps() -> None:
+    """Take our ramps out of napari's global list."""
+    for name in [name for name in AVAILABLE_COLORMAPS if name.endswith(RAMP_MARK)]:
+        AVAILABLE_COLORMAPS.pop(name, None)
+
+
+def napari_ramp(name: str) -> Colormap | None:
+    """A ramp napari knows by name."""
+    return AVAILABLE_COLORMAPS.get(name)
+
+
+def position(event: Any) -> QPointF:
+    """Where a mouse, wheel or drop event happened, in the widget, under Qt 5 and 6."""
+    return event.position() if hasattr(event, "position") else QPointF(event.pos())
+
+
+def hover_status(viewer: Any, on: bool) -> None:
+    """Stop napari's own status thread from writing what the read-out already says."""
+    thread = getattr(qt_window(viewer), "status_thread", None)
+    if thread is not None and not on:
+        thread.terminate()

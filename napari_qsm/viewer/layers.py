@@ -1,0 +1,276 @@
+"""Layers as views of the session's entries, and copies of layers for the other canvases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Labels, Layer
+from psygnal import Signal
+
+from napari_qsm.errors import GeometryError
+from napari_qsm.session import MapDisplay, MapEntry, Role, first_display, guess_role
+from napari_qsm.viewer import compat
+from napari_qsm.viewer.composites import TurnedGrid
+from napari_qsm.viewer.display import (
+    RAMPS,
+    effective_window,
+    end_colours,
+    has_thresholds,
+    know_ramp,
+    lookup_table,
+    ramp_name,
+)
+from napari_qsm.viewer.geometry import DisplayFrame, Placement, napari_order, place
+from napari_qsm.volume import Array, Volume
+
+AXIS_LABELS = ("z", "y", "x")
+UNITS = ("mm", "mm", "mm")
+#: Key under which a layer carries its volume.
+VOLUME_KEY = "qsm_volume"
+NAMES_KEY = "qsm_label_names"
+ROLE_KEY = "qsm_role"
+
+
+@dataclass
+class Drawn:
+    """The array a layer draws, in napari's (z, y, x) order, and where it lies."""
+
+    data: Any
+    scale: tuple[float, float, float]
+    translate: tuple[float, float, float]
+    placement: Placement
+
+
+def drawn(entry: MapEntry, frame: DisplayFrame) -> Drawn:
+    """The array of an entry as napari is to see it: a view, never a copy."""
+    volume = entry.shown
+    placement = place(volume, frame)
+    if not placement.aligned:
+        turned = TurnedGrid(volume, frame)
+        return Drawn(turned, napari_order(turned.scale), napari_order(turned.translate), placement)
+    source = volume.data if entry.editable is None else entry.editable
+    return Drawn(
+        source.transpose(2, 1, 0),
+        napari_order(placement.scale),
+        napari_order(placement.translate),
+        placement,
+    )
+
+
+def make_layer(entry: MapEntry, frame: DisplayFrame) -> Layer:
+    """A napari layer that shows an entry."""
+    view = drawn(entry, frame)
+    common: dict[str, Any] = {
+        "name": entry.name,
+        "scale": view.scale,
+        "translate": view.translate,
+        "units": UNITS,
+        "axis_labels": AXIS_LABELS,
+        "metadata": {VOLUME_KEY: entry.volume, ROLE_KEY: entry.role},
+    }
+    if entry.editable is not None:
+        common["metadata"][NAMES_KEY] = entry.label_names
+        layer = Labels(view.data, opacity=entry.display.opacity, **common)
+        layer.editable = view.placement.aligned
+        layer.visible = entry.display.visible
+        return layer
+    layer = Image(
+        view.data,
+        contrast_limits=effective_window(entry.display),
+        blending="translucent_no_depth",
+        **common,
+    )
+    apply_display(entry.display, layer)
+    return layer
+
+
+def apply_display(display: MapDisplay, layer: Layer) -> None:
+    """Show a layer the way the session says; visibility is left to the views."""
+    if layer.opacity != display.opacity:
+        layer.opacity = display.opacity
+    if not isinstance(layer, Image):
+        return
+    window = effective_window(display)
+    if tuple(layer.contrast_limits) != window:
+        low, high = layer.contrast_limits_range
+        layer.contrast_limits_range = (min(low, window[0]), max(high, window[1]))
+        layer.contrast_limits = window
+    plain = not has_thresholds(display) and display.colouring != "both sides"
+    name = ramp_name(display)
+    if plain and compat.napari_ramp(name) is not None:
+        if layer.colormap.name != name:
+            layer.colormap = name
+        return
+    title = "both sides" if display.colouring == "both sides" else name
+    compat.set_ramp(layer, title, lookup_table(display), end_colours(display))
+
+
+def read_display(layer: Layer) -> dict[str, Any]:
+    """What napari's own controls were set to, as changes of a :class:`MapDisplay`."""
+    changes: dict[str, Any] = {"opacity": float(layer.opacity)}
+    if not isinstance(layer, Image):
+        return changes
+    low, high = layer.contrast_limits
+    changes["window"] = (float(low), float(high))
+    name = layer.colormap.name
+    if name.endswith(compat.RAMP_MARK):
+        return changes
+    if name in ("gray", "gray_r"):
+        changes["colouring"] = "grey" if name == "gray" else "inverted"
+    else:
+        if name not in {ramp.name for ramp in RAMPS}:
+            know_ramp(name, layer.colormap.map)
+        changes.update(colouring="colour", colormap=name)
+    return changes
+
+
+def adopt(layer: Layer) -> tuple[Volume, Role, dict[int, str], MapDisplay | None]:
+    """Make out what a layer that somebody else made holds.
+
+    A layer opened through this plugin carries its volume. Any other 3-D image or labels
+    layer is taken as (z, y, x) in mm with unknown orientation, so no side is ever claimed
+    for it.
+
+    Raises
+    ------
+    GeometryError
+        If the layer cannot be shown in three planes.
+    """
+    volume = layer.metadata.get(VOLUME_KEY)
+    names = dict(layer.metadata.get(NAMES_KEY, {}))
+    if isinstance(volume, Volume):
+        role = layer.metadata.get(ROLE_KEY) or guess_role(volume)
+        return volume, role, names, None
+    if layer.ndim != 3 or getattr(layer, "rgb", False) or getattr(layer, "multiscale", False):
+        kind = "coloured" if getattr(layer, "rgb", False) else f"{layer.ndim}-D"
+        raise GeometryError(
+            f"'{layer.name}' is {kind}; the three views show 3-D maps, so it is left as it is."
+        )
+    if not isinstance(layer.data, np.ndarray):
+        raise GeometryError(
+            f"'{layer.name}' is not held in memory; load it as an array to see it in three views."
+        )
+    affine = np.eye(4)
+    affine[:3, :3] = np.diag(np.asarray(layer.scale)[::-1])
+    affine[:3, 3] = np.asarray(layer.translate)[::-1]
+    made = Volume(
+        data=layer.data.transpose(2, 1, 0),
+        affine=affine,
+        name=layer.name,
+        orientation_known=False,
+    )
+    if isinstance(layer, Labels):
+        return made, "labels", names, None
+    display = replace_display(first_display(made, "other"), read_display(layer))
+    return made, guess_role(made), names, display
+
+
+def replace_display(display: MapDisplay, changes: dict[str, Any]) -> MapDisplay:
+    """A display with some fields changed."""
+    return MapDisplay(**{**display.model_dump(), **changes})
+
+
+_IMAGE_FIELDS = ("contrast_limits", "colormap", "gamma", "interpolation2d", "rendering")
+_LABEL_FIELDS = (
+    "selected_label",
+    "brush_size",
+    "contour",
+    "show_selected_label",
+    "n_edit_dimensions",
+    "contiguous",
+    "preserve_labels",
+    "colormap",
+)
+_COMMON_FIELDS = ("opacity", "blending", "scale", "translate", "name", "editable")
+
+
+class Mirror:
+    """A copy of a layer for another canvas: same data, same looks, one undo history.
+
+    What is set on the layer is set on the copy. Painting in the copy shows in the layer and
+    in its other copies at once.
+
+    Attributes
+    ----------
+    source, copy : Layer
+        The viewer's own layer and the one made here.
+    """
+
+    #: The data were painted on through the copy.
+    painted = Signal(object)
+
+    def __init__(self, source: Layer) -> None:
+        data, state, kind = source.as_layer_data_tuple()
+        state = {**state, "metadata": {}}
+        self.source = source
+        self.copy: Layer = Layer.create(data, state, kind)
+        fields = _COMMON_FIELDS
+        if isinstance(source, Image):
+            fields += _IMAGE_FIELDS
+        elif isinstance(source, Labels):
+            fields += _LABEL_FIELDS
+            compat.share_history(source, self.copy)
+        self._hooks: list[tuple[Any, Callable[..., None]]] = []
+        for name in fields:
+            if hasattr(source.events, name) and hasattr(self.copy, name):
+                self._follow(name)
+        self._hook(source.events.data, self._on_data)
+        if hasattr(source.events, "mode"):
+            self._hook(source.events.mode, self._on_mode)
+        if isinstance(source, Labels):
+            for name in ("paint", "labels_update"):
+                self._hook(getattr(self.copy.events, name), self._on_paint)
+        self._busy = False
+
+    def refresh(self) -> None:
+        """Draw the shared data again."""
+        self.copy.refresh()
+
+    def dispose(self) -> None:
+        """Stop following."""
+        for emitter, call in self._hooks:
+            emitter.disconnect(call)
+        self._hooks.clear()
+
+    def _hook(self, emitter: Any, call: Callable[..., None]) -> None:
+        emitter.connect(call)
+        self._hooks.append((emitter, call))
+
+    def _follow(self, name: str) -> None:
+        def follow(event: Any = None) -> None:
+            setattr(self.copy, name, getattr(self.source, name))
+
+        self._hook(getattr(self.source.events, name), follow)
+
+    def _on_mode(self, event: Any = None) -> None:
+        if self.copy.mode != self.source.mode:
+            self.copy.mode = self.source.mode
+
+    def _on_data(self, event: Any = None) -> None:
+        if self.copy.data is not self.source.data:
+            self.copy.data = self.source.data
+            if isinstance(self.source, Labels):
+                compat.share_history(self.source, self.copy)
+        else:
+            self.copy.refresh()
+
+    def _on_paint(self, event: Any = None) -> None:
+        if not self._busy:
+            self._busy = True
+            try:
+                self.painted.emit(self)
+            finally:
+                self._busy = False
+
+
+def same_array(layer: Layer, array: Array) -> bool:
+    """Whether a layer draws this very memory."""
+    return isinstance(layer.data, np.ndarray) and np.shares_memory(layer.data, array)
+
+
+def renamed(volume: Volume, name: str) -> Volume:
+    """The volume under another name."""
+    return replace(volume, name=name)

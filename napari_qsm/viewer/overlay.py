@@ -1,0 +1,243 @@
+"""What lies over the pictures: letters, slice, crosshair, scale bar, colour bar.
+
+Drawn with Qt in a transparent widget above the canvas, so that text is sharp and a moving
+crosshair does not redraw the images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from qtpy.QtCore import QPointF, QRectF, Qt
+from qtpy.QtGui import QBrush, QColor, QFont, QImage, QPainter, QPainterPath, QPaintEvent, QPen
+from qtpy.QtWidgets import QWidget
+
+from napari_qsm.viewer.geometry import Letters
+from napari_qsm.volume import Array
+
+LIGHT = QColor(245, 245, 245)
+HALO = QColor(0, 0, 0, 215)
+CROSSHAIR = QColor(90, 200, 255, 200)
+RING = QColor(255, 214, 64)
+MARGIN = 12
+
+
+@dataclass
+class ColourBar:
+    """A map's colours beside its numbers.
+
+    Attributes
+    ----------
+    title : str
+        For example ``"χ (ppm)"``.
+    table : (n, 4) ndarray
+        RGBA from the low end to the high end.
+    low, high : float
+        Values at the ends, in the unit of the title.
+    ticks : list of (value, text)
+        Where numbers stand.
+    stamp : str
+        Differs whenever the table does.
+    """
+
+    title: str
+    low: float
+    high: float
+    ticks: list[tuple[float, str]]
+    stamp: str
+    table: Array = field(compare=False)
+
+
+@dataclass
+class Ring:
+    """A circle drawn on the slice, with words beside it."""
+
+    centre: tuple[float, float]
+    radius: float
+    text: str = ""
+
+
+@dataclass
+class OverlayContent:
+    """All that one view shows over its picture, in canvas pixels."""
+
+    letters: Letters | None = None
+    title: str = ""
+    slice_text: str = ""
+    notes: list[str] = field(default_factory=list)
+    crosshair: tuple[float, float] | None = None
+    bar_mm: float = 0.0
+    pixels_per_mm: float = 1.0
+    colour_bar: ColourBar | None = None
+    rings: list[Ring] = field(default_factory=list)
+    framed: bool = False
+
+
+class Overlay(QWidget):
+    """Transparent to the mouse; follows the size of the canvas it lies on."""
+
+    def __init__(self, canvas: QWidget) -> None:
+        super().__init__(canvas)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
+        # napari's style sheet gives every widget a background; this one has none.
+        self.setStyleSheet("background: transparent;")
+        self.content = OverlayContent()
+        self.resize(canvas.size())
+        self.show()
+
+    def show_content(self, content: OverlayContent) -> None:
+        """Draw this from now on."""
+        if content != self.content:
+            self.content = content
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Draw the content."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        content, width, height = self.content, self.width(), self.height()
+        if content.crosshair is not None:
+            _crosshair(painter, content.crosshair, width, height)
+        for ring in content.rings:
+            _ring(painter, ring)
+        if content.letters is not None:
+            _letters(painter, content.letters, width, height)
+        _corner_text(painter, content, width)
+        if content.bar_mm:
+            _scale_bar(painter, content, height)
+        if content.colour_bar is not None and height > 260:
+            _colour_bar(painter, content.colour_bar, width, height)
+        if content.framed:
+            painter.setPen(QPen(CROSSHAIR, 2))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRect(1, 1, width - 2, height - 2)
+        painter.end()
+
+
+def _font(pixels: int, bold: bool = False) -> QFont:
+    font = QFont()
+    font.setPixelSize(pixels)
+    font.setBold(bold)
+    return font
+
+
+def _text(
+    painter: QPainter, at: QPointF, text: str, font: QFont, colour: QColor = LIGHT
+) -> None:
+    """Text with a dark rim, legible on black and on white tissue; ``at`` is its base line."""
+    path = QPainterPath()
+    path.addText(at, font, text)
+    painter.setPen(QPen(HALO, 3.2, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap,
+                        Qt.PenJoinStyle.RoundJoin))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawPath(path)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QBrush(colour))
+    painter.drawPath(path)
+
+
+def _width(painter: QPainter, text: str, font: QFont) -> float:
+    painter.setFont(font)
+    return float(painter.fontMetrics().horizontalAdvance(text))
+
+
+def _letters(painter: QPainter, letters: Letters, width: int, height: int) -> None:
+    size = 20 if width > 420 else 16
+    font = _font(size, bold=True)
+    for text, x, y in (
+        (letters.left, MARGIN + size / 2, height / 2),
+        (letters.right, width - MARGIN - size / 2, height / 2),
+        (letters.top, width / 2, MARGIN + size / 2),
+        (letters.bottom, width / 2, height - MARGIN - size / 2),
+    ):
+        half = _width(painter, text, font) / 2
+        _text(painter, QPointF(x - half, y + size * 0.36), text, font)
+
+
+def _corner_text(painter: QPainter, content: OverlayContent, width: int) -> None:
+    y = MARGIN + 13.0
+    lines = [(content.title, _font(14, bold=True)), (content.slice_text, _font(13))]
+    lines += [(note, _font(12)) for note in content.notes]
+    for text, font in lines:
+        if not text:
+            continue
+        painter.setFont(font)
+        text = painter.fontMetrics().elidedText(
+            text, Qt.TextElideMode.ElideRight, max(width // 2 - MARGIN - 14, 60)
+        )
+        _text(painter, QPointF(MARGIN, y), text, font)
+        y += font.pixelSize() + 6
+
+
+def _crosshair(painter: QPainter, at: tuple[float, float], width: int, height: int) -> None:
+    """Two thin lines with a gap in the middle, so that the voxel itself stays in sight."""
+    x, y = round(at[0]) + 0.5, round(at[1]) + 0.5
+    gap = 9
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+    for colour, pen_width in ((QColor(0, 0, 0, 90), 3), (CROSSHAIR, 1)):
+        painter.setPen(QPen(colour, pen_width))
+        painter.drawLine(QPointF(0, y), QPointF(x - gap, y))
+        painter.drawLine(QPointF(x + gap, y), QPointF(width, y))
+        painter.drawLine(QPointF(x, 0), QPointF(x, y - gap))
+        painter.drawLine(QPointF(x, y + gap), QPointF(x, height))
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+
+
+def _ring(painter: QPainter, ring: Ring) -> None:
+    centre = QPointF(*ring.centre)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for colour, pen_width in ((HALO, 4.0), (RING, 1.8)):
+        painter.setPen(QPen(colour, pen_width))
+        painter.drawEllipse(centre, ring.radius, ring.radius)
+    font = _font(13, bold=True)
+    for line, text in enumerate(part for part in ring.text.split("\n") if part):
+        at = QPointF(centre.x() + ring.radius + 8, centre.y() + 5 + 18 * line)
+        _text(painter, at, text, font, RING)
+
+
+def _scale_bar(painter: QPainter, content: OverlayContent, height: int) -> None:
+    length = content.bar_mm * content.pixels_per_mm
+    x, y = float(MARGIN), float(height - MARGIN - 4)
+    for colour, pen_width in ((HALO, 6.0), (LIGHT, 2.4)):
+        painter.setPen(QPen(colour, pen_width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap))
+        painter.drawLine(QPointF(x, y), QPointF(x + length, y))
+        for end in (x, x + length):
+            painter.drawLine(QPointF(end, y - 5), QPointF(end, y + 1))
+    _text(painter, QPointF(x, y - 10), f"{content.bar_mm:g} mm", _font(13))
+
+
+def _colour_bar(painter: QPainter, bar: ColourBar, width: int, height: int) -> None:
+    thick = 16.0
+    tall = float(min(max(height * 0.34, 110), 240))
+    box = QRectF(width - MARGIN - thick - 2, height - MARGIN - tall - 4, thick, tall)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QBrush(QColor(60, 60, 60)))
+    painter.drawRect(box)
+    painter.setBrush(QBrush(QColor(120, 120, 120), Qt.BrushStyle.BDiagPattern))
+    painter.drawRect(box)  # hidden values show hatching, not a colour
+    painter.drawImage(box, _strip(bar.table))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(HALO, 3))
+    painter.drawRect(box)
+    painter.setPen(QPen(LIGHT, 1.2))
+    painter.drawRect(box)
+    font = _font(13)
+    for value, text in bar.ticks:
+        part = (value - bar.low) / (bar.high - bar.low)
+        y = box.bottom() - part * tall
+        painter.setPen(QPen(LIGHT, 1.4))
+        painter.drawLine(QPointF(box.left() - 5, y), QPointF(box.left(), y))
+        at = QPointF(box.left() - 9 - _width(painter, text, font), y + 4.5)
+        _text(painter, at, text, font)
+    title = _font(14, bold=True)
+    at = QPointF(box.right() - _width(painter, bar.title, title), box.top() - 14)
+    _text(painter, at, bar.title, title)
+
+
+def _strip(table: Array) -> QImage:
+    """The ramp as a one-pixel-wide picture, high end on top."""
+    rgba = np.ascontiguousarray((np.clip(table[::-1], 0, 1) * 255).round().astype(np.uint8))
+    image = QImage(rgba.tobytes(), 1, len(rgba), 4, QImage.Format.Format_RGBA8888)
+    return image.copy()
