@@ -23,9 +23,9 @@ from napari_qsm.recon.fourier import bounding_box
 from napari_qsm.recon.morphology import (
     close_mm,
     dilate_mm,
-    erode_mm,
     fill_holes,
     largest_component,
+    largest_core,
     open_mm,
 )
 from napari_qsm.recon.stages import Progress, Warn, no_progress, no_warning
@@ -36,8 +36,10 @@ Array = npt.NDArray[Any]
 _GRID_MM = 1.75
 _BIAS_GRID_MM = 6.0
 
-#: Width of the Gaussian that tells receive bias from anatomy, mm (standard deviation).
-_BIAS_SIGMA_MM = 20.0
+#: Width of the Gaussian that tells receive bias from anatomy, mm (standard deviation): over
+#: all bright tissue, and over brain alone, whose contrast is less.
+_HEAD_SIGMA_MM = 20.0
+_BRAIN_SIGMA_MM = 10.0
 
 #: Normalised signal that only tissue reaches, used to find the heart of the brain.
 _CORE_LEVEL = 0.6
@@ -148,9 +150,10 @@ def brain_mask(
     for _ in range(2):
         # The bias of the brain alone is smoother than that of brain and scalp together.
         normal = _normalised(coarse, log_bias)
-        core, radius = _core(normal, opening_mm, coarse_size)
-        tissue = dilate_mm(core, radius, coarse_size) & (normal > _CORE_LEVEL)
-        log_bias = _smooth_log(coarse, tissue, coarse_size)
+        tissue = normal > _CORE_LEVEL
+        core, radius = largest_core(tissue, opening_mm, coarse_size)
+        tissue &= dilate_mm(core, radius, coarse_size)
+        log_bias = _smooth_log(coarse, tissue, coarse_size, _BRAIN_SIGMA_MM)
     progress(0.3)
     if radius < opening_mm:
         warn(
@@ -158,7 +161,11 @@ def brain_mask(
             "find the brain. Check the mask."
         )
     normal = _normalised(coarse, log_bias)
-    core, radius = _core(normal, radius, coarse_size)
+    core, radius = largest_core(normal > _CORE_LEVEL, radius, coarse_size)
+    if not core.any():
+        raise QsmError(
+            "No tissue was found in the magnitude; check the images, or use a mask of your own."
+        )
     brain = _grown(normal, core, radius, level, coarse_size, progress)
     progress(0.6)
     mask = _fitted(image, brain, log_bias, level, voxel_size_mm, coarse_size)
@@ -170,20 +177,6 @@ def brain_mask(
         )
     progress(1.0)
     return mask
-
-
-def _core(normal: Array, radius_mm: float, voxel_size_mm: Sequence[float]) -> tuple[Array, float]:
-    """Largest piece of tissue after erosion, with the radius that left one standing."""
-    tissue = normal > _CORE_LEVEL
-    while True:
-        core = largest_component(erode_mm(tissue, radius_mm, voxel_size_mm))
-        if core.any():
-            return core, radius_mm
-        if radius_mm == 0:
-            raise QsmError(
-                "No tissue was found in the magnitude; check the images, or use a mask of your own."
-            )
-        radius_mm = radius_mm / 2 if radius_mm > min(voxel_size_mm) else 0.0
 
 
 def _grown(
@@ -254,18 +247,20 @@ def _bias_of_tissue(image: Array, voxel_size_mm: Sequence[float]) -> Array:
     """Log of the receive bias over all bright tissue, bright and dark outliers dropped."""
     tissue = image > 0.25 * np.percentile(image[image > 0], 98)
     for _ in range(3):
-        log_bias = _smooth_log(image, tissue, voxel_size_mm)
+        log_bias = _smooth_log(image, tissue, voxel_size_mm, _HEAD_SIGMA_MM)
         # Half to one and a half times the brightness nearby: not fat, not fluid, not bone.
         tissue = np.abs(np.log(np.maximum(image, 1e-6)) - log_bias) < 0.5
-    return _smooth_log(image, tissue, voxel_size_mm)
+    return _smooth_log(image, tissue, voxel_size_mm, _HEAD_SIGMA_MM)
 
 
-def _smooth_log(image: Array, tissue: Array, voxel_size_mm: Sequence[float]) -> Array:
+def _smooth_log(
+    image: Array, tissue: Array, voxel_size_mm: Sequence[float], sigma_mm: float
+) -> Array:
     """Gaussian mean of the log signal over some voxels, carried on into all others."""
     shape, size = _coarser(image.shape, voxel_size_mm, _BIAS_GRID_MM)
     weight = tissue.astype(np.float32)
     signal = np.log(np.maximum(image, 1e-6)) * weight
-    sigma = [_BIAS_SIGMA_MM / s for s in size]
+    sigma = [sigma_mm / s for s in size]
     signal, weight = (
         ndimage.gaussian_filter(_resample(a, shape).astype(np.float64), sigma, truncate=6)
         for a in (signal, weight)

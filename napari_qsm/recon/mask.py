@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from napari_qsm.errors import GeometryError, MetadataError, QsmError
 from napari_qsm.recon.brain import brain_mask, combined_magnitude
-from napari_qsm.recon.morphology import open_mm
+from napari_qsm.recon.morphology import dilate_mm as dilated
+from napari_qsm.recon.morphology import largest_core
 from napari_qsm.recon.quality import phase_quality
 from napari_qsm.recon.refine import (
     ANY_HOLE_MM3,
@@ -200,11 +201,19 @@ def phase_quality_mask(
     magnitude: Array | None,
     voxel_size_mm: Sequence[float],
     *,
-    quality_threshold: QualityThreshold = 0.5,
+    quality_threshold: Annotated[
+        float,
+        Param(
+            "Leave out voxels whose phase is less coherent than this; "
+            "0 finds the level between tissue and noise (Otsu, within 0.5 and 0.97).",
+            ge=0,
+            le=1,
+        ),
+    ] = 0.0,
     opening_mm: Annotated[
         float,
         Param("Connections thinner than twice this are cut.", unit="mm", ge=0, le=30),
-    ] = 4.0,
+    ] = 7.0,
     closing_mm: Closing = 3.0,
     fill_holes_mm3: FillHoles = ANY_HOLE_MM3,
     keep_largest: KeepLargest = True,
@@ -222,7 +231,7 @@ def phase_quality_mask(
     phase, magnitude, voxel_size_mm
         As for :func:`brain`; the magnitude may be None and only weighs echoes.
     quality_threshold : float
-        Voxels below are left out.
+        Voxels below are left out; 0 finds the level between tissue and noise.
     opening_mm : float
         Radius of the ball that must fit through a connection.
     closing_mm, fill_holes_mm3, keep_largest, erode_mm, dilate_mm
@@ -243,7 +252,9 @@ def phase_quality_mask(
     phase = checked_phase(phase)
     magnitude = checked_magnitude(magnitude, phase)
     good = phase_quality(phase, magnitude, progress=part_of(progress, 0.0, 0.6))
-    mask = open_mm(good >= max(quality_threshold, 1e-6), opening_mm, voxel_size_mm)
+    coherent = good >= (quality_threshold or _quality_between(good))
+    core, radius = largest_core(coherent, opening_mm, voxel_size_mm)
+    mask = coherent & dilated(core, radius + max(voxel_size_mm), voxel_size_mm)
     return refined(
         mask,
         phase,
@@ -411,6 +422,18 @@ def _otsu(image: Array) -> float:
         apart = sum_below / below - (sum_below[-1] - sum_below) / above
         between = np.nan_to_num(below * above * apart**2)
     return float(edges[1:][between.argmax()])
+
+
+def _quality_between(quality: Array) -> float:
+    """The quality between those of tissue and of noise, told apart by their phase noise.
+
+    Quality q stands for a phase noise of sqrt(-ln(q) / 3) rad; on the scale of its logarithm
+    tissue, bone and air are about equally wide. Without noise there is nothing to tell apart.
+    """
+    if (quality < 0.5).mean() < 0.02:
+        return 0.5
+    log_noise = np.log(-np.log(np.clip(quality, 1e-4, 1 - 1e-4)))
+    return float(np.clip(np.exp(-np.exp(_otsu(log_noise))), 0.5, 0.97))
 
 
 # Registers the methods that need other programs, after those that do not.

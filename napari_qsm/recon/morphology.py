@@ -176,6 +176,35 @@ def largest_component(mask: Array) -> Array:
     return np.asarray(labels == sizes.argmax())
 
 
+def largest_core(
+    mask: Array, radius_mm: float, voxel_size_mm: Sequence[float]
+) -> tuple[Array, float]:
+    """What erosion leaves of the most massive part of a mask, and the radius it was eroded by.
+
+    Parameters
+    ----------
+    mask : (x, y, z) bool ndarray
+        The mask; not modified.
+    radius_mm : float
+        Radius of the ball, mm. Where the ball fits nowhere, it is halved until it does.
+    voxel_size_mm : three floats
+        Edge lengths of a voxel.
+
+    Returns
+    -------
+    core : (x, y, z) bool ndarray
+        The largest piece after erosion; empty only if the mask is.
+    radius_mm : float
+        The radius used.
+    """
+    mask = _checked(mask, radius_mm, voxel_size_mm)
+    while True:
+        core = largest_component(erode_mm(mask, radius_mm, voxel_size_mm))
+        if core.any() or radius_mm == 0:
+            return core, radius_mm
+        radius_mm = radius_mm / 2 if radius_mm > min(voxel_size_mm) else 0.0
+
+
 def _checked(mask: Array, radius_mm: float, voxel_size_mm: Sequence[float]) -> Array:
     mask = np.asarray(mask)
     if mask.ndim != 3 or mask.dtype != bool:
