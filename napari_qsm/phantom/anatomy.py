@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from napari_qsm.phantom import brain, nuclei, skull, vessels
+from napari_qsm.errors import GeometryError
+from napari_qsm.phantom import nuclei, skull, vessels
 from napari_qsm.phantom.grid import Box, Grid, block_mean, make_grid, spread
 from napari_qsm.phantom.shapes import Array, coverage, tube
 from napari_qsm.phantom.subjects import (
@@ -113,7 +115,7 @@ def make_anatomy(
     cells = _lay_tissues(fine, person, lambda f: progress(0.8 * f))
     painter = _Painter(person, grid, fine, factors, cells, np.zeros(grid.shape, np.uint8))
     painter.ventricles()
-    painter.nuclei()
+    painter.deep_nuclei()
     painter.veins()
     if bleed:
         painter.lesion((nuclei.BLEED,), BLEED, BLEED_INDEX)
@@ -146,8 +148,6 @@ def make_anatomy(
 def _check_factors(
     oversampling: Sequence[int] | None, voxel_size_mm: Sequence[float]
 ) -> tuple[int, int, int]:
-    from napari_qsm.errors import GeometryError
-
     if oversampling is None:
         return default_oversampling(voxel_size_mm)
     if len(oversampling) != 3 or any(int(n) != n or not 1 <= n <= 8 for n in oversampling):
@@ -166,6 +166,16 @@ def slabs(grid: Grid, cells: int = 400_000) -> Iterator[Box]:
         yield slice(start, min(start + step, nx)), slice(0, ny), slice(0, nz)
 
 
+def _blocks(grid: Grid) -> Iterator[Box]:
+    """Slabs cut along the last axis too, as most of the head's parts are high up or low down."""
+    nz = grid.shape[2]
+    pieces = 4 if nz >= 16 else 1
+    edges = [nz * i // pieces for i in range(pieces + 1)]
+    for x, y, _ in slabs(grid, 800_000):
+        for low, high in pairwise(edges):
+            yield x, y, slice(low, high)
+
+
 def _lay_tissues(grid: Grid, subject: Subject, progress: Progress) -> Maps:
     """Everything but deep nuclei, ventricles and veins."""
     maps = Maps(
@@ -180,7 +190,7 @@ def _lay_tissues(grid: Grid, subject: Subject, progress: Progress) -> Maps:
         x, y, z = grid.coordinates(box)
         skull.lay_head(x, y, z, cell_mm, subject, maps, box)
 
-    boxes = list(slabs(grid))
+    boxes = list(_blocks(grid))
     # Each slab depends on nothing but its own coordinates: threads cannot change the result.
     with ThreadPoolExecutor(min(WORKERS, 8)) as pool:
         for done, _ in enumerate(pool.map(fill, boxes), start=1):
@@ -236,7 +246,7 @@ class _Painter:
             if where:
                 self.cells.paint(where[1], self._weight(shape.distance, where[1]), CSF, 0.0)
 
-    def nuclei(self) -> None:
+    def deep_nuclei(self) -> None:
         """The deep nuclei, each with its iron."""
         for side in (LEFT, RIGHT):
             for name, shape in nuclei.NUCLEI.items():
@@ -336,15 +346,17 @@ class _Painter:
         """
         for side in (LEFT, RIGHT):
             row = self.subject.putamen(side)
-            self._shift(chi, "Putamen", side, lambda v, row=row: row.mean_ppm - v.mean())
-            top = self.subject.chi("Globus pallidus", side)
-            self._shift(chi, "Globus pallidus", side, lambda v, top=top: top - v.max())
+            painted = np.nonzero(self.labels == region_index("Putamen", side))
+            if painted[0].size:
+                self._shift(chi, painted, row.mean_ppm - chi[painted].mean(dtype=np.float64))
+            pallidum = np.nonzero(self.labels == region_index("Globus pallidus", side))
+            if pallidum[0].size:
+                top = self.subject.chi("Globus pallidus", side)
+                self._shift(chi, pallidum, top - float(chi[pallidum].max()))
 
-    def _shift(self, chi: Array, name: str, side: str, missing: Callable[[Array], float]) -> None:
-        index = np.nonzero(self.labels == region_index(name, side))
-        if index[0].size == 0:
-            return
-        delta = np.float32(missing(chi[index].astype(np.float64)))
+    def _shift(self, chi: Array, index: tuple[Array, ...], by_ppm: float) -> None:
+        """Add to the truth of some voxels, and to their cells."""
+        delta = np.float32(by_ppm)
         chi[index] += delta
         fx, fy, fz = self.factors
         for i in range(fx):

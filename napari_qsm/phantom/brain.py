@@ -5,6 +5,7 @@ Distances are in mm and positive inside; see :mod:`napari_qsm.phantom.shapes`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,7 @@ from napari_qsm.phantom.shapes import (
     tube,
 )
 from napari_qsm.phantom.subjects import Subject
-from napari_qsm.phantom.tissue import CSF, GREY, WHITE, mix
+from napari_qsm.phantom.tissue import CSF, GREY, STEM, WHITE, lay_at
 
 CORTEX_MM = 2.6
 _GOLDEN = (1 + 5**0.5) / 2
@@ -56,6 +57,8 @@ def _temporal(x: Array, y: Array, z: Array, extra: float = 0.0) -> Array:
 def intracranial(x: Array, y: Array, z: Array) -> Array:
     """Distance into the space inside the skull."""
     vault = _vault(x, y, z, (68.5, 84.0, 66.5))
+    if z.min() > 20:  # what lies below is out of reach
+        return vault
     upper = carve(vault, (z - _floor(x, y)) * 0.9 + 3, 6)
     fossa = ellipsoid(x, y, z, (0, -58, -32), (52, 40, 30))
     cistern = ellipsoid(x, y, z, (0, -12, -18), (24, 24, 16))
@@ -69,6 +72,8 @@ def intracranial(x: Array, y: Array, z: Array) -> Array:
 def head_surface(x: Array, y: Array, z: Array) -> Array:
     """Distance into the head, neck and shoulders."""
     vault = _vault(x, y, z, (79.0, 96.0, 79.0))
+    if z.min() > 32:  # what lies below is out of reach
+        return vault
     face = ellipsoid(x, y, z, (0, 36, -52), (60, 50, 58))
     jaw = ellipsoid(x, y, z, (0, 20, -95), (50, 55, 40))
     neck = tube(x, y, z, [(0, -38, -40), (0, -42, -120), (0, -48, -190)], [60, 56, 62])
@@ -97,9 +102,9 @@ class BrainPoints:
 
 def brain_tissue(x: Array, y: Array, z: Array, cell_mm: float, subject: Subject) -> BrainPoints:
     """Tissues of the brain at points (1-D arrays) inside the skull."""
-    stem = brain_stem(x, y, z)
+    stem = _below(12, brain_stem, x, y, z)
     hull, open_depth = cerebrum(x, y, z, stem)
-    bellum = cerebellum(x, y, z)
+    bellum = _below(4, cerebellum, x, y, z)
     chi = np.zeros_like(x)
     signal = np.full_like(x, CSF.signal)
     r2star = np.full_like(x, CSF.r2star)
@@ -109,31 +114,25 @@ def brain_tissue(x: Array, y: Array, z: Array, cell_mm: float, subject: Subject)
     pia = cortical_depth(xs, ys, zs, ds, open_depth[near], subject)
     grey = coverage(pia, cell_mm)
     white = coverage(pia - _cortex_thickness(xs, ys, zs), cell_mm)
-    part = [values[near] for values in (chi, signal, r2star)]
-    for values, g, w in zip(
-        part,
-        (grey_chi(xs, ys, zs), GREY.signal, GREY.r2star),
-        (white_chi(xs, ys, zs), WHITE.signal, WHITE.r2star),
-        strict=True,
-    ):
-        mix(values, grey, g)
-        mix(values, white, w)
-    chi[near], signal[near], r2star[near] = part
-
-    _lay_cerebellum(x, y, z, bellum, cell_mm, (chi, signal, r2star))
+    maps = (chi, signal, r2star)
+    lay_at(maps, near, grey, GREY, grey_chi(xs, ys, zs))
+    lay_at(maps, near, white, WHITE, white_chi(xs, ys, zs))
+    _lay_cerebellum(x, y, z, bellum, cell_mm, maps)
     near = np.flatnonzero(stem > -1)
-    weight = coverage(stem[near], cell_mm)
-    stripes = 0.004 * np.sin(x[near] * 0.9) * np.cos(z[near] * 0.35)
-    for values, value in (
-        (chi, -0.012 + stripes),
-        (signal, 0.5 * (GREY.signal + WHITE.signal)),
-        (r2star, 18.0),
-    ):
-        part_of = values[near]
-        mix(part_of, weight, value)
-        values[near] = part_of
+    tracts = STEM.chi_ppm + 0.004 * np.sin(x[near] * 0.9) * np.cos(z[near] * 0.35)
+    lay_at(maps, near, coverage(stem[near], cell_mm), STEM, tracts)
     inside = np.maximum(np.maximum(hull, bellum), stem) > 0
     return BrainPoints(chi, signal, r2star, inside)
+
+
+def _below(
+    top_mm: float, distance: Callable[[Array, Array, Array], Array], x: Array, y: Array, z: Array
+) -> Array:
+    """A distance at points below a height; above it, where it matters to nothing, -50."""
+    out = np.full_like(z, -50)
+    low = np.flatnonzero(z < top_mm)
+    out[low] = distance(x[low], y[low], z[low])
+    return out
 
 
 def cerebrum(x: Array, y: Array, z: Array, stem: Array) -> tuple[Array, Array]:
@@ -169,10 +168,10 @@ def brain_stem(x: Array, y: Array, z: Array) -> Array:
 def cerebellum(x: Array, y: Array, z: Array) -> Array:
     """Distance into the cerebellum."""
     u = (np.abs(x) - 23) / 27
-    hemispheres = ellipsoid_of_scaled(u, (y + 63) / 28, (z + 32) / 22, (27, 28, 22))
-    vermis = ellipsoid(x, y, z, (0, -61, -25), (12, 22, 23))
+    hemispheres = ellipsoid_of_scaled(u, (y + 64) / 28, (z + 33) / 26, (27, 28, 26))
+    vermis = ellipsoid(x, y, z, (0, -61, -25), (14, 22, 25))
     fourth = -ellipsoid(x, y, z, (0, -41, -33), (7, 7, 10))
-    under = _floor(x, y) - 2.5 - z
+    under = _floor(x, y) - 1.5 - z
     return np.minimum(carve(blend(hemispheres, vermis, 6), under, 3), fourth)
 
 
@@ -189,18 +188,9 @@ def _lay_cerebellum(
     white_core = ds - 8.5 + 2.2 * folium
     grey = coverage(ds, cell_mm)
     white = coverage(white_core, cell_mm)
-    for values, g, w, csf in zip(
-        maps,
-        (0.014, GREY.signal, GREY.r2star),
-        (-0.025, WHITE.signal, WHITE.r2star),
-        (0.0, CSF.signal, CSF.r2star),
-        strict=True,
-    ):
-        part = values[near]
-        mix(part, grey, g)
-        mix(part, white, w)
-        mix(part, fissure * (1 - white) * (0.7 * grey), csf)
-        values[near] = part
+    lay_at(maps, near, grey, GREY, 0.014)
+    lay_at(maps, near, white, WHITE, -0.025)
+    lay_at(maps, near, fissure * (1 - white) * (0.7 * grey), CSF, 0.0)
 
 
 def _cortex_thickness(x: Array, y: Array, z: Array) -> Array:
@@ -218,7 +208,7 @@ def cortical_depth(
     entry = np.minimum(open_depth, middle + 7)
     shallow = np.flatnonzero((entry < 30) & (depth > 0))
     xs, ys, zs, ds = x[shallow], y[shallow], z[shallow], entry[shallow]
-    reach = 15 + 7 * np.sin(xs * 0.055 + 0.5 + subject.fold_phase) * np.sin(ys * 0.06 + zs * 0.05)
+    reach = 17 + 8 * np.sin(xs * 0.055 + 0.5 + subject.fold_phase) * np.sin(ys * 0.06 + zs * 0.05)
     sheet = fold_distance(xs, ys, zs, ds, subject)
     below = np.maximum(ds - reach, 0)
     half = subject.sulcus_mm * (1.1 - 0.6 * np.clip(ds / reach, 0, 1))
@@ -240,7 +230,7 @@ def fissures(x: Array, y: Array, z: Array) -> tuple[Array, Array]:
     middle = np.sqrt(across * across + end * end)
     # Sylvian fissure: a sheet from the side inwards, and the cistern over the insula.
     side = np.abs(x)
-    height = z - (-3 - 0.42 * (y - 2)) - 2.0 * np.sin(y * 0.12 + 0.10 * x)
+    height = z - (-3 - 0.42 * (y - 2)) - 2.2 * np.sin(y * 0.13 + 0.16 * side + 0.05 * x)
     inner = 37.5 - 0.007 * y * y
     end = np.maximum(np.maximum(inner - side, -40 - y), y - 32)
     end = np.maximum(end, 0)

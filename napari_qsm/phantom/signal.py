@@ -31,12 +31,11 @@ def measured_field(anatomy: Anatomy) -> Array:
     as on a scanner, spherical harmonics up to second order are shimmed away over the brain.
     """
     grid = anatomy.grid.finer(anatomy.factors)
-    against_air = anatomy.cells.chi - np.float32(AIR_PPM)
-    box = _as_box(bounding_box(against_air != 0))
-    field = np.zeros(grid.shape, np.float32)
-    field[box] = forward_field(against_air[box], grid.size_mm, b0_direction(grid.affine))
-    del against_air
-    field += field_from_outside(grid)
+    box = _as_box(bounding_box(anatomy.cells.chi != AIR_PPM))
+    against_air = anatomy.cells.chi[box] - np.float32(AIR_PPM)
+    own = forward_field(against_air, grid.size_mm, b0_direction(grid.affine))
+    field = field_from_outside(grid)
+    field[box] += own
     coefficients = _shim(anatomy, field)
 
     def subtract(part: Box) -> None:

@@ -27,11 +27,11 @@ def lay_head(
     within = np.nonzero(surface > -cell_mm)
     if within[0].size == 0:
         return
-    points = [np.broadcast_to(c, full)[within] for c in (x, y, z)]
-    outer = _Points(*points, surface[within], inner[within], cell_mm)
+    px, py, pz = (np.broadcast_to(c, full)[within] for c in (x, y, z))
+    outer = _Points(px, py, pz, surface[within], inner[within], cell_mm)
     outer.lay_outside()
     inside = np.flatnonzero(outer.inner > -cell_mm)
-    tissue = brain_tissue(*(p[inside] for p in points), cell_mm, subject)
+    tissue = brain_tissue(px[inside], py[inside], pz[inside], cell_mm, subject)
     weight = coverage(outer.inner[inside], cell_mm)
     for values, new in (
         (outer.chi, tissue.chi),

@@ -49,6 +49,7 @@ class Tissue:
 CSF = Tissue(0.0, 1.0, 4.0, 1.5)
 GREY = Tissue(0.010, 0.83, 1.35, 15.0)
 WHITE = Tissue(-0.030, 0.70, 0.90, 19.0)
+STEM = Tissue(-0.012, 0.76, 1.10, 18.0)
 DEEP_GREY = Tissue(0.0, 0.80, 1.20, 16.0)
 BLOOD = Tissue(0.30, 0.80, 1.60, 45.0)
 BONE = Tissue(-2.0, 0.06, 0.60, 300.0)
@@ -88,6 +89,21 @@ class Maps:
         mix(self.chi[box], weight, chi_ppm)
         mix(self.signal[box], weight, tissue.signal)
         mix(self.r2star[box], weight, tissue.r2star)
+
+
+def lay_at(
+    maps: tuple[Array, Array, Array],
+    where: Array,
+    weight: Array,
+    tissue: Tissue,
+    chi_ppm: Array | float,
+) -> None:
+    """Lay a tissue at some points of the arrays of susceptibility, signal and decay rate."""
+    new: tuple[Array | float, ...] = (chi_ppm, tissue.signal, tissue.r2star)
+    for values, value in zip(maps, new, strict=True):
+        old = values[where]
+        old += weight * (value - old)
+        values[where] = old
 
 
 def mix(values: Array, weight: Array, new: Array | float) -> None:

@@ -31,18 +31,14 @@ def sinuses() -> list[Vein]:
     """The large sinuses of the dura."""
     torcula = (0.0, -93.5, -12.0)
     sagittal = tuple(_along_midline(a, 0.5) for a in range(25, 195, 10))
+    inferior = tuple(
+        (0.0, float(-7 + 41 * np.cos(a)), float(4 + 29 * np.sin(a)))
+        for a in np.linspace(1.2, 2.9, 8)
+    )
     veins = [
         Vein((*sagittal, torcula), tuple(np.linspace(1.4, 3.6, len(sagittal) + 1)), 0.30),
         Vein(((0, -42, 7), (0, -55, 1), (0, -75, -6), torcula), (2.0, 1.8, 2.0, 2.6), 0.30),
-        Vein(
-            tuple(
-                (0.0, float(-7 + 41 * np.cos(a)), float(4 + 29 * np.sin(a)))
-                for a in np.linspace(1.2, 2.9, 8)
-            )
-            + ((0, -46, 7),),
-            (0.6,) * 5 + (0.8,) * 4,
-            0.28,
-        ),
+        Vein((*inferior, (0, -46, 7)), (0.6,) * 5 + (0.8,) * 4, 0.28),
     ]
     for side in (-1, 1):
         course = [
