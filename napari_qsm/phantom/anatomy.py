@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
 from napari_qsm.errors import GeometryError
 from napari_qsm.phantom import nuclei, skull, vessels
-from napari_qsm.phantom.grid import Box, Grid, block_mean, make_grid, spread
+from napari_qsm.phantom.grid import Box, Grid, block_mean, blocks, for_each, make_grid, spread
 from napari_qsm.phantom.shapes import Array, coverage, tube
 from napari_qsm.phantom.subjects import (
     BLEED_INDEX,
@@ -34,7 +32,6 @@ from napari_qsm.phantom.tissue import (
     Tissue,
     mix,
 )
-from napari_qsm.recon.fourier import WORKERS
 from napari_qsm.recon.stages import Progress, no_progress
 from napari_qsm.volume import Volume
 
@@ -158,24 +155,6 @@ def _check_factors(
     return a, b, c
 
 
-def slabs(grid: Grid, cells: int = 400_000) -> Iterator[Box]:
-    """Boxes across the first axis of about ``cells`` cells, small enough for the cache."""
-    nx, ny, nz = grid.shape
-    step = max(1, cells // (ny * nz))
-    for start in range(0, nx, step):
-        yield slice(start, min(start + step, nx)), slice(0, ny), slice(0, nz)
-
-
-def _blocks(grid: Grid) -> Iterator[Box]:
-    """Slabs cut along the last axis too, as most of the head's parts are high up or low down."""
-    nz = grid.shape[2]
-    pieces = 4 if nz >= 16 else 1
-    edges = [nz * i // pieces for i in range(pieces + 1)]
-    for x, y, _ in slabs(grid, 800_000):
-        for low, high in pairwise(edges):
-            yield x, y, slice(low, high)
-
-
 def _lay_tissues(grid: Grid, subject: Subject, progress: Progress) -> Maps:
     """Everything but deep nuclei, ventricles and veins."""
     maps = Maps(
@@ -190,11 +169,7 @@ def _lay_tissues(grid: Grid, subject: Subject, progress: Progress) -> Maps:
         x, y, z = grid.coordinates(box)
         skull.lay_head(x, y, z, cell_mm, subject, maps, box)
 
-    boxes = list(_blocks(grid))
-    # Each slab depends on nothing but its own coordinates: threads cannot change the result.
-    with ThreadPoolExecutor(min(WORKERS, 8)) as pool:
-        for done, _ in enumerate(pool.map(fill, boxes), start=1):
-            progress(done / len(boxes))
+    for_each(blocks(grid), fill, progress)
     return maps
 
 
@@ -307,7 +282,7 @@ class _Painter:
         return painted.reshape(inside.shape)
 
     def veins(self) -> None:
-        """Veins, which keep clear of the labelled nuclei."""
+        """Veins, which keep clear of labelled nuclei and ventricles."""
         for vein in vessels.all_veins(self.subject):
             reach = max(vein.radii) + 2 * self._cell_mm
             points = np.array(vein.points)
@@ -322,8 +297,7 @@ class _Painter:
                 continue
             box, fine = where
             weight = self._weight(_tube_of(vein), fine)
-            last = region_index("Dentate nucleus", RIGHT)
-            held = (self.labels[box] > 0) & (self.labels[box] <= last)
+            held = self.labels[box] > 0
             if held.any():
                 weight = weight * ~spread(held, self.factors)
             self.cells.paint(fine, weight, BLOOD, vein.chi_ppm)

@@ -151,7 +151,7 @@ def cerebrum(x: Array, y: Array, z: Array, stem: Array) -> tuple[Array, Array]:
     hull = blend(carve(vault, above, 8), temporal, 6)
     cistern = -stem - 2.0 + 3 * np.maximum(z + 7, 0)
     sella = -ellipsoid(x, y, z, (0, 4, -20), (11, 13, 11))
-    open_depth = np.minimum(np.maximum(vault, temporal), np.maximum(above, 0) + 10)
+    open_depth = np.minimum(np.maximum(vault, temporal), 1.5 * np.maximum(above, 0) + 14)
     return np.minimum(np.minimum(hull, cistern), sella), open_depth
 
 
@@ -201,14 +201,14 @@ def cortical_depth(
     x: Array, y: Array, z: Array, hull: Array, open_depth: Array, subject: Subject
 ) -> Array:
     """Distance below the pial surface, with all fissures and sulci cut in."""
-    middle, sylvian = fissures(x, y, z)
+    middle, under_callosum, sylvian = fissures(x, y, z)
     width = 0.9 * subject.sulcus_mm / 0.75
     depth = np.minimum(hull, np.minimum(middle, sylvian) - width)
-    # Sulci also go in from the medial wall, less deep.
-    entry = np.minimum(open_depth, middle + 7)
+    # Sulci also go in from the medial wall, less deep, and not through the corpus callosum.
+    entry = np.minimum(open_depth, middle + 11 + 4 * under_callosum)
     shallow = np.flatnonzero((entry < 30) & (depth > 0))
     xs, ys, zs, ds = x[shallow], y[shallow], z[shallow], entry[shallow]
-    reach = 17 + 8 * np.sin(xs * 0.055 + 0.5 + subject.fold_phase) * np.sin(ys * 0.06 + zs * 0.05)
+    reach = 18 + 6 * np.sin(xs * 0.055 + 0.5 + subject.fold_phase) * np.sin(ys * 0.06 + zs * 0.05)
     sheet = fold_distance(xs, ys, zs, ds, subject)
     below = np.maximum(ds - reach, 0)
     half = subject.sulcus_mm * (1.1 - 0.6 * np.clip(ds / reach, 0, 1))
@@ -217,8 +217,18 @@ def cortical_depth(
     return depth
 
 
-def fissures(x: Array, y: Array, z: Array) -> tuple[Array, Array]:
-    """Distances to the fissure between the hemispheres, and to the Sylvian and insular ones."""
+def fissures(x: Array, y: Array, z: Array) -> tuple[Array, Array, Array]:
+    """Distances to fissures.
+
+    Returns
+    -------
+    middle : ndarray
+        To the fissure between the hemispheres.
+    under_callosum : ndarray
+        How far below the upper face of the corpus callosum.
+    sylvian : ndarray
+        To the Sylvian fissures and the cisterns over the insulae.
+    """
     # Between the hemispheres: a sheet that ends on the corpus callosum.
     reach_y = 40 - 18 * smoothstep((4 - z) * (1 / 16))
     v = (y + 7) / reach_y
@@ -226,8 +236,8 @@ def fissures(x: Array, y: Array, z: Array) -> tuple[Array, Array]:
     outside = (np.sqrt(v * v + w * w) - 1) * 27
     bow = 0.6 * np.sin(y * 0.045 + 0.4) * np.sin(z * 0.05)
     across = np.abs(x - bow)
-    end = np.maximum(-outside, 0)
-    middle = np.sqrt(across * across + end * end)
+    under = np.maximum(-outside, 0)
+    middle = np.sqrt(across * across + under * under)
     # Sylvian fissure: a sheet from the side inwards, and the cistern over the insula.
     side = np.abs(x)
     height = z - (-3 - 0.42 * (y - 2)) - 2.2 * np.sin(y * 0.13 + 0.16 * side + 0.05 * x)
@@ -239,7 +249,7 @@ def fissures(x: Array, y: Array, z: Array) -> tuple[Array, Array]:
     end = np.maximum(np.maximum(np.abs(height) - 13, -30 - y), y - 20)
     end = np.maximum(end, 0)
     insula = np.sqrt(wall * wall + end * end)
-    return middle, np.minimum(level, insula)
+    return middle, under, np.minimum(level, insula)
 
 
 def _waves(phase: float) -> list[tuple[float, float, float, float]]:
@@ -292,7 +302,8 @@ def fold_distance(x: Array, y: Array, z: Array, depth: Array, subject: Subject) 
     length2 = np.maximum(px * px + py * py + pz * pz, 1)
     along = px * gx + py * gy + pz * gz
     slope2 = np.maximum(gx * gx + gy * gy + gz * gz - along * along / length2, 0.02)
-    return np.abs(total) / np.sqrt(slope2) * scale
+    # Towards the middle of the hemisphere, where all sheets would meet, there are none.
+    return np.abs(total) / np.sqrt(slope2) * scale + 25 * np.maximum(0.55 - scale, 0)
 
 
 def grey_chi(x: Array, y: Array, z: Array) -> Array:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 
 from napari_qsm.errors import GeometryError
 from napari_qsm.phantom.shapes import Array, Point
+from napari_qsm.recon.fourier import WORKERS
+from napari_qsm.recon.stages import Progress, no_progress
 from napari_qsm.volume import voxel_size_mm
 
 #: Middle of the default field of view in world mm; the anterior commissure is the origin.
@@ -143,3 +146,39 @@ def spread(coarse: Array, factors: Sequence[int]) -> Array:
         if factor > 1:
             out = np.repeat(out, factor, axis=axis)
     return out
+
+
+def slabs(grid: Grid, cells: int = 400_000) -> Iterator[Box]:
+    """Boxes across the first axis of about ``cells`` cells, small enough for the cache."""
+    nx, ny, nz = grid.shape
+    step = max(1, cells // (ny * nz))
+    for start in range(0, nx, step):
+        yield slice(start, min(start + step, nx)), slice(0, ny), slice(0, nz)
+
+
+def blocks(grid: Grid) -> Iterator[Box]:
+    """Slabs cut along the last axis too, as most of the head's parts are high up or low down."""
+    nz = grid.shape[2]
+    pieces = 4 if nz >= 16 else 1
+    edges = [nz * i // pieces for i in range(pieces + 1)]
+    for x, y, _ in slabs(grid, 800_000):
+        for low, high in pairwise(edges):
+            yield x, y, slice(low, high)
+
+
+def for_each(
+    boxes: Iterable[Box], work: Callable[[Box], None], progress: Progress = no_progress
+) -> None:
+    """Do the same work on many boxes, in threads.
+
+    The work on a box may depend on nothing but the box, so that the number of threads cannot
+    change the result.
+    """
+    boxes = list(boxes)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        try:
+            for done, _ in enumerate(pool.map(work, boxes), start=1):
+                progress(done / len(boxes))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

@@ -92,11 +92,11 @@ def _painted_putamen(x: Array, y: Array, z: Array) -> Array:
 
 def _pallidum(x: Array, y: Array, z: Array) -> Array:
     along = y + 2.5
-    across = x - (17.6 - 0.34 * along + 0.10 * (z + 1))
+    across = x - (17.2 - 0.34 * along + 0.10 * (z + 1))
     # A wedge: the further inwards, the shorter.
-    reach = 9.5 + 0.75 * across
+    reach = 10.5 + 0.75 * across
     return ellipsoid_of_scaled(
-        across / 3.7, along / np.maximum(reach, 3), (z + 1) / 6.0, (3.7, 9.5, 6.0)
+        across / 4.0, along / np.maximum(reach, 3), (z + 1) / 6.4, (4.0, 10.5, 6.4)
     )
 
 
@@ -112,7 +112,7 @@ def _pulvinar(x: Array, y: Array, z: Array) -> Array:
 
 
 def _red_nucleus(x: Array, y: Array, z: Array) -> Array:
-    return ellipsoid(x, y, z, (5.0, -19.5, -9.0), (3.2, 3.5, 4.2))
+    return ellipsoid(x, y, z, (5.0, -19.5, -9.0), (3.5, 3.8, 4.6))
 
 
 def _nigra(x: Array, y: Array, z: Array) -> Array:
@@ -120,7 +120,7 @@ def _nigra(x: Array, y: Array, z: Array) -> Array:
     long = 0.50 * dx - 0.866 * dy
     across = 0.866 * dx + 0.50 * dy - 0.30 * dz
     bend = across - 0.025 * long * long + 0.4
-    return ellipsoid_of_scaled(bend / 1.9, long / 6.8, dz / 5.4, (1.9, 6.8, 5.4))
+    return ellipsoid_of_scaled(bend / 2.2, long / 7.2, dz / 5.8, (2.2, 7.2, 5.8))
 
 
 def _subthalamic(x: Array, y: Array, z: Array) -> Array:

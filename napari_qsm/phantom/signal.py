@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from napari_qsm.phantom.anatomy import Anatomy, slabs
-from napari_qsm.phantom.grid import Box, Grid, block_mean, spread
+from napari_qsm.phantom.anatomy import Anatomy
+from napari_qsm.phantom.grid import Box, Grid, block_mean, for_each, slabs, spread
 from napari_qsm.phantom.shapes import Array
 from napari_qsm.phantom.skull import lay_simple
 from napari_qsm.phantom.tissue import AIR_PPM, WHITE
-from napari_qsm.recon.fourier import GAMMA_BAR_HZ_PER_T, WORKERS, bounding_box, forward_field
+from napari_qsm.recon.fourier import GAMMA_BAR_HZ_PER_T, bounding_box, forward_field
 from napari_qsm.volume import b0_direction
 
 #: Cell size of the body outside the field of view, mm.
@@ -24,11 +23,28 @@ _WHITE_MAGNITUDE = 600.0
 
 
 def measured_field(anatomy: Anatomy) -> Array:
-    """Field of the whole body on the cells after shimming, in ppm, float32.
+    """Field on the cells after shimming, in ppm, float32.
+
+    As on a scanner, the spherical harmonics up to second order that fit best over the brain
+    are taken away.
+    """
+    field = body_field(anatomy)
+    grid = anatomy.grid.finer(anatomy.factors)
+    coefficients = _shim(anatomy, field)
+
+    def subtract(part: Box) -> None:
+        for term, weight in zip(_harmonics(*grid.coordinates(part)), coefficients, strict=True):
+            field[part] -= np.float32(weight) * term
+
+    for_each(slabs(grid), subtract)
+    return field
+
+
+def body_field(anatomy: Anatomy) -> Array:
+    """Field of the whole body on the cells, in ppm, float32.
 
     Susceptibility is taken against air, so the air around the head reaches to infinity. What
-    lies outside the field of view adds its field from a coarse model of neck and trunk. Last,
-    as on a scanner, spherical harmonics up to second order are shimmed away over the brain.
+    lies outside the field of view adds its field from a coarse model of neck and trunk.
     """
     grid = anatomy.grid.finer(anatomy.factors)
     box = _as_box(bounding_box(anatomy.cells.chi != AIR_PPM))
@@ -36,14 +52,6 @@ def measured_field(anatomy: Anatomy) -> Array:
     own = forward_field(against_air, grid.size_mm, b0_direction(grid.affine))
     field = field_from_outside(grid)
     field[box] += own
-    coefficients = _shim(anatomy, field)
-
-    def subtract(part: Box) -> None:
-        for term, weight in zip(_harmonics(*grid.coordinates(part)), coefficients, strict=True):
-            field[part] -= np.float32(weight) * term
-
-    with ThreadPoolExecutor(min(WORKERS, 8)) as pool:
-        list(pool.map(subtract, slabs(grid)))
     return field
 
 
@@ -114,11 +122,13 @@ def _shim(anatomy: Anatomy, field: Array) -> Array:
         return np.zeros(9)
     grid = anatomy.grid
     terms = _harmonics(*grid.coordinates(grid.whole))
+    target = field[fine][brain].astype(np.float64)
     matrix = np.stack(
         [np.broadcast_to(t, grid.shape)[thin][brain].astype(np.float64) for t in terms], axis=1
     )
-    solution, *_ = np.linalg.lstsq(matrix, field[fine][brain].astype(np.float64), rcond=None)
-    return np.asarray(solution)
+    # Normal equations summed without BLAS, whose threads could change the last digit.
+    normal = np.einsum("ni,nj->ij", matrix, matrix)
+    return np.linalg.solve(normal, np.einsum("ni,n->i", matrix, target))
 
 
 def tissue_field(anatomy: Anatomy) -> Array:
@@ -186,8 +196,7 @@ def complex_signal(
         np.multiply(amplitude, np.sin(phase), out=signal.imag)
         out[rows] = block_mean(signal, factors)
 
-    with ThreadPoolExecutor(min(WORKERS, 8)) as pool:
-        list(pool.map(fill, slabs(anatomy.grid, 400_000 // int(np.prod(factors)))))
+    for_each(slabs(anatomy.grid, 400_000 // int(np.prod(factors))), fill)
     return out
 
 

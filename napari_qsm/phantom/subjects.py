@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from napari_qsm.errors import QsmError
+from napari_qsm.io.label_table import Region
 
 LEFT, RIGHT = "left", "right"
 
@@ -50,31 +51,6 @@ TABLE_1: Mapping[tuple[str, str], Measured] = MappingProxyType(
         ("patient", RIGHT): Measured(1318, 0.062, 0.007),
     }
 )
-
-
-@dataclass(frozen=True)
-class Region:
-    """One label of the head.
-
-    Attributes
-    ----------
-    index : int
-        Value in the label map.
-    name : str
-        For people, with its side.
-    side : str
-        ``"left"``, ``"right"`` or empty.
-    color : str
-        ``"#rrggbb"``.
-    abbreviation : str
-        Short form for tables and figures.
-    """
-
-    index: int
-    name: str
-    side: str
-    color: str
-    abbreviation: str
 
 
 _PAIRS = (
