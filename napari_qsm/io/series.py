@@ -1,0 +1,329 @@
+"""From a heap of images to scans: which phase belongs to which magnitude."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+
+from napari_qsm.errors import QsmError
+from napari_qsm.io.names import (
+    IMAGINARY,
+    MAGNITUDE,
+    PHASE,
+    REAL,
+    base_of,
+    echo_of,
+    is_difference_name,
+    part_of,
+)
+from napari_qsm.io.sidecar import numbers, read_sidecar
+from napari_qsm.volume import Array, same_affine, voxel_size_mm
+
+#: Echo times closer than this are the same echo, s.
+SAME_ECHO_S = 5e-6
+_LISTED = 20
+
+
+class AmbiguousSeries(QsmError):
+    """Several scans could be meant; :attr:`candidates` lists them, and the user must choose."""
+
+    def __init__(self, where: str, candidates: Sequence[ScanFiles]) -> None:
+        self.candidates = tuple(candidates)
+        listed = [f"  {c.label}: {c.description}" for c in self.candidates[:_LISTED]]
+        if len(self.candidates) > _LISTED:
+            listed.append(f"  ... and {len(self.candidates) - _LISTED} more")
+        super().__init__(
+            f"'{where}' holds {len(self.candidates)} scans; choose one with --series:\n"
+            + "\n".join(listed)
+        )
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """An image on disk and what is said about it, its values unread.
+
+    Attributes
+    ----------
+    path : Path
+        The NIfTI file.
+    metadata : dict
+        Allowed entries of its sidecar.
+    part : str
+        ``"phase"``, ``"magnitude"``, ``"real"``, ``"imaginary"`` or empty.
+    shape : tuple of int
+        Of the values; empty where the header cannot be read.
+    affine : (4, 4) ndarray
+        Voxel to world RAS mm.
+    """
+
+    path: Path
+    metadata: dict[str, Any] = field(default_factory=dict)
+    part: str = ""
+    shape: tuple[int, ...] = ()
+    affine: Array = field(default_factory=lambda: np.eye(4), compare=False)
+
+    @property
+    def echo_times_s(self) -> tuple[float, ...]:
+        """What the sidecar gives as EchoTime."""
+        return numbers(self.metadata, "EchoTime", self.path.name)
+
+    @property
+    def difference_times_s(self) -> tuple[float, ...]:
+        """The two echo times of a phase difference; empty for anything else."""
+        both = [numbers(self.metadata, f"EchoTime{i}", self.path.name) for i in (1, 2)]
+        if self.part != PHASE or not all(len(times) == 1 for times in both):
+            return ()
+        return both[0] + both[1]
+
+    @property
+    def is_difference(self) -> bool:
+        """Whether sidecar or name say that this is a phase difference."""
+        return bool(self.difference_times_s) or is_difference_name(self.path)
+
+
+@dataclass(frozen=True)
+class ScanFiles:
+    """The images of one scan.
+
+    Attributes
+    ----------
+    label : str
+        What the user calls it when choosing among several.
+    phase, magnitude, real, imaginary : tuple of ImageFile
+        In the order of their echoes. Either ``phase``, or ``real`` and ``imaginary``.
+    """
+
+    label: str
+    phase: tuple[ImageFile, ...] = ()
+    magnitude: tuple[ImageFile, ...] = ()
+    real: tuple[ImageFile, ...] = ()
+    imaginary: tuple[ImageFile, ...] = ()
+
+    @property
+    def images(self) -> tuple[ImageFile, ...]:
+        """All of them."""
+        return self.phase + self.magnitude + self.real + self.imaginary
+
+    @property
+    def is_difference(self) -> bool:
+        """Whether its one phase image is a phase difference."""
+        return len(self.phase) == 1 and self.phase[0].is_difference
+
+    @property
+    def description(self) -> str:
+        """One line: what there is, echo times, size."""
+        signal = self.phase or self.real
+        if self.is_difference:
+            what = "a phase difference"
+            times = self.phase[0].difference_times_s
+        else:
+            echoes = sum(image.shape[3] if len(image.shape) == 4 else 1 for image in signal)
+            kind = "phase" if self.phase else "real and imaginary"
+            what = f"{echoes} echo{'es' if echoes > 1 else ''} of {kind}"
+            times = tuple(t for image in signal for t in image.echo_times_s)
+        if self.magnitude:
+            what += f", {len(self.magnitude)} magnitude"
+        if times:
+            said = sorted({f"{t * 1e3:g}" for t in times}, key=float)
+            what += f", TE {', '.join(said)} ms"
+        if signal[0].shape:
+            sizes = voxel_size_mm(signal[0].affine)
+            what += ", {} voxels of {} mm".format(
+                " x ".join(str(n) for n in signal[0].shape[:3]),
+                " x ".join(f"{size:.3g}" for size in sizes),
+            )
+        return what
+
+
+def image_file(path: Path, metadata: dict[str, Any] | None = None) -> ImageFile:
+    """Look at the header and the sidecar of an image.
+
+    Parameters
+    ----------
+    path : Path
+        The NIfTI file.
+    metadata : dict, optional
+        Sidecar entries, where they do not lie beside it alone (BIDS inheritance).
+    """
+    metadata = read_sidecar(path) if metadata is None else metadata
+    try:
+        header = nib.load(path)
+        shape, affine = tuple(int(n) for n in header.shape), np.asarray(header.affine)
+    except Exception:  # the reader will say what is wrong, if the image is needed
+        shape, affine = (), np.eye(4)
+    return ImageFile(path, metadata, part_of(path, metadata), shape, affine)
+
+
+def group_images(images: Iterable[ImageFile]) -> list[ScanFiles]:
+    """Pair phase and magnitude (or real and imaginary) images, and order their echoes.
+
+    Images belong together that lie in one folder, on one grid, and share their name but for
+    echo and part. Magnitudes of another name (scanners give phase a series number of its own)
+    are paired by grid, echo times and nearest series number.
+
+    Returns
+    -------
+    list of ScanFiles
+        In the order of their labels; empty where there is no phase.
+    """
+    sets: dict[tuple[Any, ...], list[ImageFile]] = {}
+    known = _with_implied_magnitudes(list(images))
+    for image in known:
+        if image.part and len(image.shape) in (3, 4, 5):
+            sets.setdefault(_key(image), []).append(image)
+    magnitudes = [_in_order(s) for k, s in sets.items() if k[0] == MAGNITUDE]
+    scans = []
+    for key, found in sets.items():
+        if key[0] == PHASE:
+            phase = _in_order(found)
+            label = key[2] or phase[0].path.parent.name
+            scans.append(ScanFiles(label, phase=phase, magnitude=_matching(phase, magnitudes)))
+    with_phase = {key[1:4] for key in sets if key[0] == PHASE}
+    for key, found in sets.items():
+        partner = sets.get((IMAGINARY, *key[1:]))
+        if key[0] == REAL and partner and len(partner) == len(found):
+            if key[1:4] in with_phase:  # the scanner gave phase as well
+                continue
+            real = _in_order(found)
+            label = key[2] or real[0].path.parent.name
+            scans.append(
+                ScanFiles(
+                    label,
+                    real=real,
+                    imaginary=_in_order(partner),
+                    magnitude=_matching(real, magnitudes),
+                )
+            )
+    return _with_own_labels(sorted(scans, key=lambda scan: scan.label))
+
+
+def choose(scans: Sequence[ScanFiles], series: str | None, where: str) -> ScanFiles:
+    """The scan that is meant.
+
+    Parameters
+    ----------
+    scans : sequence of ScanFiles
+        At least one.
+    series : str or None
+        A label, or any part of one that no other label has.
+    where : str
+        The folder, for the message.
+
+    Raises
+    ------
+    AmbiguousSeries
+        If several could be meant.
+    QsmError
+        If none has that label.
+    """
+    if series is None:
+        if len(scans) > 1:
+            raise AmbiguousSeries(where, scans)
+        return scans[0]
+    exact = [scan for scan in scans if scan.label.lower() == series.lower()]
+    partly = exact or [scan for scan in scans if series.lower() in scan.label.lower()]
+    if not partly:
+        known = ", ".join(f"'{scan.label}'" for scan in scans[:_LISTED])
+        raise QsmError(f"'{where}' holds no series '{series}'; there is {known}.")
+    if len(partly) > 1:
+        raise AmbiguousSeries(where, partly)
+    return partly[0]
+
+
+def _key(image: ImageFile) -> tuple[Any, ...]:
+    """What images of one part of one series share."""
+    grid = (image.shape[:3], tuple(np.round(image.affine, 2).ravel() + 0.0))
+    return (
+        image.part,
+        image.path.parent,
+        base_of(image.path),
+        grid,
+        image.metadata.get("SeriesNumber") if image.part == PHASE else None,
+        image.is_difference,
+    )
+
+
+def _with_implied_magnitudes(images: list[ImageFile]) -> list[ImageFile]:
+    """``scan_e1`` is the magnitude where ``scan_e1_ph`` (or ``_real``) stands beside it."""
+    bases = {
+        (image.path.parent, base_of(image.path))
+        for image in images
+        if image.part in (PHASE, REAL, IMAGINARY)
+    }
+    out = []
+    for image in images:
+        bare = not image.part and not image.metadata.get("ImageType")
+        if bare and (image.path.parent, base_of(image.path)) in bases:
+            image = ImageFile(image.path, image.metadata, MAGNITUDE, image.shape, image.affine)
+        out.append(image)
+    return out
+
+
+def _in_order(images: Sequence[ImageFile]) -> tuple[ImageFile, ...]:
+    """By echo time where each has one, else by the echo in the name."""
+    if all(len(image.echo_times_s) == 1 for image in images):
+        return tuple(sorted(images, key=lambda i: (i.echo_times_s, i.path.name)))
+    return tuple(sorted(images, key=lambda i: (echo_of(i.path) or 0, i.path.name)))
+
+
+def _matching(
+    signal: tuple[ImageFile, ...], magnitudes: Sequence[tuple[ImageFile, ...]]
+) -> tuple[ImageFile, ...]:
+    """The set of magnitudes that fits a set of phases best."""
+    first = signal[0]
+    fitting = [
+        m
+        for m in magnitudes
+        if m[0].path.parent == first.path.parent
+        and m[0].shape[:3] == first.shape[:3]
+        and same_affine(m[0].affine, first.affine, 0.01)
+        and _same_times(signal, m)
+        and _same_sequence(first, m[0])
+    ]
+    if not fitting:
+        return ()
+    return min(fitting, key=lambda m: (not _same_base(first, m[0]), _apart(first, m[0])))
+
+
+def _same_times(signal: Sequence[ImageFile], magnitude: Sequence[ImageFile]) -> bool:
+    """Whether each magnitude has an echo time of the phases, as far as times are known."""
+    own = [t for i in signal for t in (i.difference_times_s or i.echo_times_s)]
+    theirs = [t for i in magnitude for t in i.echo_times_s]
+    if not own or not theirs:
+        return True
+    return all(min(abs(t - o) for o in own) < SAME_ECHO_S for t in theirs)
+
+
+def _same_sequence(a: ImageFile, b: ImageFile) -> bool:
+    said = [(a.metadata.get(key), b.metadata.get(key)) for key in ("RepetitionTime", "FlipAngle")]
+    return all(x is None or y is None or x == y for x, y in said)
+
+
+def _same_base(a: ImageFile, b: ImageFile) -> bool:
+    return base_of(a.path) == base_of(b.path)
+
+
+def _apart(a: ImageFile, b: ImageFile) -> float:
+    """How many series lie between the two; magnitudes come before their phase."""
+    said = [numbers(i.metadata, "SeriesNumber", i.path.name) for i in (a, b)]
+    if not all(said):
+        return float("inf")
+    apart = said[0][0] - said[1][0]
+    return abs(apart) + (0.5 if apart < 0 else 0.0)
+
+
+def _with_own_labels(scans: Sequence[ScanFiles]) -> list[ScanFiles]:
+    """Number scans that would share a label."""
+    labels = [scan.label for scan in scans]
+    out = []
+    for i, scan in enumerate(scans):
+        label = scan.label
+        if labels.count(label) > 1:
+            label = f"{label}#{labels[: i + 1].count(label)}"
+        out.append(ScanFiles(label, scan.phase, scan.magnitude, scan.real, scan.imaginary))
+    return out
