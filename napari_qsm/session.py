@@ -17,6 +17,7 @@ from psygnal.containers import EventedList
 from pydantic import ConfigDict, Field
 
 from napari_qsm.io.nifti import as_labels
+from napari_qsm.scan import Scan
 from napari_qsm.volume import Volume
 
 Role = Literal["map", "magnitude", "phase", "mask", "labels", "other"]
@@ -90,8 +91,9 @@ class MapEntry(EventedModel):
     editable : ndarray or None
         For label maps and masks, the writable array (x, y, z) behind ``volume``, on which
         brushes work; None for everything else.
-    label_names : dict
-        Names of the values of a label map.
+    regions : dict
+        What the values of a label map mean: names, or rows of a label table with ``name``,
+        ``side`` and ``color``.
     linked : bool
         Whether it takes part in the link between windows; a difference map does not.
     display : MapDisplay
@@ -108,7 +110,7 @@ class MapEntry(EventedModel):
     volume: Volume
     echo: int = 0
     editable: Any = None
-    label_names: dict[int, str] = Field(default_factory=dict)
+    regions: dict[int, Any] = Field(default_factory=dict)
     linked: bool = True
     display: MapDisplay = Field(default_factory=MapDisplay)
 
@@ -129,7 +131,12 @@ class MapEntry(EventedModel):
 
     @property
     def is_susceptibility(self) -> bool:
-        """Whether the values are in ppm or ppb and follow the ppm/ppb switch."""
+        """Whether the values are susceptibilities."""
+        return self.role == "map" and self.in_ppm
+
+    @property
+    def in_ppm(self) -> bool:
+        """Whether the values follow the ppm/ppb switch; fields do as well as susceptibilities."""
         return self.volume.unit in ("ppm", "ppb")
 
 
@@ -140,6 +147,8 @@ class Session(EventedModel):
     ----------
     maps : EventedList of MapEntry
         Bottom first, as they are drawn.
+    scan : Scan or None
+        The scan that a reconstruction starts from.
     selected : str
         Id of the map that tools and panels act on; empty if there is none.
     crosshair_mm : (x, y, z)
@@ -170,6 +179,7 @@ class Session(EventedModel):
     labels_edited: ClassVar[Signal] = Signal(str)
 
     maps: EventedList = Field(default_factory=EventedList)
+    scan: Scan | None = None
     selected: str = ""
     crosshair_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
     crosshair_visible: bool = True
@@ -212,7 +222,7 @@ class Session(EventedModel):
         *,
         role: Role | None = None,
         name: str = "",
-        label_names: dict[int, str] | None = None,
+        regions: dict[int, Any] | None = None,
         display: MapDisplay | None = None,
         linked: bool = True,
     ) -> MapEntry:
@@ -226,8 +236,8 @@ class Session(EventedModel):
             Guessed from the unit and the name unless given.
         name : str
             The volume's own name unless given; made unique with a number.
-        label_names : dict, optional
-            Names of label values.
+        regions : dict, optional
+            What label values mean.
         display : MapDisplay, optional
             Chosen from the role and the values unless given.
         linked : bool
@@ -256,7 +266,7 @@ class Session(EventedModel):
             role=role,
             volume=volume,
             editable=editable,
-            label_names=dict(label_names or {}),
+            regions=dict(regions or {}),
             linked=linked,
             display=display or first_display(volume, role),
         )
@@ -334,7 +344,7 @@ def guess_role(volume: Volume) -> Role:
     name = volume.name.lower()
     whole = volume.data.dtype.kind in "iub"
     if volume.unit in ("ppm", "ppb"):
-        return "map"
+        return "other" if "field" in name else "map"
     if volume.unit == "rad":
         return "phase"
     for role, words in _ROLE_WORDS:

@@ -11,7 +11,7 @@ from napari_qsm.viewer import compat
 
 
 class ViewArea(QSplitter):
-    """Takes the place of napari's canvas in its window and holds it in the first column.
+    """Holds napari's own canvas in its first column and ours in the others.
 
     Parameters
     ----------
@@ -27,8 +27,6 @@ class ViewArea(QSplitter):
         self._main = compat.qt_viewer(viewer)
         self._home: QLayout | None = compat.qt_window(viewer).centralWidget().layout()
         self._columns: list[QSplitter] = []
-        if self._home is not None:
-            self._home.addWidget(self)
         self.show_columns([[self._main]], [1.0])
 
     def show_columns(self, columns: list[list[QWidget]], widths: list[float]) -> None:
@@ -69,10 +67,7 @@ class ViewArea(QSplitter):
         """Give napari its canvas back."""
         if self._home is not None:
             self._home.addWidget(self._main)
-            self._home.removeWidget(self)
         self._main.show()
-        self.setParent(None)
-        self.deleteLater()
 
 
 def _children(splitter: QSplitter) -> list[QWidget]:

@@ -12,7 +12,8 @@ from napari_qsm.session import MapDisplay, MapEntry, Session
 from napari_qsm.viewer.composites import MixedMaps
 from napari_qsm.viewer.display import effective_window
 from napari_qsm.viewer.geometry import DisplayFrame, napari_order, place
-from napari_qsm.viewer.layers import AXIS_LABELS, UNITS, apply_display, drawn
+from napari_qsm.viewer.contributions import AXIS_LABELS, UNITS
+from napari_qsm.viewer.layers import apply_display, drawn
 from napari_qsm.volume import check_same_grid
 
 if TYPE_CHECKING:

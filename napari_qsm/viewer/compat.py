@@ -42,6 +42,7 @@ def is_closed(viewer: Any) -> bool:
 def new_canvas(model: ViewerModel) -> QtViewer:
     """A canvas for a model of its own, without slice sliders and welcome text."""
     view = QtViewer(model, show_welcome_screen=False)
+    view.dims.hide()
     view.dims.setMaximumHeight(0)
     view.setAcceptDrops(False)
     return view
@@ -70,9 +71,24 @@ def unshare_keys(source: QtViewer, target: QtViewer) -> None:
         events.key_release.disconnect(shared.on_key_release)
 
 
-def set_welcome(view: QtViewer, shown: bool) -> None:
-    """Show or hide napari's own welcome text on an empty canvas."""
+def set_welcome(view: QtViewer, shown: bool) -> bool:
+    """Show or hide napari's own welcome text on an empty canvas; returns what it was."""
+    before = bool(view.show_welcome_screen)
     view.show_welcome_screen = shown
+    return before
+
+
+def no_binding_warning() -> None:
+    """Keep napari from telling a reader, at every start, which Qt it will drop one day."""
+    from napari._qt import qt_main_window
+
+    qt_main_window.SHOW_QT_WARNING = False
+
+
+def remove_dock(viewer: Any, dock: Any) -> None:
+    """Remove a dock widget and the entry in the Window menu."""
+    with contextlib.suppress(LookupError, RuntimeError):
+        viewer.window.remove_dock_widget(dock)
 
 
 def close_canvas(view: QtViewer) -> None:
@@ -123,10 +139,3 @@ def napari_ramp(name: str) -> Colormap | None:
 def position(event: Any) -> QPointF:
     """Where a mouse, wheel or drop event happened, in the widget, under Qt 5 and 6."""
     return event.position() if hasattr(event, "position") else QPointF(event.pos())
-
-
-def hover_status(viewer: Any, on: bool) -> None:
-    """Stop napari's own status thread from writing what the read-out already says."""
-    thread = getattr(qt_window(viewer), "status_thread", None)
-    if thread is not None and not on:
-        thread.terminate()

@@ -50,7 +50,7 @@ class Controller:
     hovered = Signal(object)  # world mm under the pointer, or None
     drawn_again = Signal()  # something a panel may show has changed
     said = Signal(str)  # a sentence for the user
-    shift_asked = Signal(int)
+    entered = Signal(object)  # the view the mouse is in
 
     def __init__(self, viewer: Any, session: Session, area: ViewArea) -> None:
         self.viewer = viewer
@@ -155,6 +155,7 @@ class Controller:
 
     def _hovered(self, view: SliceView, display: Array | None) -> None:
         frame = self.frame
+        self.entered.emit(view)
         self.hovered.emit(
             None if display is None or frame is None else frame.display_to_world(display)
         )
@@ -229,6 +230,15 @@ class Controller:
         for view in self.views:
             view.fit()
         self.drawn_again.emit()
+
+    def centre(self) -> None:
+        """Bring the crosshair into the middle of every view."""
+        frame = self.frame
+        if frame is None:
+            return
+        for view in self.views:
+            view.zoom.centre = frame.world_to_display(self.session.crosshair_mm)
+            view.fit()
 
     def swap(self) -> None:
         """The next plane becomes the large one."""
@@ -432,7 +442,7 @@ class Controller:
             name=unique_name(layer.name, (e.name for e in self.session)),
             role=role,
             volume=volume.to_canonical(),
-            label_names=names,
+            regions=names,
             display=display or first_display(volume, role),
         )
         if isinstance(layer, Labels):

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from napari_qsm.rois.statistics import region_name
 from napari_qsm.session import MapDisplay, MapEntry, SusceptibilityUnit
 from napari_qsm.volume import Array
 
@@ -203,7 +204,7 @@ def from_shown(value: float, stored: str, shown: SusceptibilityUnit) -> float:
 
 def shown_unit(entry: MapEntry, unit: SusceptibilityUnit) -> str:
     """The unit written behind an entry's values."""
-    return unit if entry.is_susceptibility else entry.volume.unit
+    return unit if entry.in_ppm else entry.volume.unit
 
 
 def decimals(unit: str) -> int | None:
@@ -227,7 +228,7 @@ def value_text(value: float | None, entry: MapEntry, unit: SusceptibilityUnit) -
     if not np.isfinite(value):
         return "no value"
     if entry.role in ("labels", "mask"):
-        name = entry.label_names.get(int(value), "")
+        name = region_name(entry.regions.get(int(value)))
         if int(value) == 0:
             return "–"
         return f"{int(value)} {name}".rstrip()

@@ -14,6 +14,13 @@ from napari_qsm.errors import GeometryError
 from napari_qsm.session import MapDisplay, MapEntry, Role, first_display, guess_role
 from napari_qsm.viewer import compat
 from napari_qsm.viewer.composites import TurnedGrid
+from napari_qsm.viewer.contributions import (
+    AXIS_LABELS,
+    REGIONS_KEY,
+    ROLE_KEY,
+    UNITS,
+    VOLUME_KEY,
+)
 from napari_qsm.viewer.display import (
     RAMPS,
     effective_window,
@@ -25,14 +32,6 @@ from napari_qsm.viewer.display import (
 )
 from napari_qsm.viewer.geometry import DisplayFrame, Placement, napari_order, place
 from napari_qsm.volume import Array, Volume
-
-AXIS_LABELS = ("z", "y", "x")
-UNITS = ("mm", "mm", "mm")
-#: Key under which a layer carries its volume.
-VOLUME_KEY = "qsm_volume"
-NAMES_KEY = "qsm_label_names"
-ROLE_KEY = "qsm_role"
-
 
 @dataclass
 class Drawn:
@@ -72,7 +71,7 @@ def make_layer(entry: MapEntry, frame: DisplayFrame) -> Layer:
         "metadata": {VOLUME_KEY: entry.volume, ROLE_KEY: entry.role},
     }
     if entry.editable is not None:
-        common["metadata"][NAMES_KEY] = entry.label_names
+        common["metadata"][REGIONS_KEY] = entry.regions
         layer = Labels(view.data, opacity=entry.display.opacity, **common)
         layer.editable = view.placement.aligned
         layer.visible = entry.display.visible
@@ -140,7 +139,7 @@ def adopt(layer: Layer) -> tuple[Volume, Role, dict[int, str], MapDisplay | None
         If the layer cannot be shown in three planes.
     """
     volume = layer.metadata.get(VOLUME_KEY)
-    names = dict(layer.metadata.get(NAMES_KEY, {}))
+    names = dict(layer.metadata.get(REGIONS_KEY, {}))
     if isinstance(volume, Volume):
         role = layer.metadata.get(ROLE_KEY) or guess_role(volume)
         return volume, role, names, None

@@ -1,51 +1,511 @@
-"""The workspace: napari's window made into one for looking at susceptibility maps."""
+"""The workspace: napari's window made into one for reading susceptibility maps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import napari
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtWidgets import QFileDialog, QTabWidget, QVBoxLayout, QWidget
 
-from napari_qsm.session import Session
+from napari_qsm.errors import Cancelled, QsmError
+from napari_qsm.session import Colouring, Session
 from napari_qsm.viewer import compat
 from napari_qsm.viewer.arrangement import ViewArea
 from napari_qsm.viewer.controller import Controller
+from napari_qsm.viewer.jobs import Job
+from napari_qsm.viewer.keys import HelpPage, Keys
+from napari_qsm.viewer.opening import Loaded, Opened, load
+from napari_qsm.viewer.panels import PanelContext, PanelMaker
+from napari_qsm.viewer.panels.data import DataPanel
+from napari_qsm.viewer.panels.display import DisplayPanel
+from napari_qsm.viewer.readout import Readout
+from napari_qsm.viewer.region_table import RegionTable, table_of
+from napari_qsm.viewer.saving import save_session
+from napari_qsm.viewer.settings import REMEMBERED, load_settings, save_settings
+from napari_qsm.viewer.slice_view import SliceView
+from napari_qsm.viewer.stage import Drops, Stage
+from napari_qsm.viewer.viewbar import ViewBar
 
 if TYPE_CHECKING:
     import pandas as pd
 
+#: The tabs, in the order of the work. A new panel is one more line here.
+PANELS: tuple[PanelMaker, ...] = (DataPanel, DisplayPanel)
 
-def open_workspace(
-    paths: Iterable[Path | str] | Path | str | None = None, *, show: bool = True
-) -> Workspace:
+_COLOURINGS: tuple[Colouring, ...] = ("grey", "inverted", "colour", "both sides")
+_SIDE_WIDTH = 350
+Paths = Iterable[Path | str] | Path | str
+
+
+def open_workspace(paths: Paths | None = None, *, show: bool = True) -> Workspace:
     """Open napari with the workspace.
 
     Parameters
     ----------
     paths : path or list of paths, optional
-        Maps, folders or a saved session to open.
+        Maps, folders with a scan, or a saved session. They are open when this returns.
     show : bool
-        Whether the window appears at once.
+        Whether the window appears.
 
     Returns
     -------
     Workspace
-        Closed by :meth:`Workspace.close` or with its window.
+        Ends with :meth:`Workspace.close` or when its window is closed.
     """
+    compat.no_binding_warning()
     viewer = napari.Viewer(title="napari-qsm", show=False)
-    workspace = Workspace(viewer)
+    workspace = Workspace(viewer, owns_viewer=True)
+    geometry = load_settings().get("window")
+    if isinstance(geometry, list) and len(geometry) == 2:
+        viewer.window.resize(*geometry)
+    else:
+        viewer.window.resize(1500, 940)
+    if show:
+        viewer.window.show()
+    if paths is not None:
+        listed = [paths] if isinstance(paths, str | Path) else list(paths)
+        if listed:
+            workspace.show_loaded(load(listed))
     return workspace
 
 
 class Workspace:
-    def __init__(self, viewer: Any, session: Session | None = None) -> None:
-        self.viewer = viewer
-        self.session = session or Session()
-        self.area = ViewArea(viewer)
-        self.controller = Controller(viewer, self.session, self.area)
+    """Three linked views, panels and tables around a napari viewer.
 
-    def close(self):
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Its image and labels layers become part of the session.
+    owns_viewer : bool
+        Whether :meth:`close` closes the window too.
+    side : QWidget, optional
+        A widget that takes the panels; they are docked on the right otherwise.
+
+    Attributes
+    ----------
+    viewer : napari.Viewer
+        The window.
+    session : Session
+        What is loaded and how it is looked at.
+    controller : Controller
+        Views and layers.
+    """
+
+    def __init__(
+        self, viewer: Any, *, owns_viewer: bool = False, side: QWidget | None = None
+    ) -> None:
+        self.viewer = viewer
+        self.session = Session()
+        self._owns_viewer = owns_viewer
+        self._closed = False
+        self._last_view: SliceView | None = None
+        self._apply_settings()
+        self._window = compat.qt_window(viewer)
+        self._welcome_before = compat.set_welcome(compat.qt_viewer(viewer), False)
+        self.area = ViewArea(viewer)
+        choices: list[tuple[str, str, str, Callable[..., Any]]] = [
+            ("folder", "Open a scanner folder", "DICOM or BIDS, or a saved session",
+             self.ask_folder),
+            ("map", "Open a map", "NIfTI files: susceptibility, magnitude, regions",
+             self.ask_map),
+            ("head", "Try the built-in head", "A head made by formula, with known iron",
+             self.open_head),
+        ]
+        self.stage = Stage(self.area, choices, self.open)
+        layout = self._window.centralWidget().layout()
+        layout.addWidget(self.stage)
+        self.controller = Controller(viewer, self.session, self.area)
+        self.context = PanelContext(self, self.session, self.controller)
+        self.side = self._build_side()
+        self._side_dock: Any = None
+        if side is None:
+            self._side_dock = viewer.window.add_dock_widget(
+                self.side, area="right", name="QSM", add_vertical_stretch=False
+            )
+        else:
+            inner = QVBoxLayout(side)
+            inner.setContentsMargins(0, 0, 0, 0)
+            inner.addWidget(self.side)
+        self.regions = RegionTable(self.controller)
+        self._regions_dock = viewer.window.add_dock_widget(
+            self.regions, area="bottom", name="Regions"
+        )
+        self._regions_dock.hide()
+        self.keys = Keys(self)
+        self.help = HelpPage(self.stage, self.keys.bound)
+        self._drops = Drops(self.open)
+        self._drop_targets = [compat.qt_viewer(viewer), self.side]
+        for target in self._drop_targets:
+            target.setAcceptDrops(True)
+            target.installEventFilter(self._drops)
+        self._closing = _Closing(self._on_window_closed)
+        self._window.installEventFilter(self._closing)
+        self._connect()
+        for layer in list(viewer.layers):
+            self.controller.take(layer)
+        self._on_maps()
+
+    def _build_side(self) -> QWidget:
+        side = QWidget()
+        side.setObjectName("qsm.side")
+        side.setMinimumWidth(_SIDE_WIDTH)
+        self.viewbar = ViewBar(self)
+        self.tabs = QTabWidget()
+        self.tabs.setObjectName("qsm.tabs")
+        self.tabs.setDocumentMode(True)
+        self.panels: list[Any] = []
+        for maker in PANELS:
+            self.add_panel(maker)
+        self.readout = Readout(self.controller)
+        layout = QVBoxLayout(side)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.viewbar)
+        layout.addWidget(self.tabs, 1)
+        layout.addWidget(self.readout)
+        return side
+
+    def add_panel(self, maker: PanelMaker) -> Any:
+        """Add a tab; returns the panel."""
+        panel: Any = maker(self.context)
+        self.panels.append(panel)
+        self.tabs.addTab(panel, panel.title)
+        return panel
+
+    def panel(self, title: str) -> Any:
+        """The panel under a tab's title."""
+        return next(panel for panel in self.panels if panel.title == title)
+
+    # -- what scripts use -----------------------------------------------------------------
+
+    def table(self) -> pd.DataFrame:
+        """The region table as the window shows it at this moment.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``label, name, side, voxels, volume_mm3, mean_ppm, …`` (``_ppb`` while the
+            window writes ppb); empty without a label map and a susceptibility map.
+
+        Raises
+        ------
+        GeometryError
+            If labels and map lie on different grids.
+        """
+        frame = table_of(self.session)
+        self.regions.update_now()
+        return frame
+
+    def save(self, folder: Path | str) -> Path:
+        """Save all maps and regions, and the way they are shown, into a folder.
+
+        Returns
+        -------
+        Path
+            The session's file; open the folder again with :func:`open_workspace`.
+
+        Raises
+        ------
+        FileError
+            If the folder cannot be written to.
+        """
+        return save_session(self.session, folder)
+
+    def close(self) -> None:
+        """Leave the workspace; a window that it opened itself is closed too."""
+        self.leave()
+        if self._owns_viewer and not compat.is_closed(self.viewer):
+            self.viewer.close()
+
+    def leave(self) -> None:
+        """Take the workspace away and give napari back as it was; layers stay."""
+        if self._closed:
+            return
+        self._closed = True
+        self._remember()
+        self.stage.jobs.stop_all()
+        self._disconnect()
+        self._window.removeEventFilter(self._closing)
+        for target in self._drop_targets:
+            target.removeEventFilter(self._drops)
+        self.keys.dispose()
+        self.viewbar.dispose()
+        for panel in self.panels:
+            panel.dispose()
+        self.readout.dispose()
+        self.regions.dispose()
         self.controller.dispose()
         self.area.dispose()
+        self.stage.setParent(None)
+        self.stage.deleteLater()
+        compat.set_welcome(compat.qt_viewer(self.viewer), self._welcome_before)
+        for dock in (self._side_dock, self._regions_dock):
+            if dock is not None:
+                compat.remove_dock(self.viewer, dock)
+        self.side.deleteLater()
+
+    # -- opening --------------------------------------------------------------------------
+
+    def open(self, paths: list[Path]) -> None:
+        """Read files and folders in the background and show them."""
+        names = ", ".join(path.name for path in paths[:3])
+
+        def work(progress: Any, cancelled: Any) -> Loaded:
+            return load(paths, progress=progress, cancelled=cancelled)
+
+        self.run(f"Reading {names}", work, self.show_loaded)
+
+    def open_head(self, subject: str = "control") -> None:
+        """Make the built-in head in the background and show it."""
+
+        def work(progress: Any, cancelled: Any) -> Loaded:
+            return load_head(subject, lambda f: progress(f, f"Making the {subject}'s head"))
+
+        self.run(f"Making the {subject}'s head", work, self.show_loaded)
+
+    def show_loaded(self, loaded: Loaded) -> None:
+        """Put what was read into the session, and say what could not be."""
+        problems = list(loaded.problems)
+        try:
+            loaded.into(self.session)
+        except QsmError as error:
+            problems.append(str(error))
+        if problems:
+            self.say(" ".join(problems))
+
+    def run(
+        self, title: str, work: Callable[..., Any], done: Callable[[Any], None]
+    ) -> Job:
+        """Run long work in the background, with progress and cancel; errors become a sentence.
+
+        Parameters
+        ----------
+        title : str
+            What the bar says.
+        work : callable
+            Called in a thread with ``progress(fraction, what)`` and ``cancelled()``; must not
+            touch layers or widgets.
+        done : callable
+            Called in the window with the result.
+        """
+        return self.stage.jobs.run(title, work, done=done, failed=self._on_failed)
+
+    def say(self, sentence: str) -> None:
+        """Tell the user something."""
+        self.stage.message.say(sentence)
+
+    def ask_map(self) -> None:
+        """Ask for files and open them."""
+        names, _ = QFileDialog.getOpenFileNames(
+            self._window, "Open maps", self._folder(), "NIfTI files (*.nii *.nii.gz)"
+        )
+        if names:
+            save_settings({"folder": str(Path(names[0]).parent)})
+            self.open([Path(name) for name in names])
+
+    def ask_folder(self) -> None:
+        """Ask for a folder and open what it holds."""
+        name = QFileDialog.getExistingDirectory(
+            self._window, "Open a scanner folder", self._folder()
+        )
+        if name:
+            save_settings({"folder": str(Path(name).parent)})
+            self.open([Path(name)])
+
+    def ask_save(self) -> None:
+        """Ask for a folder and save the session into it."""
+        name = QFileDialog.getExistingDirectory(self._window, "Save into", self._folder())
+        if name:
+
+            def work(progress: Any, cancelled: Any) -> Path:
+                return save_session(self.session, name)
+
+            self.run("Saving", work, lambda path: self.say(f"Saved in '{path.parent}'."))
+
+    # -- keys -----------------------------------------------------------------------------
+
+    def step(self, steps: int) -> None:
+        """Step slices in the view the mouse was last in."""
+        view = self._last_view if self._last_view in self.controller.views else None
+        self.controller.step((view or self.controller.main).plane, steps)
+
+    def next_map(self) -> None:
+        """Choose the next map and show it."""
+        maps = [entry for entry in self.session if entry.editable is None]
+        if not maps:
+            return
+        keys = [entry.id for entry in maps]
+        at = keys.index(self.session.selected) if self.session.selected in keys else -1
+        entry = maps[(at + 1) % len(maps)]
+        if not entry.display.visible:
+            self.session.set_display(entry, visible=True)
+        for other in maps:
+            hides = other is not entry and maps.index(other) > maps.index(entry)
+            if hides and other.display.visible:
+                self.session.set_display(other, visible=False)
+        self.session.selected = entry.id
+
+    def flicker(self) -> None:
+        """Show the other one of two maps at the same place."""
+        session = self.session
+        if session.layout == "compare" and len(session.compared) > 1:
+            if session.mix == "side by side":
+                session.compared = (*session.compared[1:], session.compared[0])
+            return
+        keys = session.compared[:2]
+        pair = [entry for entry in map(session.entry, keys) if entry is not None]
+        if len(pair) < 2:
+            pair = session.of_role("map")[-2:]
+        if len(pair) < 2:
+            self.say("Flicker needs two maps; open another one.")
+            return
+        first, second = pair
+        show = second if first.id == session.selected and first.display.visible else first
+        for entry in pair:
+            session.set_display(entry, visible=entry is show)
+        session.selected = show.id
+
+    def next_colouring(self) -> None:
+        """Go round grey, inverted, colour and both sides."""
+        entry = self.session.selected_entry
+        if entry is not None and entry.editable is None:
+            at = _COLOURINGS.index(entry.display.colouring)
+            self.session.set_display(entry, colouring=_COLOURINGS[(at + 1) % len(_COLOURINGS)])
+
+    def toggle_unit(self) -> None:
+        """Write susceptibilities in the other unit, everywhere."""
+        self.session.unit = "ppb" if self.session.unit == "ppm" else "ppm"
+
+    def toggle_crosshair(self) -> None:
+        """Show or hide the crosshair."""
+        self.session.crosshair_visible = not self.session.crosshair_visible
+
+    def toggle_alone(self) -> None:
+        """The large view alone, or with the others."""
+        self.session.layout = "three" if self.session.layout == "one" else "one"
+
+    def toggle_help(self) -> None:
+        """Show or hide keys and mouse actions."""
+        if self.help.isVisible():
+            self.help.hide()
+        else:
+            self.help.open()
+
+    def centre(self) -> None:
+        """Bring the crosshair into the middle of every view."""
+        self.controller.centre()
+
+    # -- inside ---------------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        session, controller = self.session, self.controller
+        session.maps.events.inserted.connect(self._on_maps)
+        session.maps.events.removed.connect(self._on_maps)
+        controller.said.connect(self.say)
+        controller.entered.connect(self._on_entered)
+        for name in REMEMBERED:
+            getattr(session.events, name).connect(self._remember)
+
+    def _disconnect(self) -> None:
+        session, controller = self.session, self.controller
+        session.maps.events.inserted.disconnect(self._on_maps)
+        session.maps.events.removed.disconnect(self._on_maps)
+        controller.said.disconnect(self.say)
+        controller.entered.disconnect(self._on_entered)
+        for name in REMEMBERED:
+            getattr(session.events, name).disconnect(self._remember)
+
+    def _on_maps(self) -> None:
+        self.stage.show_welcome(not self.session.maps)
+        self._regions_dock.setVisible(bool(self.session.of_role("labels")))
+        self.regions.update_soon()
+
+    def _on_entered(self, view: SliceView) -> None:
+        self._last_view = view
+
+    def _on_failed(self, error: Exception) -> None:
+        if isinstance(error, Cancelled):
+            self.say(str(error))
+        elif isinstance(error, QsmError):
+            self.say(str(error))
+        elif isinstance(error, MemoryError):
+            self.say("This computer's memory is too small for that; close other maps first.")
+        else:
+            raise error
+
+    def _on_window_closed(self) -> None:
+        self.leave()
+
+    def _apply_settings(self) -> None:
+        known = load_settings()
+        for name in REMEMBERED:
+            try:
+                setattr(self.session, name, known.get(name, getattr(self.session, name)))
+            except ValueError:  # a damaged settings file must not keep the window from opening
+                continue
+
+    def _remember(self) -> None:
+        values = {name: getattr(self.session, name) for name in REMEMBERED}
+        if self._owns_viewer and not self._window.isMaximized():
+            size = self._window.size()
+            values["window"] = [size.width(), size.height()]
+        save_settings(values)
+
+    def _folder(self) -> str:
+        folder = load_settings().get("folder", "")
+        return folder if isinstance(folder, str) and Path(folder).is_dir() else ""
+
+
+def load_head(subject: str, progress: Callable[[float], None]) -> Loaded:
+    """The built-in head as maps: magnitude, true susceptibility, regions; and its scan."""
+    from dataclasses import replace
+
+    from napari_qsm.phantom import make_head
+
+    head = make_head(subject, progress=progress)
+    regions = {region.index: region for region in head.label_names}
+    return Loaded(
+        maps=[
+            Opened(replace(head.scan.magnitude[0], name=f"magnitude {subject}"), "magnitude"),
+            Opened(replace(head.chi, name=f"χ {subject}"), "map"),
+            Opened(replace(head.labels, name=f"regions {subject}"), "labels", regions),
+        ],
+        scan=head.scan,
+    )
+
+
+class _Closing(QObject):
+    """Notices that a window was closed for good, before it is destroyed."""
+
+    def __init__(self, closed: Callable[[], None]) -> None:
+        super().__init__()
+        self._closed = closed
+        self._asked = False
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """A window that hides after it was asked to close has agreed to."""
+        if event is not None:
+            if event.type() == QEvent.Type.Close:
+                self._asked = True
+            elif event.type() == QEvent.Type.Hide and self._asked and not event.spontaneous():
+                self._closed()
+            elif event.type() == QEvent.Type.Show:
+                self._asked = False
+        return False
+
+
+class WorkspaceDock(QWidget):
+    """The workspace as a widget of plain napari, around the layers that are there.
+
+    Closing the widget gives napari back as it was.
+    """
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__()
+        self.setObjectName("qsm.dock")
+        self.workspace = Workspace(napari_viewer, side=self)
+        self.destroyed.connect(self.workspace.leave)
+

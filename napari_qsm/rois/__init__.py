@@ -1,0 +1,1 @@
+"""Regions: fixed shapes, label maps, and the numbers in them."""

@@ -1,0 +1,185 @@
+"""Long work in a thread, with progress, cancel, and one bar that shows it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from qtpy.QtCore import QObject, Qt, Signal, Slot
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidget
+
+from napari_qsm.errors import Cancelled
+
+#: Work gets ``progress(fraction, what)`` and ``cancelled()``.
+Work = Callable[[Callable[[float, str], None], Callable[[], bool]], Any]
+
+
+class _Messages(QObject):
+    """Carries news from the thread to the window; Qt delivers them in the window's thread."""
+
+    progressed = Signal(float, str)
+    returned = Signal(object)
+    failed = Signal(object)
+
+
+class Job:
+    """One piece of work in a thread of its own."""
+
+    def __init__(
+        self,
+        title: str,
+        work: Work,
+        done: Callable[[Any], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        self.title = title
+        self.messages = _Messages()
+        self._work, self._done, self._failed = work, done, failed
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"qsm: {title}", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def cancel(self) -> None:
+        """Ask the work to stop; it does so at its next check."""
+        self._stop.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._stop.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the thread; True if it has ended."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def finish(self, result: Any) -> None:
+        """Hand over the result, in the window's thread."""
+        self._done(result)
+
+    def fail(self, error: Exception) -> None:
+        """Hand over the error, in the window's thread."""
+        self._failed(error)
+
+    def _run(self) -> None:
+        def progress(fraction: float, what: str = "") -> None:
+            if self._stop.is_set():
+                raise Cancelled(f"{self.title}: stopped.")
+            self.messages.progressed.emit(float(fraction), what)
+
+        # The window may have gone in the meantime; then there is nobody to tell.
+        with contextlib.suppress(RuntimeError):
+            try:
+                result = self._work(progress, self._stop.is_set)
+            except Exception as error:
+                self.messages.failed.emit(error)
+            else:
+                self.messages.returned.emit(result)
+
+
+class JobBar(QWidget):
+    """Runs jobs one after the other and shows the one at work, with a cancel button."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("qsm.jobs")
+        self._waiting: list[Job] = []
+        self._current: Job | None = None
+        self._text = QLabel()
+        self._text.setObjectName("qsm.jobs.text")
+        self._text.setMinimumWidth(60)
+        self._bar = QProgressBar()
+        self._bar.setObjectName("qsm.jobs.progress")
+        self._bar.setRange(0, 1000)
+        self._bar.setTextVisible(False)
+        self._bar.setFixedHeight(10)
+        self._cancel = QPushButton("Cancel")
+        self._cancel.setObjectName("qsm.jobs.cancel")
+        self._cancel.clicked.connect(self._on_cancel)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(6, 2, 6, 2)
+        row.addWidget(self._text, 2)
+        row.addWidget(self._bar, 3)
+        row.addWidget(self._cancel)
+        self.hide()
+
+    @property
+    def busy(self) -> bool:
+        """Whether work is going on or waiting."""
+        return self._current is not None
+
+    def run(
+        self,
+        title: str,
+        work: Work,
+        *,
+        done: Callable[[Any], None],
+        failed: Callable[[Exception], None],
+    ) -> Job:
+        """Queue work; ``done`` or ``failed`` is called in the window's thread."""
+        job = Job(title, work, done, failed)
+        self._waiting.append(job)
+        if self._current is None:
+            self._next()
+        return job
+
+    def stop_all(self, seconds: float = 5.0) -> None:
+        """Cancel everything and wait a moment for the thread to end."""
+        self._waiting.clear()
+        job, self._current = self._current, None
+        if job is not None:
+            job.cancel()
+            job.messages.blockSignals(True)
+            job.wait(seconds)
+
+    def _next(self) -> None:
+        if not self._waiting:
+            self._current = None
+            self.hide()
+            return
+        job = self._current = self._waiting.pop(0)
+        queued = Qt.ConnectionType.QueuedConnection
+        job.messages.progressed.connect(self._on_progress, queued)
+        job.messages.returned.connect(self._on_returned, queued)
+        job.messages.failed.connect(self._on_failed, queued)
+        self._text.setText(job.title)
+        self._cancel.setEnabled(True)
+        self._bar.setRange(0, 0)
+        self.show()
+        job.start()
+
+    @Slot(float, str)
+    def _on_progress(self, fraction: float, what: str) -> None:
+        if self._current is None or self._current.cancelled:
+            return
+        self._bar.setRange(0, 1000 if fraction > 0 else 0)
+        self._bar.setValue(int(1000 * min(max(fraction, 0), 1)))
+        self._text.setText(what or self._current.title)
+
+    @Slot(object)
+    def _on_returned(self, result: Any) -> None:
+        job = self._current
+        self._next()
+        if job is not None:
+            if job.cancelled:
+                job.fail(Cancelled(f"{job.title}: stopped."))
+            else:
+                job.finish(result)
+
+    @Slot(object)
+    def _on_failed(self, error: Exception) -> None:
+        job = self._current
+        self._next()
+        if job is not None:
+            job.fail(error)
+
+    def _on_cancel(self) -> None:
+        if self._current is not None:
+            self._current.cancel()
+            self._text.setText("Stopping …")
+            self._cancel.setEnabled(False)

@@ -1,0 +1,182 @@
+"""From paths to volumes: files, folders and saved sessions. Runs in a worker; knows no Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from napari_qsm.errors import Cancelled, FileError
+from napari_qsm.io.nifti import is_nifti, read_volume, stem
+from napari_qsm.scan import Scan
+from napari_qsm.session import MapDisplay, Role, Session
+from napari_qsm.viewer.saving import SESSION_FILE, read_session
+from napari_qsm.volume import Volume
+
+#: More files than this in one plain folder are taken for a mistake.
+MAX_FILES = 24
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass
+class Opened:
+    """One volume read, with what is known about it."""
+
+    volume: Volume
+    role: Role | None = None
+    regions: dict[int, Any] = field(default_factory=dict)
+    display: MapDisplay | None = None
+    linked: bool = True
+
+
+@dataclass
+class Loaded:
+    """All that some paths held.
+
+    Attributes
+    ----------
+    maps : list of Opened
+        In drawing order.
+    scan : Scan or None
+        A scan with its echo times, if a folder held one.
+    settings : dict
+        Fields of a saved session.
+    problems : list of str
+        Sentences about files that could not be used.
+    """
+
+    maps: list[Opened] = field(default_factory=list)
+    scan: Scan | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def into(self, session: Session) -> None:
+        """Add everything to a session."""
+        for opened in self.maps:
+            session.add(
+                opened.volume,
+                role=opened.role,
+                regions=opened.regions,
+                display=opened.display,
+                linked=opened.linked,
+            )
+        if self.scan is not None:
+            session.scan = self.scan
+        if self.settings:
+            session.update(self.settings)
+
+
+def load(
+    paths: Iterable[Path | str],
+    *,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Loaded:
+    """Read everything some paths hold; a path that cannot be used does not stop the others.
+
+    Parameters
+    ----------
+    paths : iterable of path
+        NIfTI files, folders with a scan, folders of maps, or saved sessions.
+    progress : callable, optional
+        Told the fraction done and what is being read.
+    cancelled : callable, optional
+        Asked between files.
+
+    Raises
+    ------
+    Cancelled
+        If ``cancelled`` says so.
+    """
+    paths = [Path(path) for path in paths]
+    loaded = Loaded()
+    for index, path in enumerate(paths):
+        if cancelled is not None and cancelled():
+            raise Cancelled("Opening was stopped.")
+        if progress is not None:
+            progress(index / len(paths), f"Reading {path.name}")
+        try:
+            _load_one(path, loaded)
+        except (ValueError, OSError) as error:
+            loaded.problems.append(str(error))
+    return loaded
+
+
+def _load_one(path: Path, loaded: Loaded) -> None:
+    if path.is_dir():
+        _load_folder(path, loaded)
+    elif path.name == SESSION_FILE:
+        _load_session(path.parent, loaded)
+    elif is_nifti(path):
+        loaded.maps.append(_open_file(path))
+    elif not path.exists():
+        raise FileError(f"There is no file or folder '{path}'.")
+    else:
+        raise FileError(
+            f"'{path.name}' is neither a NIfTI file (.nii, .nii.gz) nor a folder with a scan."
+        )
+
+
+def _open_file(path: Path) -> Opened:
+    volume = read_volume(path)
+    regions = regions_beside(path)
+    whole = volume.data.dtype.kind in "iub"
+    return Opened(volume, "labels" if regions and whole else None, regions)
+
+
+def _load_folder(folder: Path, loaded: Loaded) -> None:
+    if (folder / SESSION_FILE).is_file():
+        _load_session(folder, loaded)
+        return
+    files = sorted(p for p in folder.iterdir() if p.is_file() and is_nifti(p))
+    if files:
+        if len(files) > MAX_FILES:
+            raise FileError(
+                f"'{folder}' holds {len(files)} NIfTI files; open the ones you need instead."
+            )
+        loaded.maps += [_open_file(path) for path in files]
+        return
+    scan = _scan_in(folder)
+    loaded.scan = scan
+    loaded.maps += [Opened(volume, "magnitude") for volume in scan.magnitude]
+    loaded.maps += [Opened(volume, "phase") for volume in scan.phase]
+
+
+def _scan_in(folder: Path) -> Scan:
+    from napari_qsm.io.sources import open_source
+
+    return open_source(folder)
+
+
+def _load_session(folder: Path, loaded: Loaded) -> None:
+    settings, maps = read_session(folder)
+    loaded.settings.update(settings)
+    for item in maps:
+        try:
+            volume = read_volume(item["path"], unit=item["unit"], name=item["name"])
+        except (ValueError, OSError) as error:
+            loaded.problems.append(str(error))
+            continue
+        loaded.maps.append(
+            Opened(
+                volume,
+                item["role"],
+                item["regions"],
+                MapDisplay(**item["display"]),
+                item["linked"],
+            )
+        )
+
+
+def regions_beside(path: Path) -> dict[int, Any]:
+    """What the labels mean, from a label table of the same name beside a file; or nothing."""
+    from napari_qsm.io.label_table import read_label_table
+
+    base = stem(path)
+    for name in (f"{base}.txt", f"{base}.tsv", f"{base}.lut", f"{base}.ctbl"):
+        table = path.with_name(name)
+        if table.is_file():
+            return {row.index: row for row in read_label_table(table)}
+    return {}

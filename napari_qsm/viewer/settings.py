@@ -1,0 +1,45 @@
+"""What the window remembers between starts: a small JSON file in the user's own folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from napari_qsm.io.atomic import write_text
+
+#: Fields of the session that are a matter of taste, not of the work at hand.
+REMEMBERED = ("unit", "radiological", "views_linked", "windows_linked", "crosshair_visible")
+
+
+def settings_file() -> Path:
+    """Where the settings lie on this system."""
+    home = Path.home()
+    if sys.platform == "win32":
+        base = Path(os.environ.get("APPDATA", home / "AppData" / "Roaming"))
+    elif sys.platform == "darwin":
+        base = home / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
+    return base / "napari-qsm" / "window.json"
+
+
+def load_settings() -> dict[str, Any]:
+    """The remembered settings; empty if there are none or the file is damaged."""
+    try:
+        known = json.loads(settings_file().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def save_settings(values: dict[str, Any]) -> None:
+    """Remember some settings beside those remembered before; without a place, do nothing."""
+    path = settings_file()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps({**load_settings(), **values}, indent=1) + "\n")
+    except (OSError, ValueError):
+        return
