@@ -157,7 +157,7 @@ def cerebrum(x: Array, y: Array, z: Array, stem: Array) -> tuple[Array, Array]:
 
 def brain_stem(x: Array, y: Array, z: Array) -> Array:
     """Distance into midbrain, pons, medulla and cord."""
-    midbrain = ellipsoid(x, y, z, (0, -22, -9), (17, 12, 12))
+    midbrain = ellipsoid(x, y, z, (0, -21.5, -10), (17, 14, 13))
     pons = ellipsoid(x, y, z, (0, -25, -30), (18, 14, 14))
     cord = tube(
         x, y, z, [(0, -30, -38), (0, -38, -60), (0, -46, -95), (0, -50, -260)], [10, 7, 6, 5]

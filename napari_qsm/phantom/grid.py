@@ -148,12 +148,12 @@ def spread(coarse: Array, factors: Sequence[int]) -> Array:
     return out
 
 
-def slabs(grid: Grid, cells: int = 400_000) -> Iterator[Box]:
-    """Boxes across the first axis of about ``cells`` cells, small enough for the cache."""
-    nx, ny, nz = grid.shape
-    step = max(1, cells // (ny * nz))
-    for start in range(0, nx, step):
-        yield slice(start, min(start + step, nx)), slice(0, ny), slice(0, nz)
+def slabs(box: Box, cells: int = 400_000) -> Iterator[Box]:
+    """Cut a box across its first axis into parts of about ``cells`` cells, to fit the cache."""
+    x, y, z = box
+    step = max(1, cells // ((y.stop - y.start) * (z.stop - z.start)))
+    for start in range(x.start, x.stop, step):
+        yield slice(start, min(start + step, x.stop)), y, z
 
 
 def blocks(grid: Grid) -> Iterator[Box]:
@@ -161,7 +161,7 @@ def blocks(grid: Grid) -> Iterator[Box]:
     nz = grid.shape[2]
     pieces = 4 if nz >= 16 else 1
     edges = [nz * i // pieces for i in range(pieces + 1)]
-    for x, y, _ in slabs(grid, 800_000):
+    for x, y, _ in slabs(grid.whole, 800_000):
         for low, high in pairwise(edges):
             yield x, y, slice(low, high)
 

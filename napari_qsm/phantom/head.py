@@ -43,7 +43,8 @@ class Head:
     local_field : Volume
         Field of the susceptibility inside the mask alone, ppm; zero outside the mask.
     total_field : Volume
-        Field of head and body after shimming, ppm: what the phase shows.
+        Field of head and body after shimming, ppm: what the phase shows. In the air beyond
+        the box that holds the head it is left at zero.
     r2star : Volume
         Decay rate, 1/s.
     """

@@ -30,11 +30,9 @@ def ellipsoid_of_scaled(u: Array, v: Array, w: Array, semi: Point) -> Array:
 
     For bent and sheared ellipsoids: bend the coordinates first.
     """
-    u2, v2, w2 = u * u, v * v, w * w
+    u2, v2, w2 = u * u + 1e-6, v * v, w * w  # keeps the very middle from 0 / 0
     radius = np.sqrt(u2 + v2 + w2)
-    slope = np.sqrt(
-        u2 * (1 / semi[0] ** 2) + v2 * (1 / semi[1] ** 2) + w2 * (1 / semi[2] ** 2) + 1e-12
-    )
+    slope = np.sqrt(u2 * (1 / semi[0] ** 2) + v2 * (1 / semi[1] ** 2) + w2 * (1 / semi[2] ** 2))
     return radius * (1 - radius) / slope
 
 

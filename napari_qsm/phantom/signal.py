@@ -36,7 +36,7 @@ def measured_field(anatomy: Anatomy) -> Array:
         for term, weight in zip(_harmonics(*grid.coordinates(part)), coefficients, strict=True):
             field[part] -= np.float32(weight) * term
 
-    for_each(slabs(grid), subtract)
+    for_each(slabs(head_box(anatomy)), subtract)
     return field
 
 
@@ -45,14 +45,21 @@ def body_field(anatomy: Anatomy) -> Array:
 
     Susceptibility is taken against air, so the air around the head reaches to infinity. What
     lies outside the field of view adds its field from a coarse model of neck and trunk.
+    Beyond the box that holds the head there is no signal, and the field is left at zero.
     """
     grid = anatomy.grid.finer(anatomy.factors)
-    box = _as_box(bounding_box(anatomy.cells.chi != AIR_PPM))
+    box = head_box(anatomy)
     against_air = anatomy.cells.chi[box] - np.float32(AIR_PPM)
     own = forward_field(against_air, grid.size_mm, b0_direction(grid.affine))
-    field = field_from_outside(grid)
-    field[box] += own
+    own += field_from_outside(grid)[box]
+    field = np.zeros(grid.shape, np.float32)
+    field[box] = own
     return field
+
+
+def head_box(anatomy: Anatomy) -> Box:
+    """The cells of the smallest box that holds everything but air."""
+    return _as_box(bounding_box(anatomy.cells.chi != AIR_PPM))
 
 
 def _as_box(box: tuple[slice, ...]) -> Box:
@@ -196,7 +203,7 @@ def complex_signal(
         np.multiply(amplitude, np.sin(phase), out=signal.imag)
         out[rows] = block_mean(signal, factors)
 
-    for_each(slabs(anatomy.grid, 400_000 // int(np.prod(factors))), fill)
+    for_each(slabs(anatomy.grid.whole, 400_000 // int(np.prod(factors))), fill)
     return out
 
 
