@@ -12,7 +12,9 @@ from napari_qsm.recon.stages import Progress, no_progress
 
 Array = npt.NDArray[Any]
 
-_GAUSS_NEWTON_STEPS = 8
+_GAUSS_NEWTON_STEPS = 5
+#: Weighted ``1 - cos(residual)`` that one echo about 1 rad off the fit leaves.
+_POOR_FIT = 0.5
 _CHUNK_VOXELS = 200_000
 
 
@@ -66,22 +68,25 @@ def refine_complex(
     """
     where = np.flatnonzero(data.mask)
     out = slope.copy()
-    times = np.array(data.times_s) / data.times_s[0]
-    for start in range(0, where.size, _CHUNK_VOXELS):
-        at = where[start : start + _CHUNK_VOXELS]
-        phases = data.unwrapped.reshape(len(times), -1)[:, at].astype(np.float64)
-        weights = np.ones_like(phases)
-        if data.weights is not None:
-            weights = data.weights.reshape(len(times), -1)[:, at].astype(np.float64)
-        rate = (phases[1] - phases[0]) / (times[1] - times[0])
-        line = intercept.reshape(-1)[at].astype(np.float64), slope.reshape(-1)[at].astype(float)
-        ends = [
-            _gauss_newton(phases, weights, times, *line),
-            _gauss_newton(phases, weights, times, phases[0] - rate * times[0], rate),
-        ]
-        best = np.where(ends[0][1] <= ends[1][1], ends[0][0], ends[1][0])
-        out.reshape(-1)[at] = best.astype(out.dtype)
-        progress((start + at.size) / where.size)
+    times = (np.array(data.times_s) / data.times_s[0]).astype(out.dtype)
+    flat = data.unwrapped.reshape(len(times), -1)
+    weighing = None if data.weights is None else data.weights.reshape(len(times), -1)
+    for begin in range(0, where.size, _CHUNK_VOXELS):
+        at = where[begin : begin + _CHUNK_VOXELS]
+        phases = flat[:, at]
+        weights = np.ones_like(phases) if weighing is None else weighing[:, at]
+        line = intercept.reshape(-1)[at], slope.reshape(-1)[at]
+        best, cost = _gauss_newton(phases, weights, times, *line)
+        # Only where an echo misses the fit widely can another start end elsewhere.
+        poor = np.flatnonzero(cost > _POOR_FIT * weights.min(axis=0))
+        if poor.size:
+            some, heavy = phases[:, poor], weights[:, poor]
+            rate = (some[1] - some[0]) / (times[1] - times[0])
+            start = some[0] - rate * times[0], rate
+            other, other_cost = _gauss_newton(some, heavy, times, *start)
+            best[poor] = np.where(other_cost < cost[poor], other, best[poor])
+        out.reshape(-1)[at] = best
+        progress((begin + at.size) / where.size)
     return out
 
 
@@ -90,12 +95,14 @@ def _gauss_newton(
 ) -> tuple[Array, Array]:
     """Slope and remaining cost for voxels along the last axis."""
     t = times[:, None]
-    w0, w1, w2 = weights.sum(0), (weights * t).sum(0), (weights * t * t).sum(0)
-    determinant = w0 * w2 - w1 * w1
+    total = weights.sum(axis=0)
+    mean_time = (weights * t).sum(axis=0) / total
+    since = t - mean_time  # about its mean, time makes the normal matrix diagonal
+    spread = (weights * since * since).sum(axis=0)
+    middle = intercept + slope * mean_time
     for _ in range(_GAUSS_NEWTON_STEPS):
-        pull = weights * np.sin(phases - intercept - slope * t)
-        b0, b1 = pull.sum(0), (pull * t).sum(0)
-        intercept = intercept + (w2 * b0 - w1 * b1) / determinant
-        slope = slope + (w0 * b1 - w1 * b0) / determinant
-    cost = (weights * (1 - np.cos(phases - intercept - slope * t))).sum(0)
+        pull = weights * np.sin(phases - middle - slope * since)
+        middle = middle + pull.sum(axis=0) / total
+        slope = slope + (pull * since).sum(axis=0) / spread
+    cost = (weights * (1 - np.cos(phases - middle - slope * since))).sum(axis=0)
     return slope, cost

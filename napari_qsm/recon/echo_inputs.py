@@ -37,6 +37,8 @@ class EchoData(NamedTuple):
         Where the cut lies.
     shape : tuple of int
         Shape of the whole grid.
+    exact : bool
+        False where the phases are known to be, or may be, off by other than whole turns.
     """
 
     unwrapped: Array
@@ -46,6 +48,7 @@ class EchoData(NamedTuple):
     field_strength_t: float
     box: tuple[slice, ...]
     shape: tuple[int, ...]
+    exact: bool
 
 
 def prepare(
@@ -92,8 +95,11 @@ def prepare(
             f"{bad} voxels of the unwrapped phase inside the mask are not finite; leave them out "
             "of the mask."
         )
+    exact = phase is not None and all(
+        is_exact(u, p, inside) for u, p in zip(echoes, np.asarray(phase)[cut], strict=True)
+    )
     if len(times) > 1:
-        _bring_into_line(echoes, None if phase is None else np.asarray(phase)[cut], inside, times)
+        _bring_into_line(echoes, exact, inside, times)
     weights = None
     if magnitude is not None:
         magnitude = np.asarray(magnitude)
@@ -105,24 +111,20 @@ def prepare(
         weights = _weights(
             magnitude[cut].astype(echoes.dtype, copy=False), inside, times, magnitude_echo_times_s
         )
-    return EchoData(echoes, weights, inside, times, strength, box, mask.shape)
+    return EchoData(echoes, weights, inside, times, strength, box, mask.shape, exact)
 
 
 def is_exact(unwrapped: Array, phase: Array, mask: Array) -> bool:
     """Whether unwrapped and wrapped phase differ by whole turns only, inside the mask."""
     apart = (np.asarray(unwrapped) - phase)[..., mask] / (2 * np.pi)
-    # A few voxels may have been edited by hand or filtered; the bulk decides.
+    # The bulk decides: a few voxels may have been edited by hand.
     off = np.abs(apart - np.rint(apart)) * 2 * np.pi
     return bool(np.mean(off < _EXACT_RAD) > 0.99)
 
 
-def _bring_into_line(
-    unwrapped: Array, phase: Array | None, mask: Array, times: tuple[float, ...]
-) -> None:
+def _bring_into_line(unwrapped: Array, exact: bool, mask: Array, times: tuple[float, ...]) -> None:
     """Make the constants of the echoes consistent with a line over echo time, in place."""
-    if phase is None or not all(
-        is_exact(u, p, mask) for u, p in zip(unwrapped, phase, strict=True)
-    ):
+    if not exact:
         for echo in unwrapped:
             echo[mask] -= echo.dtype.type(np.mean(echo[mask], dtype=np.float64))
         return

@@ -185,6 +185,11 @@ def nonlinear_fit(
         unwrapped, mask, magnitude, echo_times_s, magnitude_echo_times_s, field_strength_t, phase
     )
     _need_two(data, "nonlinear-fit")
+    if not data.exact:
+        warn(
+            "The nonlinear fit takes echoes that are whole turns apart for the same; it was given "
+            "phase that is not unwrapped exactly (quality-guided unwrapping is)."
+        )
     progress(0.1)
     intercept, slope, noise = fit_line(data)
     progress(0.2)

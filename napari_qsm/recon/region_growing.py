@@ -1,281 +1,120 @@
 """Quality-guided unwrapping as a maximum spanning tree.
 
 Growing a region voxel by voxel over the best remaining edge, as quality-guided unwrapping
-does, makes a maximum spanning tree of the edge weights. The tree is built here by merging
-regions over the edges in descending order of weight, which needs no seed, serves separate
-parts of a mask alike and gives the same result as growing from any seed.
+does, makes a maximum spanning tree of the edge weights. That tree is built here by letting all
+regions, at first single voxels, join their best neighbours round by round (Boruvka). It needs no
+seed, serves separate parts of a mask alike, gives the same tree as growing from any seed, and
+passes through memory in order.
 
-:mod:`napari_qsm.recon.region_growing_numba` holds the compiled twins of the weights and the
-merging.
+:mod:`napari_qsm.recon.region_growing_numba` holds the compiled twins.
 """
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from types import ModuleType
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from napari_qsm.recon.fourier import WORKERS
+from napari_qsm.recon.edge_weights import by_slab, compiled
 from napari_qsm.recon.stages import Progress, no_progress
 
 Array = npt.NDArray[Any]
 
-#: Weights lie in 1..WEIGHT_MAX; 0 marks a pair of voxels that is not an edge. Fine steps keep
-#: ties rare, so that flipping the axes does not change the tree.
-WEIGHT_MAX = 65535
+#: Voxels between two reports of progress.
 _CHUNK = 1_000_000
 
 
-class Edges(NamedTuple):
-    """Edges in descending order of weight.
-
-    Attributes
-    ----------
-    tail, head : (N,) int32 ndarray
-        The two voxels, numbered within the mask in array order.
-    turns : (P, N) int8 ndarray
-        Turns to add to each of P phases when going from tail to head.
-    """
-
-    tail: Array
-    head: Array
-    turns: Array
-
-
-def compiled() -> ModuleType | None:
-    """The compiled kernels, or None where numba is not installed."""
-    try:
-        return importlib.import_module("napari_qsm.recon.region_growing_numba")
-    except ImportError:
-        return None
-
-
-def edge_weights(
-    phase: Array,
-    mask: Array,
-    magnitude: Array | None = None,
-    later_phase: Array | None = None,
-    time_ratio: float = 0.0,
-) -> Array:
-    """Trust in the phase difference between each voxel and the next one along each axis.
-
-    Parameters
-    ----------
-    phase : (x, y, z) ndarray
-        Wrapped phase of the template echo, rad.
-    mask : (x, y, z) bool ndarray
-        Only pairs with both voxels inside are edges.
-    magnitude : (x, y, z) ndarray, optional
-        Magnitude of that echo.
-    later_phase : (x, y, z) ndarray, optional
-        Wrapped phase of a later echo, rad, to compare gradients with.
-    time_ratio : float
-        Echo time of the template over that of the later echo.
-
-    Returns
-    -------
-    (3, x, y, z) uint16 ndarray
-
-    Notes
-    -----
-    The product of ``0.1 + 0.9 w`` over these w, after ROMEO (Dymerska 2021,
-    doi 10.1002/mrm.28563): spatial coherence ``1 - |d|/pi``; linearity, here the mean of
-    ``1 - |second difference|/pi`` over the differences the pair is part of; gradient coherence over
-    time ``max(0, 1 - |d1 - d2 TE1/TE2|)``; magnitude coherence ``(min/max)²``.
-    """
-    has_magnitude, has_later = magnitude is not None, later_phase is not None
-    phase = np.ascontiguousarray(phase, dtype=np.float32)
-    mask = np.ascontiguousarray(mask)
-    nothing = np.zeros((1, 1, 1), np.float32)
-    magnitude = np.ascontiguousarray(magnitude, np.float32) if magnitude is not None else nothing
-    later = np.ascontiguousarray(later_phase, np.float32) if later_phase is not None else nothing
-    ratio = np.float32(time_ratio)
-    fast = compiled()
-    out = np.zeros((3, *phase.shape), np.uint16)
-    if fast is None:
-        for axis in range(3):
-            _weights_along(
-                axis,
-                out[axis],
-                phase,
-                mask,
-                magnitude if has_magnitude else None,
-                later if has_later else None,
-                ratio,
-            )
-        return out
-    edges = np.linspace(0, phase.shape[0], 4 * WORKERS + 1).astype(int)
-    with ThreadPoolExecutor(WORKERS) as pool:
-        list(
-            pool.map(
-                lambda i: fast.weights(
-                    out,
-                    phase,
-                    mask,
-                    magnitude,
-                    later,
-                    ratio,
-                    has_magnitude,
-                    has_later,
-                    edges[i],
-                    edges[i + 1],
-                ),
-                range(len(edges) - 1),
-            )
-        )
-    return out
-
-
-def _weights_along(
-    axis: int,
-    out: Array,
-    phase: Array,
-    mask: Array,
-    magnitude: Array | None,
-    later: Array | None,
-    ratio: np.float32,
-) -> None:
-    def pairs(a: Array) -> tuple[Array, Array]:
-        n = a.shape[axis]
-        return a.take(range(n - 1), axis), a.take(range(1, n), axis)
-
-    if phase.shape[axis] < 2:
-        return
-    f = np.float32
-    step = _wrapped(np.diff(phase, axis=axis))
-    weight = f(0.1) + f(0.9) * (f(1) - np.abs(step) * f(1 / np.pi))
-    inside = np.logical_and(*pairs(mask))
-    # Second differences centred on the tail and on the head; pairs at the rim have one or none.
-    bend = np.abs(_wrapped(np.diff(step, axis=axis))) * f(1 / np.pi)
-    bend_inside = np.logical_and(*pairs(inside))
-    total, count = np.zeros_like(step), np.zeros(step.shape, np.int64)
-    bend = np.where(bend_inside, f(1) - bend, f(0))
-    for part in (slice(1, None), slice(None, -1)):
-        where = (slice(None),) * axis + (part,)
-        total[where] += bend
-        count[where] += bend_inside
-    linear = np.where(count > 0, total / np.maximum(count, 1).astype(f), f(0.5))
-    weight *= f(0.1) + f(0.9) * linear
-    if later is not None:
-        later_step = _wrapped(np.diff(later, axis=axis))
-        weight *= f(0.1) + f(0.9) * np.maximum(f(0), f(1) - np.abs(step - later_step * ratio))
-    if magnitude is not None:
-        a, b = pairs(magnitude)
-        low, high = np.minimum(a, b), np.maximum(a, b)
-        alike = np.where(high > 0, low / np.where(high > 0, high, f(1)), f(0))
-        weight *= f(0.1) + f(0.9) * (alike * alike)
-    quantised = (f(1) + weight * f(WEIGHT_MAX - 1)).astype(np.uint16)
-    where = (slice(None),) * axis + (slice(None, -1),)
-    out[where] = np.where(inside, quantised, 0)
-
-
-def _wrapped(step: Array) -> Array:
-    """Differences within (-2 pi, 2 pi) wrapped to [-pi, pi)."""
-    pi, turn = step.dtype.type(np.pi), step.dtype.type(2 * np.pi)
-    return step + np.where(step >= pi, -turn, np.where(step < -pi, turn, step.dtype.type(0)))
-
-
-def sorted_edges(weights: Array, phases: Array, mask: Array) -> Edges:
-    """The edges of a mask in descending order of weight; ties keep array order.
+def grow(
+    weights: Array, phases: Array, mask: Array, progress: Progress = no_progress
+) -> tuple[Array, Array]:
+    """Whole turns that unwrap phases over the maximum spanning tree of the weights.
 
     Parameters
     ----------
     weights : (3, x, y, z) uint16 ndarray
-        As :func:`edge_weights` gives them.
+        As :func:`napari_qsm.recon.edge_weights.edge_weights` gives them. Among equal weights the first axis, then the first
+        voxel comes first.
     phases : (P, x, y, z) ndarray
-        Wrapped phases, rad, that will be unwrapped over the same tree.
+        Wrapped phases, rad, all unwrapped over the same tree.
     mask : (x, y, z) bool ndarray
-    """
-    phases = np.ascontiguousarray(phases, dtype=np.float32)
-    number = np.cumsum(mask.ravel(), dtype=np.int32)
-    number -= 1
-    fast = compiled()
-    if fast is not None:
-        return Edges(*fast.sorted_edges(weights, phases, number))
-    flat = [np.flatnonzero(w) for w in weights]
-    order = np.argsort(
-        -np.concatenate(
-            [w.ravel()[i].astype(np.int32) for w, i in zip(weights, flat, strict=True)]
-        ),
-        kind="stable",
-    )
-    strides = (mask.shape[1] * mask.shape[2], mask.shape[2], 1)
-    voxel = np.concatenate(flat)[order]
-    other = np.concatenate([i + s for i, s in zip(flat, strides, strict=True)])[order]
-    turn = np.float32(2 * np.pi)
-    turns = [-np.rint((p.ravel()[other] - p.ravel()[voxel]) / turn).astype(np.int8) for p in phases]
-    return Edges(number[voxel], number[other], np.array(turns))
-
-
-def grow(edges: Edges, voxels: int, progress: Progress = no_progress) -> tuple[Array, Array]:
-    """Merge voxels over the edges, best first.
-
-    Parameters
-    ----------
-    edges : Edges
-    voxels : int
-        Number of voxels in the mask.
     progress : callable
         Told the fraction done.
 
     Returns
     -------
     turns : (P, voxels) int32 ndarray
-        Turns to add to each phase, up to one number per part of the mask.
+        Turns to add to each phase inside the mask, up to one number per part of the mask.
     part : (voxels,) int32 ndarray
         Which connected part each voxel belongs to, from 0.
     """
+    phases = np.ascontiguousarray(phases, dtype=np.float32)
     fast = compiled()
     if fast is None:
-        return _grow_by_tree(edges, voxels, progress)
-    parent = np.full(voxels, -1, np.int32)
-    turns = np.zeros((len(edges.turns), voxels), np.int32)
-    for start, stop in _chunks(len(edges.tail)):
-        fast.merge(edges.tail, edges.head, edges.turns, start, stop, parent, turns)
-        progress(stop / len(edges.tail))
-    roots = np.flatnonzero(parent < 0)
-    fast.flatten(parent, turns)
-    label = np.zeros(voxels, np.int32)
-    label[roots] = np.arange(len(roots), dtype=np.int32)
-    return turns, label[parent]
+        return _grow_by_scipy(weights, phases, mask, progress)
+    count = int(np.count_nonzero(mask))
+    region = np.where(mask, np.cumsum(mask, dtype=np.int32).reshape(mask.shape) - 1, -1).ravel()
+    region = region.astype(np.int32, copy=False)
+    turns = np.zeros((len(phases), region.size), np.int32)
+    rounds = 0
+    while True:  # Boruvka: each region joins its best neighbour, so at least half of them go
+        best = np.zeros(count, np.int64)
+        for start in range(0, region.size, _CHUNK):
+            fast.propose(weights, region, best, start, min(start + _CHUNK, region.size))
+            progress(1 - 0.75 ** (rounds + start / region.size))
+        parent = np.full(count, -1, np.int32)
+        region_turns = np.zeros((len(phases), count), np.int32)
+        left = fast.join(mask.shape, phases, region, turns, best, parent, region_turns)
+        fast.relabel(region, turns, parent, region_turns)
+        rounds += 1
+        if left == count:
+            break
+        count = left
+    inside = mask.ravel()
+    progress(1.0)
+    return turns[:, inside], region[inside]
 
 
-def _chunks(total: int) -> Iterator[tuple[int, int]]:
-    for start in range(0, total, _CHUNK):
-        yield start, min(start + _CHUNK, total)
-
-
-def _grow_by_tree(edges: Edges, voxels: int, progress: Progress) -> tuple[Array, Array]:
+def _grow_by_scipy(
+    weights: Array, phases: Array, mask: Array, progress: Progress
+) -> tuple[Array, Array]:
     """The same by scipy's spanning tree, with ranks as costs so that the tree is unique."""
-    tail, head, steps = edges
-    rank = np.arange(1, len(tail) + 1, dtype=np.float64)
-    graph = sparse.coo_matrix((rank, (tail, head)), shape=(voxels, voxels)).tocsr()
-    tree = csgraph.minimum_spanning_tree(graph)
-    progress(0.6)
+    number = np.cumsum(mask.ravel()) - 1
+    voxels = int(number[-1]) + 1
+    strides = (mask.shape[1] * mask.shape[2], mask.shape[2], 1)
+    lower = [np.flatnonzero(w) for w in weights]
+    at = np.concatenate(lower)
+    beyond = np.concatenate([i + s for i, s in zip(lower, strides, strict=True)])
+    heaviness = np.concatenate([w.ravel()[i] for w, i in zip(weights, lower, strict=True)])
+    order = np.argsort(-heaviness.astype(np.int32), kind="stable")
+    rank = np.empty(order.size)
+    rank[order] = np.arange(1, order.size + 1)
+    graph = sparse.coo_matrix((rank, (number[at], number[beyond])), shape=(voxels, voxels))
+    progress(0.3)
+    tree = csgraph.minimum_spanning_tree(graph.tocsr())
+    progress(0.7)
     count, part = csgraph.connected_components(tree, directed=False)
-    kept = np.rint(tree.data).astype(np.int64) - 1
+    kept = order[np.rint(tree.data).astype(np.int64) - 1]
+    at, beyond = at[kept], beyond[kept]
     # One more node, joined to the first voxel of each part, roots the whole forest.
     first = np.full(count, voxels, np.int64)
     np.minimum.at(first, part, np.arange(voxels))
-    rows = np.concatenate([tail[kept], np.full(count, voxels)])
-    columns = np.concatenate([head[kept], first])
-    forest = sparse.coo_matrix(
-        (np.ones(len(rows)), (rows, columns)), shape=(voxels + 1, voxels + 1)
-    ).tocsr()
-    parent = csgraph.breadth_first_order(forest, voxels, directed=False)[1]
-    progress(0.8)
+    rows = np.concatenate([number[at], np.full(count, voxels)])
+    columns = np.concatenate([number[beyond], first])
+    forest = sparse.coo_matrix((np.ones(rows.size), (rows, columns)), shape=(voxels + 1,) * 2)
+    parent = csgraph.breadth_first_order(forest.tocsr(), voxels, directed=False)[1]
     parent[voxels] = voxels
-    turns = np.zeros((len(steps), voxels + 1), np.int32)
-    down = parent[head[kept]] == tail[kept]
-    child = np.where(down, head[kept], tail[kept])
-    turns[:, child] = np.where(down, steps[:, kept], -steps[:, kept])
+    progress(0.9)
+    flat = phases.reshape(len(phases), -1)
+    step = flat[:, beyond] - flat[:, at]
+    across = (step < -np.float32(np.pi)).astype(np.int32) - (step > np.float32(np.pi))
+    down = parent[number[beyond]] == number[at]
+    turns = np.zeros((len(phases), voxels + 1), np.int32)
+    turns[:, np.where(down, number[beyond], number[at])] = np.where(down, across, -across)
     # Each pass adds the turns of the parent and skips to the grandparent: log2(depth) passes.
     while (parent != voxels).any():
         turns += turns[:, parent]
@@ -311,7 +150,12 @@ def centre(unwrapped: Array, part: Array, turns: Array) -> Array:
 
 
 def remove_isolated_jumps(
-    unwrapped: Array, mask: Array, weights: Array, *, max_passes: int = 20
+    unwrapped: Array,
+    mask: Array,
+    weights: Array,
+    *,
+    max_passes: int = 10,
+    progress: Progress = no_progress,
 ) -> Array:
     """Turn single voxels by 2 pi where that lowers the weighted number of jumps.
 
@@ -322,39 +166,60 @@ def remove_isolated_jumps(
     mask : (x, y, z) bool ndarray
     weights : (3, x, y, z) uint16 ndarray
         Weights of the edges.
+    max_passes : int
+        Passes over the volume at most; two or three are the rule.
+    progress : callable
+        Told the fraction done.
 
     Returns
     -------
     (x, y, z) ndarray
         A copy in which no single voxel can be turned to lower
-        ``sum(weight * |rint(difference / 2 pi)|)``, or the state after ``max_passes``.
+        ``sum(weight * |rint(difference / 2 pi)|)``, or the state after the last pass.
 
     Notes
     -----
     Voxels of one colour of a three-dimensional chess board have no common edge, so that all of
     one colour may turn at once and the sum never grows.
     """
-    out = unwrapped.copy()
-    flat, w = out.reshape(-1), weights.reshape(3, -1)
+    out = np.ascontiguousarray(unwrapped).copy()
+    fast = compiled()
+    if fast is None:
+        _turn_outliers(out, mask, weights, max_passes)
+        return out
+    mask = np.ascontiguousarray(mask)
+    for number in range(max_passes):
+        moved = 0
+        for colour in (0, 1):
+            work = partial(fast.turn_outliers, out, mask, weights, colour)
+            moved += sum(by_slab(len(out), work))
+        progress((number + 1) / max_passes)
+        if not moved:
+            break
+    return out
+
+
+def _turn_outliers(out: Array, mask: Array, weights: Array, max_passes: int) -> None:
+    """The same on a list of the voxels that may turn, in place."""
+    flat, w, inside = out.reshape(-1), weights.reshape(3, -1), mask.reshape(-1)
     strides = (mask.shape[1] * mask.shape[2], mask.shape[2], 1)
     candidates = _voxels_at_jumps(out, weights)
-    parity = np.arange(2)
     for _ in range(max_passes):
-        moved_any = []
-        for colour in parity:
+        moved_any = False
+        fresh = []
+        for colour in (0, 1):
             own = candidates[_colour(candidates, mask.shape) == colour]
             moves = _best_turn(own, flat, w, strides)
             moved = own[moves != 0]
             flat[moved] += (2 * np.pi * moves[moves != 0]).astype(out.dtype)
-            moved_any.append(moved)
-        moved = np.concatenate(moved_any)
-        if moved.size == 0:
-            break
-        around = [moved, *(moved + s for s in strides), *(moved - s for s in strides)]
-        near = np.unique(np.concatenate(around))
-        near = near[(near >= 0) & (near < flat.size)]
-        candidates = near[mask.reshape(-1)[near]]
-    return out
+            moved_any |= moved.size > 0
+            near = np.concatenate([moved + s for s in (0, *strides, *(-s for s in strides))])
+            near = near[(near >= 0) & (near < flat.size)]
+            fresh.append(near[inside[near]])
+            candidates = np.union1d(candidates, fresh[-1])
+        if not moved_any:
+            return
+        candidates = np.unique(np.concatenate(fresh))
 
 
 def _voxels_at_jumps(unwrapped: Array, weights: Array) -> Array:

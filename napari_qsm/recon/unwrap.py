@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from napari_qsm.errors import GeometryError, QsmError
 from napari_qsm.recon import region_growing
+from napari_qsm.recon.edge_weights import compiled, edge_weights
 from napari_qsm.recon.fourier import bounding_box
 from napari_qsm.recon.offsets import phase_offset
 from napari_qsm.recon.phase import wrap_phase
@@ -108,13 +109,19 @@ def laplacian(
     for echo in range(len(phase)):
         wrapped = phase[echo][box]
         solved = integrate(wrapped, voxel_size_mm, inside)
-        apart = (wrapped - solved)[inside]
-        constant = np.angle(np.sum(np.exp(1j * apart), dtype=np.complex128))
-        mean = np.mean(solved[inside], dtype=np.float64) + constant
-        constant -= 2 * np.pi * np.rint(mean / (2 * np.pi))
+        constant = _constant(wrapped[inside], solved[inside])
         out[echo][box] = np.where(inside, solved + solved.dtype.type(constant), 0)
         progress((echo + 1) / len(phase))
     return out
+
+
+def _constant(wrapped: Array, solved: Array) -> float:
+    """Constant that makes ``solved`` agree with the wrapped phase, its mean within half a turn."""
+    apart = wrapped - solved
+    sine, cosine = (np.mean(part(apart), dtype=np.float64) for part in (np.sin, np.cos))
+    constant = float(np.arctan2(sine, cosine))
+    turns = (float(np.mean(solved, dtype=np.float64)) + constant) / (2 * np.pi)
+    return constant - 2 * np.pi * float(np.rint(turns))
 
 
 @method(
@@ -147,7 +154,8 @@ def quality_guided(
         Wrapped phase, rad.
     mask : (x, y, z) bool ndarray
     magnitude : (M, x, y, z) ndarray, optional
-        Used where there is one per echo, or at least one.
+        Only weighs voxels when the phase offset between echoes is smoothed; edges are weighed
+        by the phase alone, see :func:`napari_qsm.recon.edge_weights.edge_weights`.
     echo_times_s : E floats
         Needed for more than one echo.
     voxel_size_mm : three floats
@@ -178,13 +186,13 @@ def quality_guided(
             f"There are {echoes} phase echoes but {len(echo_times_s)} echo times; unwrapping "
             "over time needs one for each."
         )
-    if region_growing.compiled() is None and int(mask.sum()) > _SLOW_VOXELS:
+    if compiled() is None and int(mask.sum()) > _SLOW_VOXELS:
         warn("Unwrapping took the slow way because numba is not installed; results are the same.")
     box = bounding_box(mask)
     inside = mask[box]
     cut = phase[(slice(None), *box)]
     strength = None if magnitude is None else _finite(np.asarray(magnitude)[(slice(None), *box)])
-    spatial = _unwrap_in_space(cut, inside, strength, echo_times_s, correct, progress)
+    spatial = _unwrap_in_space(cut, inside, echo_times_s, correct, progress)
     progress(0.9)
     unwrapped = cut * inside
     unwrapped[0] = spatial[0]
@@ -203,7 +211,6 @@ def _finite(magnitude: Array) -> Array:
 def _unwrap_in_space(
     phase: Array,
     mask: Array,
-    magnitude: Array | None,
     echo_times_s: Sequence[float],
     correct: bool,
     progress: Progress,
@@ -214,13 +221,9 @@ def _unwrap_in_space(
     if len(phase) > 1:
         later, ratio = phase[1], float(echo_times_s[0]) / float(echo_times_s[1])
         templates = np.stack([phase[0], wrap_phase(phase[1] - phase[0])])
-    first_magnitude = None if magnitude is None else magnitude[0]
-    weights = region_growing.edge_weights(phase[0], mask, first_magnitude, later, ratio)
+    weights = edge_weights(phase[0], mask, later, ratio)
     progress(0.2)
-    edges = region_growing.sorted_edges(weights, templates, mask)
-    progress(0.35)
-    voxels = int(mask.sum())
-    turns, part = region_growing.grow(edges, voxels, lambda f: progress(0.35 + 0.45 * f))
+    turns, part = region_growing.grow(weights, templates, mask, lambda f: progress(0.2 + 0.6 * f))
     out = np.zeros_like(templates)
     turn = templates.dtype.type(2 * np.pi)
     for index, template in enumerate(templates):
@@ -230,7 +233,9 @@ def _unwrap_in_space(
         )
         out[index][mask] = values + turn * whole.astype(values.dtype)
         if correct:
-            out[index] = region_growing.remove_isolated_jumps(out[index], mask, weights)
+            out[index] = region_growing.remove_isolated_jumps(
+                out[index], mask, weights, progress=lambda f: progress(0.8 + 0.1 * f)
+            )
     return out
 
 

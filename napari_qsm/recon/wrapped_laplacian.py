@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
+from napari_qsm.recon.edge_weights import by_slab
 from napari_qsm.recon.fourier import WORKERS, fast_shape
 
 Array = npt.NDArray[Any]
 
 
 def wrapped_laplacian(
-    phase: Array, voxel_size_mm: Sequence[float], shape: Sequence[int] | None = None
+    phase: Array,
+    voxel_size_mm: Sequence[float],
+    mask: Array | None = None,
+    shape: Sequence[int] | None = None,
 ) -> Array:
     """Laplacian of the phase from differences wrapped to [-pi, pi), rad/mm².
 
@@ -33,47 +36,42 @@ def wrapped_laplacian(
         Phase wrapped to [-pi, pi), rad.
     voxel_size_mm : three floats
         Edge lengths of a voxel.
+    mask : (x, y, z) bool ndarray, optional
+        The result is zero outside it. Its own border voxels use their neighbours outside.
     shape : three ints, optional
-        Grid of the result, at least that of the phase, which is continued by its border
-        values. No difference leaves the grid (Neumann).
+        Grid of the result, at least that of the phase; zero beyond it.
 
     Returns
     -------
-    ndarray of that shape, same precision.
+    ndarray of that shape, same precision
+        No difference is taken across the faces of the phase's grid.
     """
     grid = tuple(shape) if shape is not None else phase.shape
     weights = tuple(phase.dtype.type(1 / size**2) for size in voxel_size_mm)
+    out = np.zeros(grid, phase.dtype)
     try:
         compiled = importlib.import_module("napari_qsm.recon.wrapped_laplacian_numba")
     except ImportError:
-        return _stencil(phase, grid, weights)
-    out = np.empty(grid, phase.dtype)
+        inner = out[tuple(slice(0, n) for n in phase.shape)]
+        _stencil(phase, inner, weights)
+        if mask is not None:
+            inner *= mask
+        return out
     source = np.ascontiguousarray(phase)
-    edges = np.linspace(0, grid[0], WORKERS + 1).astype(int)
-    with ThreadPoolExecutor(WORKERS) as pool:
-        # Threads of our own: numba's may not be entered from two threads at once.
-        list(
-            pool.map(
-                lambda i: compiled.stencil(source, out, weights, *edges[i : i + 2]), range(WORKERS)
-            )
-        )
+    kept = np.ones(phase.shape, bool) if mask is None else np.ascontiguousarray(mask)
+    by_slab(len(phase), lambda *ends: compiled.stencil(source, kept, out, weights, *ends))
     return out
 
 
-def _stencil(phase: Array, grid: tuple[int, ...], weights: tuple[Any, ...]) -> Array:
-    out = np.zeros(grid, phase.dtype)
-    padded = np.pad(phase, [(0, m - n) for n, m in zip(phase.shape, grid, strict=True)], "edge")
+def _stencil(phase: Array, out: Array, weights: tuple[Any, ...]) -> None:
     pi, turn = phase.dtype.type(np.pi), phase.dtype.type(2 * np.pi)
     for axis, weight in enumerate(weights):
-        step = np.diff(padded, axis=axis)
+        step = np.diff(phase, axis=axis)
         step += np.where(step >= pi, -turn, np.where(step < -pi, turn, phase.dtype.type(0)))
         step *= weight
-        lower: list[slice] = [slice(None)] * 3
-        upper: list[slice] = [slice(None)] * 3
-        lower[axis], upper[axis] = slice(None, -1), slice(1, None)
-        out[tuple(lower)] += step
-        out[tuple(upper)] -= step
-    return out
+        before = (slice(None),) * axis
+        out[(*before, slice(None, -1))] += step
+        out[(*before, slice(1, None))] -= step
 
 
 def solve_poisson(laplacian: Array, voxel_size_mm: Sequence[float]) -> Array:
@@ -121,11 +119,5 @@ def integrate(phase: Array, voxel_size_mm: Sequence[float], mask: Array) -> Arra
     (x, y, z) ndarray
         rad, up to a constant.
     """
-    shape = fast_shape(phase.shape)
-    laplacian = wrapped_laplacian(phase, voxel_size_mm, shape)
-    inside = tuple(slice(0, n) for n in phase.shape)
-    if laplacian.shape != phase.shape or not mask.all():
-        kept = np.zeros(shape, bool)
-        kept[inside] = mask
-        laplacian *= kept
-    return solve_poisson(laplacian, voxel_size_mm)[inside]
+    laplacian = wrapped_laplacian(phase, voxel_size_mm, mask, fast_shape(phase.shape))
+    return solve_poisson(laplacian, voxel_size_mm)[tuple(slice(0, n) for n in phase.shape)]

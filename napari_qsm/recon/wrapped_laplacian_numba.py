@@ -15,25 +15,24 @@ def _wrap(step, pi, turn):  # type: ignore[no-untyped-def]
     return step
 
 
-@numba.njit(cache=True, nogil=True, boundscheck=False)
-def stencil(phase, out, weights, start, stop):  # type: ignore[no-untyped-def]
-    """Fill planes start..stop of ``out``, which may be larger than the phase (edge values)."""
+@numba.njit(cache=True, nogil=True)
+def stencil(phase, mask, out, weights, start, stop):  # type: ignore[no-untyped-def]
+    """Fill planes start..stop of ``out`` inside the mask; differences across faces are zero."""
     nx, ny, nz = phase.shape
     wx, wy, wz = weights
-    zero = phase.dtype.type(0)
     pi = phase.dtype.type(np.pi)
     turn = phase.dtype.type(2 * np.pi)
     for i in range(start, stop):
-        here = phase[min(i, nx - 1)]
-        before = phase[min(max(i - 1, 0), nx - 1)]
+        here = phase[i]
+        before = phase[max(i - 1, 0)]
         after = phase[min(i + 1, nx - 1)]
-        for j in range(out.shape[1]):
-            j0 = min(j, ny - 1)
-            left = here[min(max(j - 1, 0), ny - 1)]
+        for j in range(ny):
+            row = here[j]
+            left = here[max(j - 1, 0)]
             right = here[min(j + 1, ny - 1)]
-            row = here[j0]
-            up = after[j0]
-            down = before[j0]
+            up = after[j]
+            down = before[j]
+            inside = mask[i, j]
             target = out[i, j]
             for k in range(nz):
                 v = row[k]
@@ -44,10 +43,6 @@ def stencil(phase, out, weights, start, stop):  # type: ignore[no-untyped-def]
                 step = wz * _wrap(row[k + 1] - row[k], pi, turn)
                 target[k] += step
                 target[k + 1] -= step
-            # Beyond the data the rows go on with the last value: steps across them only.
-            v = row[nz - 1]
-            beyond = wx * (
-                _wrap(up[nz - 1] - v, pi, turn) - _wrap(v - down[nz - 1], pi, turn)
-            ) + wy * (_wrap(right[nz - 1] - v, pi, turn) - _wrap(v - left[nz - 1], pi, turn))
-            for k in range(nz, out.shape[2]):
-                target[k] = beyond + zero
+            for k in range(nz):
+                if not inside[k]:
+                    target[k] = 0
