@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import nibabel as nib
 import numpy as np
@@ -29,10 +29,25 @@ SAME_ECHO_S = 5e-6
 _LISTED = 20
 
 
+class Candidate(Protocol):
+    """Something to choose from."""
+
+    @property
+    def label(self) -> str:
+        """What it is chosen by."""
+
+    @property
+    def description(self) -> str:
+        """One line on what it is."""
+
+
+_C = TypeVar("_C", bound=Candidate)
+
+
 class AmbiguousSeries(QsmError):
     """Several scans could be meant; :attr:`candidates` lists them, and the user must choose."""
 
-    def __init__(self, where: str, candidates: Sequence[ScanFiles]) -> None:
+    def __init__(self, where: str, candidates: Sequence[Candidate]) -> None:
         self.candidates = tuple(candidates)
         listed = [f"  {c.label}: {c.description}" for c in self.candidates[:_LISTED]]
         if len(self.candidates) > _LISTED:
@@ -78,7 +93,13 @@ class ImageFile:
         both = [numbers(self.metadata, f"EchoTime{i}", self.path.name) for i in (1, 2)]
         if self.part != PHASE or not all(len(times) == 1 for times in both):
             return ()
-        return both[0] + both[1]
+        first, second = both[0][0], both[1][0]
+        # A scanner files a difference under its later echo; the earlier one is an echo's own.
+        if len(self.echo_times_s) == 1 and not is_difference_name(self.path):
+            own = self.echo_times_s[0]
+            if abs(own - first) < SAME_ECHO_S < abs(own - second):
+                return ()
+        return first, second
 
     @property
     def is_difference(self) -> bool:
@@ -135,7 +156,7 @@ class ScanFiles:
             sizes = voxel_size_mm(signal[0].affine)
             what += ", {} voxels of {} mm".format(
                 " x ".join(str(n) for n in signal[0].shape[:3]),
-                " x ".join(f"{size:.3g}" for size in sizes),
+                " x ".join(f"{round(size, 3):g}" for size in sizes),
             )
         return what
 
@@ -202,12 +223,12 @@ def group_images(images: Iterable[ImageFile]) -> list[ScanFiles]:
     return _with_own_labels(sorted(scans, key=lambda scan: scan.label))
 
 
-def choose(scans: Sequence[ScanFiles], series: str | None, where: str) -> ScanFiles:
+def choose(scans: Sequence[_C], series: str | None, where: str) -> _C:
     """The scan that is meant.
 
     Parameters
     ----------
-    scans : sequence of ScanFiles
+    scans : sequence of ScanFiles, or of anything with ``label`` and ``description``
         At least one.
     series : str or None
         A label, or any part of one that no other label has.

@@ -1,0 +1,379 @@
+"""From a scanner's DICOM folder to a BIDS dataset that names nobody.
+
+Headers are read with pydicom, which tells the gradient-echo scan with phase from everything
+else in the folder. Only its files are then converted, by dcm2niix (Li et al. 2016, J Neurosci
+Methods 264:47, doi:10.1016/j.jneumeth.2016.03.001), which knows what the vendors do.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+
+from napari_qsm.errors import FileError
+from napari_qsm.io.atomic import staged_folder
+from napari_qsm.io.bids import DESCRIPTION, check_subject, raw_name, write_description
+from napari_qsm.io.dicom_checks import check_planes
+from napari_qsm.io.dicom_headers import DicomFolder, DicomSeries, read_folder
+from napari_qsm.io.names import IMAGINARY, MAGNITUDE, PHASE, REAL
+from napari_qsm.io.series import AmbiguousSeries, ScanFiles, choose, group_images, image_file
+from napari_qsm.io.sidecar import write_sidecar
+
+Progress = Callable[[float], None]
+Warn = Callable[[str], None]
+
+_BIDS_PARTS = {PHASE: "phase", MAGNITUDE: "mag", REAL: "real", IMAGINARY: "imag"}
+#: dcm2niix: no defaults file, flat input, own gz later, standard rescaling, no names.
+_OPTIONS = ("-g", "i", "-d", "0", "-z", "n", "-p", "n", "-b", "y", "-ba", "y", "-f", "s%s")
+#: Text fields of a NIfTI-1 header, as (start, end): data_type and db_name, descrip and
+#: aux_file, intent_name. dcm2niix puts the time of the scan and comments there.
+_TEXT_FIELDS = ((4, 32), (148, 252), (328, 344))
+_NIFTI1_START = 352
+_POLL_S = 0.05
+_MOST_ECHOES = 64
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did.
+
+    Attributes
+    ----------
+    out : Path
+        The dataset.
+    scan : ScanFiles
+        The files written.
+    warnings : tuple of str
+        What the user should know.
+    dropped : tuple of str
+        Kinds of identifying entries that were in the headers and are in no output.
+    left_out : dict
+        Reason to number of files that were not used.
+    """
+
+    out: Path
+    scan: ScanFiles
+    warnings: tuple[str, ...]
+    dropped: tuple[str, ...]
+    left_out: dict[str, int]
+
+    def text(self) -> str:
+        """A few lines for people."""
+        lines = [f"Imported into '{self.out}': {self.scan.description}."]
+        lines += [f"  {image.path.relative_to(self.out)}" for image in self.scan.images]
+        if self.scan.is_difference:
+            first, second = self.scan.phase[0].difference_times_s
+            lines.append(
+                "The phase is a phase difference: it evolved over TE2 - TE1 = "
+                f"{abs(second - first) * 1e3:.4g} ms."
+            )
+        lines += [f"Note: {sentence}" for sentence in self.warnings]
+        if self.left_out:
+            said = "; ".join(f"{n} x {reason}" for reason, n in sorted(self.left_out.items()))
+            lines.append(f"Files not used: {said}.")
+        if self.dropped:
+            lines.append(f"Dropped, and in no output: {', '.join(self.dropped)}.")
+        return "\n".join(lines)
+
+
+def import_dicom(
+    folder: Path | str,
+    out: Path | str,
+    *,
+    series: str | None = None,
+    subject: str = "01",
+    overwrite: bool = False,
+    progress: Progress = lambda fraction: None,
+    warn: Warn = lambda sentence: None,
+) -> ImportReport:
+    """Convert the gradient-echo scan in a DICOM folder to a BIDS dataset.
+
+    Parameters
+    ----------
+    folder : Path or str
+        Searched with all folders below; only read.
+    out : Path or str
+        The dataset; made if missing. Either all files of the scan appear there or none.
+    series : str, optional
+        Number of the series with the phase, where there are several.
+    subject : str
+        Label of the subject in the dataset. Never taken from the DICOM headers.
+    overwrite : bool
+        Whether files of the same name may be replaced.
+    progress : callable
+        Called with the fraction done; may raise to stop.
+    warn : callable
+        Called with each sentence of :attr:`ImportReport.warnings`.
+
+    Returns
+    -------
+    ImportReport
+
+    Raises
+    ------
+    AmbiguousSeries
+        If several series hold phase and ``series`` does not choose.
+    FileError
+        No DICOM files or no phase among them, several patients, missing or doubled slices,
+        files that cannot be converted, or a place that cannot be written to.
+    """
+    folder, out = Path(folder), Path(out)
+    check_subject(subject)
+    if (out / f"sub-{subject}").exists() and not overwrite:
+        raise FileError(
+            f"'{out}' already holds a subject '{subject}'; choose another folder or allow "
+            "overwriting."
+        )
+    converter = find_converter()
+    found = read_folder(folder, lambda f: progress(0.5 * f))
+    chosen = _choose(found, series, folder)
+    together = _with_magnitudes(chosen, found)
+    notes = _notes(found, chosen)
+    for one in together:
+        check_planes(one)
+    temporary = Path(tempfile.mkdtemp(prefix="napari-qsm-"))
+    try:
+        images = _convert(converter, together, temporary, lambda f: progress(0.5 + 0.3 * f))
+        scan = _the_scan(images, chosen)
+        if not scan.magnitude and scan.phase:
+            notes.append("There is no magnitude image on the grid of the phase.")
+        written = _write(scan, out, subject, overwrite, lambda f: progress(0.8 + 0.2 * f))
+    except OSError as error:
+        raise FileError(f"The import failed: {error.strerror or error}.") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    for sentence in notes:
+        warn(sentence)
+    progress(1.0)
+    return ImportReport(out, written, tuple(notes), tuple(found.identifying), dict(found.left_out))
+
+
+def find_converter() -> str:
+    """Path of the dcm2niix program.
+
+    Raises
+    ------
+    FileError
+        With how to install it.
+    """
+    try:
+        import dcm2niix
+    except ImportError:
+        path = shutil.which("dcm2niix")
+    else:
+        path = dcm2niix.bin
+    if not path or not (Path(path).exists() or Path(path + ".exe").exists()):
+        raise FileError(
+            'Converting DICOM needs dcm2niix; install it with: pip install "napari-qsm[dicom]"'
+        )
+    return str(path)
+
+
+def phase_series(found: DicomFolder) -> list[DicomSeries]:
+    """The series from which susceptibility could be computed."""
+    with_phase = [
+        s for s in found.series if s.parts[PHASE] or (s.parts[REAL] and s.parts[IMAGINARY])
+    ]
+    return [s for s in with_phase if s.gradient_echo]
+
+
+def _choose(found: DicomFolder, series: str | None, folder: Path) -> DicomSeries:
+    if not found.series:
+        said = "; ".join(f"{n} {reason}" for reason, n in sorted(found.left_out.items()))
+        raise FileError(
+            f"'{folder.name}' holds no DICOM images of an MR scan"
+            + (f" ({said})." if said else ".")
+        )
+    if found.patients > 1:
+        raise FileError(
+            f"'{folder.name}' holds files of {found.patients} patients; put each patient's files "
+            "in a folder of their own."
+        )
+    candidates = phase_series(found)
+    if not candidates:
+        raise FileError(
+            f"'{folder.name}' holds {len(found.series)} series but no phase of a gradient-echo "
+            "scan, and QSM needs the phase. Ask for phase (or real and imaginary) images to be "
+            "saved at the scanner."
+        )
+    return choose(candidates, series, folder.name)
+
+
+def _with_magnitudes(chosen: DicomSeries, found: DicomFolder) -> list[DicomSeries]:
+    """The chosen series and, unless it has them itself, those that may be its magnitudes."""
+    if chosen.parts[MAGNITUDE]:
+        return [chosen]
+    others = [
+        s
+        for s in found.series
+        if s is not chosen and s.parts[MAGNITUDE] and not s.parts[PHASE] and s.grid == chosen.grid
+    ]
+    return [chosen, *others]
+
+
+def _notes(found: DicomFolder, chosen: DicomSeries) -> list[str]:
+    notes = []
+    damaged = sum(n for reason, n in found.left_out.items() if reason.startswith("damaged"))
+    if damaged:
+        notes.append(f"{damaged} files in the folder are damaged and were left out.")
+    unread = found.left_out["not permitted to be read"]
+    if unread:
+        notes.append(f"There is no permission to read {unread} files; they were left out.")
+    copies = found.left_out["a copy of another file"]
+    if copies:
+        notes.append(f"{copies} files are copies of others; each image was used once.")
+    if chosen.lossy:
+        notes.append("The images were stored with lossy compression, which harms the phase.")
+    return notes
+
+
+def _convert(
+    converter: str, together: Sequence[DicomSeries], temporary: Path, progress: Progress
+) -> list[Path]:
+    """Run dcm2niix on nothing but the files of these series."""
+    source, target = temporary / "dicom", temporary / "nifti"
+    source.mkdir()
+    target.mkdir()
+    files = [file.path for one in together for file in one.files]
+    for i, path in enumerate(files):
+        if i % 50 == 0:
+            progress(0.5 * i / len(files))
+        _offer(path.resolve(), source / f"{i:06d}.dcm")
+    command = [converter, *_OPTIONS, "-o", str(target), str(source)]
+    # What it prints may name the patient, so nobody gets to see it.
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            begun = time.monotonic()
+            while process.poll() is None:
+                progress(0.5 + 0.5 * min((time.monotonic() - begun) / 60, 0.9))
+                time.sleep(_POLL_S)
+        except BaseException:
+            process.kill()
+            raise
+    images = sorted(target.glob("*.nii"))
+    if process.returncode != 0 or not images:
+        raise FileError(
+            "dcm2niix could not convert the series "
+            f"{together[0].label} (it ended with status {process.returncode}): the files may be "
+            "damaged or compressed in a way it does not know, or the disk may be full."
+        )
+    return images
+
+
+def _offer(path: Path, name: Path) -> None:
+    """Make a file appear under another name, without copying it where that is possible."""
+    try:
+        name.symlink_to(path)
+    except (OSError, NotImplementedError):  # as on Windows without the privilege
+        try:
+            os.link(path, name)
+        except OSError:
+            shutil.copyfile(path, name)
+
+
+def _the_scan(images: Sequence[Path], chosen: DicomSeries) -> ScanFiles:
+    scans = [
+        scan
+        for scan in group_images(image_file(path) for path in images)
+        if all(
+            image.metadata.get("SeriesNumber") == chosen.number for image in scan.phase or scan.real
+        )
+    ]
+    if not scans:
+        raise FileError(
+            f"Series {chosen.label} was converted, but no phase came of it; the converter takes "
+            "its images for something else."
+        )
+    if len(scans) > 1:
+        raise AmbiguousSeries(f"series {chosen.label}", scans)
+    return scans[0]
+
+
+def _write(
+    scan: ScanFiles, out: Path, subject: str, overwrite: bool, progress: Progress
+) -> ScanFiles:
+    """Move a scan into a dataset under BIDS names; returns the files as they then lie there."""
+    named = _named(scan, subject)
+    with staged_folder(out, overwrite=overwrite) as staging:
+        for i, (image, name) in enumerate(named):
+            target = staging / f"{name}.nii.gz"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _write_clean(image.path, target)
+            write_sidecar(target, _said(image.metadata, scan, image.part))
+            progress((i + 1) / len(named))
+        if not (out / DESCRIPTION).exists():
+            write_description(staging, derivative=False, name="Imported from DICOM")
+    _remove_older(out, subject, {name for _, name in named})
+    moved = [image_file(out / f"{name}.nii.gz") for _, name in named]
+    by_part = {part: tuple(i for i in moved if i.part == part) for part in _BIDS_PARTS}
+    return ScanFiles(
+        label=f"sub-{subject}",
+        phase=by_part[PHASE],
+        magnitude=by_part[MAGNITUDE],
+        real=by_part[REAL],
+        imaginary=by_part[IMAGINARY],
+    )
+
+
+def _remove_older(out: Path, subject: str, written: set[str]) -> None:
+    """Take away images of an earlier import that would now pass for echoes of this one."""
+    for difference in (False, True):
+        for part in _BIDS_PARTS.values():
+            for echo in (None, *range(1, _MOST_ECHOES + 1)):
+                name = raw_name(subject, part, echo=echo, difference=difference)
+                if name not in written:
+                    for ending in (".nii.gz", ".json"):
+                        (out / f"{name}{ending}").unlink(missing_ok=True)
+
+
+def _named(scan: ScanFiles, subject: str) -> list[tuple[Any, str]]:
+    signal = scan.phase or scan.real
+    several = len(signal) > 1 or len(scan.magnitude) > 1
+    named = []
+    for images in (scan.phase, scan.magnitude, scan.real, scan.imaginary):
+        for echo, image in enumerate(images, start=1):
+            number = echo if several else None
+            name = raw_name(
+                subject, _BIDS_PARTS[image.part], echo=number, difference=scan.is_difference
+            )
+            named.append((image, name))
+    return named
+
+
+def _said(metadata: dict[str, Any], scan: ScanFiles, part: str) -> dict[str, Any]:
+    said = dict(metadata)
+    if part in (PHASE, REAL, IMAGINARY):
+        said.setdefault("Units", "arbitrary")
+    if scan.is_difference and part == PHASE:
+        said.pop("EchoTime", None)  # BIDS gives a phase difference two echo times and no other
+    return said
+
+
+def _write_clean(source: Path, target: Path) -> None:
+    """Pack an uncompressed NIfTI file, without the texts and extensions in its header.
+
+    Values, their scaling and the geometry stay as they are to the bit.
+    """
+    image = nib.load(source)
+    data = bytearray(source.read_bytes())
+    start = int(image.dataobj.offset)
+    if not isinstance(image, nib.Nifti1Image) or start < _NIFTI1_START:
+        raise FileError("The converter wrote a file of an unexpected kind.")
+    for first, last in _TEXT_FIELDS:
+        data[first:last] = bytes(last - first)
+    image.header["vox_offset"] = _NIFTI1_START
+    data[108:112] = image.header["vox_offset"].tobytes()
+    data[348:352] = bytes(4)  # no extensions
+    del data[_NIFTI1_START:start]
+    with target.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed:
+        packed.write(data)
