@@ -170,6 +170,8 @@ def test_the_brain_is_one_piece_of_a_plausible_size(control):
     assert 1.1 < litres < 1.6
     _, pieces = ndi.label(mask)
     assert pieces == 1
+    # No bone in it, and no air.
+    assert control.chi.data[mask].min() > -0.2 and control.chi.data[mask].max() < 0.5
     labelled = control.labels.data > 0
     assert not (labelled & ~mask).any()
     # Iron, myelin, fluid and bone in their order.

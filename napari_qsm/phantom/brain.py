@@ -60,7 +60,7 @@ def intracranial(x: Array, y: Array, z: Array) -> Array:
     if z.min() > 20:  # what lies below is out of reach
         return vault
     upper = carve(vault, (z - _floor(x, y)) * 0.9 + 3, 6)
-    fossa = ellipsoid(x, y, z, (0, -58, -32), (52, 40, 30))
+    fossa = ellipsoid(x, y, z, (0, -55, -32), (55, 38, 31))
     cistern = ellipsoid(x, y, z, (0, -12, -18), (24, 24, 16))
     canal = tube(
         x, y, z, [(0, -24, -20), (0, -36, -58), (0, -46, -95), (0, -50, -260)], [21, 12, 9, 9]
@@ -167,9 +167,9 @@ def brain_stem(x: Array, y: Array, z: Array) -> Array:
 
 def cerebellum(x: Array, y: Array, z: Array) -> Array:
     """Distance into the cerebellum."""
-    u = (np.abs(x) - 23) / 27
-    hemispheres = ellipsoid_of_scaled(u, (y + 64) / 28, (z + 33) / 26, (27, 28, 26))
-    vermis = ellipsoid(x, y, z, (0, -61, -25), (14, 22, 25))
+    u = (np.abs(x) - 23) / 26
+    hemispheres = ellipsoid_of_scaled(u, (y + 61) / 27, (z + 33) / 26, (26, 27, 26))
+    vermis = ellipsoid(x, y, z, (0, -60, -25), (14, 22, 25))
     fourth = -ellipsoid(x, y, z, (0, -41, -33), (7, 7, 10))
     under = _floor(x, y) - 1.5 - z
     return np.minimum(carve(blend(hemispheres, vermis, 6), under, 3), fourth)

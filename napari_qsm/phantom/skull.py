@@ -43,7 +43,7 @@ def lay_head(
     maps.signal[box][within] = outer.signal
     maps.r2star[box][within] = outer.r2star
     brain = np.zeros(outer.chi.shape, bool)
-    brain[inside] = tissue.inside
+    brain[inside] = tissue.inside & (outer.inner[inside] > cell_mm)
     maps.brain[box][within] = brain
 
 
