@@ -71,7 +71,7 @@ def part_of(path: Path | str, metadata: Mapping[str, Any]) -> str:
         for images that are computed from others.
     """
     entities, suffix = bids_entities(path)
-    words = _words(path)
+    words = image_words(path)
     types = image_types(metadata)
     if types & _DERIVED_TYPES or _RESULTS & set(words[-1:]):
         return ""
@@ -124,12 +124,13 @@ def by_echo(paths: Sequence[Path]) -> list[Path]:
 
 def is_difference_name(path: Path | str) -> bool:
     """Whether the name says phase difference, as BIDS has it."""
-    return "phasediff" in _words(path)
+    return "phasediff" in image_words(path)
 
 
 def _bare(path: Path | str) -> str:
     return stem(path)
 
 
-def _words(path: Path | str) -> list[str]:
+def image_words(path: Path | str) -> list[str]:
+    """The words of a name, in lower case."""
     return [word for word in re.split(r"[\W_]+", _bare(path).lower()) if word]

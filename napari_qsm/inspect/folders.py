@@ -1,0 +1,143 @@
+"""Folders: BIDS datasets, plain NIfTI, DICOM."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from napari_qsm.errors import QsmError
+from napari_qsm.inspect.files import describe_geometry, inspect_image, inspect_table
+from napari_qsm.inspect.quality import quality_hints
+from napari_qsm.inspect.report import Item
+from napari_qsm.io import bids
+from napari_qsm.io.dicom import phase_series
+from napari_qsm.io.dicom_checks import check_planes
+from napari_qsm.io.dicom_headers import read_folder
+from napari_qsm.io.label_table import is_label_table
+from napari_qsm.io.series import ScanFiles, group_images, image_file
+from napari_qsm.io.sources import nifti_files, read_scan
+from napari_qsm.recon.phase import decide_phase_unit
+from napari_qsm.scan import Scan
+
+
+def inspect_folder(folder: Path) -> list[Item]:
+    """Everything in a folder: its scans, then images that belong to none."""
+    try:
+        if bids.is_bids(folder):
+            return _inspect_bids(folder)
+        inside = nifti_files(folder)
+        if inside:
+            return _inspect_plain(folder, inside)
+        return [_inspect_dicom(folder)]
+    except (QsmError, OSError) as error:
+        return [Item(folder, "folder", problems=[str(error)])]
+
+
+def _inspect_bids(folder: Path) -> list[Item]:
+    item = Item(folder, "BIDS dataset")
+    scans = bids.find_scans(folder)
+    item.lines.append(f"{len(scans)} gradient-echo scans with phase.")
+    if not scans:
+        item.problems.append("No phase was found (part-phase); QSM needs it.")
+    return [item, *_inspect_scans(folder, scans)]
+
+
+def _inspect_plain(folder: Path, inside: list[Path]) -> list[Item]:
+    item = Item(folder, "folder with NIfTI files")
+    scans = []
+    broken = []
+    images = []
+    for path in inside:
+        try:
+            images.append(image_file(path))
+        except QsmError as error:
+            broken.append(Item(path, "image", problems=[str(error)]))
+    scans = group_images(images)
+    item.lines.append(f"{len(inside)} images, {len(scans)} gradient-echo scans with phase.")
+    used = {image.path for scan in scans for image in scan.images}
+    known = {image.path for image in images}
+    others = [inspect_image(path) for path in inside if path in known - used]
+    tables = [inspect_table(p) for p in sorted(folder.iterdir()) if is_label_table(p)]
+    return [item, *_inspect_scans(folder, scans), *others, *tables, *broken]
+
+
+def _inspect_scans(folder: Path, scans: Sequence[ScanFiles]) -> list[Item]:
+    """Each scan; and, where one cannot be read as a whole, each of its images."""
+    items = []
+    for scan in scans:
+        items.append(_inspect_scan(folder, scan))
+        if not items[-1].readable:
+            items += [inspect_image(image.path, image.metadata) for image in scan.images]
+    return items
+
+
+def _inspect_scan(folder: Path, files: ScanFiles) -> Item:
+    item = Item(folder, "gradient-echo scan", title=f"{folder.name}: {files.label}")
+    item.lines.append(files.description + ".")
+    try:
+        scan = read_scan(files)
+    except QsmError as error:
+        item.problems.append(str(error))
+        return item
+    item.readable = True
+    describe_geometry(scan.grid, item)
+    _describe_scan(scan, item)
+    return item
+
+
+def _describe_scan(scan: Scan, item: Item) -> None:
+    times = ", ".join(f"{t * 1e3:.5g}" for t in scan.echo_times_s)
+    what = "Time of the phase difference" if scan.phase_difference else "Echo time"
+    item.lines.append(f"{what} {times} ms, field strength {scan.field_strength_t:g} T.")
+    raw = np.stack([volume.data for volume in scan.phase])
+    try:
+        unit = decide_phase_unit(raw, scan.metadata)
+        item.lines.append(f"Unit of the phase: {unit.explanation}")
+    except QsmError as error:
+        item.problems.append(str(error))
+    notes = scan.metadata.get("Notes", [])
+    said = " ".join(item.problems)
+    for note in notes if isinstance(notes, list) else []:
+        if "orientation" not in note or not said:
+            item.hints.append(str(note))
+    if not scan.magnitude:
+        item.hints.append("There is no magnitude: the brain cannot be masked from it.")
+    item.hints += quality_hints(scan)
+
+
+def _inspect_dicom(folder: Path) -> Item:
+    item = Item(folder, "folder")
+    found = read_folder(folder, lambda fraction: None)
+    if not found.series:
+        item.problems.append("It holds no NIfTI files and no DICOM images of an MR scan.")
+        return item
+    item.kind = "DICOM folder"
+    candidates = phase_series(found)
+    for series in found.series:
+        mark = " <- QSM can start here" if series in candidates else ""
+        item.lines.append(f"Series {series.label}: {series.description}{mark}")
+    if found.patients > 1:
+        item.problems.append(f"It holds files of {found.patients} patients; separate them.")
+    if not candidates:
+        item.problems.append(
+            "No phase of a gradient-echo scan was saved, and QSM needs it; ask for phase (or real "
+            "and imaginary) images at the scanner."
+        )
+    elif len(candidates) > 1:
+        labels = ", ".join(series.label for series in candidates)
+        item.hints.append(f"Several series could be used; choose one with --series ({labels}).")
+    for series in candidates:
+        try:
+            check_planes(series)
+        except QsmError as error:
+            item.problems.append(str(error))
+        if series.lossy:
+            item.hints.append(f"Series {series.label} was compressed with loss.")
+    for reason, count in sorted(found.left_out.items()):
+        where = item.problems if reason.startswith(("damaged", "not permitted")) else item.lines
+        where.append(f"{count} files not used: {reason}.")
+    if found.identifying:
+        item.lines.append(f"An import will drop: {', '.join(found.identifying)}.")
+    return item
