@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from napari_qsm.errors import GeometryError
 from napari_qsm.phantom import nuclei, skull, vessels
 from napari_qsm.phantom.grid import Box, Grid, block_mean, blocks, for_each, make_grid, spread
-from napari_qsm.phantom.shapes import Array, coverage, tube
+from napari_qsm.phantom.shapes import Array, Point, coverage, tube
 from napari_qsm.phantom.subjects import (
     BLEED_INDEX,
     CALCIFICATION_INDEX,
@@ -283,24 +284,24 @@ class _Painter:
 
     def veins(self) -> None:
         """Veins, which keep clear of labelled nuclei and ventricles."""
+        # Rod by rod, as the box of a whole curved vein is mostly empty.
         for vein in vessels.all_veins(self.subject):
-            reach = max(vein.radii) + 2 * self._cell_mm
-            points = np.array(vein.points)
-            where = self._boxes(
-                nuclei.Shape(
-                    tuple(points.min(axis=0) - reach),
-                    tuple(points.max(axis=0) + reach),
-                    _tube_of(vein),
-                )
-            )
-            if where is None:
-                continue
-            box, fine = where
-            weight = self._weight(_tube_of(vein), fine)
-            held = self.labels[box] > 0
-            if held.any():
-                weight = weight * ~spread(held, self.factors)
-            self.cells.paint(fine, weight, BLOOD, vein.chi_ppm)
+            for ends, radii in zip(pairwise(vein.points), pairwise(vein.radii), strict=True):
+                self._rod(ends, radii, vein.chi_ppm)
+
+    def _rod(self, ends: tuple[Point, Point], radii: tuple[float, float], chi_ppm: float) -> None:
+        reach = max(radii) + 2 * self._cell_mm
+        low, high = np.min(ends, axis=0) - reach, np.max(ends, axis=0) + reach
+        shape = nuclei.Shape(tuple(low), tuple(high), lambda x, y, z: tube(x, y, z, ends, radii))
+        where = self._boxes(shape)
+        if where is None:
+            return
+        box, fine = where
+        weight = self._weight(shape.distance, fine)
+        held = self.labels[box] > 0
+        if held.any():
+            weight = weight * ~spread(held, self.factors)
+        self.cells.paint(fine, weight, BLOOD, chi_ppm)
 
     def lesion(self, shapes: Sequence[nuclei.Shape], tissue: Tissue, index: int) -> None:
         """A lesion in one or more places under one label."""
@@ -337,7 +338,3 @@ class _Painter:
             for j in range(fy):
                 for k in range(fz):
                     self.cells.chi[index[0] * fx + i, index[1] * fy + j, index[2] * fz + k] += delta
-
-
-def _tube_of(vein: vessels.Vein) -> nuclei.Distance:
-    return lambda x, y, z: tube(x, y, z, vein.points, vein.radii)

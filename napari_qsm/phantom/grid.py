@@ -159,9 +159,9 @@ def slabs(box: Box, cells: int = 400_000) -> Iterator[Box]:
 def blocks(grid: Grid) -> Iterator[Box]:
     """Slabs cut along the last axis too, as most of the head's parts are high up or low down."""
     nz = grid.shape[2]
-    pieces = 4 if nz >= 16 else 1
+    pieces = min(12, nz)
     edges = [nz * i // pieces for i in range(pieces + 1)]
-    for x, y, _ in slabs(grid.whole, 800_000):
+    for x, y, _ in slabs(grid.whole, 3_000_000):
         for low, high in pairwise(edges):
             yield x, y, slice(low, high)
 
