@@ -15,9 +15,10 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 #: Agreement of neighbouring slices (1 all alike, 0 noise, -1 all opposite) below which they
-#: count as alternating, and the agreement the other axes must show meanwhile.
+#: count as alternating, and the agreement the other axes must exceed meanwhile. (Planes along an
+#: alternating axis are incoherent throughout, so only noise is left to tell of the others.)
 _OPPOSITE = -0.4
-_ALIKE = 0.2
+_NOT_OPPOSITE = -0.1
 #: Fewer slices cannot tell an alternation from a strong gradient.
 _FEWEST_SLICES = 4
 #: Slices looked at, spread over the volume, at most.
@@ -82,8 +83,8 @@ def find_alternate_slices(phase: Array, magnitude: Array | None = None) -> int |
         for axis in range(3)
     ]
     opposite = [axis for axis in range(3) if agreement[axis] < _OPPOSITE]
-    others_alike = sum(a > _ALIKE for a in agreement) == 2
-    return opposite[0] if len(opposite) == 1 and others_alike else None
+    others_not = sum(a > _NOT_OPPOSITE for a in agreement) == 2
+    return opposite[0] if opposite and others_not else None
 
 
 def flip_alternate_slices(data: Array, axis: int) -> Array:

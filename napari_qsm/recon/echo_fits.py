@@ -12,7 +12,9 @@ from napari_qsm.recon.stages import Progress, no_progress
 
 Array = npt.NDArray[Any]
 
-_GAUSS_NEWTON_STEPS = 5
+_MOST_STEPS = 40
+#: Steps smaller than this, well below any noise, end the fit of a voxel.
+_SETTLED_RAD = 1e-5
 #: Weighted ``1 - cos(residual)`` that one echo about 1 rad off the fit leaves.
 _POOR_FIT = 0.5
 _CHUNK_VOXELS = 200_000
@@ -100,9 +102,17 @@ def _gauss_newton(
     since = t - mean_time  # about its mean, time makes the normal matrix diagonal
     spread = (weights * since * since).sum(axis=0)
     middle = intercept + slope * mean_time
-    for _ in range(_GAUSS_NEWTON_STEPS):
-        pull = weights * np.sin(phases - middle - slope * since)
-        middle = middle + pull.sum(axis=0) / total
-        slope = slope + (pull * since).sum(axis=0) / spread
+    slope = slope.copy()
+    moving = np.arange(slope.size)
+    for _ in range(_MOST_STEPS):
+        heavy, after = weights[:, moving], since[:, moving]
+        pull = heavy * np.sin(phases[:, moving] - middle[moving] - slope[moving] * after)
+        up = pull.sum(axis=0) / total[moving]
+        tilt = (pull * after).sum(axis=0) / spread[moving]
+        middle[moving] += up
+        slope[moving] += tilt
+        moving = moving[np.maximum(np.abs(up), np.abs(tilt)) > _SETTLED_RAD]
+        if moving.size == 0:
+            break
     cost = (weights * (1 - np.cos(phases - middle - slope * since))).sum(axis=0)
     return slope, cost

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from napari_qsm.errors import GeometryError, QsmError
 from napari_qsm.recon.fourier import bounding_box
+from napari_qsm.recon.offsets import turns_between_echoes
 from napari_qsm.scan import check_echo_times, check_field_strength
 
 Array = npt.NDArray[Any]
@@ -128,13 +129,15 @@ def _bring_into_line(unwrapped: Array, exact: bool, mask: Array, times: tuple[fl
         for echo in unwrapped:
             echo[mask] -= echo.dtype.type(np.mean(echo[mask], dtype=np.float64))
         return
-    first = unwrapped[0][mask]
-    rate = (unwrapped[1][mask] - first) / unwrapped.dtype.type(times[1] - times[0])
+    first, second = unwrapped[0][mask], unwrapped[1][mask]
+    turns = turns_between_echoes(first, second - first, unwrapped[2:, mask], times)
+    second += second.dtype.type(2 * np.pi * turns)
+    unwrapped[1][mask] = second
+    rate = (second - first) / second.dtype.type(times[1] - times[0])
     for echo in range(2, len(times)):
         expected = first + rate * unwrapped.dtype.type(times[echo] - times[0])
-        turns = np.rint(np.median(unwrapped[echo][mask] - expected) / (2 * np.pi))
-        if turns:
-            unwrapped[echo][mask] -= unwrapped.dtype.type(2 * np.pi * turns)
+        off = np.rint(np.median(unwrapped[echo][mask] - expected) / (2 * np.pi))
+        unwrapped[echo][mask] -= unwrapped.dtype.type(2 * np.pi * off)
 
 
 def _weights(

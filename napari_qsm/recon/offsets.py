@@ -20,6 +20,9 @@ from napari_qsm.recon.fourier import (
 
 Array = npt.NDArray[Any]
 
+#: Voxels that settle the linear trend of an offset.
+_TREND_VOXELS = 100_000
+
 
 def smooth_in_mask(
     values: Array,
@@ -28,7 +31,7 @@ def smooth_in_mask(
     sigma_mm: float,
     voxel_size_mm: Sequence[float],
 ) -> Array:
-    """Gaussian average of the voxels inside a mask, each with its weight.
+    """Gaussian average of the voxels inside a mask, each with its weight; linear ramps are kept.
 
     Parameters
     ----------
@@ -68,8 +71,8 @@ def smooth_in_mask(
             if typical > 0
             else (inside.astype(values.dtype))
         )
-    # Without the mean, values far from zero lose no digits in single precision.
-    mean = np.average(values[box], weights=amount).astype(values.dtype)
+    # A Gaussian bends ramps at the rim of the mask, so only what a ramp leaves is smoothed.
+    ramp = _linear_trend(values[box], amount, inside)
 
     def blurred(a: Array) -> Array:
         spectrum = rfftn(pad_to(a, shape))
@@ -77,10 +80,24 @@ def smooth_in_mask(
             spectrum *= factor
         return irfftn(spectrum, shape)[tuple(slice(0, n) for n in a.shape)]
 
-    top = blurred((values[box] - mean) * amount)
+    top = blurred((values[box] - ramp) * amount)
     bottom = blurred(amount)
-    out[box][inside] = top[inside] / np.maximum(bottom[inside], np.finfo(values.dtype).tiny) + mean
+    bottom = np.maximum(bottom, np.finfo(values.dtype).tiny)
+    out[box][inside] = (top / bottom + ramp)[inside]
     return out
+
+
+def _linear_trend(values: Array, amount: Array, mask: Array) -> Array:
+    """Plane ``a + b x + c y + d z`` fitted to the values with their weights, on the whole box."""
+    at = np.argwhere(mask)
+    at = at[:: 1 + len(at) // _TREND_VOXELS]
+    where = tuple(at.T)
+    axes = [np.linspace(-1, 1, n) if n > 1 else np.zeros(1) for n in mask.shape]
+    root = np.sqrt(amount[where].astype(np.float64))
+    design = np.stack([root] + [root * axis[i] for axis, i in zip(axes, where, strict=True)], 1)
+    a, b, c, d = np.linalg.lstsq(design, root * values[where], rcond=None)[0]
+    x, y, z = np.ix_(*axes)
+    return (a + b * x + c * y + d * z).astype(values.dtype)
 
 
 def phase_offset(
@@ -120,3 +137,34 @@ def phase_offset(
     ratio = first.dtype.type(te1 / (te2 - te1))
     offset = first - ratio * (second - first)
     return smooth_in_mask(offset, weights, mask, sigma_mm, voxel_size_mm)
+
+
+def turns_between_echoes(
+    first: Array, difference: Array, later: Array, echo_times_s: Sequence[float]
+) -> int:
+    """Whole turns to add to the difference of the first two echoes.
+
+    Unwrapping in space leaves them open. Phases of later echoes settle them, as they must lie on a
+    line over echo time; where echo times are multiples of one spacing they cannot, and the
+    difference is taken to be less than half a turn on average.
+
+    Parameters
+    ----------
+    first, difference : (N,) ndarray
+        Unwrapped phase of the first echo, and of the second minus the first, rad.
+    later : (L, N) ndarray
+        Phases of the third and later echoes, rad, wrapped or not.
+    echo_times_s : 2 + L floats
+    """
+    nearest = -int(np.rint(np.median(difference) / (2 * np.pi)))
+    te1, te2 = (float(t) for t in echo_times_s[:2])
+    candidates = nearest + np.array([0, 1, -1, 2, -2, 3, -3])
+    misfit = 1e-3 * np.abs(candidates - nearest)
+    for phase, time in zip(later, echo_times_s[2:], strict=True):
+        ratio = (float(time) - te1) / (te2 - te1)
+        apart = phase - first - difference * phase.dtype.type(ratio)
+        mean = np.mean(np.cos(apart), dtype=np.float64) + 1j * np.mean(
+            np.sin(apart), dtype=np.float64
+        )
+        misfit -= (mean * np.exp(-2j * np.pi * ratio * candidates)).real
+    return int(candidates[np.argmin(misfit)])

@@ -12,7 +12,7 @@ from napari_qsm.errors import GeometryError, QsmError
 from napari_qsm.recon import region_growing
 from napari_qsm.recon.edge_weights import compiled, edge_weights
 from napari_qsm.recon.fourier import bounding_box
-from napari_qsm.recon.offsets import phase_offset
+from napari_qsm.recon.offsets import phase_offset, turns_between_echoes
 from napari_qsm.recon.phase import wrap_phase
 from napari_qsm.recon.stages import Param, Progress, Warn, method, no_progress, no_warning
 from napari_qsm.recon.wrapped_laplacian import integrate
@@ -20,7 +20,7 @@ from napari_qsm.recon.wrapped_laplacian import integrate
 Array = npt.NDArray[Any]
 
 #: Free voxels kept round the mask, so that the borders of the box do not bend the solution.
-_MARGIN_VOXELS = 8
+_MARGIN_VOXELS = 12
 #: Smoothing of the phase offset between echoes, mm.
 _OFFSET_SIGMA_MM = 5.0
 #: Above this many voxels the uncompiled spanning tree takes more than about a minute.
@@ -251,13 +251,15 @@ def _unwrap_over_time(
     """Fill in the echoes from the second on, in place."""
     times = [float(t) for t in echo_times_s]
     first, difference = spatial
+    turn = phase.dtype.type(2 * np.pi)
+    between = turns_between_echoes(first[mask], difference[mask], phase[2:, mask], times)
+    difference = difference + turn * phase.dtype.type(between)
     weights = None
     if magnitude is not None:
         weights = magnitude[0] * magnitude[1 if len(magnitude) > 1 else 0]
     offset = phase_offset(
         first, first + difference, times, mask, weights, _OFFSET_SIGMA_MM, voxel_size_mm
     )
-    turn = phase.dtype.type(2 * np.pi)
     top = (first - offset) * phase.dtype.type(times[0])
     bottom = times[0] ** 2
     for echo in range(1, len(phase)):

@@ -120,4 +120,13 @@ def integrate(phase: Array, voxel_size_mm: Sequence[float], mask: Array) -> Arra
         rad, up to a constant.
     """
     laplacian = wrapped_laplacian(phase, voxel_size_mm, mask, fast_shape(phase.shape))
-    return solve_poisson(laplacian, voxel_size_mm)[tuple(slice(0, n) for n in phase.shape)]
+    # A free border admits no net source. What the rim of the mask adds is taken back outside:
+    # taken from the mean it would bend the phase inside.
+    outside = laplacian.size - int(np.count_nonzero(mask))
+    inside = tuple(slice(0, n) for n in phase.shape)
+    if outside:
+        spread = -laplacian.sum(dtype=np.float64) / outside
+        kept = laplacian[inside][mask]
+        laplacian.fill(spread)
+        laplacian[inside][mask] = kept
+    return solve_poisson(laplacian, voxel_size_mm)[inside]
