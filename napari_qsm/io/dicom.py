@@ -8,7 +8,9 @@ Methods 264:47, doi:10.1016/j.jneumeth.2016.03.001), which knows what the vendor
 from __future__ import annotations
 
 import gzip
+import math
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -25,7 +27,9 @@ from napari_qsm.io.atomic import staged_folder
 from napari_qsm.io.bids import DESCRIPTION, check_subject, raw_name, write_description
 from napari_qsm.io.dicom_checks import check_planes
 from napari_qsm.io.dicom_headers import DicomFolder, DicomSeries, read_folder
+from napari_qsm.io.dicom_split import split, volumes_of
 from napari_qsm.io.names import IMAGINARY, MAGNITUDE, PHASE, REAL
+from napari_qsm.io.nifti import stem
 from napari_qsm.io.series import AmbiguousSeries, ScanFiles, choose, group_images, image_file
 from napari_qsm.io.sidecar import write_sidecar
 
@@ -41,6 +45,8 @@ _TEXT_FIELDS = ((4, 32), (148, 252), (328, 344))
 _NIFTI1_START = 352
 _POLL_S = 0.05
 _MOST_ECHOES = 64
+_LETTERED = re.compile(r"(s\d+)[a-z]+((?:_.*)?)")
+_UNNUMBERED = 100
 
 
 @dataclass(frozen=True)
@@ -244,11 +250,7 @@ def _convert(
     source, target = temporary / "dicom", temporary / "nifti"
     source.mkdir()
     target.mkdir()
-    files = [file.path for one in together for file in one.files]
-    for i, path in enumerate(files):
-        if i % 50 == 0:
-            progress(0.5 * i / len(files))
-        _offer(path.resolve(), source / f"{i:06d}.dcm")
+    _gather(together, source, lambda f: progress(0.5 * f))
     command = [converter, *_OPTIONS, "-o", str(target), str(source)]
     # What it prints may name the patient, so nobody gets to see it.
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
@@ -260,7 +262,7 @@ def _convert(
         except BaseException:
             process.kill()
             raise
-    images = sorted(target.glob("*.nii"))
+    images = _without_letters(sorted(target.glob("*.nii")))
     if process.returncode != 0 or not images:
         raise FileError(
             "dcm2niix could not convert the series "
@@ -268,6 +270,35 @@ def _convert(
             "damaged or compressed in a way it does not know, or the disk may be full."
         )
     return images
+
+
+def _without_letters(images: Sequence[Path]) -> list[Path]:
+    """Undo the letters (``s5a``) by which the converter tells echoes without numbers apart."""
+    out = []
+    for i, path in enumerate(images):
+        match = _LETTERED.fullmatch(stem(path))
+        if match:
+            name = f"{match[1]}_e{_UNNUMBERED + i}{match[2]}"
+            for ending in (".nii", ".json"):
+                path.with_suffix(ending).rename(path.with_name(name + ending))
+            path = path.with_name(f"{name}.nii")
+        out.append(path)
+    return out
+
+
+def _gather(together: Sequence[DicomSeries], folder: Path, progress: Progress) -> None:
+    """Put the files of these series into one folder, one volume or one plane a file."""
+    files = [(file, one) for one in together for file in one.files]
+    number = 0
+    for i, (file, one) in enumerate(files):
+        if i % 50 == 0:
+            progress(i / len(files))
+        # Philips files are whole exams by design, and the converter knows them.
+        if len(volumes_of(file)) > 1 and "philips" not in one.manufacturer.lower():
+            number += len(split(file, folder, number))
+        else:
+            _offer(file.path.resolve(), folder / f"{number:06d}.dcm")
+            number += 1
 
 
 def _offer(path: Path, name: Path) -> None:
@@ -296,7 +327,24 @@ def _the_scan(images: Sequence[Path], chosen: DicomSeries) -> ScanFiles:
         )
     if len(scans) > 1:
         raise AmbiguousSeries(f"series {chosen.label}", scans)
+    _check_converted(scans[0], chosen)
     return scans[0]
+
+
+def _check_converted(scan: ScanFiles, chosen: DicomSeries) -> None:
+    """Refuse a conversion that lost or piled up slices or echoes."""
+    signal = scan.phase or scan.real
+    part = PHASE if scan.phase else REAL
+    planes = [plane for file in chosen.files for plane in file.planes if plane.part == part]
+    echoes = len({plane.echo_time_ms for plane in planes})
+    slices = len(planes) // echoes
+    got = [image.shape for image in signal]
+    if any(shape[2] != slices for shape in got) or len(got) != echoes:
+        said = ", ".join(" x ".join(str(n) for n in shape) for shape in got)
+        raise FileError(
+            f"Series {chosen.label} has {echoes} echoes of {slices} slices, but the converter made "
+            f"of it images of {said} voxels. Please convert it by other means."
+        )
 
 
 def _write(
@@ -367,8 +415,9 @@ def _write_clean(source: Path, target: Path) -> None:
     image = nib.load(source)
     data = bytearray(source.read_bytes())
     start = int(image.dataobj.offset)
-    if not isinstance(image, nib.Nifti1Image) or start < _NIFTI1_START:
-        raise FileError("The converter wrote a file of an unexpected kind.")
+    size = math.prod(image.shape) * image.get_data_dtype().itemsize
+    if not isinstance(image, nib.Nifti1Image) or len(data) != start + size:
+        raise FileError("The converter wrote an incomplete file; the disk may be full.")
     for first, last in _TEXT_FIELDS:
         data[first:last] = bytes(last - first)
     image.header["vox_offset"] = _NIFTI1_START

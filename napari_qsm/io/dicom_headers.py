@@ -254,11 +254,14 @@ def read_folder(folder: Path, progress: Progress) -> DicomFolder:
 def looks_like_dicom(path: Path) -> bool:
     """Whether a file starts as DICOM files do."""
     try:
-        with path.open("rb") as handle:
-            start = handle.read(132)
+        return _starts_like_dicom(_start(path))
     except OSError:
         return False
-    return _starts_like_dicom(start)
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as handle:
+        return handle.read(132)
 
 
 def _starts_like_dicom(start: bytes) -> bool:
@@ -285,13 +288,9 @@ def _header(
 ) -> Any | None:
     """The header of an MR image; None, with the reason counted, for anything else."""
     try:
-        if path.stat().st_size == 0:
-            left_out["empty"] += 1
-            return None
-        if not looks_like_dicom(path):
-            if not os.access(path, os.R_OK):
-                raise PermissionError
-            left_out["no DICOM file"] += 1
+        start = _start(path)
+        if not _starts_like_dicom(start):
+            left_out["no DICOM file" if start else "empty"] += 1
             return None
         header = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=wanted)
     except PermissionError:
