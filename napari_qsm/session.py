@@ -94,6 +94,9 @@ class MapEntry(EventedModel):
     regions : dict
         What the values of a label map mean: names, or rows of a label table with ``name``,
         ``side`` and ``color``.
+    group : str
+        What belongs together, for example one subject; of several groups one is drawn at a
+        time. Entries without a group are drawn with all.
     linked : bool
         Whether it takes part in the link between windows; a difference map does not.
     display : MapDisplay
@@ -111,6 +114,7 @@ class MapEntry(EventedModel):
     echo: int = 0
     editable: Any = None
     regions: dict[int, Any] = Field(default_factory=dict)
+    group: str = ""
     linked: bool = True
     display: MapDisplay = Field(default_factory=MapDisplay)
 
@@ -151,6 +155,8 @@ class Session(EventedModel):
         The scan that a reconstruction starts from.
     selected : str
         Id of the map that tools and panels act on; empty if there is none.
+    active_group : str
+        The group of entries that is drawn.
     crosshair_mm : (x, y, z)
         RAS mm of the linked cursor.
     unit : {"ppm", "ppb"}
@@ -181,6 +187,7 @@ class Session(EventedModel):
     maps: EventedList = Field(default_factory=EventedList)
     scan: Scan | None = None
     selected: str = ""
+    active_group: str = ""
     crosshair_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
     crosshair_visible: bool = True
     unit: SusceptibilityUnit = "ppm"
@@ -212,6 +219,16 @@ class Session(EventedModel):
         """The volume whose grid the views are laid out in: the bottom one."""
         return self.maps[0].shown if self.maps else None
 
+    def is_shown(self, entry: MapEntry) -> bool:
+        """Whether an entry is ticked and belongs to what is drawn now."""
+        return entry.display.visible and entry.group in ("", self.active_group)
+
+    def labels_for(self, entry: MapEntry) -> MapEntry | None:
+        """The label map that goes with a map: one of its own group before any other."""
+        candidates = [e for e in self.of_role("labels") if together(e, entry)]
+        own = [e for e in candidates if e.group == entry.group]
+        return next(iter(own or candidates), None)
+
     def of_role(self, *roles: Role) -> list[MapEntry]:
         """Entries with one of these roles, in drawing order."""
         return [entry for entry in self.maps if entry.role in roles]
@@ -224,6 +241,7 @@ class Session(EventedModel):
         name: str = "",
         regions: dict[int, Any] | None = None,
         display: MapDisplay | None = None,
+        group: str = "",
         linked: bool = True,
     ) -> MapEntry:
         """Add a volume; the entry is selected if it is the first or a map.
@@ -240,6 +258,8 @@ class Session(EventedModel):
             What label values mean.
         display : MapDisplay, optional
             Chosen from the role and the values unless given.
+        group : str
+            What it belongs to; see :class:`MapEntry`.
         linked : bool
             Whether its window follows the link between susceptibility maps.
 
@@ -267,6 +287,7 @@ class Session(EventedModel):
             volume=volume,
             editable=editable,
             regions=dict(regions or {}),
+            group=group,
             linked=linked,
             display=display or first_display(volume, role),
         )
@@ -275,6 +296,8 @@ class Session(EventedModel):
             if other is not None:
                 copy_display(other, entry)
         self.maps.insert(self._place_for(role), entry)
+        if group:
+            self.active_group = group
         if not self.selected or role == "map":
             self.selected = entry.id
         return entry
@@ -305,6 +328,11 @@ class Session(EventedModel):
         for other in self.maps:
             if other is not entry and other.follows_link:
                 copy_display(entry, other, fields=tuple(shared))
+
+
+def together(a: MapEntry, b: MapEntry) -> bool:
+    """Whether two entries may be drawn in one picture: same group, or one without any."""
+    return not a.group or not b.group or a.group == b.group
 
 
 def copy_display(
@@ -407,4 +435,6 @@ def first_display(volume: Volume, role: Role) -> MapDisplay:
     if role == "phase":
         return MapDisplay(window=auto_window(volume, symmetric=True))
     low, high = auto_window(volume)
-    return MapDisplay(window=(min(0.0, low) if role == "magnitude" else low, high))
+    if role == "magnitude":  # head room above white matter, so that its folds stay visible
+        return MapDisplay(window=(min(0.0, low), 1.25 * high if high > 0 else high))
+    return MapDisplay(window=(low, high))

@@ -13,7 +13,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 from napari.qt import QtViewer
 from napari.utils.colormaps import AVAILABLE_COLORMAPS, Colormap
-from qtpy.QtCore import QPointF
+from qtpy.QtCore import QPointF, Qt
 from qtpy.QtWidgets import QMainWindow, QWidget
 
 #: Colour ramps of ours in napari's global list carry this word, to be found again.
@@ -83,6 +83,41 @@ def no_binding_warning() -> None:
     from napari._qt import qt_main_window
 
     qt_main_window.SHOW_QT_WARNING = False
+
+
+def full_height_sides(viewer: Any) -> tuple[Any, ...]:
+    """Let the docks at the sides keep the window's corners; returns who had them before."""
+    window = qt_window(viewer)
+    corners = (
+        (Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea),
+        (Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea),
+    )
+    before = tuple((corner, window.corner(corner)) for corner, _ in corners)
+    for corner, area in corners:
+        window.setCorner(corner, area)
+    return before
+
+
+def give_corners_back(viewer: Any, before: tuple[Any, ...]) -> None:
+    """Undo :func:`full_height_sides`."""
+    for corner, area in before:
+        qt_window(viewer).setCorner(corner, area)
+
+
+def napari_docks(viewer: Any) -> tuple[QWidget, QWidget]:
+    """Napari's own layer controls and layer list."""
+    view = qt_viewer(viewer)
+    return view.dockLayerControls, view.dockLayerList
+
+
+def dock_height(viewer: Any, dock: Any, pixels: int) -> None:
+    """Give a dock at the bottom a height."""
+    qt_window(viewer).resizeDocks([dock], [pixels], Qt.Orientation.Vertical)
+
+
+def plain_dock(dock: Any) -> None:
+    """Take away a dock's title bar, and with it the button that would destroy its widget."""
+    dock.setTitleBarWidget(QWidget(dock))
 
 
 def remove_dock(viewer: Any, dock: Any) -> None:

@@ -14,7 +14,7 @@ from napari_qsm.io.nifti import as_labels, is_nifti, read_volume, write_volume
 from napari_qsm.session import Role, first_display, guess_role
 from napari_qsm.viewer.display import effective_window
 from napari_qsm.viewer.geometry import DisplayFrame, napari_order
-from napari_qsm.viewer.opening import regions_beside
+from napari_qsm.viewer.opening import load_head, regions_beside
 from napari_qsm.volume import Array, StoredGrid, Volume
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -158,18 +158,10 @@ def sample_patient() -> list[LayerData]:
 
 def sample(subject: str) -> list[LayerData]:
     """Magnitude, true susceptibility and regions of the built-in head."""
-    from napari_qsm.phantom import make_head
-
-    head = make_head(subject)
-    regions = {region.index: region for region in head.label_names}
-    magnitude = replace(head.scan.magnitude[0], name=f"magnitude {subject}")
-    chi = replace(head.chi, name=f"χ {subject}")
-    labels = replace(head.labels, name=f"regions {subject}")
-    return [
-        *layer_data(magnitude, "magnitude"),
-        *layer_data(chi, "map"),
-        *layer_data(labels, "labels", regions),
-    ]
+    layers: list[LayerData] = []
+    for opened in load_head(subject).maps:
+        layers += layer_data(opened.volume, opened.role, opened.regions)
+    return layers
 
 
 def _whole(data: Array) -> bool:

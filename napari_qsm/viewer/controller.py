@@ -11,7 +11,7 @@ from napari.layers import Image, Labels, Layer
 from psygnal import Signal
 
 from napari_qsm.errors import QsmError
-from napari_qsm.session import MapEntry, Plane, Session
+from napari_qsm.session import MapEntry, Plane, Session, together
 from napari_qsm.viewer import compat
 from napari_qsm.viewer.arrangement import ViewArea
 from napari_qsm.viewer.compare import MixedLayer
@@ -99,9 +99,9 @@ class Controller:
             keys = self.session.compared
             return self.session.entry(keys[index]) if index < len(keys) else None
         entry = self.session.selected_entry
-        if entry is not None and entry.editable is None and entry.display.visible:
+        if entry is not None and entry.editable is None and self.session.is_shown(entry):
             return entry
-        shown = [e for e in self.session if e.editable is None and e.display.visible]
+        shown = [e for e in self.session if e.editable is None and self.session.is_shown(e)]
         return shown[-1] if shown else None
 
     # -- crosshair ------------------------------------------------------------------------
@@ -224,6 +224,8 @@ class Controller:
             self.area.show_columns([[widgets[0]]], [1])
         else:
             self.area.show_columns([[widgets[0]], widgets[1:3]], [0.64, 0.36])
+        for view in self.views:
+            view.twins = self.views[:count] if comparing else [view]
         self.mixed.update()
         self._set_visible()
         self._on_crosshair()
@@ -400,7 +402,8 @@ class Controller:
     def add_extra(self, layer: Layer) -> None:
         """Show a layer of the workspace itself, which stands for no entry, in every view."""
         with self._while("layers"), self.main.hushed():
-            self.viewer.layers.append(layer)
+            labels = (i for i, each in enumerate(self.viewer.layers) if isinstance(each, Labels))
+            self.viewer.layers.insert(next(labels, len(self.viewer.layers)), layer)
         for view in self.views[1:]:
             self._mirror(view, layer)
 
@@ -501,7 +504,11 @@ class Controller:
         entry = self.entry_of(event.source)
         if entry is None or "visible" in self._busy:
             return
-        self.session.set_display(entry, visible=bool(event.source.visible))
+        visible = bool(event.source.visible)
+        if visible and entry.group:
+            self.session.active_group = entry.group
+        self.session.set_display(entry, visible=visible)
+        self._set_visible()
 
     def _on_layer_name(self, event: Any) -> None:
         entry = self.entry_of(event.source)
@@ -511,6 +518,8 @@ class Controller:
     def _on_active(self, event: Any = None) -> None:
         active = self.viewer.layers.selection.active
         entry = self.entry_of(active)
+        if "layers" in self._busy:
+            return
         for view in self.views[1:]:
             copy = view.layers.get(active) if active is not None else None
             view.model.layers.selection.active = copy
@@ -579,23 +588,34 @@ class Controller:
 
     def _is_drawn(self, entry: MapEntry, view: SliceView) -> bool:
         session = self.session
+        chosen = self.shown_in(view)
+        is_labels = entry.editable is not None
         if view.is_3d:
-            chosen = self.shown_in(view)
-            return entry is chosen or (entry.editable is not None and entry.display.visible)
-        if session.layout == "compare" and entry.id in session.compared:
-            if session.mix != "side by side":
-                return False
-            return entry is self.shown_in(view)
-        return entry.display.visible
+            return entry is chosen or (is_labels and session.is_shown(entry))
+        if session.layout != "compare" or chosen is None:
+            return session.is_shown(entry)
+        if entry is chosen:
+            return session.mix == "side by side"
+        if entry.id in session.compared or entry.role == "map":
+            return False
+        below = session.maps.index(entry) < session.maps.index(chosen)
+        return entry.display.visible and together(entry, chosen) and (is_labels or below)
 
     def _on_selected(self) -> None:
         entry = self.session.selected_entry
+        if entry is not None and entry.group:
+            self.session.active_group = entry.group
         layer = self.layers.get(entry.id) if entry is not None else None
         if layer is not None and layer in self.viewer.layers:
             with self._while("select"):
                 self.viewer.layers.selection.active = layer
         for view in self.views:
             self.repaint(view)
+        self.drawn_again.emit()
+
+    def _on_group(self) -> None:
+        self._set_visible()
+        self.repaint_all()
         self.drawn_again.emit()
 
     def _on_name(self) -> None:
@@ -679,6 +699,7 @@ class Controller:
             (session.events.mix, self.arrange),
             (session.events.views_linked, self._on_views_linked),
             (session.events.selected, self._on_selected),
+            (session.events.active_group, self._on_group),
             (viewer.layers.events.inserted, self._on_layer_inserted),
             (viewer.layers.events.removed, self._on_layer_removed),
             (viewer.layers.events.reordered, self._on_reordered),

@@ -298,9 +298,9 @@ class Camera2D:
 
 
 def slice_text(plane: Plane, world_mm: Sequence[float], index: int, count: int) -> str:
-    """Where a slice lies, in a reader's words: ``"Axial  S 4.0 mm  (37 of 72)"``."""
+    """Where a slice lies, in a reader's words: ``"S 4.0 mm · 37/72"``."""
     axis = DEPTH_AXIS[plane]
-    return f"{plane.capitalize()}  {side_mm(axis, world_mm[axis])}  ({index + 1} of {count})"
+    return f"{side_mm(axis, world_mm[axis])} · {index + 1}/{count}"
 
 
 def side_mm(axis: int, value_mm: float) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
+from napari.utils.colormaps import CyclicLabelColormap
+from napari.utils.colormaps.standardize_color import transform_color
 from psygnal import Signal
 
 from napari_qsm.errors import GeometryError
+from napari_qsm.io.label_table import default_color
 from napari_qsm.session import MapDisplay, MapEntry, Role, first_display, guess_role
 from napari_qsm.viewer import compat
 from napari_qsm.viewer.composites import TurnedGrid
@@ -31,7 +34,7 @@ from napari_qsm.viewer.display import (
     ramp_name,
 )
 from napari_qsm.viewer.geometry import DisplayFrame, Placement, napari_order, place
-from napari_qsm.volume import Array, Volume
+from napari_qsm.volume import Volume
 
 @dataclass
 class Drawn:
@@ -73,6 +76,8 @@ def make_layer(entry: MapEntry, frame: DisplayFrame) -> Layer:
     if entry.editable is not None:
         common["metadata"][REGIONS_KEY] = entry.regions
         layer = Labels(view.data, opacity=entry.display.opacity, **common)
+        if entry.regions:
+            layer.colormap = region_colours(entry.regions)
         layer.editable = view.placement.aligned
         layer.visible = entry.display.visible
         return layer
@@ -84,6 +89,19 @@ def make_layer(entry: MapEntry, frame: DisplayFrame) -> Layer:
     )
     apply_display(entry.display, layer)
     return layer
+
+
+def region_colours(regions: dict[int, Any]) -> CyclicLabelColormap:
+    """The colours of a label table; labels that are not in it get colours of their own.
+
+    Labels from 256 on take the colours from 1 on again: napari maps a ring of 255 colours
+    at once, but compiles code for seconds when it is given a dictionary.
+    """
+    colours = np.zeros((256, 4), dtype=np.float32)
+    for index in range(1, 256):
+        name = getattr(regions.get(index), "color", "") or default_color(index)
+        colours[index] = transform_color(name)[0]
+    return CyclicLabelColormap(colors=colours, background_value=0)
 
 
 def apply_display(display: MapDisplay, layer: Layer) -> None:
@@ -263,13 +281,3 @@ class Mirror:
                 self.painted.emit(self)
             finally:
                 self._busy = False
-
-
-def same_array(layer: Layer, array: Array) -> bool:
-    """Whether a layer draws this very memory."""
-    return isinstance(layer.data, np.ndarray) and np.shares_memory(layer.data, array)
-
-
-def renamed(volume: Volume, name: str) -> Volume:
-    """The volume under another name."""
-    return replace(volume, name=name)

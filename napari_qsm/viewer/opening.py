@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ class Opened:
     role: Role | None = None
     regions: dict[int, Any] = field(default_factory=dict)
     display: MapDisplay | None = None
+    group: str = ""
     linked: bool = True
 
 
@@ -60,6 +61,7 @@ class Loaded:
                 role=opened.role,
                 regions=opened.regions,
                 display=opened.display,
+                group=opened.group,
                 linked=opened.linked,
             )
         if self.scan is not None:
@@ -136,12 +138,13 @@ def _load_folder(folder: Path, loaded: Loaded) -> None:
             raise FileError(
                 f"'{folder}' holds {len(files)} NIfTI files; open the ones you need instead."
             )
-        loaded.maps += [_open_file(path) for path in files]
+        loaded.maps += [replace(_open_file(path), group=str(folder)) for path in files]
         return
     scan = _scan_in(folder)
     loaded.scan = scan
-    loaded.maps += [Opened(volume, "magnitude") for volume in scan.magnitude]
-    loaded.maps += [Opened(volume, "phase") for volume in scan.phase]
+    group = str(folder)
+    loaded.maps += [Opened(volume, "magnitude", group=group) for volume in scan.magnitude]
+    loaded.maps += [Opened(volume, "phase", group=group) for volume in scan.phase]
 
 
 def _scan_in(folder: Path) -> Scan:
@@ -165,6 +168,7 @@ def _load_session(folder: Path, loaded: Loaded) -> None:
                 item["role"],
                 item["regions"],
                 MapDisplay(**item["display"]),
+                item["group"],
                 item["linked"],
             )
         )
@@ -180,3 +184,28 @@ def regions_beside(path: Path) -> dict[int, Any]:
         if table.is_file():
             return {row.index: row for row in read_label_table(table)}
     return {}
+
+
+def load_head(subject: str, progress: Callable[[float], None] | None = None) -> Loaded:
+    """The built-in head: magnitude, true susceptibility inside the brain, regions, the scan."""
+    from napari_qsm.phantom import make_head
+    from napari_qsm.recon.stages import no_progress
+
+    head = make_head(subject, progress=progress or no_progress)
+    regions = {region.index: region for region in head.label_names}
+    # Outside the brain stand bone and air (+9.4 ppm), which no reconstruction would show.
+    chi = head.chi.with_data(head.chi.data * (head.mask.data != 0), name=f"χ {subject}")
+    return Loaded(
+        maps=[
+            Opened(
+                replace(head.scan.magnitude[0], name=f"magnitude {subject}"),
+                "magnitude",
+                group=subject,
+            ),
+            Opened(chi, "map", group=subject),
+            Opened(
+                replace(head.labels, name=f"regions {subject}"), "labels", regions, group=subject
+            ),
+        ],
+        scan=head.scan,
+    )

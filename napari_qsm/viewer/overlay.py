@@ -17,7 +17,7 @@ from napari_qsm.viewer.geometry import Letters
 from napari_qsm.volume import Array
 
 LIGHT = QColor(245, 245, 245)
-HALO = QColor(0, 0, 0, 215)
+HALO = QColor(0, 0, 0, 255)
 CROSSHAIR = QColor(90, 200, 255, 200)
 RING = QColor(255, 214, 64)
 MARGIN = 12
@@ -119,7 +119,7 @@ class Overlay(QWidget):
 def _font(pixels: int, bold: bool = False) -> QFont:
     font = QFont()
     font.setPixelSize(pixels)
-    font.setBold(bold)
+    font.setWeight(QFont.Weight.Bold if bold else QFont.Weight.DemiBold)
     return font
 
 
@@ -129,7 +129,7 @@ def _text(
     """Text with a dark rim, legible on black and on white tissue; ``at`` is its base line."""
     path = QPainterPath()
     path.addText(at, font, text)
-    painter.setPen(QPen(HALO, 3.2, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap,
+    painter.setPen(QPen(HALO, 4.0, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap,
                         Qt.PenJoinStyle.RoundJoin))
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.drawPath(path)

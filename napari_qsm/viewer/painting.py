@@ -37,12 +37,14 @@ def overlay_content(view: SliceView, controller: Controller) -> OverlayContent:
     entry = controller.shown_in(view)
     content = OverlayContent()
     comparing = session.layout == "compare"
+    beside = comparing and session.mix == "side by side"
     is_large = view is controller.main
-    if comparing and session.mix == "side by side" and entry is not None:
+    content.title = view.plane.capitalize()
+    if beside and entry is not None:
         content.title = entry.name
     elif comparing and is_large:
         content.title = controller.mixed.title
-    if entry is not None and entry.editable is None and (is_large or comparing):
+    if entry is not None and entry.editable is None and (is_large or beside):
         content.colour_bar = colour_bar(entry, session.unit)
     if view.is_3d:
         content.letters = view.letters_in_3d() if known else letters("axial", known=False)

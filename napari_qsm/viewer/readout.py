@@ -55,7 +55,8 @@ def describe(session: Session, entries: list[MapEntry], world_mm: Array) -> Plac
     voxel = file_voxel(reference, world_mm) if reference is not None else None
     known = reference is not None and reference.orientation_known
     if known:
-        position = "  ".join(side_mm(axis, float(world_mm[axis])) for axis in range(3))
+        sides = (side_mm(axis, float(world_mm[axis])) for axis in range(3))
+        position = "  ".join(side.removesuffix(" mm") for side in sides) + " mm"
     else:
         position = "  ".join(f"{float(v):.1f}" for v in world_mm) + " mm"
     return Place(
@@ -69,7 +70,7 @@ def describe(session: Session, entries: list[MapEntry], world_mm: Array) -> Plac
 
 def line(session: Session, world_mm: Array) -> str:
     """The same in one line: ``"voxel 187 160 36 · R 12.5 mm … · χ 0.041 ppm"``."""
-    entries = [entry for entry in session if entry.display.visible]
+    entries = [entry for entry in session if session.is_shown(entry)]
     place = describe(session, entries, world_mm)
     parts = [f"voxel {place.voxel}" if place.voxel else "outside", place.position]
     parts += [f"{e.name} {v}" for e, v in zip(entries, place.values, strict=True)]
@@ -94,11 +95,12 @@ class Readout(QWidget):
             ("Pointer", self._position_p, self._voxel_p, "pointer"),
         )
         for row, (title, position, voxel, name) in enumerate(rows):
-            grid.addWidget(QLabel(f"<b>{title}</b>"), row, 0)
-            for column, (label, what) in enumerate(((position, "position"), (voxel, "voxel"))):
+            grid.addWidget(QLabel(f"<b>{title}</b>"), 2 * row, 0)
+            grid.addWidget(QLabel("voxel"), 2 * row + 1, 0)
+            for line_, (label, what) in enumerate(((position, "position"), (voxel, "voxel"))):
                 label.setObjectName(f"qsm.readout.{name}.{what}")
                 label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-                grid.addWidget(label, row, 1 + column)
+                grid.addWidget(label, 2 * row + line_, 1)
             voxel.setFont(fixed)
             voxel.setToolTip("Voxel index as in the file, counted from 0")
             position.setToolTip("Millimetres in the scanner's frame: right/left, front/back, up/down")
@@ -160,7 +162,7 @@ class Readout(QWidget):
     def update_now(self) -> None:
         """Read everything at both places."""
         session = self._controller.session
-        entries = [entry for entry in reversed(list(session)) if entry.display.visible]
+        entries = [entry for entry in reversed(list(session)) if session.is_shown(entry)]
         none = Place("", "", ("",) * len(entries))
         here = describe(session, entries, session.crosshair_mm) if entries else none
         there = none if self._pointer is None else describe(session, entries, self._pointer)
@@ -183,6 +185,7 @@ class Readout(QWidget):
             self._cell(row, 0, entry.name + (" *" if note else ""), note)
             self._cell(row, 1, here.values[row], note)
             self._cell(row, 2, there.values[row], note)
+        self.setVisible(bool(entries))
         self._note.setText("* " + "; ".join(notes) if notes else "")
         self._note.setVisible(bool(notes))
 

@@ -42,7 +42,7 @@ def measured_map(session: Session, key: str = "") -> MapEntry | None:
 
 
 def table_of(session: Session, key: str = "") -> pd.DataFrame:
-    """The region table of a session: the bottom label map on the chosen map.
+    """The region table of a session: the chosen map under the label map that goes with it.
 
     Without labels or map the table is empty.
 
@@ -54,7 +54,7 @@ def table_of(session: Session, key: str = "") -> pd.DataFrame:
     import pandas as pd
 
     entry = measured_map(session, key)
-    labels = next(iter(session.of_role("labels")), None)
+    labels = session.labels_for(entry) if entry is not None else None
     if entry is None or labels is None:
         return pd.DataFrame(columns=columns(session.unit))
     return region_statistics(entry.shown, labels.volume, labels.regions, unit=session.unit)
@@ -87,7 +87,6 @@ class RegionTable(QWidget):
         self.table.setObjectName("qsm.stats.table")
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setAlternatingRowColors(True)
         numbers, header = self.table.verticalHeader(), self.table.horizontalHeader()
         if numbers is not None:
             numbers.hide()
@@ -146,7 +145,8 @@ class RegionTable(QWidget):
             self._note.setText(str(error))
             self.table.setRowCount(0)
             return
-        self._note.setText("SD of a sample (n − 1)" if len(self.frame) else "")
+        labels = self._session.labels_for(chosen) if chosen is not None else None
+        self._note.setText(f"{labels.name};  SD of a sample (n − 1)" if labels else "")
         self._fill()
 
     def _fill(self) -> None:

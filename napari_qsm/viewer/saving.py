@@ -54,6 +54,7 @@ def save_session(session: Session, folder: Path | str) -> Path:
                     "name": entry.name,
                     "role": entry.role,
                     "unit": entry.volume.unit,
+                    "group": entry.group,
                     "linked": entry.linked,
                     "display": entry.display.model_dump(),
                     "regions": [

@@ -60,6 +60,8 @@ class SliceView:
         What is drawn.
     plane : str
         Which plane; ignored while ``is_3d``.
+    twins : list of SliceView
+        Views that show the same slice at the same scale, this one among them.
     """
 
     #: Zoom or pan was changed here, by the mouse or by napari.
@@ -89,6 +91,7 @@ class SliceView:
         self.plane: Plane = plane
         self.radiological = radiological
         self.zoom = Zoom()
+        self.twins: list[SliceView] = [self]
         self.extent = np.array([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]])
         self.layers: dict[Layer, Layer] = {}
         self._depth_mm = 0.0
@@ -204,6 +207,7 @@ class SliceView:
 
     def dispose(self) -> None:
         """Give the canvas back as it was, or close it if it is our own."""
+        self.twins = [self]
         self.mouse.dispose()
         self.native.removeEventFilter(self._resizes)
         camera = self.model.scene.camera
@@ -237,6 +241,10 @@ class SliceView:
         return middle if self.zoom.centre is None else self.zoom.centre
 
     def _fitted_zoom(self) -> float:
+        """Pixels per mm at which the field of view fits, in this view and in its twins."""
+        return min(view._own_fit() for view in self.twins)
+
+    def _own_fit(self) -> float:
         across, up = DRAWN_AXES[self.plane]
         span = np.maximum(self.extent[1] - self.extent[0], 1e-6)
         fits = min(self.native.width() / span[across], self.native.height() / span[up])
@@ -244,7 +252,8 @@ class SliceView:
 
     def _on_resize(self) -> None:
         self.overlay.resize(self.native.size())
-        self.fit()
+        for view in self.twins:
+            view.fit()
 
     def _on_camera(self) -> None:
         """Napari itself moved the camera (zoom box, its own keys): follow it."""

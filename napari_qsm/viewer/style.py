@@ -11,6 +11,19 @@ from qtpy.QtWidgets import QLabel, QPushButton
 
 ACCENT = "#2f7fd8"
 
+#: Tool buttons that show whether they are on; napari's own theme shows neither.
+TOOL_BUTTONS = (
+    "QToolButton { border: 1px solid palette(mid); border-radius: 4px; padding: 2px 7px; }"
+    " QToolButton:hover { border-color: #6fb1f5; }"
+    f" QToolButton:checked {{ background: {ACCENT}; color: white; border-color: {ACCENT}; }}"
+    " QToolButton:disabled { border-color: transparent; }"
+)
+#: Headings that fold, without napari's full-width accent.
+FOLDING = (
+    "QPushButton { background: transparent; border: none; border-top: 1px solid palette(mid);"
+    " border-radius: 0; text-align: left; font-weight: bold; padding: 6px 0 2px 0; }"
+)
+
 
 def main_button(text: str, name: str, call: Callable[..., Any]) -> QPushButton:
     """A panel's one main button."""
@@ -101,10 +114,13 @@ def _fit(painter: QPainter, ink: QColor) -> None:
         painter.drawLine(QPointF(x, y), QPointF(x, y + 7 * dy))
 
 
-def _flicker(painter: QPainter, ink: QColor) -> None:
-    painter.drawEllipse(QRectF(4, 10, 20, 20))
-    painter.setBrush(QBrush(ink))
-    painter.drawEllipse(QRectF(16, 10, 20, 20))
+def _layers(painter: QPainter, ink: QColor) -> None:
+    for y in (8, 16, 24):
+        points = [(20, y - 5), (36, y + 3), (20, y + 11), (4, y + 3)]
+        for (ax, ay), (bx, by) in zip(points[1:], points[2:] + points[:1], strict=True):
+            if y == 8 or ay >= y + 3 and by >= y + 3:
+                painter.drawLine(QPointF(ax, ay), QPointF(bx, by))
+    painter.drawLine(QPointF(20, 3), QPointF(36, 11))
 
 
 _DRAWINGS: dict[str, Callable[[QPainter, QColor], None]] = {
@@ -116,5 +132,5 @@ _DRAWINGS: dict[str, Callable[[QPainter, QColor], None]] = {
     "crosshair": _crosshair,
     "link": _link,
     "fit": _fit,
-    "flicker": _flicker,
+    "layers": _layers,
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
-from napari_qsm.viewer.style import icon
+from napari_qsm.viewer.style import TOOL_BUTTONS, icon
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.workspace import Workspace
@@ -26,6 +26,7 @@ class ViewBar(QWidget):
     def __init__(self, workspace: Workspace) -> None:
         super().__init__()
         self.setObjectName("qsm.view")
+        self.setStyleSheet(TOOL_BUTTONS)
         self._session = session = workspace.session
         self._viewer = workspace.viewer
         self._icons: list[tuple[QToolButton, str]] = []
@@ -56,6 +57,14 @@ class ViewBar(QWidget):
         self._crosshair.setCheckable(True)
         row.addWidget(self._crosshair)
         row.addStretch(1)
+        self._docks = self._button(
+            "layers",
+            "napari's own layer list and layer controls",
+            lambda _=False: workspace.show_napari_docks(self._docks.isChecked()),
+            "layers",
+        )
+        self._docks.setCheckable(True)
+        row.addWidget(self._docks)
         self._sides = self._button("sides", "", self._on_sides)
         self._unit = self._button("unit", "Unit of susceptibility, everywhere (U)", self._on_unit)
         help_ = self._button("help", "Keys and mouse (F1)",
@@ -70,6 +79,7 @@ class ViewBar(QWidget):
         layout.setSpacing(3)
         layout.addLayout(row)
         layout.addLayout(row2)
+        self._workspace = workspace
         self._events = [
             session.events.layout,
             session.events.views_linked,
@@ -103,6 +113,7 @@ class ViewBar(QWidget):
             else "The patient's right is on the right of the screen; click to change"
         )
         self._unit.setText(session.unit)
+        self._docks.setChecked(self._workspace.napari_docks_shown)
 
     def _button(
         self, name: str, tip: str, call: Callable[..., Any], picture: str = ""

@@ -17,7 +17,7 @@ from napari_qsm.viewer.arrangement import ViewArea
 from napari_qsm.viewer.controller import Controller
 from napari_qsm.viewer.jobs import Job
 from napari_qsm.viewer.keys import HelpPage, Keys
-from napari_qsm.viewer.opening import Loaded, Opened, load
+from napari_qsm.viewer.opening import Loaded, load, load_head
 from napari_qsm.viewer.panels import PanelContext, PanelMaker
 from napari_qsm.viewer.panels.data import DataPanel
 from napari_qsm.viewer.panels.display import DisplayPanel
@@ -37,6 +37,9 @@ PANELS: tuple[PanelMaker, ...] = (DataPanel, DisplayPanel)
 
 _COLOURINGS: tuple[Colouring, ...] = ("grey", "inverted", "colour", "both sides")
 _SIDE_WIDTH = 350
+_TABLE_HEIGHT = 170
+#: Workspaces whose window is open; a script may not keep the one it opened.
+_OPEN: set[Workspace] = set()
 Paths = Iterable[Path | str] | Path | str
 
 
@@ -125,6 +128,7 @@ class Workspace:
             self._side_dock = viewer.window.add_dock_widget(
                 self.side, area="right", name="QSM", add_vertical_stretch=False
             )
+            compat.plain_dock(self._side_dock)
         else:
             inner = QVBoxLayout(side)
             inner.setContentsMargins(0, 0, 0, 0)
@@ -133,7 +137,12 @@ class Workspace:
         self._regions_dock = viewer.window.add_dock_widget(
             self.regions, area="bottom", name="Regions"
         )
+        compat.plain_dock(self._regions_dock)
         self._regions_dock.hide()
+        self._corners = compat.full_height_sides(viewer)
+        self._docks_before = [dock.isHidden() for dock in compat.napari_docks(viewer)]
+        if owns_viewer:
+            self.show_napari_docks(bool(load_settings().get("napari_docks", False)))
         self.keys = Keys(self)
         self.help = HelpPage(self.stage, self.keys.bound)
         self._drops = Drops(self.open)
@@ -144,6 +153,7 @@ class Workspace:
         self._closing = _Closing(self._on_window_closed)
         self._window.installEventFilter(self._closing)
         self._connect()
+        _OPEN.add(self)
         for layer in list(viewer.layers):
             self.controller.take(layer)
         self._on_maps()
@@ -156,6 +166,9 @@ class Workspace:
         self.tabs = QTabWidget()
         self.tabs.setObjectName("qsm.tabs")
         self.tabs.setDocumentMode(True)
+        bar = self.tabs.tabBar()
+        if bar is not None:
+            bar.setDrawBase(False)
         self.panels: list[Any] = []
         for maker in PANELS:
             self.add_panel(maker)
@@ -225,6 +238,7 @@ class Workspace:
         if self._closed:
             return
         self._closed = True
+        _OPEN.discard(self)
         self._remember()
         self.stage.jobs.stop_all()
         self._disconnect()
@@ -242,6 +256,11 @@ class Workspace:
         self.stage.setParent(None)
         self.stage.deleteLater()
         compat.set_welcome(compat.qt_viewer(self.viewer), self._welcome_before)
+        compat.give_corners_back(self.viewer, self._corners)
+        for dock, hidden in zip(
+            compat.napari_docks(self.viewer), self._docks_before, strict=True
+        ):
+            dock.setVisible(not hidden)
         for dock in (self._side_dock, self._regions_dock):
             if dock is not None:
                 compat.remove_dock(self.viewer, dock)
@@ -398,6 +417,18 @@ class Workspace:
         """Bring the crosshair into the middle of every view."""
         self.controller.centre()
 
+    def show_napari_docks(self, shown: bool) -> None:
+        """Show or fold away napari's own layer list and controls."""
+        for dock in compat.napari_docks(self.viewer):
+            dock.setVisible(shown)
+        save_settings({"napari_docks": shown})
+        self.viewbar.refresh()
+
+    @property
+    def napari_docks_shown(self) -> bool:
+        """Whether napari's own layer list is on show."""
+        return not compat.napari_docks(self.viewer)[1].isHidden()
+
     # -- inside ---------------------------------------------------------------------------
 
     def _connect(self) -> None:
@@ -420,7 +451,11 @@ class Workspace:
 
     def _on_maps(self) -> None:
         self.stage.show_welcome(not self.session.maps)
-        self._regions_dock.setVisible(bool(self.session.of_role("labels")))
+        wanted = bool(self.session.of_role("labels"))
+        if wanted and self._regions_dock.isHidden():
+            self._regions_dock.show()
+            compat.dock_height(self.viewer, self._regions_dock, _TABLE_HEIGHT)
+        self._regions_dock.setVisible(wanted)
         self.regions.update_soon()
 
     def _on_entered(self, view: SliceView) -> None:
@@ -459,24 +494,6 @@ class Workspace:
         return folder if isinstance(folder, str) and Path(folder).is_dir() else ""
 
 
-def load_head(subject: str, progress: Callable[[float], None]) -> Loaded:
-    """The built-in head as maps: magnitude, true susceptibility, regions; and its scan."""
-    from dataclasses import replace
-
-    from napari_qsm.phantom import make_head
-
-    head = make_head(subject, progress=progress)
-    regions = {region.index: region for region in head.label_names}
-    return Loaded(
-        maps=[
-            Opened(replace(head.scan.magnitude[0], name=f"magnitude {subject}"), "magnitude"),
-            Opened(replace(head.chi, name=f"χ {subject}"), "map"),
-            Opened(replace(head.labels, name=f"regions {subject}"), "labels", regions),
-        ],
-        scan=head.scan,
-    )
-
-
 class _Closing(QObject):
     """Notices that a window was closed for good, before it is destroyed."""
 
@@ -503,9 +520,20 @@ class WorkspaceDock(QWidget):
     Closing the widget gives napari back as it was.
     """
 
-    def __init__(self, napari_viewer: Any) -> None:
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__()
         self.setObjectName("qsm.dock")
         self.workspace = Workspace(napari_viewer, side=self)
-        self.destroyed.connect(self.workspace.leave)
+
+    def event(self, event: QEvent | None) -> bool:
+        """Leave the workspace when napari takes the widget out of its window."""
+        handled = super().event(event)
+        if (
+            event is not None
+            and event.type() == QEvent.Type.ParentChange
+            and self.parent() is None
+            and hasattr(self, "workspace")
+        ):
+            self.workspace.leave()
+        return bool(handled)
 

@@ -10,7 +10,7 @@ from napari_qsm.errors import QsmError
 from napari_qsm.session import MapEntry
 from napari_qsm.viewer.compare import add_difference
 from napari_qsm.viewer.panels import PanelContext
-from napari_qsm.viewer.style import quiet
+from napari_qsm.viewer.style import FOLDING, quiet
 
 _WAYS = (
     ("side by side", "Side by side"),
@@ -74,6 +74,7 @@ class CompareBox(QCollapsible):
         for button in (self._start, self._flicker, self._subtract):
             row.addWidget(button)
         form.addRow(row)
+        self.toggleButton().setStyleSheet(FOLDING)
         self.addWidget(body)
         self.expand(animate=False)
 

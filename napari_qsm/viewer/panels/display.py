@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -35,7 +36,7 @@ from napari_qsm.viewer.display import (
 from napari_qsm.viewer.panels import PanelContext
 from napari_qsm.viewer.panels.compare import CompareBox
 from napari_qsm.viewer.panels.measure import MeasureBox
-from napari_qsm.viewer.style import quiet
+from napari_qsm.viewer.style import TOOL_BUTTONS, quiet
 
 _COLOURINGS = (
     ("grey", "Grey", "High values bright"),
@@ -128,7 +129,8 @@ class DisplayPanel(QWidget):
             button.setToolTip(tip)
             button.setCheckable(True)
             button.setMinimumHeight(28)
-            button.setSizePolicy(button.sizePolicy().Policy.Expanding, button.sizePolicy().Policy.Fixed)
+            button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            button.setStyleSheet(TOOL_BUTTONS)
             self._colourings.addButton(button, index)
             row.addWidget(button)
         self._colourings.idClicked.connect(self._on_colouring)
@@ -143,6 +145,7 @@ class DisplayPanel(QWidget):
         self._link = QToolButton()
         self._link.setObjectName("qsm.display.link")
         self._link.setCheckable(True)
+        self._link.setStyleSheet(TOOL_BUTTONS)
         self._link.setChecked(self._session.windows_linked)
         self._link.toggled.connect(self._on_link_button)
         head.addWidget(self._link)
@@ -290,7 +293,7 @@ class DisplayPanel(QWidget):
     def _on_linked(self) -> None:
         linked = self._session.windows_linked
         self._link.setChecked(linked)
-        self._link.setText("🔗 Same for all maps" if linked else "This map only")
+        self._link.setText("Same for all maps" if linked else "This map only")
         self._link.setToolTip(
             "All susceptibility maps share window, colours and thresholds, so that patient and "
             "control are never shown differently by accident"

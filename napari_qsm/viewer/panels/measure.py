@@ -18,6 +18,7 @@ from napari_qsm.viewer.geometry import DEPTH_AXIS, DRAWN_AXES, side_mm
 from napari_qsm.viewer.measuring import Extremes, in_region, under_circle
 from napari_qsm.viewer.overlay import Ring
 from napari_qsm.viewer.panels import PanelContext
+from napari_qsm.viewer.style import FOLDING
 from napari_qsm.volume import Array
 
 if TYPE_CHECKING:
@@ -85,8 +86,6 @@ class MeasureBox(QCollapsible):
         self._circle = QPushButton("Draw a circle")
         self._circle.setObjectName("qsm.measure.circle")
         self._circle.setCheckable(True)
-        self._circle.setToolTip("Click on a slice for a circle of this size, or drag one (key: O is "
-                                "napari's, so use U)")
         self._circle.setToolTip("Click on a slice for a circle of this size, or drag one")
         self._circle.toggled.connect(self._on_circle)
         self._size = QDoubleSpinBox()
@@ -120,6 +119,7 @@ class MeasureBox(QCollapsible):
         go.addWidget(self._to_high)
         go.addWidget(self._to_low)
         form.addRow(go)
+        self.toggleButton().setStyleSheet(FOLDING)
         self.addWidget(body)
         self.expand(animate=False)
         context.controller.rings.append(self._rings)
