@@ -19,10 +19,11 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_qsm.errors import GeometryError, QsmError
-from napari_qsm.recon.fourier import bounding_box
+from napari_qsm.recon.fourier import bounding_box, margin_voxels
 from napari_qsm.recon.morphology import (
     close_mm,
     dilate_mm,
+    erode_mm,
     fill_holes,
     largest_component,
     largest_core,
@@ -47,6 +48,9 @@ _CORE_LEVEL = 0.6
 #: A voxel that can only be reached from the brain through signal below this share of its own
 #: lies behind a valley.
 _VALLEY = 0.75
+
+#: How far beyond the first ball's reach the brain may go on in thinner parts, mm.
+_GYRUS_MM = 12.0
 
 #: The largest human brains, with their fluid, stay below this volume, mm³.
 _LARGEST_BRAIN_MM3 = 2.2e6
@@ -96,7 +100,7 @@ def brain_mask(
     magnitude: Array,
     voxel_size_mm: Sequence[float],
     *,
-    level: float = 0.5,
+    level: float = 0.65,
     opening_mm: float = 7.0,
     progress: Progress = no_progress,
     warn: Warn = no_warning,
@@ -189,17 +193,32 @@ def _grown(
 ) -> Array:
     """The core grown back to the edge of its tissue, without crossing valleys."""
     largest = max(voxel_size_mm)
-    reach = dilate_mm(core, radius_mm + largest, voxel_size_mm)
-    box = bounding_box(reach, 1)
-    inside = reach[box] & (normal[box] > level)
-    part = np.minimum(normal[box], 1.5)
-    connected = _strongest_path(part, core[box], level, progress)
-    tissue = inside & (connected >= _VALLEY * part)
-    brain = largest_component(open_mm(tissue, 1.5 * largest, voxel_size_mm))
+    box = bounding_box(core, margin_voxels(radius_mm + _GYRUS_MM + largest, voxel_size_mm))
+    core, part = core[box], np.minimum(normal[box], 1.5)
+    connected = _strongest_path(part, core, level, progress)
+    tissue = (part > level) & (connected >= _VALLEY * part)
+    near = dilate_mm(core, radius_mm + _GYRUS_MM, voxel_size_mm)
+    # Gyri between dark sulci are thinner than the first ball; a second, smaller one gets into
+    # them from the heart, but not through the bone, and not far.
+    fine = max(radius_mm / 2, 1.5 * largest)
+    if fine < radius_mm:
+        thin = erode_mm(tissue & near, fine, voxel_size_mm)
+        core = core | _touching(thin, dilate_mm(core, largest, voxel_size_mm))
+    reach = dilate_mm(core, fine + largest, voxel_size_mm)
+    brain = largest_component(open_mm(tissue & reach, 1.5 * largest, voxel_size_mm))
     brain = fill_holes(close_mm(brain, 2 * largest + 2, voxel_size_mm), voxel_size_mm)
-    out = np.zeros_like(core)
+    out = np.zeros(normal.shape, dtype=bool)
     out[box] = brain
     return out
+
+
+def _touching(mask: Array, other: Array) -> Array:
+    """The pieces of a mask that another mask touches."""
+    labels, count = ndimage.label(mask)
+    kept = np.zeros(count + 1, dtype=bool)
+    kept[labels[other]] = True
+    kept[0] = False
+    return np.asarray(kept[labels])
 
 
 def _strongest_path(image: Array, core: Array, level: float, progress: Progress) -> Array:
@@ -207,11 +226,7 @@ def _strongest_path(image: Array, core: Array, level: float, progress: Progress)
     strength = np.zeros(image.shape, dtype=np.float32)
     levels = np.arange(level, 1.5, 0.05)
     for i, threshold in enumerate(levels):
-        labels, count = ndimage.label(image >= threshold)
-        reached = np.zeros(count + 1, dtype=bool)
-        reached[labels[core]] = True
-        reached[0] = False
-        strength[reached[labels]] = threshold
+        strength[_touching(image >= threshold, core)] = threshold
         progress(0.3 + 0.3 * i / len(levels))
     return strength
 

@@ -52,7 +52,7 @@ def bet(
         float,
         Param("BET's fractional intensity threshold; smaller gives a larger brain.", ge=0, le=1),
     ] = 0.5,
-    quality_threshold: QualityThreshold = 0.5,
+    quality_threshold: QualityThreshold = 0.6,
     erode_mm: Erode = 0.0,
     dilate_mm: Dilate = 0.0,
     progress: Progress = no_progress,
@@ -115,7 +115,7 @@ def hd_bet(
     device: Annotated[
         str, Param("What HD-BET computes on.", choices=("cpu", "cuda", "mps"))
     ] = "cpu",
-    quality_threshold: QualityThreshold = 0.5,
+    quality_threshold: QualityThreshold = 0.6,
     erode_mm: Erode = 0.0,
     dilate_mm: Dilate = 0.0,
     progress: Progress = no_progress,
@@ -181,7 +181,7 @@ def synthstrip(
         float,
         Param("How far outside the brain SynthStrip ends its mask.", unit="mm", ge=-10, le=20),
     ] = 1.0,
-    quality_threshold: QualityThreshold = 0.5,
+    quality_threshold: QualityThreshold = 0.6,
     erode_mm: Erode = 0.0,
     dilate_mm: Dilate = 0.0,
     progress: Progress = no_progress,

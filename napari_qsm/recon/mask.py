@@ -52,7 +52,7 @@ def brain(
     level: Annotated[
         float,
         Param("Tissue is what exceeds this share of the brain's signal nearby.", ge=0.1, le=0.9),
-    ] = 0.5,
+    ] = 0.65,
     opening_mm: Annotated[
         float,
         Param(
@@ -62,7 +62,7 @@ def brain(
             le=30,
         ),
     ] = 7.0,
-    quality_threshold: QualityThreshold = 0.5,
+    quality_threshold: QualityThreshold = 0.6,
     closing_mm: Closing = 3.0,
     fill_holes_mm3: FillHoles = ANY_HOLE_MM3,
     keep_largest: KeepLargest = True,

@@ -6,13 +6,15 @@ it can be recorded and shown beside every number.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_qsm.errors import GeometryError, MetadataError, QsmError
-from napari_qsm.recon.stages import Progress, Warn, method, no_progress, no_warning
+from napari_qsm.recon.stages import Param, Progress, Warn, method, no_progress, no_warning
+from napari_qsm.recon.ventricles import ventricular_fluid
 
 Array = npt.NDArray[Any]
 
@@ -152,6 +154,83 @@ def roi(
     if lost:
         warn(f"{lost} of {int(region.sum())} voxels of the reference region lie outside the mask.")
     return _against(chi_ppm, local_mask, valid, "reference region")
+
+
+@method(
+    "reference",
+    "csf",
+    title="Ventricular fluid, found by its R2*",
+    references=("Liu 2018, Magn Reson Med 79:2795, doi:10.1002/mrm.26946",),
+)
+def csf(
+    chi_ppm: Array,
+    local_mask: Array,
+    magnitude: Array | None,
+    magnitude_echo_times_s: Sequence[float],
+    voxel_size_mm: Sequence[float],
+    *,
+    r2star_max: Annotated[
+        float, Param("Fluid decays more slowly than this.", unit="1/s", ge=0.1, le=50)
+    ] = 5.0,
+    radius_mm: Annotated[
+        float,
+        Param("How far from the centre of the mask to look.", unit="mm", ge=1, le=100),
+    ] = 30.0,
+    smallest_mm3: Annotated[
+        float, Param("With less fluid than this, refuse.", unit="mm³", ge=0)
+    ] = 1000.0,
+    progress: Progress = no_progress,
+    warn: Warn = no_warning,
+) -> tuple[Array, float]:
+    """The mean over the fluid of the ventricles becomes zero, if they can be found.
+
+    Parameters
+    ----------
+    chi_ppm : (x, y, z) ndarray
+        Susceptibility, ppm.
+    local_mask : (x, y, z) bool ndarray
+        Where it is valid.
+    magnitude : (M, x, y, z) ndarray or None
+        Magnitudes at two echo times or more.
+    magnitude_echo_times_s : M floats
+        Their echo times, s.
+    voxel_size_mm : three floats
+        Edge lengths of a voxel.
+    r2star_max, radius_mm, smallest_mm3 : float
+        See :func:`~napari_qsm.recon.ventricles.ventricular_fluid`.
+    progress, warn : callables
+        Unused here.
+
+    Returns
+    -------
+    chi_ppm : (x, y, z) ndarray
+        Susceptibility against that mean inside the mask, 0 outside.
+    reference_ppm : float
+        The mean that was subtracted.
+
+    Raises
+    ------
+    MetadataError
+        Without magnitudes at two echo times.
+    QsmError
+        If the ventricles are not found.
+    """
+    _check(chi_ppm, local_mask)
+    if magnitude is None or len(magnitude) < 2 or len(magnitude_echo_times_s) < 2:
+        raise MetadataError(
+            "The fluid of the ventricles is found by its decay, which needs magnitudes at two "
+            "echo times or more; give a reference region, or choose 'whole-mask'."
+        )
+    fluid = ventricular_fluid(
+        magnitude,
+        magnitude_echo_times_s,
+        local_mask,
+        voxel_size_mm,
+        r2star_max=r2star_max,
+        radius_mm=radius_mm,
+        smallest_mm3=smallest_mm3,
+    )
+    return _against(chi_ppm, local_mask, fluid, "fluid of the ventricles")
 
 
 def _check(chi_ppm: Array, local_mask: Array) -> None:

@@ -102,10 +102,10 @@ def refined(
     found = mask[box]
     part = found.copy()
     if quality_threshold > 0:
+        # Neighbours outside the mask count: a rim next to noise is a rim of mixed voxels.
         quality = phase_quality(
             phase[:, *box],
             None if magnitude is None else magnitude[:, *box],
-            found,
             progress=part_of(progress, 0.0, 0.6),
         )
         part &= quality >= quality_threshold
