@@ -6,6 +6,7 @@ their volume (``"ppm"``, ``"rad"``, ...), whatever unit the window shows.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
@@ -27,13 +28,16 @@ Layout = Literal["three", "one", "volume", "compare"]
 Plane = Literal["axial", "coronal", "sagittal"]
 Mix = Literal["side by side", "checkerboard", "curtain"]
 
-#: Names by which a file says what it holds, tried in this order.
-_ROLE_WORDS: tuple[tuple[Role, tuple[str, ...]], ...] = (
-    ("labels", ("label", "dseg", "segmentation", "parcellation", "_seg", "-seg", "rois")),
-    ("mask", ("mask",)),
-    ("map", ("chi", "qsm", "suscept")),
-    ("phase", ("phase", "unwrapped", "_ph")),
-    ("magnitude", ("magn", "mag", "t1w", "t2w", "swi", "echo", "gre")),
+#: Words in a file's name that say what it holds, tried in this order.
+_ROLE_WORDS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
+    (role, re.compile(rf"(?<![a-z])({words})(?![a-z])"))
+    for role, words in (
+        ("labels", "labels?|dseg|seg|segmentation|parcellation|rois?|regions?"),
+        ("mask", "[a-z]*mask"),
+        ("map", "chi|chimap|qsm|susceptibility|χ"),
+        ("phase", "phase|ph|unwrapped"),
+        ("magnitude", "mag|magn|magnitude|t1w|t2w|t2starw|swi|gre"),
+    )
 )
 
 
@@ -369,14 +373,14 @@ def unique_name(name: str, taken: Iterable[str]) -> str:
 
 def guess_role(volume: Volume) -> Role:
     """What a volume holds, from its unit and its name, never from its values alone."""
-    name = volume.name.lower()
+    name = volume.name.lower().replace("_", " ")
     whole = volume.data.dtype.kind in "iub"
     if volume.unit in ("ppm", "ppb"):
         return "other" if "field" in name else "map"
     if volume.unit == "rad":
         return "phase"
     for role, words in _ROLE_WORDS:
-        if any(word in name for word in words):
+        if words.search(name):
             if role == "labels" and not (whole and volume.data.ndim == 3):
                 continue
             return role
