@@ -23,8 +23,8 @@ from napari_qsm.phantom import make_head  # noqa: E402
 from napari_qsm.recon.phase import decide_phase_unit, scale  # noqa: E402
 
 GRID = {
-    "shape": (32, 40, 14),
-    "voxel_size_mm": (5.0, 5.0, 9.0),
+    "shape": (36, 44, 16),
+    "voxel_size_mm": (4.5, 4.5, 7.5),
     "b0_direction": (0.1, 0.15, 0.98),
     "snr": 30,
 }
@@ -205,7 +205,7 @@ def test_copies_of_files_are_used_once(siemens, tmp_path):
     report = import_dicom(folder, tmp_path / "out")
     assert report.left_out["a copy of another file"] == len(list(siemens.iterdir()))
     assert any("copies" in note for note in report.warnings)
-    assert report.scan.phase[0].shape == (32, 40, 14)
+    assert report.scan.phase[0].shape == (36, 44, 16)
 
 
 def test_doubled_slices_are_refused(siemens, tmp_path):
