@@ -265,7 +265,7 @@ def _key(image: ImageFile) -> tuple[Any, ...]:
         base_of(image.path),
         grid,
         image.metadata.get("SeriesNumber") if image.part == PHASE else None,
-        image.is_difference,
+        is_difference_name(image.path),
     )
 
 
