@@ -15,8 +15,8 @@ from napari_qsm import __version__
 from napari_qsm.errors import FileError, MetadataError, QsmError
 
 if TYPE_CHECKING:
-    from napari_qsm.recon.pipeline import Inputs, Result
-    from napari_qsm.recon.recipe import Recipe
+    from napari_qsm.outputs import Layout
+    from napari_qsm.recon.pipeline import Inputs
     from napari_qsm.volume import Volume
 
 app = typer.Typer(
@@ -65,6 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _fail(sentence: str, status: int) -> int:
     print(sentence, file=sys.stderr)  # noqa: T201
     return status
+
+
+def _note(sentence: str) -> None:
+    print(f"Note: {sentence}", file=sys.stderr)  # noqa: T201
 
 
 def _say(text: str) -> None:
@@ -117,28 +121,27 @@ def view(
             "There is no display to open a window on; 'napari-qsm demo' and 'napari-qsm "
             "reconstruct' work without one."
         )
-    import napari
+    from napari_qsm.viewer.program import run_program
 
-    from napari_qsm.viewer.workspace import open_workspace
-
-    open_workspace(list(paths or []))
-    napari.run()
+    run_program(list(paths or []))
 
 
 @app.command()
 def demo(
-    out: Annotated[
-        Path, typer.Option(help="Where results go when there is no display.")
-    ] = Path("napari-qsm-demo"),
+    out: Annotated[Path, typer.Option(help="Where results go when there is no display.")] = Path(
+        "napari-qsm-demo"
+    ),
 ) -> None:
     """Show the built-in head; without a display, reconstruct it and write the results."""
-    from napari_qsm import demo as built_in
-
     if _has_display():
-        built_in.show()
+        from napari_qsm.viewer.program import run_demo
+
+        run_demo()
         return
+    from napari_qsm.demo import write
+
     with _progress() as report:
-        table = built_in.write(out, progress=report, overwrite=True)
+        table = write(out, progress=report, overwrite=True)
     _say(table)
     _say(f"\nThere is no display, so the results were written to '{out}'.")
 
@@ -164,7 +167,7 @@ def phantom(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files.")] = False,
 ) -> None:
     """Write the built-in head: phase, magnitude, mask, true map, labels."""
-    from napari_qsm.outputs import write_head
+    from napari_qsm.outputs import write_head, write_head_bids
     from napari_qsm.phantom import make_head
 
     times = _numbers(echo_times_ms or ["21"], "--echo-times-ms")
@@ -183,7 +186,7 @@ def phantom(
         bleed=bleed,
         calcification=calcification,
     )
-    write_head(head, out, bids=bids, overwrite=overwrite)
+    (write_head_bids if bids else write_head)(head, out, overwrite=overwrite)
     _say(f"The built-in head ({subject}) was written to '{out}'.")
 
 
@@ -280,15 +283,21 @@ def reconstruct(
     if dry_run:
         for stage, choice in plan(chosen, inputs):
             settings = ", ".join(f"{k}={v}" for k, v in choice.settings.items())
-            _say(f"{stage:<11} {choice.method.name:<15} {settings}")
+            _say(f"{stage:<11} {choice.method.name:<15} {settings}".rstrip())
         return
     from napari_qsm.outputs import check_free, write_result
 
     assert out is not None
-    check_free(out, overwrite=overwrite, bids_source=source)
+    layout = _layout(source, series)
+    if not overwrite:
+        check_free(out, layout)
     with _progress() as report:
         result = run(chosen, inputs, progress=report)
-    _summary(result, write_result(result, out, overwrite=overwrite, bids_source=source))
+    write_result(result, out, layout, overwrite=overwrite)
+    for sentence in result.warnings:
+        _note(sentence)
+    seconds = sum(step["seconds"] for step in result.provenance["stages"])
+    _say(f"The susceptibility map and its intermediates are in '{out}' ({seconds:.1f} s).")
 
 
 @app.command()
@@ -300,13 +309,15 @@ def stats(
     out: Annotated[Path | None, typer.Option(help="A .csv, .tsv or .json file.")] = None,
 ) -> None:
     """Print or write voxels, volume, mean and SD of every region."""
-    from napari_qsm.rois.files import region_table, write_table
-
+    if unit not in ("ppm", "ppb"):
+        raise MetadataError(f"--unit is ppm or ppb, not '{unit}'.")
     if out is not None and out.suffix.lower() not in (".csv", ".tsv", ".json"):
         raise FileError(f"'{out.name}' must end in .csv, .tsv or .json.")
-    frame = region_table(map_, labels, table=table, unit=unit)
+    from napari_qsm.rois.files import region_table, table_text, write_table
+
+    frame = region_table(map_, labels, names_path=table, unit=unit, warn=_note)
     if out is None:
-        _say(frame.to_string(index=False))
+        _say(table_text(frame))
     else:
         write_table(frame, out)
 
@@ -341,6 +352,7 @@ def _inputs(
             series=series,
             echo_times_s=echo_times_s or None,
             field_strength_t=field_strength_t,
+            phase_difference=phase_difference,
         )
     elif phase:
         scan = load_scan(
@@ -370,11 +382,16 @@ def _inputs(
     return Inputs(scan=scan, **given, **extra)
 
 
-def _summary(result: Result, folder: Path) -> None:
-    for sentence in result.warnings:
-        print(f"Note: {sentence}", file=sys.stderr)  # noqa: T201
-    seconds = sum(step["seconds"] for step in result.provenance["stages"])
-    _say(f"The susceptibility map and its intermediates are in '{folder}' ({seconds:.1f} s).")
+def _layout(source: Path | None, series: str | None) -> Layout:
+    """BIDS names for a scan from a BIDS dataset, plain ones otherwise."""
+    from napari_qsm.io.bids import is_bids
+    from napari_qsm.io.series import choose
+    from napari_qsm.io.sources import find_scans
+    from napari_qsm.outputs import PLAIN, bids_layout
+
+    if source is None or not source.is_dir() or not is_bids(source):
+        return PLAIN
+    return bids_layout(choose(find_scans([source]) or [], series, source.name))
 
 
 def _numbers(texts: list[str], option: str, count: int | None = None) -> list[float]:

@@ -8,18 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from napari_qsm.outputs import write_head, write_result
-from napari_qsm.phantom import Head, make_head
+from napari_qsm.phantom import SUBJECTS, Head, make_head
 from napari_qsm.recon.pipeline import Inputs, Result, run
 from napari_qsm.recon.recipe import load_recipe
 from napari_qsm.rois.files import write_table
 from napari_qsm.rois.statistics import region_statistics
 
-SUBJECTS = ("control", "patient")
 
-
-def write(
-    out: Path, *, progress: Callable[[str, float], None], overwrite: bool = False
-) -> str:
+def write(out: Path, *, progress: Callable[[str, float], None], overwrite: bool = False) -> str:
     """Make both heads, reconstruct them, measure their regions, and write everything.
 
     Parameters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,10 @@ import numpy as np
 
 from napari_qsm.errors import FileError
 from napari_qsm.io.atomic import staged_folder, write_text
-from napari_qsm.io.label_table import write_itksnap
+from napari_qsm.io.bids import DESCRIPTION, derivative_names, write_bids_raw, write_description
+from napari_qsm.io.label_table import write_dseg_tsv, write_itksnap
 from napari_qsm.io.nifti import write_volume
+from napari_qsm.io.series import ScanFiles
 from napari_qsm.io.sidecar import write_sidecar
 from napari_qsm.volume import Volume
 
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
 
 #: File stem of each result.
 RESULT_NAMES: Mapping[str, str] = {
-    "phase": "phase",
     "mask": "mask",
     "unwrapped": "unwrapped",
     "total_field_ppm": "total_field",
@@ -33,55 +35,92 @@ RESULT_NAMES: Mapping[str, str] = {
     "r2star_per_s": "r2star",
     "t2star_s": "t2star",
 }
-#: The scaled phase is an input in other words; it is not written again.
-_NOT_WRITTEN = {"phase"}
 
 
-def result_files(result: Result) -> dict[str, str]:
-    """Name of the file for each image of a result."""
-    return {name: RESULT_NAMES[name] for name in result.images() if name not in _NOT_WRITTEN}
+@dataclass(frozen=True)
+class Layout:
+    """Where results go in their folder.
+
+    Attributes
+    ----------
+    images : dict
+        Path of each image, without ``.nii.gz``, by the name of its quantity.
+    prefix : str
+        What comes before ``provenance.json`` and ``methods.txt``.
+    bids : bool
+        Whether the folder is a BIDS dataset of derivatives.
+    """
+
+    images: Mapping[str, str]
+    prefix: str = ""
+    bids: bool = False
+
+    def files(self) -> list[str]:
+        """Every file that a result may bring."""
+        images = [f"{stem}{end}" for stem in self.images.values() for end in (".nii.gz", ".json")]
+        return [*images, f"{self.prefix}provenance.json", f"{self.prefix}methods.txt"]
 
 
-def check_free(folder: Path, *, overwrite: bool) -> None:
+PLAIN = Layout(RESULT_NAMES)
+
+
+def bids_layout(scan: ScanFiles) -> Layout:
+    """BIDS derivative names for the results of a scan in a BIDS dataset."""
+    names = derivative_names(scan, RESULT_NAMES)
+    images = {name: path.removesuffix(".nii.gz") for name, path in names.items()}
+    return Layout(images, images["chi_ppm"].removesuffix("Chimap"), bids=True)
+
+
+def check_free(folder: Path, layout: Layout = PLAIN) -> None:
     """Refuse, before any work is done, a folder that already holds results.
 
     Raises
     ------
     FileError
-        If a result would be replaced without leave.
+        If a result would be replaced.
     """
     if folder.exists() and not folder.is_dir():
         raise FileError(f"'{folder}' is a file; a folder name is needed.")
-    if overwrite:
-        return
-    taken = [f"{stem}.nii.gz" for stem in RESULT_NAMES.values()] + ["provenance.json"]
-    for name in taken:
+    for name in layout.files():
         if (folder / name).exists():
             raise FileError(
                 f"'{folder}' already holds '{name}'; choose another folder or add --overwrite."
             )
 
 
-def write_result(result: Result, folder: Path, *, overwrite: bool = False) -> None:
-    """Write every intermediate, ``provenance.json`` and ``methods.txt`` into a folder, together.
+def write_result(
+    result: Result, folder: Path, layout: Layout = PLAIN, *, overwrite: bool = False
+) -> None:
+    """Write every intermediate, the provenance and the methods paragraph, together.
 
-    Images lie on the grid, orientation and affine of the file they came from.
+    Images lie on the grid, orientation and affine of the file they came from. With
+    ``overwrite``, results that an earlier run left and this one does not make are removed.
     """
     with staged_folder(folder, overwrite=overwrite) as staging:
-        for name, stem in result_files(result).items():
-            path = staging / f"{stem}.nii.gz"
+        for name in result.images():
+            if name not in layout.images:
+                continue
+            path = staging / f"{layout.images[name]}.nii.gz"
+            path.parent.mkdir(parents=True, exist_ok=True)
             write_volume(result.volume(name), path)
             write_sidecar(path, sidecar_of(result, name))
-        write_provenance(result, staging)
+        provenance = json.dumps(result.provenance, indent=2, ensure_ascii=False)
+        write_text(staging / f"{layout.prefix}provenance.json", provenance + "\n")
+        write_text(staging / f"{layout.prefix}methods.txt", result.methods + "\n")
+        if layout.bids and not (folder / DESCRIPTION).exists():
+            write_description(staging, derivative=True)
+        made = {str(f.relative_to(staging).as_posix()) for f in staging.rglob("*") if f.is_file()}
+    for name in set(layout.files()) - made:
+        (folder / name).unlink(missing_ok=True)
 
 
 def sidecar_of(result: Result, name: str) -> dict[str, Any]:
-    """Unit and meaning of one result, in BIDS terms."""
-    unit = result.volume(name).unit
+    """Unit and acquisition of one result, in BIDS terms."""
+    provenance = result.provenance
     said: dict[str, Any] = {"Description": name.replace("_", " ")}
+    unit = result.volume(name).unit
     if unit:
         said["Units"] = unit
-    provenance = result.provenance
     if name == "unwrapped":
         times = provenance["echo_times_s"]
         said["EchoTime"] = times[0] if len(times) == 1 else times
@@ -90,11 +129,27 @@ def sidecar_of(result: Result, name: str) -> dict[str, Any]:
     return said
 
 
-def write_provenance(result: Result, folder: Path) -> None:
-    """Write ``provenance.json`` and ``methods.txt``."""
-    text = json.dumps(result.provenance, indent=2, ensure_ascii=False)
-    write_text(folder / "provenance.json", text + "\n")
-    write_text(folder / "methods.txt", result.methods + "\n")
+def write_head_bids(head: Head, folder: Path, *, overwrite: bool = False) -> None:
+    """Write the scan of the built-in head as a raw BIDS dataset, and its truth as derivatives."""
+    subject = head.subject
+    write_bids_raw(head.scan, folder, subject=subject, overwrite=overwrite)
+    truth = folder / "derivatives" / "truth"
+    prefix = f"sub-{subject}/anat/sub-{subject}"
+    images: list[tuple[str, Volume, dict[str, Any]]] = [
+        ("Chimap", head.chi, {"Units": "ppm"}),
+        ("desc-brain_mask", head.mask, {"Type": "Brain"}),
+        ("desc-local_fieldmap", head.local_field, {"Units": "ppm"}),
+        ("desc-total_fieldmap", head.total_field, {"Units": "ppm"}),
+        ("dseg", head.labels, {"Type": "ROI"}),
+    ]
+    with staged_folder(truth, overwrite=overwrite) as staging:
+        (staging / prefix).parent.mkdir(parents=True)
+        for name, volume, sidecar in images:
+            path = staging / f"{prefix}_{name}.nii.gz"
+            write_volume(volume, path)
+            write_sidecar(path, sidecar)
+        write_dseg_tsv(staging / f"{prefix}_dseg.tsv", head.label_names)
+        write_description(staging, derivative=True, name="Truth of the built-in head")
 
 
 def write_head(head: Head, folder: Path, *, overwrite: bool = False) -> None:
@@ -113,11 +168,11 @@ def write_head(head: Head, folder: Path, *, overwrite: bool = False) -> None:
     images: list[tuple[str, Volume, dict[str, Any]]] = [
         ("phase", _echoes(scan.phase), {"Units": "rad", **acquisition}),
         ("magnitude", _echoes(scan.magnitude), {"Units": "arbitrary", **acquisition}),
-        ("mask", head.mask, {}),
+        ("mask", head.mask, {"Type": "Brain"}),
         ("chi", head.chi, {"Units": "ppm"}),
         ("local_field", head.local_field, {"Units": "ppm"}),
         ("total_field", head.total_field, {"Units": "ppm"}),
-        ("labels", head.labels, {}),
+        ("labels", head.labels, {"Type": "ROI", "LabelTable": "labels.txt"}),
     ]
     with staged_folder(folder, overwrite=overwrite) as staging:
         for name, volume, sidecar in images:

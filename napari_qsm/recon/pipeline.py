@@ -14,7 +14,7 @@ from napari_qsm import __version__
 from napari_qsm.errors import Cancelled, MetadataError, QsmError
 from napari_qsm.recon.provenance import input_record, methods_paragraph, software_versions
 from napari_qsm.recon.recipe import Choice, Recipe
-from napari_qsm.recon.relaxometry import fit_r2star
+from napari_qsm.recon.relaxometry import fit_r2star, t2star
 from napari_qsm.recon.stages import STAGES, get_method
 from napari_qsm.scan import Scan
 from napari_qsm.volume import Array, Volume, check_same_grid
@@ -33,6 +33,7 @@ UNITS: Mapping[str, str] = {
     "local_mask": "",
     "chi_ppm": "ppm",
     "r2star_per_s": "1/s",
+    "t2star_s": "s",
 }
 
 
@@ -234,7 +235,10 @@ def run(
         _mask_from_field(state)
         steps = [(stage, choice) for stage, choice in steps if stage != "mask"]
     for stage, choice in steps:
-        _run_stage(stage, choice, state, progress, cancelled)
+        if stage == "mask" and inputs.scan is None and inputs.mask is not None:
+            _take_mask(state)
+        else:
+            _run_stage(stage, choice, state, progress, cancelled)
         if stage == "echoes":
             _add_r2star(state)
         elif stage == "mask" and inputs.local_field_ppm is not None:
@@ -259,7 +263,7 @@ def _run_stage(
         elif name not in method.optional_inputs:
             raise MetadataError(
                 f"{method.title} needs the {name.removesuffix('_ppm').replace('_', ' ')}, "
-                "which was not given."
+                "which was not given." + (" Give a mask." if stage == "mask" else "")
             )
 
     def report(fraction: float) -> None:
@@ -269,12 +273,15 @@ def _run_stage(
             progress(stage, min(max(float(fraction), 0.0), 1.0))
 
     said: list[str] = []
+    reports = {
+        name: take
+        for name, take in (("progress", report), ("warn", said.append))
+        if name in method.reports
+    }
     report(0.0)
     start = time.perf_counter()
     try:
-        results = method.function(
-            **arguments, **choice.settings, progress=report, warn=said.append
-        )
+        results = method.function(**arguments, **choice.settings, **reports)
     except QsmError:
         raise
     except MemoryError as error:
@@ -365,6 +372,17 @@ def _as_bool(volume: Volume, what: str) -> Array:
     return np.ascontiguousarray(data == 1)
 
 
+def _take_mask(state: _Run) -> None:
+    """A given mask as it is: without a phase there is nothing to refine it by."""
+    mask = state.have["given_mask"]
+    if not mask.any():
+        raise MetadataError("The mask is empty: it has no voxel of value 1.")
+    state.have["mask"] = mask
+    state.stages.append(
+        {"stage": "mask", "method": "given", "settings": {}, "seconds": 0.0, "warnings": []}
+    )
+
+
 def _mask_from_field(state: _Run) -> None:
     """A local field without a mask is its own mask: fields are exactly zero where not known."""
     known = np.isfinite(state.have["local_field_ppm"]) & (state.have["local_field_ppm"] != 0)
@@ -379,24 +397,28 @@ def _mask_from_field(state: _Run) -> None:
 
 
 def _input_warnings(inputs: Inputs, grid: Volume) -> list[str]:
-    said = []
-    if not grid.orientation_known:
+    scan = inputs.scan
+    notes = scan.metadata.get("Notes", []) if scan is not None else []
+    said = [str(note) for note in notes] if isinstance(notes, list) else []
+    if not grid.orientation_known and not any("orientation" in note for note in said):
         said.append(
             f"'{grid.name}' records no orientation: left and right cannot be told apart, and B0 "
             "is assumed to run along the third axis."
         )
-    if inputs.scan is not None and inputs.scan.phase_difference:
-        delta = inputs.scan.echo_times_s[0] * 1e3
+    if scan is not None and scan.phase_difference and not any("difference" in n for n in said):
+        delta = scan.echo_times_s[0] * 1e3
         said.append(f"The phase is a difference between two echoes; {delta:g} ms is used as time.")
     return said
 
 
 def _add_r2star(state: _Run) -> None:
-    """R2* as a by-product where there are enough magnitude echoes."""
+    """R2* and T2* as by-products where there are enough magnitude echoes."""
     times = state.have["magnitude_echo_times_s"]
     magnitude = state.have["magnitude"]
     if magnitude is not None and len(times) >= 3:
-        state.have["r2star_per_s"] = fit_r2star(magnitude, times, state.have.get("mask"))
+        rate = fit_r2star(magnitude, times, state.have["mask"])
+        state.have["r2star_per_s"] = rate
+        state.have["t2star_s"] = t2star(rate)
 
 
 def _provenance(recipe: Recipe, inputs: Inputs, grid: Volume, state: _Run) -> dict[str, Any]:

@@ -176,6 +176,7 @@ class Method:
     inputs: tuple[str, ...]
     optional_inputs: frozenset[str]
     settings: MappingProxyType[str, Setting]
+    reports: frozenset[str]
     references: tuple[str, ...]
 
     @property
@@ -185,7 +186,8 @@ class Method:
 
 
 _REGISTER: dict[str, dict[str, Method]] = {stage: {} for stage in STAGES}
-_SPECIAL = frozenset({"progress", "warn"})
+#: Callables that a method takes if it has something to report.
+_REPORTS = frozenset({"progress", "warn"})
 
 
 def method(
@@ -207,9 +209,10 @@ def method(
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         hints = typing.get_type_hints(function, include_extras=True)
-        inputs, optional, settings = [], set(), {}
+        inputs, optional, settings, reports = [], set(), {}, set()
         for parameter in inspect.signature(function).parameters.values():
-            if parameter.name in _SPECIAL:
+            if parameter.name in _REPORTS:
+                reports.add(parameter.name)
                 continue
             if parameter.kind is not parameter.KEYWORD_ONLY:
                 if parameter.name not in QUANTITIES:
@@ -233,6 +236,7 @@ def method(
             inputs=tuple(inputs),
             optional_inputs=frozenset(optional),
             settings=MappingProxyType(settings),
+            reports=frozenset(reports),
             references=references,
         )
         return function

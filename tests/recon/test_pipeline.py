@@ -215,4 +215,3 @@ def test_three_magnitude_echoes_give_r2star(multi_echo_head):
     nuclei = (head.labels.data > 0) & result.arrays["local_mask"]
     truth = head.r2star.data[nuclei]
     assert np.median(np.abs(result.arrays["r2star_per_s"][nuclei] - truth)) < 5
-

@@ -1,0 +1,23 @@
+"""The desktop program: a workspace and napari's event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import napari
+
+from napari_qsm.viewer.workspace import open_workspace
+
+
+def run_program(paths: Sequence[Path]) -> None:
+    """Open the window with files or folders, until it is closed."""
+    open_workspace(paths or None)
+    napari.run()
+
+
+def run_demo() -> None:
+    """Open the window on the built-in head, until it is closed."""
+    workspace = open_workspace()
+    workspace.open_head()
+    napari.run()
