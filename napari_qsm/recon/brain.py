@@ -205,7 +205,7 @@ def _grown(
         thin = erode_mm(tissue & near, fine, voxel_size_mm)
         core = core | _touching(thin, dilate_mm(core, largest, voxel_size_mm))
     reach = dilate_mm(core, fine + largest, voxel_size_mm)
-    brain = largest_component(open_mm(tissue & reach, 1.5 * largest, voxel_size_mm))
+    brain = largest_component(open_mm(tissue & reach, min(1.5 * largest, radius_mm), voxel_size_mm))
     brain = fill_holes(close_mm(brain, 2 * largest + 2, voxel_size_mm), voxel_size_mm)
     out = np.zeros(normal.shape, dtype=bool)
     out[box] = brain
