@@ -32,8 +32,8 @@ _GEOMETRY_FIELDS = (
     "xyzt_units",
 )
 _MAX_LABEL = 65535
-#: gzip cannot pack better than about 1032:1, so a header that claims more is broken.
-_GZIP_LIMIT = 1100
+#: Size of a NIfTI-2 header, which it begins with.
+_NIFTI2_SIZE = 540
 
 
 def is_nifti(path: Path | str) -> bool:
@@ -76,10 +76,9 @@ def read_volume(path: Path | str, *, unit: str = "", name: str = "") -> Volume:
         Not 3-D or 4-D, zero or NaN voxel sizes, singular affine.
     """
     path = Path(path)
-    image = _open(path)
+    image, size = _open(path)
     header = image.header
-    shape = _checked_shape(path, image)
-    _check_voxel_sizes(path, header)
+    shape = _checked_shape(path, image, size)
     data = _values(path, image).reshape(shape)
     affine = np.asarray(image.affine, dtype=np.float64)
     volume = Volume(
@@ -170,7 +169,7 @@ def as_labels(volume: Volume) -> Array:
     if data.ndim != 3:
         raise FileError(f"The label map {who} is 4-D; one 3-D label map is needed.")
     if data.dtype.kind == "f" and not (np.isfinite(data).all() and (data == np.rint(data)).all()):
-        odd = data[~(data == np.rint(data))].flat[0]
+        odd = data[~(np.isfinite(data) & (data == np.rint(data)))].flat[0]
         raise FileError(
             f"The label map {who} holds the value {odd:g}; labels must be whole numbers "
             "(was it resampled with smoothing?)."
@@ -188,7 +187,7 @@ def _who(volume: Volume) -> str:
     return f"'{volume.origin.name if volume.origin else volume.name}'"
 
 
-def _open(path: Path) -> Any:
+def _open(path: Path) -> tuple[Any, int]:
     if not path.exists():
         raise FileError(f"There is no file '{path}'.")
     if path.is_dir():
@@ -198,19 +197,44 @@ def _open(path: Path) -> Any:
     if path.stat().st_size == 0:
         raise FileError(f"'{path.name}' is empty.")
     try:
-        image = nib.load(path, mmap=False)
+        content = _content(path)
+        second = _NIFTI2_SIZE in (_size(content, "<"), _size(content, ">"))
+        kind = nib.Nifti2Image if second else nib.Nifti1Image
+        image = kind.from_bytes(content)
     except PermissionError as error:
         raise FileError(f"No permission to read '{path}'.") from error
+    except MemoryError as error:
+        raise FileError(f"'{path.name}' is too large for this computer's memory.") from error
     except (EOFError, zlib.error) as error:
-        raise FileError(f"'{path.name}' is cut short: its header is incomplete.") from error
+        raise FileError(
+            f"'{path.name}' is cut short or damaged: its values cannot be read to the end."
+        ) from error
+    except gzip.BadGzipFile as error:
+        damaged = "CRC" in str(error) or "length" in str(error)
+        said = "is damaged: its checksum is wrong" if damaged else "is not packed with gzip"
+        raise FileError(f"'{path.name}' {said}.") from error
     except Exception as error:  # nibabel raises many kinds for files of other formats
         raise FileError(f"'{path.name}' is not a readable NIfTI file.") from error
-    if not isinstance(image, nib.Nifti1Image | nib.Nifti2Image):
-        raise FileError(f"'{path.name}' is not a NIfTI file.")
-    return image
+    if len(content) < image.header.sizeof_hdr:
+        raise FileError(f"'{path.name}' is cut short: its header is incomplete.")
+    _check_voxel_sizes(path, type(image.header)(content[: image.header.sizeof_hdr], check=False))
+    return image, len(content)
 
 
-def _checked_shape(path: Path, image: Any) -> tuple[int, ...]:
+def _content(path: Path) -> bytes:
+    """All bytes, unpacked; unpacking to the end is what verifies the checksum."""
+    if not path.name.lower().endswith(".gz"):
+        return path.read_bytes()
+    with gzip.open(path, "rb") as handle:
+        return handle.read()
+
+
+def _size(content: bytes, order: str) -> int:
+    """The header's first number, which is its size, in one byte order."""
+    return int(np.frombuffer(content[:4], f"{order}i4")[0])
+
+
+def _checked_shape(path: Path, image: Any, size: int) -> tuple[int, ...]:
     header = image.header
     shape = [int(n) for n in image.shape]
     if len(shape) < 3:
@@ -229,9 +253,7 @@ def _checked_shape(path: Path, image: Any) -> tuple[int, ...]:
     if kind.kind not in "fiub":
         raise FileError(f"'{path.name}' holds colours, not numbers.")
     claimed = int(np.prod(shape, dtype=object)) * kind.itemsize
-    size = path.stat().st_size
-    packed = path.name.lower().endswith(".gz")
-    if claimed > (size * _GZIP_LIMIT if packed else size - int(image.dataobj.offset)):
+    if claimed > size - int(image.dataobj.offset):
         raise FileError(
             f"'{path.name}' is cut short: its header promises {' x '.join(map(str, shape))} "
             f"voxels, more than the file holds."
@@ -248,6 +270,7 @@ def _checked_shape(path: Path, image: Any) -> tuple[int, ...]:
 
 
 def _check_voxel_sizes(path: Path, header: Any) -> None:
+    """Look at the header as it is in the file; nibabel mends voxel sizes of zero to 1 mm."""
     sizes = np.asarray(header["pixdim"][1:4], dtype=np.float64)
     if not np.isfinite(sizes).all() or (sizes == 0).any():
         said = " x ".join(f"{size:g}" for size in sizes)
