@@ -1,0 +1,1 @@
+"""Speed and accuracy, measured: ``python dev.py bench`` or ``python -m benchmarks``."""
