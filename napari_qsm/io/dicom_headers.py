@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -219,9 +221,7 @@ def read_folder(folder: Path, progress: Progress) -> DicomFolder:
     seen: set[str] = set()
     identifying: dict[str, None] = {}
     wanted = [*_NEEDED, *IDENTIFYING, _GE_PART]
-    with warnings.catch_warnings():
-        # Odd values in headers are no concern of the user's as long as they can be read.
-        warnings.simplefilter("ignore")
+    with _quiet():
         for i, path in enumerate(paths):
             if i % 50 == 0:
                 progress(i / len(paths))
@@ -249,6 +249,20 @@ def read_folder(folder: Path, progress: Progress) -> DicomFolder:
             series[key].lossy = series[key].lossy or header.get("LossyImageCompression") == "01"
     progress(1.0)
     return DicomFolder(_labelled(series.values()), len(patients), left_out, list(identifying))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Odd values in headers are no concern of the user's, and their text may name somebody."""
+    logger = logging.getLogger("pydicom")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def looks_like_dicom(path: Path) -> bool:
@@ -297,6 +311,9 @@ def _header(
         left_out["not permitted to be read"] += 1
         return None
     except Exception:  # pydicom raises many kinds for damaged files
+        left_out["damaged: its header cannot be read"] += 1
+        return None
+    if "SOPClassUID" not in header:
         left_out["damaged: its header cannot be read"] += 1
         return None
     if header.get("SOPClassUID") not in _IMAGE_CLASSES:

@@ -231,6 +231,7 @@ def test_other_objects_and_damaged_files_are_left_out_and_told(siemens, tmp_path
     assert report.left_out["no MR image (a report, a screenshot or the like)"] >= 1
     assert report.left_out["no DICOM file"] == 1
     assert report.left_out["empty"] == 1
+    assert any("damaged" in note for note in report.warnings)
     assert sum(report.left_out.values()) == 4
 
 
