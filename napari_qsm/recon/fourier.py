@@ -94,14 +94,25 @@ def dipole_kernel(
     Salomir, de Senneville, Moonen 2003, Concepts Magn Reson 19B:26.
     Marques, Bowtell 2005, Concepts Magn Reson 25B:65.
     """
-    kx, ky, kz = frequencies(shape, voxel_size_mm)
-    bx, by, bz = b0_direction
+    k = frequencies(shape, voxel_size_mm)
+    # At an even axis's Nyquist frequency the sign is ambiguous: the mean of both is taken, so
+    # that cross terms vanish there. Without this the kernel of an oblique scan is not that of
+    # any real image, and mirrored scans give maps that are not quite mirrored.
+    bx, by, bz = (b * f for b, f in zip(b0_direction, k, strict=True))
+    crossing = []
+    for axis, part in enumerate((bx, by, bz)):
+        part = part.copy()
+        if shape[axis] % 2 == 0:
+            part.flat[shape[axis] // 2] = 0
+        crossing.append(part)
+    cx, cy, cz = crossing
     out = np.empty((shape[0], shape[1], shape[2] // 2 + 1), dtype=dtype)
     for i in range(shape[0]):  # plane by plane: no float64 copy of the whole grid
-        k2 = kx[i] ** 2 + ky[0] ** 2 + kz[0] ** 2
-        along = bx * kx[i] + by * ky[0] + bz * kz[0]
+        k2 = k[0][i] ** 2 + k[1][0] ** 2 + k[2][0] ** 2
+        along2 = bx[i] ** 2 + by[0] ** 2 + bz[0] ** 2
+        along2 = along2 + 2 * (cx[i] * cy[0] + cx[i] * cz[0] + cy[0] * cz[0])
         with np.errstate(invalid="ignore"):
-            out[i] = 1 / 3 - along**2 / k2
+            out[i] = 1 / 3 - along2 / k2
     out[0, 0, 0] = 0
     return out
 
@@ -130,7 +141,9 @@ def ball(radius_mm: float, voxel_size_mm: Sequence[float]) -> Array:
     return inside / inside.sum()
 
 
-def kernel_spectrum(kernel: Array, shape: Sequence[int], dtype: npt.DTypeLike = np.float32) -> Array:
+def kernel_spectrum(
+    kernel: Array, shape: Sequence[int], dtype: npt.DTypeLike = np.float32
+) -> Array:
     """Real transfer function of a small symmetric kernel centred on the origin of a grid."""
     placed = np.zeros(tuple(shape), dtype=dtype)
     index = np.ix_(

@@ -25,8 +25,10 @@ from napari_qsm.recon.stages import Warn, no_warning
 
 Array = npt.NDArray[Any]
 
-#: Noise weights above this multiple of the median are cut, so that no voxel rules the fit.
-_WEIGHT_MAX = 2.0
+#: Voxels count fully up to this multiple of the median noise, and less above it. Weighting by
+#: the noise all the way would smooth the deep nuclei, whose signal iron itself shortens, more
+#: than the rest, and pull their means down.
+_TOLERATED_NOISE = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,8 +144,8 @@ def prepare(
     b0_direction: Sequence[float],
     *,
     weight: Array | None = None,
-    padding_mm: float = 20.0,
-    support_margin_mm: float = 3.0,
+    padding_mm: float = 40.0,
+    support_margin_mm: float = 30.0,
 ) -> Problem:
     """Check the arguments, crop to the mask, pad, and compute the kernel.
 
@@ -156,13 +158,13 @@ def prepare(
     padding_mm : float
         Least distance across which the object sees its periodic copies.
     support_margin_mm : float
-        How far outside the mask sources may lie.
+        How far outside the mask sources may lie. Those outside explain what background
+        removal has left, which is why the margin is wide.
     """
     check(local_field_ppm, local_mask, voxel_size_mm, b0_direction)
     sizes = tuple(float(size) for size in voxel_size_mm)
     dtype = np.float32 if local_field_ppm.dtype == np.float32 else np.float64
-    margin = fourier.margin_voxels(support_margin_mm, sizes)
-    box = fourier.bounding_box(local_mask, margin)
+    box = fourier.bounding_box(local_mask)
     inside = np.ascontiguousarray(local_mask[box])
     field = np.where(inside, local_field_ppm[box], 0).astype(dtype)
     shape = fourier.fast_shape(field.shape, fourier.margin_voxels(padding_mm, sizes))
@@ -172,7 +174,7 @@ def prepare(
         field=fourier.pad_to(field, shape),
         weight=fourier.pad_to(w, shape),
         mask=mask,
-        support=_grown(mask, support_margin_mm, sizes),
+        support=grown(mask, support_margin_mm, sizes),
         dipole=fourier.dipole_kernel(shape, sizes, b0_direction, dtype=dtype),
         voxel_size_mm=sizes,
         box=box,
@@ -180,7 +182,7 @@ def prepare(
     )
 
 
-def _grown(mask: Array, radius_mm: float, voxel_size_mm: tuple[float, ...]) -> Array:
+def grown(mask: Array, radius_mm: float, voxel_size_mm: tuple[float, ...]) -> Array:
     """Voxels within a radius of the mask; by Fourier transform, which a distance map outlasts."""
     ball = fourier.ball(radius_mm, voxel_size_mm)
     spectrum = fourier.rfftn(mask.astype(np.float32))
@@ -195,7 +197,7 @@ def trust(
     noise_ppm: Array | None,
     warn: Warn = no_warning,
 ) -> Array | None:
-    """W of the data term: inverse noise over its median, at most 2, zero where nothing is known.
+    """W of the data term: 1 for noise up to twice its median, falling as 1 / noise beyond.
 
     Noise is taken from ``noise_ppm`` or, without it, as the inverse of the magnitudes'
     root sum of squares. None where neither can be used.
@@ -214,7 +216,7 @@ def trust(
         source = "noise map" if noise_ppm is not None else "magnitude"
         warn(f"The {source} is zero or not finite in the whole mask; all voxels count alike.")
         return None
-    weight: Array = np.minimum(strength / np.median(inside), _WEIGHT_MAX)
+    weight: Array = np.minimum(strength * (_TOLERATED_NOISE / np.median(inside)), 1)
     return weight
 
 

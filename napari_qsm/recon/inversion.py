@@ -45,7 +45,20 @@ _Weighted = Annotated[
 ]
 _EdgeFraction = Annotated[
     float,
-    Param("Part of the magnitude's steepest differences that are spared smoothing.", ge=0, le=0.9),
+    Param(
+        "Part of the magnitude's differences, the steepest, where smoothing is spared; "
+        "none without magnitudes.",
+        ge=0,
+        le=0.9,
+    ),
+]
+_OutlierSd = Annotated[
+    float,
+    Param(
+        "Field values this many standard deviations off the model lose weight; 0 trusts all.",
+        ge=0,
+        le=100,
+    ),
 ]
 
 
@@ -70,9 +83,11 @@ def star(
     threshold_ppm: Annotated[
         float, Param("A source stronger than this is handled first.", unit="ppm", ge=0.01, le=10)
     ] = 0.2,
-    iterations: _Iterations = 20,
+    iterations: _Iterations = 24,
     tolerance: _Tolerance = 0.005,
     weighted: _Weighted = True,
+    edge_fraction: _EdgeFraction = 0.3,
+    outlier_sd: _OutlierSd = 4.0,
     progress: Progress = no_progress,
     warn: Warn = no_warning,
 ) -> Array:
@@ -120,6 +135,8 @@ def star(
         threshold_ppm,
         Ending(iterations, tolerance),
         progress,
+        edges=_edges(problem, magnitude, local_mask, edge_fraction),
+        outlier_sd=outlier_sd,
     )
     return _centred(problem, chi)
 
@@ -142,10 +159,11 @@ def tv(
     noise_ppm: Array | None = None,
     *,
     lambda_ppm: _Lambda = 5e-5,
-    iterations: _Iterations = 20,
+    iterations: _Iterations = 24,
     tolerance: _Tolerance = 0.005,
     weighted: _Weighted = True,
-    edge_fraction: _EdgeFraction = 0.0,
+    edge_fraction: _EdgeFraction = 0.3,
+    outlier_sd: _OutlierSd = 4.0,
     progress: Progress = no_progress,
     warn: Warn = no_warning,
 ) -> Array:
@@ -170,9 +188,14 @@ def tv(
     """
     weight = trust(local_mask, magnitude, noise_ppm, warn) if weighted else None
     problem = prepare(local_field_ppm, local_mask, voxel_size_mm, b0_direction, weight=weight)
-    edges = _edges(problem, magnitude, local_mask, edge_fraction, warn)
     chi = solve_tv(
-        problem, lambda_ppm, Ending(iterations, tolerance), progress, edges=edges, kept=0.0
+        problem,
+        lambda_ppm,
+        Ending(iterations, tolerance),
+        progress,
+        edges=_edges(problem, magnitude, local_mask, edge_fraction),
+        kept=0.0,
+        outlier_sd=outlier_sd,
     )
     return _centred(problem, chi)
 
@@ -199,7 +222,7 @@ def medi(
         float, Param("Phase that one ppm stands for in the data term.", "rad/ppm", 0.1, 1000)
     ] = 16.0,
     edge_fraction: _EdgeFraction = 0.3,
-    iterations: _Iterations = 20,
+    iterations: _Iterations = 24,
     tolerance: _Tolerance = 0.005,
     weighted: _Weighted = True,
     progress: Progress = no_progress,
@@ -227,13 +250,14 @@ def medi(
     """
     weight = trust(local_mask, magnitude, noise_ppm, warn) if weighted else None
     problem = prepare(local_field_ppm, local_mask, voxel_size_mm, b0_direction, weight=weight)
-    edges = _edges(problem, magnitude, local_mask, edge_fraction, warn)
+    if magnitude is None and edge_fraction > 0:
+        warn("There is no magnitude to take edges from; total variation counts everywhere.")
     chi = solve_tv(
         problem,
         lambda_ppm,
         Ending(iterations, tolerance),
         progress,
-        edges=edges,
+        edges=_edges(problem, magnitude, local_mask, edge_fraction),
         kept=0.0,
         radians_per_ppm=radians_per_ppm,
     )
@@ -386,13 +410,8 @@ def l2(
     return problem.restore(chi)
 
 
-def _edges(
-    problem: Problem, magnitude: Array | None, local_mask: Array, fraction: float, warn: Warn
-) -> Array:
-    if fraction <= 0:
-        return NO_EDGES
-    if magnitude is None:
-        warn("There is no magnitude to take edges from; total variation counts everywhere.")
+def _edges(problem: Problem, magnitude: Array | None, local_mask: Array, fraction: float) -> Array:
+    if fraction <= 0 or magnitude is None:
         return NO_EDGES
     return magnitude_edges(combined_magnitude(magnitude, local_mask), problem, fraction)
 

@@ -9,7 +9,9 @@ where it can be bettered:
   alone, to the bit;
 - the large lambda shrinks the strong sources, and the second level would shrink what it
   recovers of the difference once more: differences at and inside strong voxels go unpenalised
-  there, so that strong sources are in the end fitted to the field by least squares.
+  there, so that strong sources are in the end fitted to the field by least squares;
+- signal loss and broken unwrapping corrupt the field in and around strong sources: within
+  1 cm of them the second level distrusts what the first map cannot explain.
 """
 
 from __future__ import annotations
@@ -21,12 +23,14 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_qsm.recon import fourier
-from napari_qsm.recon.inverse_problem import Problem
+from napari_qsm.recon.inverse_problem import Problem, grown
 from napari_qsm.recon.stages import Progress
-from napari_qsm.recon.tv import Ending, solve_tv
+from napari_qsm.recon.tv import NO_EDGES, Ending, credit, solve_tv
 
 Array = npt.NDArray[Any]
 
+#: Around strong sources, field values the first map cannot explain are distrusted this far.
+_NEAR_MM = 10.0
 #: Share of the first level in the work, for the progress report.
 _FIRST = 0.4
 
@@ -38,6 +42,9 @@ def solve_star(
     threshold_ppm: float,
     ending: Ending,
     progress: Progress,
+    *,
+    edges: Array = NO_EDGES,
+    outlier_sd: float = 0.0,
 ) -> Array:
     """Strong sources first, then the rest; chi in ppm on the work grid.
 
@@ -53,26 +60,39 @@ def solve_star(
         Iterations and tolerance of each level.
     progress : callable
         Called with the fraction done.
+    edges, outlier_sd
+        For the second level, as in :func:`napari_qsm.recon.tv.solve_tv`.
     """
-    first = solve_tv(problem, strong_lam, ending, lambda part: progress(_FIRST * part))
+    first = solve_tv(
+        problem, strong_lam, ending, lambda part: progress(_FIRST * part), outlier_sd=outlier_sd
+    )
     strong = (np.abs(first) > threshold_ppm) & problem.support
     rest = lambda part: progress(_FIRST + (1 - _FIRST) * part)  # noqa: E731
     if not strong.any():
-        return solve_tv(problem, lam, ending, rest)
+        return solve_tv(problem, lam, ending, rest, edges=edges, kept=0.0, outlier_sd=outlier_sd)
     sources = np.where(strong, first, 0).astype(first.dtype)
-    spectrum = fourier.rfftn(sources)
-    spectrum *= problem.dipole
-    remaining = problem.field - fourier.irfftn(spectrum, problem.shape)
-    remaining *= problem.mask
+    weight = problem.weight
+    if outlier_sd > 0:
+        near = grown(strong, _NEAR_MM, problem.voxel_size_mm)
+        believed = np.sqrt(credit(problem, _field(problem, first), outlier_sd))
+        weight = np.where(near, weight * believed, weight)
+    remaining = (problem.field - _field(problem, sources)) * problem.mask
     sources += solve_tv(
-        replace(problem, field=remaining),
+        replace(problem, field=remaining, weight=weight),
         lam,
         ending,
         rest,
-        edges=touching(strong),
+        edges=touching(strong) | edges if edges.size else touching(strong),
         kept=0.0,
+        outlier_sd=outlier_sd,
     )
     return sources
+
+
+def _field(problem: Problem, chi: Array) -> Array:
+    spectrum = fourier.rfftn(chi)
+    spectrum *= problem.dipole
+    return fourier.irfftn(spectrum, problem.shape)
 
 
 def touching(region: Array) -> Array:

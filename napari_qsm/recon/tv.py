@@ -13,6 +13,7 @@ the support split forbids them, which also makes the iteration converge several 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,12 @@ _RHO_FIELD = 0.3
 _RHO_SUPPORT = 0.02
 _OVER_RELAXATION = 1.6
 
+#: Iterations of the first run, which only looks for outliers.
+_SCOUTS = 8
+#: The regularisation itself leaves residuals of some tens of lambda at edges; no outlier is
+#: cut below this multiple, so that a noise-free field is not taken apart.
+_CUT_OVER_LAMBDA = 30.0
+
 NO_EDGES = np.zeros((0, 0, 0), dtype=np.uint8)
 
 
@@ -52,6 +59,7 @@ def solve_tv(
     *,
     edges: Array = NO_EDGES,
     kept: float = 1.0,
+    outlier_sd: float = 0.0,
     radians_per_ppm: float = 0.0,
 ) -> Array:
     """Minimise the weighted data term plus total variation.
@@ -70,6 +78,11 @@ def solve_tv(
         Bits 1, 2, 4 where a difference is penalised by ``kept * lam`` only.
     kept : float
         See ``edges``.
+    outlier_sd : float
+        If positive, voxels whose residual exceeds this many (robust) standard deviations lose
+        weight after a short first run, as ``W / (1 + (residual / cut)²)``: unwrapping and
+        background removal leave errors, round strong sources and at the mask's edge, that no
+        susceptibility explains.
     radians_per_ppm : float
         If positive, the nonlinear data term ``W² (1 - cos(s (D chi - f))) / s²`` with this s.
 
@@ -78,6 +91,37 @@ def solve_tv(
     (x, y, z) ndarray
         chi in ppm on the work grid.
     """
+    terms = _Terms(problem, lam, edges, kept, radians_per_ppm)
+    weight = problem.weight**2
+    total = ending.iterations
+    if outlier_sd > 0:
+        total += _SCOUTS
+        scouted = Ending(_SCOUTS, 0.0)
+        _, field = _iterate(terms, weight, scouted, lambda done: progress(done / total))
+        weight *= credit(problem, field, outlier_sd, _CUT_OVER_LAMBDA * lam)
+    # From scratch: what outliers have put into the map is slow to leave it.
+    spent = total - ending.iterations
+    chi, _ = _iterate(terms, weight, ending, lambda done: progress((spent + done) / total))
+    progress(1.0)
+    return chi
+
+
+@dataclass(frozen=True, eq=False)
+class _Terms:
+    """What stays the same over the iterations."""
+
+    problem: Problem
+    lam: float
+    edges: Array
+    kept: float
+    radians_per_ppm: float
+
+
+def _iterate(
+    terms: _Terms, square: Array, ending: Ending, progress: Callable[[int], None]
+) -> tuple[Array, Array]:
+    """The map and its field for one set of W²; ``progress`` is told the iterations done."""
+    problem, s = terms.problem, terms.radians_per_ppm
     fast = passes()
     shape, dtype = problem.shape, problem.field.dtype
     share = _RHO_FIELD / _RHO_GRADIENT
@@ -86,9 +130,7 @@ def solve_tv(
     inverse += dtype.type(hold)
     inverse += dtype.type(share) * problem.dipole**2
     np.reciprocal(inverse, out=inverse)
-    weight = problem.weight**2
-    if not radians_per_ppm:
-        weight /= weight + dtype.type(_RHO_FIELD)
+    weight = square if s else square / (square + dtype.type(_RHO_FIELD))
 
     chi = np.zeros(shape, dtype)
     field = np.zeros(shape, dtype)
@@ -97,28 +139,38 @@ def solve_tv(
     q = problem.field.copy()
     held = np.zeros(shape, dtype)
     sweep = np.empty(shape, dtype)
-    limits = (lam / _RHO_GRADIENT,) * 3
-    model = q.copy() if radians_per_ppm else None
+    limits = (terms.lam / _RHO_GRADIENT,) * 3
+    model = q.copy() if s else None
     for iteration in range(ending.iterations):
-        progress(iteration / ending.iterations)
+        progress(iteration)
         relax = _OVER_RELAXATION if iteration else 1.0
-        fast.shrink(chi, v, sweep, limits, problem.scales, edges, kept, relax)
+        fast.shrink(chi, v, sweep, limits, problem.scales, terms.edges, terms.kept, relax)
         fast.confine(chi, held, sweep, problem.support, hold, relax)
         gradient = fourier.rfftn(sweep)
         if model is None:
             fast.fit_field(field, q, problem.field, weight, relax)
         else:
-            fast.fit_phase(
-                field, q, model, problem.field, weight, relax, _RHO_FIELD, radians_per_ppm
-            )
+            fast.fit_phase(field, q, model, problem.field, weight, relax, _RHO_FIELD, s)
         data = fourier.rfftn(field)
         fast.solve(gradient, data, problem.dipole, inverse, share)
         previous, chi = chi, fourier.irfftn(gradient, shape)
         field = fourier.irfftn(data, shape)
         if ending.tolerance > 0 and _change(chi, previous) < ending.tolerance:
             break
-    progress(1.0)
-    return chi
+    return chi, field
+
+
+def credit(problem: Problem, field: Array, outlier_sd: float, least_cut: float = 0.0) -> Array:
+    """Factor on W² per voxel: 1 where the model explains the field, small where it cannot."""
+    residual = problem.field - field
+    # For a normal distribution the standard deviation is 1.4826 median absolute deviations.
+    spread = 1.4826 * float(np.median(np.abs(residual[problem.mask])))
+    residual /= residual.dtype.type(max(outlier_sd * spread, least_cut))
+    residual *= residual
+    residual += 1
+    residual *= residual
+    np.reciprocal(residual, out=residual)
+    return residual
 
 
 def _change(new: Array, old: Array) -> float:
