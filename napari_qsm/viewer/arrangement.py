@@ -24,10 +24,10 @@ class ViewArea(QSplitter):
         self.setObjectName("qsm.views")
         self.setChildrenCollapsible(False)
         self.setHandleWidth(4)
-        self._main = compat.qt_viewer(viewer)
+        self._main: QWidget | None = compat.qt_viewer(viewer)
         self._home: QLayout | None = compat.qt_window(viewer).centralWidget().layout()
         self._columns: list[QSplitter] = []
-        self.show_columns([[self._main]], [1.0])
+        self.show_columns([[compat.qt_viewer(viewer)]], [1.0])
 
     def show_columns(self, columns: list[list[QWidget]], widths: list[float]) -> None:
         """Put widgets into columns from left to right, each from top to bottom.
@@ -65,9 +65,11 @@ class ViewArea(QSplitter):
 
     def dispose(self) -> None:
         """Give napari its canvas back."""
-        if self._home is not None:
-            self._home.addWidget(self._main)
-        self._main.show()
+        main, self._main = self._main, None
+        if main is None or self._home is None:
+            return
+        self._home.addWidget(main)
+        main.show()
 
 
 def _children(splitter: QSplitter) -> list[QWidget]:

@@ -662,9 +662,7 @@ class Controller:
         sizes = " × ".join(f"{size:.3g}" for size in entry.volume.voxel_size_mm)
         if placement.aligned:
             return f"own grid, {sizes} mm voxels"
-        turned = obliquity_deg(
-            np.linalg.inv(frame.reference.affine) @ entry.volume.affine
-        )
+        turned = obliquity_deg(frame.display_of(entry.shown))
         return f"own grid, {sizes} mm voxels, turned {turned:.1f}°: drawn by nearest voxel"
 
     def inside(self, entry: MapEntry) -> bool:
@@ -728,6 +726,9 @@ class Controller:
             self._drop_view(view)
         self._disposed = True
         self.main.dispose()
+        # Whoever still holds the controller must not hold a closed window with it.
+        self.views.clear()
+        self._mirrors.clear()
         self.layers.clear()
         compat.forget_ramps()
 

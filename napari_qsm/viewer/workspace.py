@@ -106,7 +106,7 @@ class Workspace:
         self._closed = False
         self._last_view: SliceView | None = None
         self._apply_settings()
-        self._window = compat.qt_window(viewer)
+        self._window: Any = compat.qt_window(viewer)
         self._welcome_before = compat.set_welcome(compat.qt_viewer(viewer), False)
         self.area = ViewArea(viewer)
         choices: list[tuple[str, str, str, Callable[..., Any]]] = [
@@ -265,6 +265,10 @@ class Workspace:
             if dock is not None:
                 compat.remove_dock(self.viewer, dock)
         self.side.deleteLater()
+        # Whoever still holds the workspace must not hold a closed window with it.
+        self._drop_targets.clear()
+        self._last_view = None
+        self._window = None
 
     # -- opening --------------------------------------------------------------------------
 

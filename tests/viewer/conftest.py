@@ -55,15 +55,57 @@ def code_of(order):
     return stored_in(ramp(), order).orientation
 
 
+@pytest.fixture(scope="module")
+def one_window(qapp):
+    """A workspace in a shown window of 1200 x 800, for all tests of a module."""
+    import gc
+
+    import napari
+
+    from napari_qsm.viewer.workspace import Workspace
+
+    # The fixtures of napari's own tests make it register plugins anew for each window,
+    # which fails the second time outside of them; no plugin is needed here.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("napari.plugins._initialize_plugins", lambda: None)
+        viewer = napari.Viewer(show=True)
+    made = Workspace(viewer)
+    viewer.window.resize(1200, 800)
+    settle(20)
+    yield made
+    made.leave()
+    viewer.close()
+    del made, viewer
+    settle(10)
+    gc.collect()
+
+
 @pytest.fixture
-def workspace(make_napari_viewer, qtbot):
-    """A workspace in a shown window of 1200 x 800, left and closed afterwards."""
+def workspace(one_window):
+    """The module's workspace as it was at its start: empty, with nothing chosen yet."""
+    from napari_qsm.session import Session
+
+    session = one_window.session
+    for entry in list(session):
+        session.remove(entry)
+    fresh = Session()
+    names = set(type(fresh).model_fields) - {"maps"}
+    session.update({name: getattr(fresh, name) for name in names})
+    one_window.stage.message.hide()
+    one_window.help.hide()
+    one_window.controller.main.reset_zoom()
+    one_window.viewer.window.resize(1200, 800)
+    settle()
+    return one_window
+
+
+@pytest.fixture
+def own_window(make_napari_viewer, qtbot):
+    """A workspace whose window is checked for leaks when the test is over."""
     from napari_qsm.viewer.workspace import Workspace
 
     viewer = make_napari_viewer(show=True)
     made = Workspace(viewer)
-    viewer.window.resize(1200, 800)
-    qtbot.waitExposed(viewer.window._qt_window)
     settle()
     yield made
     made.leave()

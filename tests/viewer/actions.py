@@ -1,0 +1,111 @@
+"""Acting on the window as a person does: real mouse and key events."""
+
+import numpy as np
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent, QWheelEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+
+from tests.viewer.conftest import settle
+
+LEFT = Qt.MouseButton.LeftButton
+MIDDLE = Qt.MouseButton.MiddleButton
+RIGHT = Qt.MouseButton.RightButton
+NONE = Qt.KeyboardModifier.NoModifier
+CTRL = Qt.KeyboardModifier.ControlModifier
+SHIFT = Qt.KeyboardModifier.ShiftModifier
+
+
+def pixel_of(workspace, view, world):
+    """Canvas pixel under which a point of the head lies in a view."""
+    display = workspace.controller.frame.world_to_display(world)
+    x, y = view.camera().to_pixel(display)
+    return QPoint(round(x), round(y))
+
+
+def click(view, at, modifiers=NONE):
+    """Press and release the left button."""
+    QTest.mouseClick(view.native, LEFT, modifiers, at)
+    settle()
+
+
+def double_click(view, at):
+    """A quick second click."""
+    QTest.mouseClick(view.native, LEFT, NONE, at)
+    QTest.mouseDClick(view.native, LEFT, NONE, at)
+    settle()
+
+
+def _send(view, kind, at, button, buttons, modifiers):
+    """A mouse event as the system sends it, with the buttons that are down."""
+    local = QPointF(at)
+    everywhere = QPointF(view.native.mapToGlobal(at))
+    event = QMouseEvent(kind, local, everywhere, button, buttons, modifiers)
+    QApplication.sendEvent(view.native, event)
+
+
+def drag(view, start, end, button=LEFT, modifiers=NONE, steps=4):
+    """Press, move in steps, release."""
+    none = Qt.MouseButton.NoButton
+    _send(view, QEvent.Type.MouseButtonPress, start, button, button, modifiers)
+    for step in range(1, steps + 1):
+        part = step / steps
+        x = start.x() + (end.x() - start.x()) * part
+        y = start.y() + (end.y() - start.y()) * part
+        at = QPoint(round(x), round(y))
+        _send(view, QEvent.Type.MouseMove, at, none, button, modifiers)
+        settle(1)
+    _send(view, QEvent.Type.MouseButtonRelease, end, button, none, modifiers)
+    settle()
+
+
+def hover(view, at):
+    """Move without a button."""
+    none = Qt.MouseButton.NoButton
+    _send(view, QEvent.Type.MouseMove, at, none, none, NONE)
+    settle()
+
+
+def wheel(view, at, notches, modifiers=NONE):
+    """Turn the wheel away from the hand by so many notches."""
+    event = QWheelEvent(
+        QPointF(at),
+        QPointF(view.native.mapToGlobal(at)),
+        QPoint(0, 0),
+        QPoint(0, 120 * notches),
+        Qt.MouseButton.NoButton,
+        modifiers,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(view.native, event)
+    settle()
+
+
+def key(view, name, modifiers=NONE):
+    """Press a key while a view has the focus."""
+    QTest.keyClick(view.native, getattr(Qt.Key, f"Key_{name}"), modifiers)
+    settle()
+
+
+def child(workspace, name):
+    """A control by its object name."""
+    from qtpy.QtWidgets import QWidget
+
+    found = workspace.viewer.window._qt_window.findChildren(QWidget, name)
+    assert len(found) == 1, f"{len(found)} widgets are called {name}"
+    return found[0]
+
+
+def press(workspace, name):
+    """Click a button."""
+    button = child(workspace, name)
+    QTest.mouseClick(button, LEFT, NONE, button.rect().center())
+    settle()
+
+
+def picture(view):
+    """What a canvas shows, without what lies over it: (height, width, 3), 0 to 255."""
+    settle()
+    shot = view.qt.screenshot(flash=False)
+    return np.asarray(shot)[..., :3].astype(float)

@@ -1,0 +1,155 @@
+"""Coming and going: plain napari before and after, nothing left behind."""
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QApplication, QWidget
+
+import napari_qsm
+from napari_qsm.session import Session
+from napari_qsm.viewer.settings import load_settings, settings_file
+from napari_qsm.viewer.workspace import Workspace, WorkspaceDock
+from tests.viewer.actions import child, press
+from tests.viewer.conftest import SHAPE, ramp, settle
+
+pytestmark = pytest.mark.window
+
+
+def test_choices_are_kept_between_starts(own_window, make_napari_viewer):
+    press(own_window, "qsm.view.sides")
+    press(own_window, "qsm.view.unit")
+    assert load_settings()["radiological"] is False
+    second = Workspace(make_napari_viewer(show=True))
+    assert (second.session.radiological, second.session.unit) == (False, "ppb")
+    second.leave()
+    assert Session().radiological
+
+
+
+def test_a_damaged_settings_file_does_no_harm(make_napari_viewer):
+    settings_file().parent.mkdir(parents=True)
+    settings_file().write_text('{"unit": "ppt", "radiological": ', encoding="utf-8")
+    assert load_settings() == {}
+    settings_file().write_text('{"unit": "ppt", "views_linked": false}', encoding="utf-8")
+    made = Workspace(make_napari_viewer())
+    assert (made.session.unit, made.session.views_linked) == ("ppm", False)
+    made.leave()
+
+
+def state_of(viewer):
+    """What of napari's own window a user would miss if it were changed."""
+    qt = viewer.window._qt_viewer
+    window = viewer.window._qt_window
+    return {
+        "order": tuple(viewer.dims.order),
+        "ndisplay": viewer.dims.ndisplay,
+        "orientation": viewer.scene.camera.orientation,
+        "background": viewer.canvas.background_color_override,
+        "keys": sorted(map(str, viewer.keymap)),
+        "wheel": list(viewer.mouse_wheel_callbacks),
+        "canvas_in_centre": qt.parent() is window.centralWidget(),
+        "docks": sorted(viewer.window.dock_widgets),
+        "docks_hidden": (qt.dockLayerList.isHidden(), qt.dockLayerControls.isHidden()),
+        "drops": qt.acceptDrops(),
+        "corner": window.corner(Qt.Corner.BottomRightCorner),
+        "welcome": qt.show_welcome_screen,
+        "layers": [layer.name for layer in viewer.layers],
+    }
+
+
+def test_leaving_gives_napari_back_as_it_was(make_napari_viewer):
+    viewer = make_napari_viewer(show=True)
+    image = viewer.add_image(np.random.default_rng(0).random(SHAPE[::-1]), name="own image")
+    viewer.dims.order = (1, 0, 2)
+    settle()
+    before = state_of(viewer)
+    timers = len(viewer.window._qt_window.findChildren(QTimer))
+    made = Workspace(viewer)
+    assert [e.name for e in made.session] == ["own image"]
+    made.session.layout = "one"
+    made.session.large_plane = "sagittal"
+    settle()
+    made.leave()
+    settle()
+    assert state_of(viewer) == before
+    assert viewer.layers[0] is image
+    assert not [w for w in viewer.window._qt_window.findChildren(QWidget)
+                if w.objectName().startswith("qsm.")]
+    assert len(viewer.window._qt_window.findChildren(QTimer)) == timers
+    made.leave()  # again: nothing to do
+
+
+def test_nothing_of_a_left_workspace_stays_alive(make_napari_viewer):
+    viewer = make_napari_viewer(show=True)
+    made = Workspace(viewer)
+    made.session.add(ramp())
+    settle()
+    parts = [weakref.ref(part) for part in
+             (made, made.controller, made.session, made.controller.views[1],
+              made.controller.views[1].model, made.readout, made.regions)]
+    made.leave()
+    del made
+    settle(10)
+    gc.collect()
+    assert [part() for part in parts] == [None] * len(parts)
+
+
+def test_from_the_plugins_menu_and_back(make_napari_viewer):
+    viewer = make_napari_viewer(show=True)
+    viewer.add_image(np.ones(SHAPE[::-1], np.float32), name="magnitude", scale=(3, 1.5, 2))
+    viewer.add_labels(np.ones(SHAPE[::-1], np.uint8), name="regions", scale=(3, 1.5, 2))
+    widget = WorkspaceDock(viewer)
+    dock = viewer.window.add_dock_widget(widget, name="Three linked views")
+    settle()
+    made = widget.workspace
+    assert [(e.name, e.role) for e in made.session] == [
+        ("magnitude", "magnitude"), ("regions", "labels")
+    ]
+    # Napari layers say nothing about sides, so none is claimed.
+    assert made.controller.main.overlay.content.letters.left == "?"
+    assert made.session.maps[0].volume.voxel_size_mm == (2.0, 1.5, 3.0)
+    viewer.window.remove_dock_widget(dock)
+    settle()
+    assert [layer.name for layer in viewer.layers] == ["magnitude", "regions"]
+    assert not made.controller.views
+
+
+def test_closing_the_window_ends_everything(tmp_path, make_napari_viewer, monkeypatch):
+    from napari_qsm.io.nifti import write_volume
+
+    monkeypatch.setattr("napari.Viewer", make_napari_viewer)
+
+    write_volume(ramp(), tmp_path / "a_Chimap.nii.gz")
+    made = napari_qsm.open_workspace(tmp_path / "a_Chimap.nii.gz")
+    assert [e.name for e in made.session] == ["a_Chimap"]
+    assert made.session.selected_entry.volume.unit == "ppm"
+    session = weakref.ref(made.session)
+    made.close()
+    del made
+    settle(10)
+    gc.collect()
+    assert session() is None
+    assert not [w for w in QApplication.topLevelWidgets() if w.isVisible()]
+
+
+def test_a_job_at_work_does_not_outlive_the_window(own_window):
+    import time
+
+    ended = []
+
+    def work(progress, cancelled):
+        for step in range(1000):
+            progress(step / 1000, "counting")
+            time.sleep(0.005)
+        ended.append("not stopped")
+
+    job = own_window.run("Counting", work, lambda result: ended.append("done"))
+    settle(10)
+    assert child(own_window, "qsm.jobs").isVisible()
+    own_window.leave()
+    assert job.wait(5)
+    settle(10)
+    assert ended == []
