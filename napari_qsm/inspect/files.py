@@ -11,8 +11,8 @@ import numpy as np
 
 from napari_qsm.errors import MetadataError, QsmError
 from napari_qsm.inspect.report import Item
-from napari_qsm.io.dicom_headers import IDENTIFYING
 from napari_qsm.io.forms import form_problem
+from napari_qsm.io.identifying import IDENTIFYING
 from napari_qsm.io.label_table import read_label_table
 from napari_qsm.io.names import IMAGINARY, PHASE, REAL, image_words, part_of
 from napari_qsm.io.nifti import as_labels, as_mask, read_volume

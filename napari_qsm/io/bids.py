@@ -45,13 +45,18 @@ def dataset_root(folder: Path | str) -> Path | None:
     """The dataset that a folder is, or lies in; None where it is none.
 
     A dataset has ``dataset_description.json``, or folders ``sub-*`` with images in ``anat``
-    or ``fmap``.
+    or ``fmap``. What lies in it outside ``sub-*`` (``sourcedata``, say) is no part of it.
     """
     folder = Path(folder).absolute()
-    for candidate in (folder, *folder.parents[:_LEVELS_UP]):
+    above = [
+        parent
+        for parent in folder.parents[:_LEVELS_UP]
+        if folder.relative_to(parent).parts[0].startswith("sub-")
+    ]
+    for candidate in (folder, *above):
         if (candidate / DESCRIPTION).is_file():
             return candidate
-    for candidate in (folder, *folder.parents[:_LEVELS_UP]):
+    for candidate in (folder, *above):
         subjects = [path for path in candidate.glob("sub-*") if path.is_dir()]
         if any(any(s.glob("**/anat")) or any(s.glob("**/fmap")) for s in subjects):
             return candidate

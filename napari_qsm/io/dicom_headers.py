@@ -16,55 +16,13 @@ from typing import Any
 import numpy as np
 
 from napari_qsm.errors import FileError
+from napari_qsm.io.identifying import IDENTIFYING, person, without_person
 from napari_qsm.io.names import IMAGINARY, MAGNITUDE, PHASE, REAL, part_of
 
 Progress = Callable[[float], None]
 
 _HOW_TO_INSTALL = 'install it with: pip install "napari-qsm[dicom]"'
 
-#: Attributes that can tell who, where or when; they are looked at only to say that they were
-#: dropped.
-IDENTIFYING: dict[str, str] = {
-    "PatientName": "patient's name",
-    "PatientID": "patient ID",
-    "OtherPatientIDs": "other patient IDs",
-    "PatientBirthDate": "birth date",
-    "PatientSex": "sex",
-    "PatientAge": "age",
-    "PatientSize": "height",
-    "PatientWeight": "weight",
-    "PatientAddress": "address",
-    "PatientTelephoneNumbers": "telephone number",
-    "PatientComments": "comments on the patient",
-    "EthnicGroup": "ethnic group",
-    "AccessionNumber": "accession number",
-    "StudyID": "study ID",
-    "StudyDate": "dates",
-    "SeriesDate": "dates",
-    "AcquisitionDate": "dates",
-    "ContentDate": "dates",
-    "StudyTime": "times",
-    "SeriesTime": "times",
-    "AcquisitionTime": "times",
-    "ContentTime": "times",
-    "AcquisitionDateTime": "times",
-    "InstitutionName": "institution",
-    "InstitutionAddress": "institution",
-    "InstitutionalDepartmentName": "institution",
-    "StationName": "station name",
-    "DeviceSerialNumber": "device serial number",
-    "ReferringPhysicianName": "physicians' names",
-    "PerformingPhysicianName": "physicians' names",
-    "PhysiciansOfRecord": "physicians' names",
-    "RequestingPhysician": "physicians' names",
-    "OperatorsName": "operators' names",
-    "StudyDescription": "free-text descriptions",
-    "SeriesDescription": "free-text descriptions",
-    "ProtocolName": "free-text descriptions",
-    "ImageComments": "comments",
-    "RequestedProcedureDescription": "free-text descriptions",
-    "StudyInstanceUID": "unique identifiers",
-}
 _NEEDED = (
     *("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "ImageType"),
     *("Manufacturer", "EchoTime", "ImagePositionPatient", "ImageOrientationPatient", "Rows"),
@@ -241,7 +199,7 @@ def read_folder(folder: Path, progress: Progress) -> DicomFolder:
                 left_out["damaged: its header makes no sense"] += 1
                 continue
             seen.add(uid)
-            patients.add(_person(header))
+            patients.add(person(header))
             for name, words in IDENTIFYING.items():
                 if header.get(name):
                     identifying[words] = None
@@ -336,32 +294,18 @@ def _long_enough(path: Path, header: Any) -> bool:
     return 0 < pixels * frames * bits // 8 <= path.stat().st_size
 
 
-def _person(header: Any) -> tuple[str, ...]:
-    names = ("PatientID", "PatientName", "PatientBirthDate")
-    return tuple(str(header.get(name) or "").strip().lower() for name in names)
-
-
 def _new_series(header: Any) -> DicomSeries:
     sequence = _words(header.get("ScanningSequence"))
     echo = str(header.get("EchoPulseSequence") or "")
     spin = (bool(sequence) and not sequence & {"GR", "RM"}) or "IR" in sequence or echo == "SPIN"
     flow = header.get("PhaseContrast") == "YES"
-    title = _without_person(str(header.get("SeriesDescription") or ""), header)
+    title = without_person(str(header.get("SeriesDescription") or ""), header)
     return DicomSeries(
         number=int(header.get("SeriesNumber") or 0),
         title=title,
         manufacturer=str(header.get("Manufacturer") or ""),
         gradient_echo=not spin and not flow,
     )
-
-
-def _without_person(title: str, header: Any) -> str:
-    """A description in which neither the patient's name nor the ID occurs."""
-    for name in ("PatientName", "PatientID", "PatientBirthDate"):
-        for word in str(header.get(name) or "").replace("^", " ").replace("=", " ").split():
-            if len(word) > 2 and word.lower() in title.lower():
-                return "(description hidden: it names the patient)"
-    return title
 
 
 def _words(value: Any) -> set[str]:

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from dicom_maker import PLANTED, Maker  # noqa: E402
 
 from napari_qsm.errors import Cancelled, FileError  # noqa: E402
-from napari_qsm.io import dicom, dicom_headers  # noqa: E402
+from napari_qsm.io import dicom, dicom_convert, dicom_headers  # noqa: E402
 from napari_qsm.io.dicom import import_dicom  # noqa: E402
 from napari_qsm.io.dicom_checks import check_planes  # noqa: E402
 from napari_qsm.io.dicom_headers import read_folder  # noqa: E402
@@ -138,7 +138,9 @@ def test_no_identifier_is_in_any_output(vendor, single, tmp_path, capfd):
 def test_the_converter_does_put_identifiers_into_what_is_cleaned(siemens, tmp_path):
     """Else the test above would prove nothing."""
     found = read_folder(siemens, lambda fraction: None)
-    images = dicom._convert(dicom.find_converter(), found.series, tmp_path, lambda f: None)
+    images = dicom_convert.convert(
+        dicom_convert.find_converter(), found.series, tmp_path, lambda f: None
+    )
     raw = b"".join(path.read_bytes()[:400] for path in images)
     assert b"Time=" in raw and b"QIMGCOMMENT" in raw
 
@@ -294,7 +296,10 @@ def test_a_full_disk_leaves_nothing(when, siemens, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(dicom, "_write_clean" if when == "writing" else "_offer", full)
+    if when == "writing":
+        monkeypatch.setattr(dicom, "write_clean", full)
+    else:
+        monkeypatch.setattr(dicom_convert, "_offer", full)
     with pytest.raises(FileError, match="No space left"):
         import_dicom(siemens, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
