@@ -29,16 +29,13 @@ Plane = Literal["axial", "coronal", "sagittal"]
 Mix = Literal["side by side", "checkerboard", "curtain"]
 
 #: Words in a file's name that say what it holds, tried in this order.
-_ROLE_WORDS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
-    (role, re.compile(rf"(?<![a-z])({words})(?![a-z])"))
-    for role, words in (
-        ("labels", "labels?|dseg|seg|segmentation|parcellation|rois?|regions?"),
-        ("mask", "[a-z]*mask"),
-        ("map", "chi|chimap|qsm|susceptibility|χ"),
-        ("phase", "phase|ph|unwrapped"),
-        ("magnitude", "mag|magn|magnitude|t1w|t2w|t2starw|swi|gre"),
-    )
-)
+_ROLE_WORDS: dict[Role, str] = {
+    "labels": "labels?|dseg|seg|segmentation|parcellation|rois?|regions?",
+    "mask": "[a-z]*mask",
+    "map": "chi|chimap|qsm|susceptibility|χ",
+    "phase": "phase|ph|unwrapped",
+    "magnitude": "mag|magn|magnitude|t1w|t2w|t2starw|swi|gre",
+}
 
 
 class MapDisplay(EventedModel):
@@ -379,8 +376,8 @@ def guess_role(volume: Volume) -> Role:
         return "other" if "field" in name else "map"
     if volume.unit == "rad":
         return "phase"
-    for role, words in _ROLE_WORDS:
-        if words.search(name):
+    for role, words in _ROLE_WORDS.items():
+        if re.search(rf"(?<![a-z])({words})(?![a-z])", name):
             if role == "labels" and not (whole and volume.data.ndim == 3):
                 continue
             return role

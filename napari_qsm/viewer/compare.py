@@ -10,9 +10,9 @@ from napari.layers import Image
 from napari_qsm.errors import GeometryError
 from napari_qsm.session import MapDisplay, MapEntry, Session
 from napari_qsm.viewer.composites import MixedMaps
+from napari_qsm.viewer.contributions import AXIS_LABELS, UNITS
 from napari_qsm.viewer.display import effective_window
 from napari_qsm.viewer.geometry import DisplayFrame, napari_order, place
-from napari_qsm.viewer.contributions import AXIS_LABELS, UNITS
 from napari_qsm.viewer.layers import apply_display, drawn
 from napari_qsm.volume import check_same_grid
 
@@ -64,7 +64,9 @@ class MixedLayer:
         )
         data.tile_mm, data.edge = self.tile_mm, self.edge
         self.title = (
-            f"{first.name} | {second.name}" if kind == "curtain" else f"{first.name} / {second.name}"
+            f"{first.name} | {second.name}"
+            if kind == "curtain"
+            else f"{first.name} / {second.name}"
         )
         layer = Image(
             data,

@@ -150,7 +150,7 @@ class MixedMaps(LazyArray):
             axis = 1 if len(axes[2]) == 1 else 2
             take_second = grid[axis] >= self.edge * self.shape[axis]
         else:
-            parity = 0
+            parity: Any = 0
             for axis, indices in enumerate(grid):
                 if len(axes[axis]) > 1:
                     parity = parity + np.floor(indices * self._voxel_mm[axis] / self.tile_mm)

@@ -20,6 +20,9 @@ import numpy.typing as npt
 from napari_qsm.session import Plane
 from napari_qsm.volume import Array, Volume
 
+#: Three numbers, (x, y, z) unless said otherwise.
+Vector = Sequence[float] | Array
+
 PLANES: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
 
 #: Canonical array axis (x, y, z) that a plane steps through.
@@ -79,7 +82,7 @@ def letters(plane: Plane, *, radiological: bool = True, known: bool = True) -> L
     return Letters(left=low, right=high, top=_ENDS[up][1], bottom=_ENDS[up][0])
 
 
-def letters_3d(right_xyz: Sequence[float], up_xyz: Sequence[float]) -> Letters:
+def letters_3d(right_xyz: Vector, up_xyz: Vector) -> Letters:
     """Letters of a turned view from its screen directions in display axes.
 
     Parameters
@@ -88,7 +91,7 @@ def letters_3d(right_xyz: Sequence[float], up_xyz: Sequence[float]) -> Letters:
         Display directions that point to the right and to the top of the screen.
     """
 
-    def ends(direction: Sequence[float]) -> tuple[str, str]:
+    def ends(direction: Vector) -> tuple[str, str]:
         axis = int(np.argmax(np.abs(direction)))
         low, high = _ENDS[axis]
         return (low, high) if direction[axis] > 0 else (high, low)
@@ -203,10 +206,10 @@ def _triple(values: npt.ArrayLike) -> tuple[float, float, float]:
     return x, y, z
 
 
-def napari_order(xyz: Sequence[float]) -> tuple[float, float, float]:
+def napari_order(xyz: Vector) -> tuple[float, float, float]:
     """(x, y, z) as napari's (z, y, x), and back."""
-    a, b, c = (float(v) for v in xyz)
-    return c, b, a
+    x, y, z = (float(v) for v in xyz)
+    return z, y, x
 
 
 def snapped(world_mm: npt.ArrayLike, volume: Volume) -> tuple[float, float, float]:
@@ -273,7 +276,7 @@ class Camera2D:
         out[DEPTH_AXIS[self.plane]] = depth_mm
         return out
 
-    def to_pixel(self, display: Sequence[float]) -> tuple[float, float]:
+    def to_pixel(self, display: Vector) -> tuple[float, float]:
         """Canvas pixel of a display position (its depth is ignored)."""
         across, up = DRAWN_AXES[self.plane]
         sign = across_sign(self.plane, self.radiological)

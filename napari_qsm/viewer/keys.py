@@ -32,7 +32,7 @@ KEYS: tuple[Key, ...] = (
     Key("G", "grey, inverted, colour, both sides", lambda w: w.next_colouring()),
     Key("U", "ppm or ppb", lambda w: w.toggle_unit()),
     Key("H", "crosshair shown or hidden", lambda w: w.toggle_crosshair()),
-    Key("W", "another plane becomes the large one", lambda w: w.controller.swap()),
+    Key("W", "another plane becomes the large one", lambda w: w.swap_planes()),
     Key("Q", "large view alone or all three", lambda w: w.toggle_alone()),
     Key("Home", "views centred on the crosshair", lambda w: w.centre()),
     Key("F1", "this page", lambda w: w.toggle_help()),
@@ -143,7 +143,9 @@ def _page(bound: list[Key]) -> str:
             f"<td style='padding:2px 0'>{does}</td></tr>"
             for key, does in rows
         )
-        return f"<p style='margin:8px 0 2px 0; color:#8fc3ff'><b>{title}</b></p><table>{lines}</table>"
+        return (
+            f"<p style='margin:8px 0 2px 0; color:#8fc3ff'><b>{title}</b></p><table>{lines}</table>"
+        )
 
     ours = [(key.key.replace("Page", "Page "), key.does) for key in bound]
     left = table("Mouse", list(_MOUSE)) + table("napari's own keys", list(_NAPARI_KEYS))

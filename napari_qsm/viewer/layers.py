@@ -36,6 +36,7 @@ from napari_qsm.viewer.display import (
 from napari_qsm.viewer.geometry import DisplayFrame, Placement, napari_order, place
 from napari_qsm.volume import Volume
 
+
 @dataclass
 class Drawn:
     """The array a layer draws, in napari's (z, y, x) order, and where it lies."""
@@ -224,7 +225,7 @@ class Mirror:
         state = {**state, "metadata": {}}
         self.source = source
         self.copy: Layer = Layer.create(data, state, kind)
-        fields = _COMMON_FIELDS
+        fields: tuple[str, ...] = _COMMON_FIELDS
         if isinstance(source, Image):
             fields += _IMAGE_FIELDS
         elif isinstance(source, Labels):

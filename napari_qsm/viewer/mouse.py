@@ -113,9 +113,7 @@ class Mouse(QObject):
             self._drag = "tool"
             self.tool.press(self._view, self._display(self._last))
         elif (
-            button == _LEFT
-            and not self._painting()
-            and modifiers == Qt.KeyboardModifier.NoModifier
+            button == _LEFT and not self._painting() and modifiers == Qt.KeyboardModifier.NoModifier
         ):
             self._drag = "crosshair"
             self.picked.emit(self._view, self._display(self._last))

@@ -92,13 +92,13 @@ def load(
     Cancelled
         If ``cancelled`` says so.
     """
-    paths = [Path(path) for path in paths]
+    listed = [Path(path) for path in paths]
     loaded = Loaded()
-    for index, path in enumerate(paths):
+    for index, path in enumerate(listed):
         if cancelled is not None and cancelled():
             raise Cancelled("Opening was stopped.")
         if progress is not None:
-            progress(index / len(paths), f"Reading {path.name}")
+            progress(index / len(listed), f"Reading {path.name}")
         try:
             _load_one(path, loaded)
         except (ValueError, OSError) as error:

@@ -123,14 +123,13 @@ def _font(pixels: int, bold: bool = False) -> QFont:
     return font
 
 
-def _text(
-    painter: QPainter, at: QPointF, text: str, font: QFont, colour: QColor = LIGHT
-) -> None:
+def _text(painter: QPainter, at: QPointF, text: str, font: QFont, colour: QColor = LIGHT) -> None:
     """Text with a dark rim, legible on black and on white tissue; ``at`` is its base line."""
     path = QPainterPath()
     path.addText(at, font, text)
-    painter.setPen(QPen(HALO, 4.0, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap,
-                        Qt.PenJoinStyle.RoundJoin))
+    painter.setPen(
+        QPen(HALO, 4.0, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin)
+    )
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.drawPath(path)
     painter.setPen(Qt.PenStyle.NoPen)

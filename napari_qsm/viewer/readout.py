@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_qsm.session import MapEntry, Session
 from napari_qsm.viewer.display import value_text
-from napari_qsm.viewer.geometry import file_voxel, side_mm, value_at
+from napari_qsm.viewer.geometry import Vector, file_voxel, side_mm, value_at
 from napari_qsm.volume import Array
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Place:
     values: tuple[str, ...]
 
 
-def describe(session: Session, entries: list[MapEntry], world_mm: Array) -> Place:
+def describe(session: Session, entries: list[MapEntry], world_mm: Vector) -> Place:
     """Read every map at a point, each through its own affine and without interpolation."""
     reference = session.reference
     voxel = file_voxel(reference, world_mm) if reference is not None else None
@@ -68,7 +68,7 @@ def describe(session: Session, entries: list[MapEntry], world_mm: Array) -> Plac
     )
 
 
-def line(session: Session, world_mm: Array) -> str:
+def line(session: Session, world_mm: Vector) -> str:
     """The same in one line: ``"voxel 187 160 36 · R 12.5 mm … · χ 0.041 ppm"``."""
     entries = [entry for entry in session if session.is_shown(entry)]
     place = describe(session, entries, world_mm)
@@ -103,7 +103,9 @@ class Readout(QWidget):
                 grid.addWidget(label, 2 * row + line_, 1)
             voxel.setFont(fixed)
             voxel.setToolTip("Voxel index as in the file, counted from 0")
-            position.setToolTip("Millimetres in the scanner's frame: right/left, front/back, up/down")
+            position.setToolTip(
+                "Millimetres in the scanner's frame: right/left, front/back, up/down"
+            )
         grid.setColumnStretch(1, 1)
         self.table = QTableWidget(0, 3)
         self.table.setObjectName("qsm.readout.table")

@@ -43,7 +43,8 @@ def save_session(session: Session, folder: Path | str) -> Path:
         The session's JSON file.
     """
     folder = Path(folder)
-    maps, taken = [], set()
+    maps: list[dict[str, Any]] = []
+    taken: set[str] = set()
     with staged_folder(folder, overwrite=True) as staging:
         for entry in session:
             file = _file_name(entry, taken)

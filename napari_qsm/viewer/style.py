@@ -98,7 +98,12 @@ def _swap(painter: QPainter, ink: QColor) -> None:
 
 
 def _crosshair(painter: QPainter, ink: QColor) -> None:
-    for a, b in (((20, 4), (20, 15)), ((20, 25), (20, 36)), ((4, 20), (15, 20)), ((25, 20), (36, 20))):
+    for a, b in (
+        ((20, 4), (20, 15)),
+        ((20, 25), (20, 36)),
+        ((4, 20), (15, 20)),
+        ((25, 20), (36, 20)),
+    ):
         painter.drawLine(QPointF(*a), QPointF(*b))
 
 
@@ -118,7 +123,7 @@ def _layers(painter: QPainter, ink: QColor) -> None:
     for y in (8, 16, 24):
         points = [(20, y - 5), (36, y + 3), (20, y + 11), (4, y + 3)]
         for (ax, ay), (bx, by) in zip(points[1:], points[2:] + points[:1], strict=True):
-            if y == 8 or ay >= y + 3 and by >= y + 3:
+            if y == 8 or (ay >= y + 3 and by >= y + 3):
                 painter.drawLine(QPointF(ax, ay), QPointF(bx, by))
     painter.drawLine(QPointF(20, 3), QPointF(36, 11))
 

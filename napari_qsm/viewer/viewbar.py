@@ -41,19 +41,27 @@ class ViewBar(QWidget):
             row.addWidget(button)
         row.addSpacing(8)
         row.addWidget(
-            self._button("swap", "Another plane becomes the large one (W)",
-                         lambda _=False: workspace.controller.swap(), "swap")
+            self._button(
+                "swap",
+                "Another plane becomes the large one (W)",
+                lambda _=False: workspace.controller.swap(),
+                "swap",
+            )
         )
         row.addWidget(
-            self._button("fit", "Whole field of view (Ctrl+R)",
-                         lambda _=False: workspace.viewer.reset_view(), "fit")
+            self._button(
+                "fit",
+                "Whole field of view (Ctrl+R)",
+                lambda _=False: workspace.viewer.reset_view(),
+                "fit",
+            )
         )
-        self._link = self._button(
-            "link", "Zoom and move all views together", self._on_link, "link"
-        )
+        self._link = self._button("link", "Zoom and move all views together", self._on_link, "link")
         self._link.setCheckable(True)
         row.addWidget(self._link)
-        self._crosshair = self._button("crosshair", "Crosshair (H)", self._on_crosshair, "crosshair")
+        self._crosshair = self._button(
+            "crosshair", "Crosshair (H)", self._on_crosshair, "crosshair"
+        )
         self._crosshair.setCheckable(True)
         row.addWidget(self._crosshair)
         row.addStretch(1)
@@ -67,8 +75,7 @@ class ViewBar(QWidget):
         row.addWidget(self._docks)
         self._sides = self._button("sides", "", self._on_sides)
         self._unit = self._button("unit", "Unit of susceptibility, everywhere (U)", self._on_unit)
-        help_ = self._button("help", "Keys and mouse (F1)",
-                             lambda _=False: workspace.toggle_help())
+        help_ = self._button("help", "Keys and mouse (F1)", lambda _=False: workspace.toggle_help())
         help_.setText("?")
         row2.addWidget(self._sides)
         row2.addWidget(self._unit)

@@ -110,12 +110,19 @@ class Workspace:
         self._welcome_before = compat.set_welcome(compat.qt_viewer(viewer), False)
         self.area = ViewArea(viewer)
         choices: list[tuple[str, str, str, Callable[..., Any]]] = [
-            ("folder", "Open a scanner folder", "DICOM or BIDS, or a saved session",
-             self.ask_folder),
-            ("map", "Open a map", "NIfTI files: susceptibility, magnitude, regions",
-             self.ask_map),
-            ("head", "Try the built-in head", "A head made by formula, with known iron",
-             self.open_head),
+            (
+                "folder",
+                "Open a scanner folder",
+                "DICOM or BIDS, or a saved session",
+                self.ask_folder,
+            ),
+            ("map", "Open a map", "NIfTI files: susceptibility, magnitude, regions", self.ask_map),
+            (
+                "head",
+                "Try the built-in head",
+                "A head made by formula, with known iron",
+                self.open_head,
+            ),
         ]
         self.stage = Stage(self.area, choices, self.open)
         layout = self._window.centralWidget().layout()
@@ -257,9 +264,7 @@ class Workspace:
         self.stage.deleteLater()
         compat.set_welcome(compat.qt_viewer(self.viewer), self._welcome_before)
         compat.give_corners_back(self.viewer, self._corners)
-        for dock, hidden in zip(
-            compat.napari_docks(self.viewer), self._docks_before, strict=True
-        ):
+        for dock, hidden in zip(compat.napari_docks(self.viewer), self._docks_before, strict=True):
             dock.setVisible(not hidden)
         for dock in (self._side_dock, self._regions_dock):
             if dock is not None:
@@ -299,9 +304,7 @@ class Workspace:
         if problems:
             self.say(" ".join(problems))
 
-    def run(
-        self, title: str, work: Callable[..., Any], done: Callable[[Any], None]
-    ) -> Job:
+    def run(self, title: str, work: Callable[..., Any], done: Callable[[Any], None]) -> Job:
         """Run long work in the background, with progress and cancel; errors become a sentence.
 
         Parameters
@@ -406,6 +409,10 @@ class Workspace:
         """Show or hide the crosshair."""
         self.session.crosshair_visible = not self.session.crosshair_visible
 
+    def swap_planes(self) -> None:
+        """Make the next plane the large one."""
+        self.controller.swap()
+
     def toggle_alone(self) -> None:
         """The large view alone, or with the others."""
         self.session.layout = "three" if self.session.layout == "one" else "one"
@@ -466,9 +473,7 @@ class Workspace:
         self._last_view = view
 
     def _on_failed(self, error: Exception) -> None:
-        if isinstance(error, Cancelled):
-            self.say(str(error))
-        elif isinstance(error, QsmError):
+        if isinstance(error, Cancelled) or isinstance(error, QsmError):
             self.say(str(error))
         elif isinstance(error, MemoryError):
             self.say("This computer's memory is too small for that; close other maps first.")
@@ -540,4 +545,3 @@ class WorkspaceDock(QWidget):
         ):
             self.workspace.leave()
         return bool(handled)
-

@@ -28,10 +28,10 @@ def labels(chi):
 
 
 def test_columns_are_the_documented_ones():
-    assert columns() == (
-        "label name side voxels volume_mm3 mean_ppm sd_ppm median_ppm min_ppm max_ppm p05_ppm "
-        "p95_ppm skewness"
-    ).split()
+    assert (
+        columns()
+        == ["label", "name", "side", "voxels", "volume_mm3", "mean_ppm", "sd_ppm", "median_ppm", "min_ppm", "max_ppm", "p05_ppm", "p95_ppm", "skewness"]
+    )
 
 
 def test_every_number_against_scipy(chi, labels):

@@ -103,7 +103,9 @@ def test_a_layer_made_in_napari_is_saved_where_it_lies(tmp_path):
     (path,) = write_one(str(tmp_path / "new"), layer.data, layer.as_layer_data_tuple()[1])
     assert path.endswith("new.nii.gz")
     image = nib.load(path)
-    np.testing.assert_allclose(image.affine, [[1, 0, 0, 7], [0, 2, 0, 8], [0, 0, 3, 9], [0, 0, 0, 1]])
+    np.testing.assert_allclose(
+        image.affine, [[1, 0, 0, 7], [0, 2, 0, 8], [0, 0, 3, 9], [0, 0, 0, 1]]
+    )
 
 
 def test_several_files_in_one_model_share_the_frame(tmp_path):

@@ -28,7 +28,6 @@ def test_choices_are_kept_between_starts(own_window, make_napari_viewer):
     assert Session().radiological
 
 
-
 def test_a_damaged_settings_file_does_no_harm(make_napari_viewer):
     settings_file().parent.mkdir(parents=True)
     settings_file().write_text('{"unit": "ppt", "radiological": ', encoding="utf-8")
@@ -76,8 +75,11 @@ def test_leaving_gives_napari_back_as_it_was(make_napari_viewer):
     settle()
     assert state_of(viewer) == before
     assert viewer.layers[0] is image
-    assert not [w for w in viewer.window._qt_window.findChildren(QWidget)
-                if w.objectName().startswith("qsm.")]
+    assert not [
+        w
+        for w in viewer.window._qt_window.findChildren(QWidget)
+        if w.objectName().startswith("qsm.")
+    ]
     assert len(viewer.window._qt_window.findChildren(QTimer)) == timers
     made.leave()  # again: nothing to do
 
@@ -87,9 +89,18 @@ def test_nothing_of_a_left_workspace_stays_alive(make_napari_viewer):
     made = Workspace(viewer)
     made.session.add(ramp())
     settle()
-    parts = [weakref.ref(part) for part in
-             (made, made.controller, made.session, made.controller.views[1],
-              made.controller.views[1].model, made.readout, made.regions)]
+    parts = [
+        weakref.ref(part)
+        for part in (
+            made,
+            made.controller,
+            made.session,
+            made.controller.views[1],
+            made.controller.views[1].model,
+            made.readout,
+            made.regions,
+        )
+    ]
     made.leave()
     del made
     settle(10)
@@ -106,7 +117,8 @@ def test_from_the_plugins_menu_and_back(make_napari_viewer):
     settle()
     made = widget.workspace
     assert [(e.name, e.role) for e in made.session] == [
-        ("magnitude", "magnitude"), ("regions", "labels")
+        ("magnitude", "magnitude"),
+        ("regions", "labels"),
     ]
     # Napari layers say nothing about sides, so none is claimed.
     assert made.controller.main.overlay.content.letters.left == "?"

@@ -30,9 +30,7 @@ def test_circle_against_every_voxel_of_the_slice(plane, degrees):
     grid = np.stack(np.meshgrid(*map(np.arange, SHAPE), indexing="ij"), axis=-1)
     display = frame.world_to_display(volume.voxel_to_world(grid))
     across, up = DRAWN_AXES[plane]
-    inside = np.hypot(
-        display[..., across] - centre[across], display[..., up] - centre[up]
-    ) <= 9.0
+    inside = np.hypot(display[..., across] - centre[across], display[..., up] - centre[up]) <= 9.0
     inside &= grid[..., DEPTH_AXIS[plane]] == voxel[DEPTH_AXIS[plane]]
     values = volume.data[inside].astype(np.float64)
     assert found.voxels == inside.sum() > 20

@@ -236,8 +236,14 @@ def test_readout_at_crosshair_and_pointer(workspace):
     workspace.readout.update_now()
     assert child(workspace, "qsm.readout.crosshair.voxel").text() == " ".join(map(str, stored))
     text = child(workspace, "qsm.readout.crosshair.position").text()
-    sides = [("R" if v >= 0 else "L") if i == 0 else ("A" if v >= 0 else "P") if i == 1 else
-             ("S" if v >= 0 else "I") for i, v in enumerate(world)]
+    sides = [
+        ("R" if v >= 0 else "L")
+        if i == 0
+        else ("A" if v >= 0 else "P")
+        if i == 1
+        else ("S" if v >= 0 else "I")
+        for i, v in enumerate(world)
+    ]
     expected = "  ".join(f"{s} {abs(v):.1f}" for s, v in zip(sides, world, strict=True)) + " mm"
     assert text == expected
     table = child(workspace, "qsm.readout.table")

@@ -89,8 +89,14 @@ class CompareBox(QCollapsible):
         self._filling = True
         try:
             self._hint.setVisible(not enough)
-            for widget in (self._first, self._second, self._way, self._start, self._flicker,
-                           self._subtract):
+            for widget in (
+                self._first,
+                self._second,
+                self._way,
+                self._start,
+                self._flicker,
+                self._subtract,
+            ):
                 widget.setEnabled(enough)
             first, second = self._pair(maps, preferred)
             for combo, entry in ((self._first, first), (self._second, second)):

@@ -61,8 +61,9 @@ class DataPanel(QWidget):
         self._list.setToolTip("Tick: shown or hidden. Double click: rename.")
         self._list.itemChanged.connect(self._on_item)
         self._list.currentRowChanged.connect(self._on_row)
-        self._hint = quiet("Nothing is open yet. Open a map or a scanner folder, or try the "
-                           "built-in head.")
+        self._hint = quiet(
+            "Nothing is open yet. Open a map or a scanner folder, or try the built-in head."
+        )
         self._remove = QPushButton("Remove from the window")
         self._remove.setObjectName("qsm.data.remove")
         self._remove.setToolTip("The file itself stays where it is")

@@ -184,8 +184,12 @@ class DisplayPanel(QWidget):
         form.setVerticalSpacing(4)
         self._below = QCheckBox("Hide below")
         self._above = QCheckBox("Hide above")
-        self._below_at = _number("qsm.display.below", self._on_threshold, "Lower values are see-through")
-        self._above_at = _number("qsm.display.above", self._on_threshold, "Higher values are see-through")
+        self._below_at = _number(
+            "qsm.display.below", self._on_threshold, "Lower values are see-through"
+        )
+        self._above_at = _number(
+            "qsm.display.above", self._on_threshold, "Higher values are see-through"
+        )
         for check, spin, name in (
             (self._below, self._below_at, "qsm.display.hide_below"),
             (self._above, self._above_at, "qsm.display.hide_above"),

@@ -6,8 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QLabel, QPushButton
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QWidget,
+)
 from superqt import QCollapsible
 
 from napari_qsm.errors import QsmError
@@ -137,8 +144,10 @@ class MeasureBox(QCollapsible):
         for labels in self._session.of_role("labels"):
             for key, region in sorted(labels.regions.items()):
                 wanted.append((region_name(region) or f"region {key}", (labels.id, key)))
-        known = [(self._region.itemText(i), self._region.itemData(i))
-                 for i in range(1, self._region.count())]
+        known = [
+            (self._region.itemText(i), self._region.itemData(i))
+            for i in range(1, self._region.count())
+        ]
         if known != wanted:
             self._region.clear()
             self._region.addItem("choose …", None)
