@@ -12,11 +12,11 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_qsm.errors import QsmError
+from napari_qsm.errors import MetadataError, QsmError
 from napari_qsm.recon.lbv import lbv_field
 from napari_qsm.recon.pdf import pdf_field
-from napari_qsm.recon.region import Region, check_like, depth_mm, make_region
-from napari_qsm.recon.sharp import TOLERANCE, resharp_field, vsharp_field
+from napari_qsm.recon.region import TOLERANCE, Region, check_like, depth_mm, make_region
+from napari_qsm.recon.sharp import deconvolve, resharp_field, vsharp_field
 from napari_qsm.recon.stages import (
     Param,
     Progress,
@@ -25,6 +25,7 @@ from napari_qsm.recon.stages import (
     no_progress,
     no_warning,
 )
+from napari_qsm.recon.tissue import tissue_field
 
 Array = npt.NDArray[Any]
 
@@ -42,18 +43,33 @@ def vsharp(
     total_field_ppm: Array,
     mask: Array,
     voxel_size_mm: Sequence[float],
+    b0_direction: Sequence[float] | None = None,
     *,
     radius_max_mm: Annotated[float, Param("Largest ball.", unit="mm", ge=0.5, le=60)] = 12.0,
     radius_min_mm: Annotated[
-        float, Param("Smallest ball; the local mask ends this far inside.", "mm", ge=0.1, le=60)
+        float,
+        Param("Smallest ball; the local mask ends this far inside.", unit="mm", ge=0.1, le=60),
     ] = 2.0,
     step_mm: Annotated[float, Param("Step between radii.", unit="mm", ge=0.1, le=20)] = 1.0,
     deconvolution: Annotated[
-        bool, Param("Undo the blur-loss of the largest ball by division in k-space.")
-    ] = True,
+        str,
+        Param(
+            "How to put back what the balls took from the tissue's own field: not at all, by "
+            "truncated division in k-space, or by estimating that field first.",
+            choices=("none", "truncated", "tissue"),
+        ),
+    ] = "tissue",
     threshold: Annotated[
-        float, Param("Smallest transfer that is divided by; below it is cut off.", ge=1e-3, le=1)
+        float,
+        Param("Truncated: smallest transfer to divide by; what is below is cut.", ge=1e-3, le=1),
     ] = 0.05,
+    regularization: Annotated[
+        float, Param("Tissue: weight of the smoothness of susceptibility.", ge=0, le=1)
+    ] = 2.5e-6,
+    iterations: Annotated[int, Param("Tissue: steps of the estimate.", ge=1, le=500)] = 25,
+    coarse_mm: Annotated[
+        float, Param("Tissue: voxel side of the estimate.", unit="mm", ge=0.5, le=4)
+    ] = 2.0,
     progress: Progress = no_progress,
     warn: Warn = no_warning,
 ) -> tuple[Array, Array]:
@@ -66,8 +82,27 @@ def vsharp(
     region = make_region(total_field_ppm, mask, voxel_size_mm, warn)
     count = int((radius_max_mm - radius_min_mm) / step_mm * (1 + 1e-9)) + 1
     radii = radius_max_mm - step_mm * np.arange(count)
-    cut = threshold if deconvolution else 0.0
-    return region.put_back(*vsharp_field(region, radii, cut, progress=progress, warn=warn))
+    estimate = None
+    if deconvolution == "tissue":
+        estimate = tissue_field(
+            region,
+            checked_direction(b0_direction),
+            coarse_mm,
+            regularization,
+            iterations,
+            progress=lambda fraction: progress(fraction / 2),
+            warn=warn,
+        )
+    local, local_mask, used = vsharp_field(
+        region,
+        radii,
+        tissue=estimate,
+        progress=lambda fraction: progress((1 + fraction) / 2),
+        warn=warn,
+    )
+    if deconvolution == "truncated":
+        local = deconvolve(local, used[0], region.voxel_size_mm, threshold)
+    return region.put_back(local, local_mask)
 
 
 @method(
@@ -83,15 +118,16 @@ def sharp(
     *,
     radius_mm: Annotated[float, Param("Radius of the ball.", unit="mm", ge=0.5, le=60)] = 5.0,
     threshold: Annotated[
-        float, Param("Smallest transfer that is divided by; below it is cut off.", ge=1e-3, le=1)
+        float, Param("Smallest transfer to divide by; what is below is cut.", ge=1e-3, le=1)
     ] = 0.05,
     progress: Progress = no_progress,
     warn: Warn = no_warning,
 ) -> tuple[Array, Array]:
     """Field less its mean over one ball, deconvolved by truncated division in k-space."""
     region = make_region(total_field_ppm, mask, voxel_size_mm, warn)
-    radii = np.array([radius_mm])
-    return region.put_back(*vsharp_field(region, radii, threshold, progress=progress, warn=warn))
+    high, local_mask, _ = vsharp_field(region, np.array([radius_mm]), progress=progress, warn=warn)
+    local = deconvolve(high, radius_mm, region.voxel_size_mm, threshold)
+    return region.put_back(local, local_mask)
 
 
 @method(
@@ -234,3 +270,23 @@ def data_weights(region: Region, noise_ppm: Array | None, magnitude: Array | Non
             "leave it out, or give one that fits."
         )
     return weights / weights[weights > 0].mean()
+
+
+def checked_direction(b0_direction: Sequence[float] | None) -> tuple[float, float, float]:
+    """B0 as a unit vector.
+
+    Raises
+    ------
+    MetadataError
+        If it is missing or has no length.
+    """
+    if b0_direction is None:
+        raise MetadataError(
+            "The direction of B0 is needed to estimate the tissue's field; give it, or set "
+            "V-SHARP's deconvolution to none or truncated."
+        )
+    b = np.asarray(b0_direction, dtype=np.float64)
+    length = float(np.linalg.norm(b)) if b.shape == (3,) else 0.0
+    if not np.isfinite(length) or length == 0:
+        raise MetadataError(f"The direction of B0 must be three numbers, not {b0_direction}.")
+    return float(b[0] / length), float(b[1] / length), float(b[2] / length)

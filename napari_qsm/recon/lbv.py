@@ -125,8 +125,8 @@ def make_levels(
         levels.append(Level(interior.astype(dtype), weights, factors))
         if not coarsened.any():
             return levels
-        interior = pooled(interior, factors) > 0
-        interior = np.pad(interior, 1)
+        # Pooling may have merged the empty border with the inside, so a new one is added.
+        interior = np.pad(pooled(interior, factors) > 0, [(f - 1, f - 1) for f in factors])
         sides = sides * factors
 
 
@@ -150,11 +150,12 @@ def cycle(levels: Sequence[Level], depth: int, given: Array) -> Array:
         return u
     residual = given - level.apply(u)
     residual *= level.inside
-    cell = given.dtype.type(1 / np.prod(level.factors))
-    correction = cycle(levels, depth + 1, np.pad(pooled(residual, level.factors) * cell, 1))
-    correction = correction[
-        tuple(slice(1, 1 + n // f) for n, f in zip(u.shape, level.factors, strict=True))
-    ]
+    cells = pooled(residual, level.factors)
+    cells *= given.dtype.type(1 / np.prod(level.factors))
+    inner = tuple(slice(f - 1, f - 1 + n) for n, f in zip(cells.shape, level.factors, strict=True))
+    coarse = np.zeros(levels[depth + 1].inside.shape, dtype=given.dtype)
+    coarse[inner] = cells
+    correction = cycle(levels, depth + 1, coarse)[inner]
     for axis, factor in enumerate(level.factors):
         correction = np.repeat(correction, factor, axis=axis)
     correction *= level.inside

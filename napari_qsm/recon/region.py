@@ -17,6 +17,10 @@ from napari_qsm.recon.stages import Warn
 Array = npt.NDArray[Any]
 
 
+#: Depths must exceed a radius by this factor, so that rounding cannot let a ball poke out.
+TOLERANCE = 1 + 1e-6
+
+
 @dataclass(frozen=True, eq=False)
 class Region:
     """A total field cropped to its mask.

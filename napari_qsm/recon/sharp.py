@@ -13,23 +13,19 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_qsm.errors import QsmError
+from napari_qsm.recon.balls import balanced_ball, ball_transfer
 from napari_qsm.recon.conjugate import conjugate_gradients
 from napari_qsm.recon.fourier import (
-    ball,
     fast_shape,
     irfftn,
-    kernel_spectrum,
     margin_voxels,
     pad_to,
     rfftn,
 )
-from napari_qsm.recon.region import Region, depth_mm
+from napari_qsm.recon.region import TOLERANCE, Region, depth_mm
 from napari_qsm.recon.stages import Progress, Warn
 
 Array = npt.NDArray[Any]
-
-#: Room between the squared depth and a squared radius for voxels that lie on the ball's surface.
-TOLERANCE = 1 + 1e-6
 
 
 def usable_radii(radii_mm: Array, region: Region, depth: Array, warn: Warn) -> Array:
@@ -69,31 +65,36 @@ def usable_radii(radii_mm: Array, region: Region, depth: Array, warn: Warn) -> A
 
 
 def vsharp_field(
-    region: Region, radii_mm: Array, threshold: float, *, progress: Progress, warn: Warn
-) -> tuple[Array, Array]:
-    """Local field and mask; each voxel uses the largest ball that fits around it.
+    region: Region,
+    radii_mm: Array,
+    *,
+    tissue: Array | None = None,
+    progress: Progress,
+    warn: Warn,
+) -> tuple[Array, Array, Array]:
+    """Field less its ball mean, the mask where a ball fits, and the radii that were used.
 
-    ``threshold`` 0 means no deconvolution.
+    Each voxel uses the largest ball that fits around it. With an estimate of the tissue's own
+    field, the ball mean is taken of the field less that estimate: of the background alone.
     """
     depth = depth_mm(region.mask, region.voxel_size_mm)
     radii = usable_radii(radii_mm, region, depth, warn)
     shape = fast_shape(region.mask.shape)
-    spectrum = rfftn(pad_to(region.field, shape))
+    blurred = region.field if tissue is None else region.field - tissue
+    spectrum = rfftn(pad_to(blurred, shape))
+    product = np.empty_like(spectrum)
     high = np.zeros_like(region.field)
     taken = np.zeros_like(region.mask)
     inside = tuple(slice(0, n) for n in region.mask.shape)
     for step, radius in enumerate(radii):
-        mean = kernel_spectrum(ball(radius, region.voxel_size_mm), shape, region.field.dtype)
-        smooth = irfftn(spectrum * mean, shape)[inside]
+        weights = balanced_ball(radius, region.voxel_size_mm)
+        np.multiply(spectrum, ball_transfer(weights, shape, high.dtype), out=product)
+        mean = irfftn(product, shape)[inside]
         here = (depth > radius * TOLERANCE) & ~taken
-        np.subtract(region.field, smooth, out=high, where=here)
+        np.subtract(region.field, mean, out=high, where=here)
         taken |= here
-        progress((step + 1) / (len(radii) + 1))
-    if threshold > 0:
-        high = deconvolve(high, radii[0], region.voxel_size_mm, threshold)
-        high[~taken] = 0
-    progress(1.0)
-    return high, taken
+        progress((step + 1) / len(radii))
+    return high, taken, radii
 
 
 def deconvolve(
@@ -101,7 +102,7 @@ def deconvolve(
 ) -> Array:
     """Undo ``δ - S`` by division in k-space where its transfer function exceeds a threshold."""
     shape = fast_shape(high.shape, [2 * m for m in margin_voxels(radius_mm, voxel_size_mm)])
-    transfer = 1 - kernel_spectrum(ball(radius_mm, voxel_size_mm), shape, high.dtype)
+    transfer = 1 - ball_transfer(balanced_ball(radius_mm, voxel_size_mm), shape, high.dtype)
     kept = np.abs(transfer) >= threshold
     spectrum = rfftn(pad_to(high, shape))
     np.divide(spectrum, transfer, out=spectrum, where=kept)
@@ -129,7 +130,8 @@ def resharp_field(
     taken = depth > radius * TOLERANCE
     shape = fast_shape(region.mask.shape)
     valid = pad_to(taken, shape)
-    transfer = 1 - kernel_spectrum(ball(radius, region.voxel_size_mm), shape, region.field.dtype)
+    weights = balanced_ball(radius, region.voxel_size_mm)
+    transfer = 1 - ball_transfer(weights, shape, region.field.dtype)
 
     def high_pass(a: Array) -> Array:
         spectrum = rfftn(a)
