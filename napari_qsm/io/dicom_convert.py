@@ -24,8 +24,15 @@ from napari_qsm.io.nifti import stem
 
 Progress = Callable[[float], None]
 
-#: dcm2niix: no defaults file, flat input, own gz later, standard rescaling, no names.
-_OPTIONS = ("-g", "i", "-d", "0", "-z", "n", "-p", "n", "-b", "y", "-ba", "y", "-f", "s%s")
+_OPTIONS = (
+    *("-g", "i"),  # no file of defaults
+    *("-d", "0"),  # no folders below
+    *("-z", "n"),  # packed later, once the header is clean
+    *("-p", "n"),  # the standard's rescaling, also for Philips
+    *("-x", "i"),  # slices stay the third axis
+    *("-b", "y", "-ba", "y"),  # sidecars without names
+    *("-f", "s%s"),  # files named by the series number alone
+)
 #: Text fields of a NIfTI-1 header, as (start, end): data_type and db_name, descrip and
 #: aux_file, intent_name. dcm2niix puts the time of the scan and comments there.
 _TEXT_FIELDS = ((4, 32), (148, 252), (328, 344))

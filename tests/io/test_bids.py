@@ -87,6 +87,13 @@ def test_without_a_description_the_folders_tell(dataset):
     assert not bids.is_bids(dataset.parent)
 
 
+def test_what_lies_beside_the_subjects_is_no_part_of_the_dataset(dataset):
+    put(dataset, "sourcedata/gre_5_ph", 42, {"EchoTime": 0.02, **B0})
+    assert not bids.is_bids(dataset / "sourcedata")
+    assert values(open_source(dataset / "sourcedata").phase) == [42]
+    assert len(bids.find_scans(dataset)) == 2
+
+
 @pytest.mark.parametrize("suffix", ["T2starw", "SWI", "GRE"])
 def test_single_echo(tmp_path, suffix):
     for part, value in (("mag", 5), ("phase", 1)):

@@ -1,8 +1,11 @@
 import gzip
 import shutil
 import sys
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -12,6 +15,7 @@ pytest.importorskip("dcm2niix")
 sys.path.insert(0, str(Path(__file__).parent))
 from dicom_maker import PLANTED, Maker  # noqa: E402
 
+from napari_qsm.cli import main  # noqa: E402
 from napari_qsm.errors import Cancelled, FileError  # noqa: E402
 from napari_qsm.io import dicom, dicom_convert, dicom_headers  # noqa: E402
 from napari_qsm.io.dicom import import_dicom  # noqa: E402
@@ -21,6 +25,7 @@ from napari_qsm.io.series import AmbiguousSeries  # noqa: E402
 from napari_qsm.io.sources import open_source  # noqa: E402
 from napari_qsm.phantom import make_head  # noqa: E402
 from napari_qsm.recon.phase import decide_phase_unit, scale  # noqa: E402
+from napari_qsm.volume import Volume  # noqa: E402
 
 GRID = {
     "shape": (36, 44, 16),
@@ -125,14 +130,30 @@ def test_no_identifier_is_in_any_output(vendor, single, tmp_path, capfd):
         bytes_of(tmp_path / "out") + report.text().encode() + "".join(capfd.readouterr()).encode()
     )
     said += repr(open_source(tmp_path / "in").metadata).encode()
-    words = [w for value in PLANTED.values() for w in value.replace("^", " ").split()]
-    words = [w for w in words if w not in ("Doc", "General", "Road", "5", "99")]
-    words += ["13:47:51", "13:47:53", "2019-02-13", "134753", "1.2.826.0.1.3680043"]
-    found = [word for word in words if word.lower().encode() in said.lower()]
+    found = [word for word in planted_words() if word.lower().encode() in said.lower()]
     assert not found
     for kind in ("patient's name", "birth date", "institution", "device serial number", "times"):
         assert kind in report.dropped
         assert kind in report.text()
+
+
+def planted_words():
+    words = [w for value in PLANTED.values() for w in value.replace("^", " ").split()]
+    words = [w for w in words if w not in ("Doc", "General", "Road", "5", "99")]
+    return [*words, "13:47:51", "13:47:53", "2019-02-13", "134753", "1.2.826.0.1.3680043"]
+
+
+def test_no_identifier_is_in_any_output_of_the_whole_chain(single, tmp_path, capfd):
+    source, data, result = (str(tmp_path / n) for n in ("in", "data", "result"))
+    Maker(tmp_path / "in", single.scan).write()
+    assert main(["import", source, "--out", data]) == 0
+    assert main(["check", data]) == 0
+    quick = ["inversion.method=tkd", "background.method=sharp"]
+    assert main(["reconstruct", data, "--out", result, "--set", *quick]) == 0
+    said = bytes_of(tmp_path / "data") + bytes_of(tmp_path / "result")
+    said += "".join(capfd.readouterr()).encode()
+    assert b"chi" in said.lower() and b"sha256" in said
+    assert not [word for word in planted_words() if word.lower().encode() in said.lower()]
 
 
 def test_the_converter_does_put_identifiers_into_what_is_cleaned(siemens, tmp_path):
@@ -158,6 +179,57 @@ def test_phase_difference(shared_data, tmp_path):
         assert any("phase difference" in note for note in scan.metadata["Notes"])
     names = {p.name for p in (tmp_path / "out").rglob("*.nii.gz")}
     assert names == {f"sub-01_{n}.nii.gz" for n in ("phasediff", "magnitude1", "magnitude2")}
+
+
+@pytest.mark.parametrize("code", ["LPS", "PSR", "ASL", "SAL", "LAI"])
+def test_any_order_of_axes(code, single, tmp_path):
+    """Sagittal and coronal slices, and slices in reverse, keep every voxel in its place."""
+    turn = nib.orientations.ornt_transform(
+        nib.orientations.axcodes2ornt("RAS"), nib.orientations.axcodes2ornt(code)
+    )
+
+    def turned(volume):
+        image = nib.Nifti1Image(volume.data, volume.affine).as_reoriented(turn)
+        return Volume(np.asarray(image.dataobj), image.affine)
+
+    scan = replace(
+        single.scan,
+        phase=tuple(map(turned, single.scan.phase)),
+        magnitude=tuple(map(turned, single.scan.magnitude)),
+    )
+    assert scan.grid.orientation == code
+    Maker(tmp_path / "in", scan).write()
+    import_dicom(tmp_path / "in", tmp_path / "out")
+    got, true = open_source(tmp_path / "out").to_canonical(), single.scan.to_canonical()
+    np.testing.assert_allclose(got.grid.affine, true.grid.affine, atol=1e-3)
+    np.testing.assert_allclose(got.grid.b0_direction, true.grid.b0_direction, atol=1e-5)
+    difference = np.angle(np.exp(1j * (radians(got)[0] - true.phase[0].data)))
+    assert np.abs(difference).max() < 0.01
+
+
+@pytest.mark.parametrize("vendor", ["siemens", "philips"])
+def test_echoes_without_numbers(vendor, head, tmp_path):
+    folder = Maker(tmp_path / "in", head.scan, vendor).write()
+    for path in folder.iterdir():
+        ds = pydicom.dcmread(path)
+        del ds.EchoNumbers
+        ds.save_as(path)
+    import_dicom(folder, tmp_path / "out")
+    scan = open_source(tmp_path / "out")
+    assert scan.echo_times_s == scan.magnitude_echo_times_s == pytest.approx((0.006, 0.012))
+    true = head.scan.to_canonical()
+    turned = np.exp(1j * (radians(scan.to_canonical()) - np.stack([v.data for v in true.phase])))
+    assert np.abs(np.angle(turned)).max() < 0.01
+
+
+def test_a_dicom_folder_is_opened_without_leaving_anything(siemens, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = snapshot(siemens)
+    seen = []
+    scan = open_source(siemens, progress=seen.append)
+    assert scan.echo_times_s == pytest.approx((0.006, 0.012)) and seen[-1] == 1
+    assert scan.grid.origin is None and not list(tmp_path.iterdir())
+    assert snapshot(siemens) == before
 
 
 def test_two_candidates_are_listed_and_one_is_chosen(head, single, siemens, tmp_path):
