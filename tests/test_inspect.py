@@ -226,10 +226,21 @@ def test_bids_datasets(tmp_path):
     assert "echo-2" in text and "echo time" in text
 
 
+def test_one_file_of_a_dataset_inherits_its_sidecars(tmp_path):
+    write_bids_raw(echoes(), tmp_path / "data")
+    (path,) = (tmp_path / "data").rglob("*echo-2_part-phase*.nii.gz")
+    path.with_name("sub-01_echo-2_part-phase_MEGRE.json").unlink()
+    assert len(one(path).problems) == 2
+    said = json.dumps({"EchoTime": 0.01, "MagneticFieldStrength": 3})
+    (tmp_path / "data" / "echo-2_MEGRE.json").write_text(said)
+    assert not one(path).problems and "10 ms" in lines(one(path))
+
+
 def test_dicom_folders(tmp_path, shared_data):
     pytest.importorskip("pydicom")
     text = inspect_paths([shared_data / "dicom-siemens-enhanced"]).text()
     assert "Series 9" in text and "33 phase images" in text and "No problem found." in text
+    assert "Series 9 is probably the phase difference" in text
 
 
 def test_dicom_without_phase(tmp_path):

@@ -3,7 +3,7 @@ import itertools
 import nibabel as nib
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_qsm.errors import GeometryError
@@ -11,6 +11,7 @@ from napari_qsm.volume import Volume, check_same_grid, orientation_code
 
 angles = st.floats(-0.7, 0.7)
 sizes = st.floats(0.2, 5.0)
+repeatable = settings(deadline=None, derandomize=True)
 
 
 def affine_of(x, y, z, voxel, origin=(0, 0, 0)):
@@ -23,6 +24,7 @@ def volume(affine, shape=(4, 5, 6)):
 
 
 class TestGeometry:
+    @repeatable
     @given(angles, angles, angles, st.tuples(sizes, sizes, sizes))
     def test_b0_is_world_z_in_voxel_axes(self, x, y, z, voxel):
         """A step along B0 in voxel axes, in mm, leads straight up in the world."""
@@ -40,20 +42,24 @@ class TestGeometry:
         wrong = np.linalg.inv(v.affine[:3, :3]) @ [0, 0, 1]
         assert abs((wrong / np.linalg.norm(wrong))[1] - np.sin(tilt)) > 0.1
 
+    @repeatable
     @given(angles, angles, angles, st.tuples(sizes, sizes, sizes))
     def test_voxel_sizes_and_volume(self, x, y, z, voxel):
         v = volume(affine_of(x, y, z, voxel))
         assert v.voxel_size_mm == pytest.approx(voxel)
         assert v.voxel_volume_mm3 == pytest.approx(np.prod(voxel))
 
+    @repeatable
     @given(angles, angles, angles, st.tuples(sizes, sizes, sizes))
     def test_there_and_back(self, x, y, z, voxel):
         v = volume(affine_of(x, y, z, voxel, (10, 20, -30)))
         ijk = np.array([[0, 0, 0], [1.5, 2, 3], [-4, 0.25, 7]])
         np.testing.assert_allclose(v.world_to_voxel(v.voxel_to_world(ijk)), ijk, atol=1e-9)
 
-    @given(angles, angles, angles)
+    @repeatable
+    @given(*[st.floats(-0.35, 0.35)] * 3)
     def test_orientation_agrees_with_nibabel(self, x, y, z):
+        """As far from 45 degrees as any real scan; nearer to it conventions differ."""
         affine = affine_of(x, y, z, (1, 2, 3))
         assert orientation_code(affine) == "".join(nib.aff2axcodes(affine))
 

@@ -11,13 +11,14 @@ import numpy as np
 
 from napari_qsm.errors import MetadataError, QsmError
 from napari_qsm.inspect.report import Item
+from napari_qsm.io.bids import sidecar_of
 from napari_qsm.io.forms import form_problem
 from napari_qsm.io.identifying import IDENTIFYING
 from napari_qsm.io.label_table import read_label_table
 from napari_qsm.io.names import IMAGINARY, PHASE, REAL, image_words, part_of
 from napari_qsm.io.nifti import as_labels, as_mask, read_volume
 from napari_qsm.io.series import image_file
-from napari_qsm.io.sidecar import numbers, read_json, read_sidecar, sidecar_path
+from napari_qsm.io.sidecar import numbers, read_json, sidecar_path
 from napari_qsm.recon.phase import decide_phase_unit
 from napari_qsm.scan import check_echo_times, check_field_strength
 from napari_qsm.volume import Array, Volume
@@ -80,7 +81,7 @@ def inspect_image(path: Path, metadata: Mapping[str, Any] | None = None) -> Item
     item = Item(path, "image")
     said: Mapping[str, Any] = {}
     try:
-        said = read_sidecar(path) if metadata is None else metadata
+        said = sidecar_of(path) if metadata is None else metadata
     except QsmError as error:
         item.problems.append(str(error))
     try:

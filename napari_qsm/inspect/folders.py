@@ -14,8 +14,9 @@ from napari_qsm.inspect.report import Item
 from napari_qsm.io import bids
 from napari_qsm.io.dicom import phase_series
 from napari_qsm.io.dicom_checks import check_planes
-from napari_qsm.io.dicom_headers import read_folder
+from napari_qsm.io.dicom_headers import DicomFolder, DicomSeries, read_folder
 from napari_qsm.io.label_table import is_label_table
+from napari_qsm.io.names import MAGNITUDE, PHASE
 from napari_qsm.io.series import ScanFiles, group_images, image_file
 from napari_qsm.io.sources import nifti_files, read_scan
 from napari_qsm.recon.phase import decide_phase_unit
@@ -75,7 +76,7 @@ def _inspect_scans(folder: Path, scans: Sequence[ScanFiles]) -> list[Item]:
 
 def _inspect_scan(folder: Path, files: ScanFiles) -> Item:
     item = Item(folder, "gradient-echo scan", title=f"{folder.name}: {files.label}")
-    item.lines.append(files.description + ".")
+    item.lines.append(files.summary + ".")
     try:
         scan = read_scan(files)
     except QsmError as error:
@@ -133,6 +134,7 @@ def _inspect_dicom(folder: Path) -> Item:
             check_planes(series)
         except QsmError as error:
             item.problems.append(str(error))
+        item.hints += _difference_hint(series, found)
         if series.lossy:
             item.hints.append(f"Series {series.label} was compressed with loss.")
     for reason, count in sorted(found.left_out.items()):
@@ -141,3 +143,16 @@ def _inspect_dicom(folder: Path) -> Item:
     if found.identifying:
         item.lines.append(f"An import will drop: {', '.join(found.identifying)}.")
     return item
+
+
+def _difference_hint(series: DicomSeries, found: DicomFolder) -> list[str]:
+    """One phase beside magnitudes of two echoes is most often their difference."""
+    if len(series.echo_times_ms(PHASE)) != 1 or series.parts[MAGNITUDE]:
+        return []
+    for other in found.series:
+        if len(other.echo_times_ms(MAGNITUDE)) == 2 and other.grid == series.grid:
+            return [
+                f"Series {series.label} is probably the phase difference between the two echoes of "
+                f"series {other.label}; an import will tell."
+            ]
+    return []

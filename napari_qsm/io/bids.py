@@ -13,7 +13,7 @@ from napari_qsm.io.atomic import staged_folder, write_text
 from napari_qsm.io.names import bids_entities, by_echo
 from napari_qsm.io.nifti import is_nifti, write_volume
 from napari_qsm.io.series import ImageFile, ScanFiles, group_images, image_file
-from napari_qsm.io.sidecar import SCAN_KEYS, allowed, read_json, write_sidecar
+from napari_qsm.io.sidecar import SCAN_KEYS, allowed, read_json, read_sidecar, write_sidecar
 from napari_qsm.scan import Scan
 from napari_qsm.volume import Volume
 
@@ -130,6 +130,13 @@ def inherited(
         for _, path in sorted(fitting):
             metadata |= read_json(path)
     return allowed(metadata, SCAN_KEYS)
+
+
+def sidecar_of(image: Path | str) -> dict[str, Any]:
+    """Sidecar entries of an image wherever it lies: with what it inherits, in a dataset."""
+    path = Path(image).absolute()
+    root = dataset_root(path.parent)
+    return read_sidecar(path) if root is None else inherited(path, root)
 
 
 def derivative_names(scan: ScanFiles, results: Iterable[str]) -> dict[str, str]:

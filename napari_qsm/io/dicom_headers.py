@@ -102,6 +102,11 @@ class DicomSeries:
         """Number of planes of each part."""
         return Counter(plane.part for file in self.files for plane in file.planes)
 
+    def echo_times_ms(self, part: str) -> list[float]:
+        """The echo times of one part, ascending."""
+        planes = (plane for file in self.files for plane in file.planes)
+        return sorted({plane.echo_time_ms for plane in planes if plane.part == part})
+
     @property
     def grid(self) -> tuple[Any, ...]:
         """What two series on one grid share."""

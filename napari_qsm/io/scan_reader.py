@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_qsm.errors import FileError, MetadataError
+from napari_qsm.io.bids import sidecar_of
 from napari_qsm.io.forms import form_problem
 from napari_qsm.io.names import PHASE
 from napari_qsm.io.nifti import read_volume
@@ -63,8 +64,8 @@ def load_scan(
         raise MetadataError("A scan needs at least one phase image.")
     files = ScanFiles(
         label="",
-        phase=tuple(replace(image_file(Path(p)), part=PHASE) for p in phase),
-        magnitude=tuple(image_file(Path(m)) for m in magnitude),
+        phase=tuple(replace(image_file(Path(p), sidecar_of(p)), part=PHASE) for p in phase),
+        magnitude=tuple(image_file(Path(m), sidecar_of(m)) for m in magnitude),
     )
     return read_scan(
         files,

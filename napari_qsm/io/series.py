@@ -136,8 +136,8 @@ class ScanFiles:
         return len(self.phase) == 1 and self.phase[0].is_difference
 
     @property
-    def description(self) -> str:
-        """One line: what there is, echo times, size."""
+    def summary(self) -> str:
+        """What there is, and its echo times."""
         signal = self.phase or self.real
         if self.is_difference:
             what = "a phase difference"
@@ -149,16 +149,18 @@ class ScanFiles:
             times = tuple(t for image in signal for t in image.echo_times_s)
         if self.magnitude:
             what += f", {len(self.magnitude)} magnitude"
-        if times:
-            said = sorted({f"{t * 1e3:g}" for t in times}, key=float)
-            what += f", TE {', '.join(said)} ms"
-        if signal[0].shape:
-            sizes = voxel_size_mm(signal[0].affine)
-            what += ", {} voxels of {} mm".format(
-                " x ".join(str(n) for n in signal[0].shape[:3]),
-                " x ".join(f"{round(size, 3):g}" for size in sizes),
-            )
-        return what
+        said = sorted({f"{t * 1e3:g}" for t in times}, key=float)
+        return f"{what}, TE {', '.join(said)} ms" if said else what
+
+    @property
+    def description(self) -> str:
+        """One line: what there is, echo times, size."""
+        first = (self.phase or self.real)[0]
+        if not first.shape:
+            return self.summary
+        shape = " x ".join(str(n) for n in first.shape[:3])
+        sizes = " x ".join(f"{round(size, 3):g}" for size in voxel_size_mm(first.affine))
+        return f"{self.summary}, {shape} voxels of {sizes} mm"
 
 
 def image_file(path: Path, metadata: dict[str, Any] | None = None) -> ImageFile:

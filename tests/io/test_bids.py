@@ -7,7 +7,7 @@ import pytest
 from napari_qsm.errors import FileError
 from napari_qsm.io import bids
 from napari_qsm.io.series import AmbiguousSeries
-from napari_qsm.io.sources import find_scans, open_source
+from napari_qsm.io.sources import find_scans, load_scan, open_source
 from napari_qsm.scan import Scan
 from napari_qsm.volume import Volume
 
@@ -57,6 +57,12 @@ def test_scans_are_found_with_inherited_sidecars(dataset):
     assert scan.field_strength_t == 7
     assert scan.metadata["Units"] == "rad"
     assert "Doe" not in repr(scan.metadata)
+
+
+def test_files_named_one_by_one_inherit_too(dataset):
+    folder = dataset / "sub-02" / "ses-b" / "anat"
+    scan = load_scan(sorted(folder.glob("*phase*")), sorted(folder.glob("*mag*")))
+    assert scan.echo_times_s == (0.01, 0.02, 0.03) and scan.field_strength_t == 7
 
 
 def test_nearer_sidecars_win(dataset):

@@ -1,7 +1,7 @@
 import csv
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_qsm.errors import FileError
@@ -76,6 +76,7 @@ def test_there_and_back(tmp_path):
     assert read_label_table(tmp_path / "t.tsv") == known
 
 
+@settings(deadline=None, derandomize=True)
 @given(
     st.lists(
         st.tuples(st.integers(1, 65535), st.text(min_size=1), st.integers(0, 0xFFFFFF)),
