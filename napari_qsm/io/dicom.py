@@ -125,10 +125,9 @@ def import_dicom(
     converter = find_converter()
     found = read_folder(folder, lambda f: progress(0.5 * f))
     chosen = _choose(found, series, folder)
-    together = _with_magnitudes(chosen, found)
+    check_planes(chosen)
     notes = _notes(found, chosen)
-    for one in together:
-        check_planes(one)
+    together = _with_magnitudes(chosen, found, notes)
     temporary = Path(tempfile.mkdtemp(prefix="napari-qsm-"))
     try:
         images = convert(converter, together, temporary, lambda f: progress(0.5 + 0.3 * f))
@@ -176,16 +175,37 @@ def _choose(found: DicomFolder, series: str | None, folder: Path) -> DicomSeries
     return choose(candidates, series, folder.name)
 
 
-def _with_magnitudes(chosen: DicomSeries, found: DicomFolder) -> list[DicomSeries]:
-    """The chosen series and, unless it has them itself, those that may be its magnitudes."""
+def _with_magnitudes(
+    chosen: DicomSeries, found: DicomFolder, notes: list[str]
+) -> list[DicomSeries]:
+    """The chosen series and, unless it has them itself, those that may be its magnitudes.
+
+    A series that would fit but lacks slices is noted; where no other is left it is refused, as
+    a scan without its magnitude is worth much less than the user thinks.
+    """
     if chosen.parts[MAGNITUDE]:
         return [chosen]
-    others = [
-        s
-        for s in found.series
-        if s is not chosen and s.parts[MAGNITUDE] and not s.parts[PHASE] and s.grid == chosen.grid
-    ]
-    return [chosen, *others]
+    fitting, unfit = [], []
+    for other in found.series:
+        if other is chosen or not other.parts[MAGNITUDE] or other.parts[PHASE]:
+            continue
+        if other.frame != chosen.frame:
+            continue
+        try:
+            if other.slices != chosen.slices:
+                raise FileError(
+                    f"Series {other.label} has {other.slices} slices but the phase, series "
+                    f"{chosen.label}, has {chosen.slices}; slices are missing, or it is another "
+                    "scan."
+                )
+            check_planes(other)
+            fitting.append(other)
+        except FileError as error:
+            unfit.append(error)
+    if unfit and not fitting:
+        raise unfit[0]
+    notes += [f"{error} It was not used." for error in unfit]
+    return [chosen, *fitting]
 
 
 def _notes(found: DicomFolder, chosen: DicomSeries) -> list[str]:

@@ -108,16 +108,24 @@ class DicomSeries:
         return sorted({plane.echo_time_ms for plane in planes if plane.part == part})
 
     @property
-    def grid(self) -> tuple[Any, ...]:
-        """What two series on one grid share."""
+    def frame(self) -> tuple[Any, ...]:
+        """Size, direction and spacing of its planes."""
         first = self.files[0].planes[0]
-        places = {tuple(np.round(p.position_mm, 1)) for f in self.files for p in f.planes}
         return (
             self.files[0].shape,
             tuple(np.round(first.orientation, 3) + 0.0),
             tuple(np.round(first.spacing_mm, 3)),
-            len(places),
         )
+
+    @property
+    def slices(self) -> int:
+        """Number of places at which there is an image."""
+        return len({tuple(np.round(p.position_mm, 1)) for f in self.files for p in f.planes})
+
+    @property
+    def grid(self) -> tuple[Any, ...]:
+        """What two series on one grid share."""
+        return (*self.frame, self.slices)
 
     @property
     def description(self) -> str:

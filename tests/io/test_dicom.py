@@ -273,6 +273,27 @@ def test_missing_slices_are_refused(where, siemens, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("which", [0, 7])
+def test_a_magnitude_that_lacks_slices_is_refused_too(which, siemens, tmp_path):
+    folder = copy_of(siemens, tmp_path / "in")
+    for echo in range(2):
+        sorted(folder.glob("IM005*"))[which + echo * 15].unlink()
+    with pytest.raises(FileError, match=r"Series 5.*missing"):
+        import_dicom(folder, tmp_path / "out")
+
+
+def test_an_unfit_series_beside_a_good_magnitude_is_noted(siemens, tmp_path):
+    folder = copy_of(siemens, tmp_path / "in")
+    for path in sorted(folder.glob("IM005*"))[:9]:
+        ds = pydicom.dcmread(path)
+        ds.SeriesNumber, ds.SeriesInstanceUID = 3, ds.SeriesInstanceUID + ".3"
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID + ".3"
+        ds.save_as(folder / f"short_{path.name}")
+    report = import_dicom(folder, tmp_path / "out")
+    assert any("Series 3 has 9 slices" in note for note in report.warnings)
+    assert len(report.scan.magnitude) == 2
+
+
 def test_copies_of_files_are_used_once(siemens, tmp_path):
     folder = copy_of(siemens, tmp_path / "in")
     copy_of(siemens, folder / "again")
