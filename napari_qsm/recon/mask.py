@@ -30,6 +30,7 @@ from napari_qsm.recon.refine import (
     needed_magnitude,
     part_of,
     refined,
+    without_dim_rim,
 )
 from napari_qsm.recon.stages import Param, Progress, Warn, method, no_progress, no_warning
 
@@ -276,16 +277,28 @@ def given(
     voxel_size_mm: Sequence[float],
     given_mask: Array | None = None,
     *,
-    quality_threshold: QualityThreshold = 0.0,
-    closing_mm: Closing = 0.0,
-    fill_holes_mm3: FillHoles = 0.0,
+    rim_level: Annotated[
+        float,
+        Param(
+            "Leave out rim voxels darker than this share of the tissue around them; 0 keeps them.",
+            ge=0,
+            le=1,
+        ),
+    ] = 0.5,
+    quality_threshold: QualityThreshold = 0.5,
+    closing_mm: Closing = 3.0,
+    fill_holes_mm3: FillHoles = ANY_HOLE_MM3,
     keep_largest: KeepLargest = False,
     erode_mm: Erode = 0.0,
     dilate_mm: Dilate = 0.0,
     progress: Progress = no_progress,
     warn: Warn = no_warning,
 ) -> Array:
-    """The mask that came with the scan, as it is unless a setting asks for more.
+    """The mask that came with the scan, less rim voxels that are dark or whose phase is noise.
+
+    Such a rim spoils the background removal far into the brain, so it is left out unless
+    ``rim_level`` and ``quality_threshold`` are 0; nothing is added to the mask unless
+    ``dilate_mm`` asks for it.
 
     Parameters
     ----------
@@ -293,6 +306,8 @@ def given(
         As for :func:`brain`; the magnitude may be None.
     given_mask : (x, y, z) ndarray of bool, or of 0 and 1
         The mask.
+    rim_level : float
+        See :func:`~napari_qsm.recon.refine.without_dim_rim`; needs a magnitude.
     quality_threshold, closing_mm, fill_holes_mm3, keep_largest, erode_mm, dilate_mm
         See :func:`~napari_qsm.recon.refine.refined`.
     progress, warn : callables
@@ -325,8 +340,11 @@ def given(
             "The given mask covers the whole volume, so nothing lies outside it for the "
             "background field to come from; check that it is the right file."
         )
-    return refined(
-        mask,
+    trimmed = mask
+    if rim_level > 0 and magnitude is not None and mask.any():
+        trimmed = without_dim_rim(mask, combined_magnitude(magnitude), voxel_size_mm, rim_level)
+    kept = refined(
+        trimmed,
         phase,
         magnitude,
         voxel_size_mm,
@@ -335,9 +353,17 @@ def given(
         fill_holes_mm3=fill_holes_mm3,
         keep_largest=keep_largest,
         erode_mm=erode_mm,
-        dilate_mm=dilate_mm,
         progress=progress,
     )
+    kept &= mask  # holes that came with the mask stay
+    dropped = 100 * (1 - np.count_nonzero(kept) / np.count_nonzero(mask))
+    if dropped >= 0.1:
+        warn(
+            f"{dropped:.1f} % of the given mask was left out, rim that is dark or whose phase is noise."
+        )
+    if dilate_mm > 0:
+        kept = dilated(kept, dilate_mm, voxel_size_mm)
+    return kept
 
 
 @method("mask", "whole", title="The whole volume")

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from napari_qsm.errors import GeometryError, MetadataError, QsmError
 from napari_qsm.recon import morphology
@@ -22,6 +23,10 @@ Array = npt.NDArray[Any]
 
 #: Room for the largest bleeds and for the cavities that surgery leaves.
 ANY_HOLE_MM3 = 200_000.0
+
+#: How deep the rim reaches, and how far around its brightness is compared.
+_RIM_MM = 5.0
+_AROUND_MM = 10.0
 
 QualityThreshold = Annotated[
     float,
@@ -128,6 +133,45 @@ def refined(
     out[box] = part
     progress(1.0)
     return out
+
+
+def without_dim_rim(
+    mask: Array, magnitude: Array, voxel_size_mm: Sequence[float], level: float
+) -> Array:
+    """The mask less rim voxels that are dark beside the tissue around them.
+
+    Voxels that hold part bone, air or dura carry a phase of their own. Few as they are, one
+    layer of them spoils the background removal centimetres deep, above all after Laplacian
+    unwrapping, which makes sources of them.
+
+    Parameters
+    ----------
+    mask : (x, y, z) bool ndarray
+        The region; not modified.
+    magnitude : (x, y, z) ndarray
+        Combined magnitude, any unit.
+    voxel_size_mm : three floats
+        Edge lengths of a voxel.
+    level : float
+        Least magnitude, as a share of the mean within about 10 mm inside the mask.
+
+    Returns
+    -------
+    (x, y, z) bool ndarray
+        A part of the mask; dark voxels deeper than 5 mm, and enclosed ones, stay.
+    """
+    sigma = [_AROUND_MM / size for size in voxel_size_mm]
+    box = bounding_box(mask, margin_voxels(_RIM_MM, voxel_size_mm))
+    found, signal = mask[box], magnitude[box]
+    share = ndimage.gaussian_filter(found.astype(np.float32), sigma)
+    around = ndimage.gaussian_filter(np.where(found, signal, 0).astype(np.float32), sigma)
+    around /= np.maximum(share, 1e-6)
+    padded = np.pad(found, 1)
+    depth = ndimage.distance_transform_edt(padded, sampling=voxel_size_mm)[1:-1, 1:-1, 1:-1]
+    dim = (signal < level * around) & (depth <= _RIM_MM)
+    kept = np.zeros_like(mask)
+    kept[box] = morphology.fill_holes(found & ~dim, voxel_size_mm, max_mm3=ANY_HOLE_MM3) & found
+    return kept
 
 
 def checked_phase(phase: Array) -> Array:

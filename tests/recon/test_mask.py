@@ -312,15 +312,42 @@ def test_phase_quality_keeps_a_clean_crop_whole(scan):
     assert run("phase-quality", phase, None).mean() > 0.97
 
 
-def test_given_is_taken_as_it_is():
+AS_IT_IS = {"rim_level": 0, "quality_threshold": 0, "closing_mm": 0, "fill_holes_mm3": 0}
+
+
+def test_given_is_taken_as_it_is_if_asked():
     rng = np.random.default_rng(0)
     speckle = rng.random((12, 12, 12)) > 0.6
     phase = rng.uniform(-3, 3, (1, 12, 12, 12))
     for kind in (bool, np.uint8, np.float32):
-        mask = run("given", phase, None, (1, 1, 1), speckle.astype(kind))
+        mask = run("given", phase, None, (1, 1, 1), speckle.astype(kind), **AS_IT_IS)
         assert mask.dtype == bool and np.array_equal(mask, speckle)
-    mask = run("given", phase, None, (1, 1, 1), speckle, keep_largest=True)
+    mask = run("given", phase, None, (1, 1, 1), speckle, **(AS_IT_IS | {"keep_largest": True}))
     assert ndimage.label(mask)[1] == 1
+
+
+def test_given_loses_a_rim_that_is_dark_or_noise_and_says_how_much():
+    rng = np.random.default_rng(1)
+    axes = np.ogrid[:40, :40, :40]
+    radius = np.sqrt(sum((a - 19.5) ** 2 for a in axes))
+    given = radius < 16
+    good = radius < 13
+    phase = np.where(good, 0.3 + 0.05 * rng.standard_normal(good.shape), 0)
+    phase = np.where(good, phase, rng.uniform(-np.pi, np.pi, good.shape))[None]
+    hole = radius < 3  # dark, deep inside: a bleed
+    bright = np.where(hole, 0.05, 1.0)[None]
+    warnings = []
+    by_phase = run("given", phase, bright, (1, 1, 1), given, rim_level=0, warn=warnings.append)
+    assert not (by_phase & (radius > 14.5)).any()
+    assert by_phase[radius < 11.5].all()
+    assert "of the given mask was left out" in warnings[0]
+    dark = np.where(good & ~hole, 1.0, 0.1)[None]
+    quiet = np.zeros_like(phase)
+    by_light = run("given", quiet, dark, (1, 1, 1), given)
+    assert np.array_equal(by_light, good)
+    # Holes that came with the mask stay open.
+    ring = given & (radius > 4)
+    assert not run("given", quiet, np.ones_like(dark), (1, 1, 1), ring)[hole].any()
 
 
 @pytest.mark.parametrize("odd", [2, -1, 0.5, np.nan, 255])
