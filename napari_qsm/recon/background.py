@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_qsm.errors import MetadataError, QsmError
+from napari_qsm.recon.depth import TOLERANCE, depth_mm
 from napari_qsm.recon.lbv import lbv_field
 from napari_qsm.recon.pdf import pdf_field
-from napari_qsm.recon.region import TOLERANCE, Region, check_like, depth_mm, make_region
+from napari_qsm.recon.region import Region, check_like, make_region
 from napari_qsm.recon.sharp import deconvolve, resharp_field, vsharp_field
 from napari_qsm.recon.stages import (
     Param,
@@ -66,9 +67,9 @@ def vsharp(
     regularization: Annotated[
         float, Param("Tissue: weight of the smoothness of susceptibility.", ge=0, le=1)
     ] = 2.5e-6,
-    iterations: Annotated[int, Param("Tissue: steps of the estimate.", ge=1, le=500)] = 25,
+    iterations: Annotated[int, Param("Tissue: steps of the estimate.", ge=1, le=500)] = 20,
     coarse_mm: Annotated[
-        float, Param("Tissue: voxel side of the estimate.", unit="mm", ge=0.5, le=4)
+        float, Param("Tissue: cells of the estimate, in whole voxels.", unit="mm", ge=0.5, le=4)
     ] = 2.0,
     progress: Progress = no_progress,
     warn: Warn = no_warning,
@@ -186,7 +187,7 @@ def pdf(
     ] = 20.0,
     tolerance: Annotated[
         float, Param("Relative residual at which to stop.", ge=1e-6, le=0.5)
-    ] = 1e-2,
+    ] = 1e-3,
     max_iterations: Annotated[int, Param("Most iterations.", ge=1, le=1000)] = 100,
     progress: Progress = no_progress,
     warn: Warn = no_warning,
@@ -196,7 +197,7 @@ def pdf(
     weights = data_weights(region, noise_ppm, magnitude)
     local = pdf_field(
         region,
-        b0_direction,
+        checked_direction(b0_direction),
         weights,
         padding_mm,
         tolerance,
@@ -231,7 +232,7 @@ def lbv(
     """Field less the harmonic field with the same values on the rim of the mask."""
     region = make_region(total_field_ppm, mask, voxel_size_mm, warn)
     local = lbv_field(region, tolerance, max_iterations, progress=progress, warn=warn)
-    kept = depth_mm(region.mask, region.voxel_size_mm) > peel_mm * TOLERANCE
+    kept = depth_mm(region.mask, region.voxel_size_mm, 1.01 * peel_mm + 1) > peel_mm * TOLERANCE
     if not kept.any():
         raise QsmError(f"Peeling {peel_mm:g} mm off the mask leaves nothing; choose less.")
     return region.put_back(local, kept)

@@ -8,17 +8,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from napari_qsm.errors import GeometryError, QsmError
 from napari_qsm.recon.fourier import bounding_box
 from napari_qsm.recon.stages import Warn
 
 Array = npt.NDArray[Any]
-
-
-#: Depths must exceed a radius by this factor, so that rounding cannot let a ball poke out.
-TOLERANCE = 1 + 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,13 +112,3 @@ def check_like(a: Array, field: Array, what: str) -> None:
             f"The {what} has shape {np.shape(a)} but the total field has shape {field.shape}; "
             "they must come from the same scan."
         )
-
-
-def depth_mm(mask: Array, voxel_size_mm: Sequence[float]) -> Array:
-    """Distance in mm from each voxel's centre to the nearest centre outside the mask.
-
-    A ball of voxel centres with radius r lies inside the mask exactly where the depth is
-    larger than r. Beyond the array's edge counts as outside.
-    """
-    padded = np.pad(mask, 1)
-    return ndimage.distance_transform_edt(padded, sampling=voxel_size_mm)[1:-1, 1:-1, 1:-1]

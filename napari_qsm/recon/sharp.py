@@ -7,14 +7,19 @@ removes it wherever the ball lies inside the mask.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_qsm.errors import QsmError
-from napari_qsm.recon.balls import balanced_ball, ball_transfer
+from napari_qsm.recon.balls import apply_ball, balanced_ball, ball_transfer
 from napari_qsm.recon.conjugate import conjugate_gradients
+from napari_qsm.recon.depth import TOLERANCE, depth_mm
+from napari_qsm.recon.edge_weights import by_slab
 from napari_qsm.recon.fourier import (
     fast_shape,
     irfftn,
@@ -22,10 +27,13 @@ from napari_qsm.recon.fourier import (
     pad_to,
     rfftn,
 )
-from napari_qsm.recon.region import TOLERANCE, Region, depth_mm
+from napari_qsm.recon.region import Region
 from napari_qsm.recon.stages import Progress, Warn
 
 Array = npt.NDArray[Any]
+
+#: Products per voxel of the array that cost as much as a transform of it.
+DIRECT_SUMS = 20
 
 
 def usable_radii(radii_mm: Array, region: Region, depth: Array, warn: Warn) -> Array:
@@ -77,24 +85,61 @@ def vsharp_field(
     Each voxel uses the largest ball that fits around it. With an estimate of the tissue's own
     field, the ball mean is taken of the field less that estimate: of the background alone.
     """
-    depth = depth_mm(region.mask, region.voxel_size_mm)
+    depth = depth_mm(region.mask, region.voxel_size_mm, 1.01 * float(radii_mm.max()))
     radii = usable_radii(radii_mm, region, depth, warn)
-    shape = fast_shape(region.mask.shape)
     blurred = region.field if tissue is None else region.field - tissue
-    spectrum = rfftn(pad_to(blurred, shape))
-    product = np.empty_like(spectrum)
+    mean_at = ball_means(blurred)
     high = np.zeros_like(region.field)
     taken = np.zeros_like(region.mask)
-    inside = tuple(slice(0, n) for n in region.mask.shape)
+    left = np.flatnonzero(region.mask)
+    depth_left = depth.flat[left]
     for step, radius in enumerate(radii):
-        weights = balanced_ball(radius, region.voxel_size_mm)
-        np.multiply(spectrum, ball_transfer(weights, shape, high.dtype), out=product)
-        mean = irfftn(product, shape)[inside]
-        here = (depth > radius * TOLERANCE) & ~taken
-        np.subtract(region.field, mean, out=high, where=here)
-        taken |= here
+        fits = depth_left > radius * TOLERANCE
+        here, left, depth_left = left[fits], left[~fits], depth_left[~fits]
+        mean = mean_at(here, balanced_ball(radius, region.voxel_size_mm))
+        high.flat[here] = region.field.flat[here] - mean
+        taken.flat[here] = True
         progress((step + 1) / len(radii))
     return high, taken, radii
+
+
+def ball_means(field: Array) -> Callable[[Array, Array], Array]:
+    """A function that gives ball means of a field at flat voxel indices.
+
+    The balls must lie inside the array. Where numba is installed, balls that are small for
+    the number of voxels are summed directly, which is cheaper than a transform of the whole
+    array; the sums are the same.
+    """
+    shape = fast_shape(field.shape)
+    spectrum = rfftn(pad_to(field, shape))
+    product = np.empty_like(spectrum)
+    inside = tuple(slice(0, n) for n in field.shape)
+    compiled: Any = None
+    with contextlib.suppress(ImportError):
+        compiled = importlib.import_module("napari_qsm.recon.balls_numba")
+
+    def by_transform(voxels: Array, weights: Array) -> Array:
+        apply_ball(spectrum, weights, shape, product)
+        mean = irfftn(product, shape)[inside]
+        return mean[np.unravel_index(voxels, field.shape)]
+
+    def directly(voxels: Array, weights: Array) -> Array:
+        around = np.argwhere(weights) - np.array(weights.shape) // 2
+        offsets = around @ np.array([field.shape[1] * field.shape[2], field.shape[2], 1])
+        values, out = weights[weights != 0], np.empty(voxels.size, dtype=field.dtype)
+        by_slab(
+            voxels.size,
+            lambda *ends: compiled.means(field.ravel(), voxels, offsets, values, out, *ends),
+        )
+        return out
+
+    def means(voxels: Array, weights: Array) -> Array:
+        sums = voxels.size * np.count_nonzero(weights)
+        if compiled is not None and sums < DIRECT_SUMS * field.size:
+            return directly(voxels, weights)
+        return by_transform(voxels, weights)
+
+    return means
 
 
 def deconvolve(
@@ -125,7 +170,7 @@ def resharp_field(
     The normal equations are solved for l directly; ``M`` marks voxels whose whole ball is
     inside the mask, so nothing outside the mask enters and no padding is needed.
     """
-    depth = depth_mm(region.mask, region.voxel_size_mm)
+    depth = depth_mm(region.mask, region.voxel_size_mm, 1.01 * radius_mm)
     (radius,) = usable_radii(np.array([radius_mm]), region, depth, warn)
     taken = depth > radius * TOLERANCE
     shape = fast_shape(region.mask.shape)

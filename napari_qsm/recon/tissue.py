@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from napari_qsm.recon.balls import balanced_ball, ball_transfer
 from napari_qsm.recon.conjugate import conjugate_gradients
+from napari_qsm.recon.depth import TOLERANCE, depth_mm
 from napari_qsm.recon.fourier import (
     dipole_kernel,
     fast_shape,
@@ -26,12 +28,13 @@ from napari_qsm.recon.fourier import (
     pad_to,
     rfftn,
 )
-from napari_qsm.recon.region import TOLERANCE, Region, depth_mm
+from napari_qsm.recon.region import Region
 from napari_qsm.recon.stages import Progress, Warn, no_warning
 
 Array = npt.NDArray[Any]
 
-#: Balls whose high pass is to be explained; each voxel uses the largest that fits.
+#: Balls whose high pass is to be explained; each voxel uses the largest that fits. The last one
+#: grows with the voxels, since a ball of fewer than two voxels' radius is no ball.
 RADII_MM = (16.0, 8.0, 4.0)
 #: Above this length susceptibility is free to vary, below it costs gradient energy.
 SMOOTHNESS_MM = 20.0
@@ -57,8 +60,9 @@ def tissue_field(
     """
     coarse, filling = coarsened(region, coarse_mm)
     sides = coarse.voxel_size_mm
-    depth = depth_mm(coarse.mask, sides)
-    radii = [r for r in RADII_MM if max(sides) <= r * TOLERANCE < depth.max()]
+    depth = depth_mm(coarse.mask, sides, 1.01 * max(RADII_MM))
+    smallest = max(RADII_MM[-1], 2 * max(sides))
+    radii = [r for r in (*RADII_MM[:-1], smallest) if smallest <= r < depth.max() / TOLERANCE]
     if not radii:
         warn(
             "The mask is too thin to estimate the tissue's own field first, so the ball mean "
@@ -162,42 +166,47 @@ class Model:
 
 
 def coarsened(region: Region, coarse_mm: float) -> tuple[Region, Array]:
-    """The region on cells with sides of at least a given length, and the part of each cell that is mask.
+    """The region on cells of several voxels, and the part of each cell that is mask.
 
-    A cell's field is the mean over the cell, which leaves a harmonic field harmonic; its mask
-    holds the cells that are wholly mask. Cells are centred on the box, so that a mirrored
-    volume gives a mirrored result.
+    A cell's field is the mean over the cell. All cells cut the voxels alike (their sides are
+    whole numbers of voxels), so the mean leaves a harmonic field harmonic. The mask holds the
+    cells that are wholly mask. Cells are centred on the box, so that a mirrored volume gives a
+    mirrored result.
     """
     field = region.field
     filling = region.mask.astype(field.dtype)
-    sides = [max(size, coarse_mm) for size in region.voxel_size_mm]
-    for axis, side in enumerate(sides):
-        matrix = averaging(region.mask.shape[axis], side / region.voxel_size_mm[axis])
+    factors = [max(1, round(coarse_mm / size)) for size in region.voxel_size_mm]
+    for axis, factor in enumerate(factors):
+        matrix = averaging(region.mask.shape[axis], factor)
         field = along_axis(matrix, field, axis)
         filling = along_axis(matrix, filling, axis)
     full = filling > 1 - 1e-4
     field = np.where(full, field, field.dtype.type(0))
-    box = tuple(slice(0, n) for n in full.shape)
-    return Region(field, full, box, full.shape, (sides[0], sides[1], sides[2])), filling
+    x, y, z = (size * f for size, f in zip(region.voxel_size_mm, factors, strict=True))
+    return Region(
+        field, full, tuple(slice(0, n) for n in full.shape), full.shape, (x, y, z)
+    ), filling
 
 
-def averaging(fine: int, factor: float) -> Array:
+def averaging(fine: int, factor: int) -> Any:
     """Matrix of means over cells of ``factor`` voxels, centred on a line of ``fine`` voxels."""
-    coarse = int(np.ceil(fine / factor - 1e-6))
+    coarse = -(-fine // factor)
     low = fine / 2 + (np.arange(coarse) - coarse / 2)[:, None] * factor
     voxel = np.arange(fine)
     overlap = np.minimum(low + factor, voxel + 1) - np.maximum(low, voxel)
-    return np.clip(overlap, 0, None) / factor
+    return sparse.csr_array(np.clip(overlap, 0, None) / factor)
 
 
-def spreading(coarse: int, fine: int, factor: float) -> Array:
+def spreading(coarse: int, fine: int, factor: float) -> Any:
     """Matrix of linear interpolation from cell centres back to voxels, ``factor`` cells each."""
     position = (np.arange(fine) - (fine - 1) / 2) * factor + (coarse - 1) / 2
     distance = np.abs(np.clip(position, 0, coarse - 1)[:, None] - np.arange(coarse))
-    return np.clip(1 - distance, 0, None)
+    return sparse.csr_array(np.clip(1 - distance, 0, None))
 
 
-def along_axis(matrix: Array, a: Array, axis: int) -> Array:
-    """Apply a matrix to every line of an axis, in the precision of ``a``."""
-    product = np.tensordot(matrix.astype(a.dtype), a, axes=(1, axis))
+def along_axis(matrix: Any, a: Array, axis: int) -> Array:
+    """Apply a sparse matrix to every line of an axis, in the precision of ``a``."""
+    lines = np.moveaxis(a, axis, 0)
+    product = matrix.astype(a.dtype) @ np.ascontiguousarray(lines).reshape(len(lines), -1)
+    product = product.reshape(-1, *lines.shape[1:])
     return np.ascontiguousarray(np.moveaxis(product, 0, axis))
