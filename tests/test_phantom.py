@@ -12,7 +12,7 @@ from napari_qsm.phantom import SMALL, SUBJECTS, TABLE_1, make_anatomy, make_head
 from napari_qsm.phantom import grid as phantom_grid
 from napari_qsm.phantom.grid import block_mean, make_grid
 from napari_qsm.phantom.shapes import coverage, ellipsoid, tube
-from napari_qsm.phantom.tissue import AIR_PPM
+from napari_qsm.phantom.tissue import AIR_PPM, CSF
 from napari_qsm.recon import fourier
 from napari_qsm.recon.fourier import GAMMA_BAR_HZ_PER_T
 from napari_qsm.volume import b0_direction, check_same_grid
@@ -177,7 +177,9 @@ def test_the_brain_is_one_piece_of_a_plausible_size(control):
     # Iron, myelin, fluid and bone in their order.
     median = {r.name: np.median(values(control, r.name)) for r in control.label_names}
     assert median["Globus pallidus R"] > median["Putamen R"] > median["Thalamus R"]
-    assert abs(median["Lateral ventricle R"]) < 1e-3
+    assert median["Lateral ventricle R"] == pytest.approx(CSF.chi_ppm, abs=1e-3)
+    # Zero is the mean of the whole brain, which maps are referenced to.
+    assert abs(control.chi.data[mask].mean(dtype=np.float64)) < 1e-3
     assert np.percentile(control.chi.data[mask], 5) < -0.02
     assert control.chi.data.max() == pytest.approx(AIR_PPM)
     assert control.chi.data.min() < -1.5

@@ -67,8 +67,8 @@ class Anatomy:
     cells : Maps
         Tissue properties of the cells.
     chi, labels, mask, r2star : Volume
-        Truth on the voxels: susceptibility in ppm (means over cells, against cerebrospinal
-        fluid), label map (uint8), brain mask (uint8) and decay rate in 1/s.
+        Truth on the voxels: susceptibility in ppm (means over cells, against the mean of
+        the whole brain), label map (uint8), brain mask (uint8) and decay rate in 1/s.
     label_names : tuple of Region
         The label table.
     """
@@ -211,7 +211,7 @@ class _Painter:
             if where:
                 box, fine = where
                 weight = self._weight(shape.distance, fine)
-                self.cells.paint(fine, weight, CSF, 0.0)
+                self.cells.paint(fine, weight, CSF, CSF.chi_ppm)
                 inside = block_mean(weight, self.factors) > 0.9
                 self._label(box, inside, region_index("Lateral ventricle", side))
         for shape in (
@@ -220,7 +220,7 @@ class _Painter:
         ):
             where = self._boxes(shape)
             if where:
-                self.cells.paint(where[1], self._weight(shape.distance, where[1]), CSF, 0.0)
+                self.cells.paint(where[1], self._weight(shape.distance, where[1]), CSF, CSF.chi_ppm)
 
     def deep_nuclei(self) -> None:
         """The deep nuclei, each with its iron."""

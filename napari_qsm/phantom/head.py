@@ -33,7 +33,7 @@ class Head:
     scan : Scan
         Wrapped phase in rad (paramagnetic tissue positive) and magnitude of each echo.
     chi : Volume
-        True susceptibility, ppm against cerebrospinal fluid; air is +9.4.
+        True susceptibility, ppm against the mean of the whole brain; air is +9.4.
     labels : Volume
         Label map, uint8; 0 is no region.
     label_names : tuple of Region

@@ -97,7 +97,7 @@ class Subject:
     name : str
         ``"control"`` or ``"patient"``.
     chi_ppm : mapping of str to (left, right)
-        Middle susceptibility of each nucleus against cerebrospinal fluid, in ppm. That of the
+        Middle susceptibility of each nucleus against the whole brain, in ppm. That of the
         putamen comes from :data:`TABLE_1`; that of the globus pallidus is its maximum.
     ventricle_scale : float
         Widening of the lateral ventricles.

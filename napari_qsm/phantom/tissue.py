@@ -13,7 +13,7 @@ from napari_qsm.phantom.shapes import Array
 REPETITION_TIME_S = 0.041
 FLIP_ANGLE_DEG = 15.0
 
-#: Susceptibility of air against water, ppm.
+#: Susceptibility of air against the brain, ppm.
 AIR_PPM = 9.4
 
 
@@ -24,7 +24,7 @@ class Tissue:
     Attributes
     ----------
     chi_ppm : float
-        Susceptibility against cerebrospinal fluid.
+        Susceptibility against the mean of the whole brain.
     density : float
         Proton density against water.
     t1_s : float
@@ -46,10 +46,10 @@ class Tissue:
         return float(self.density * np.sin(flip) * (1 - e1) / (1 - np.cos(flip) * e1))
 
 
-CSF = Tissue(0.0, 1.0, 4.0, 1.5)
-GREY = Tissue(0.010, 0.83, 1.35, 15.0)
-WHITE = Tissue(-0.030, 0.70, 0.90, 19.0)
-STEM = Tissue(-0.012, 0.76, 1.10, 18.0)
+CSF = Tissue(0.008, 1.0, 4.0, 1.5)
+GREY = Tissue(0.018, 0.83, 1.35, 15.0)
+WHITE = Tissue(-0.022, 0.70, 0.90, 19.0)
+STEM = Tissue(-0.004, 0.76, 1.10, 18.0)
 DEEP_GREY = Tissue(0.0, 0.80, 1.20, 16.0)
 BLOOD = Tissue(0.30, 0.80, 1.60, 45.0)
 BONE = Tissue(-2.0, 0.06, 0.60, 300.0)
@@ -70,7 +70,7 @@ class Maps:
     Attributes
     ----------
     chi : ndarray
-        Susceptibility against cerebrospinal fluid, ppm.
+        Susceptibility against the mean of the whole brain, ppm.
     signal : ndarray
         Signal at echo time zero.
     r2star : ndarray
