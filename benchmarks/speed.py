@@ -66,7 +66,10 @@ def main() -> None:
 def _row(stage: str, method: Any, have: dict[str, Any]) -> None:
     arguments = {name: have.get(name) for name in method.inputs}
     settings = {name: setting.default for name, setting in method.settings.items()}
-    call = lambda: method.function(**arguments, **settings)
+
+    def call() -> Any:
+        return method.function(**arguments, **settings)
+
     try:
         call()  # compiles
     except ValueError as error:

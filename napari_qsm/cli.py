@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -17,7 +17,6 @@ from napari_qsm.errors import FileError, MetadataError, QsmError
 if TYPE_CHECKING:
     from napari_qsm.outputs import Layout
     from napari_qsm.recon.pipeline import Inputs
-    from napari_qsm.volume import Volume
 
 app = typer.Typer(
     name="napari-qsm",
@@ -208,6 +207,7 @@ def import_(
     folder: Annotated[Path, typer.Argument(help="Folder with DICOM files.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     series: Annotated[str | None, typer.Option(help="Which series, if there are several.")] = None,
+    subject: Annotated[str, typer.Option(help="Label of the subject in the dataset.")] = "01",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files.")] = False,
 ) -> None:
     """Turn a scanner's DICOM folder into NIfTI with sidecars that name nobody."""
@@ -218,6 +218,7 @@ def import_(
             folder,
             out,
             series=series,
+            subject=subject,
             overwrite=overwrite,
             progress=lambda fraction: report("reading DICOM", fraction),
         )
@@ -305,12 +306,10 @@ def stats(
     map_: Annotated[Path, typer.Argument(metavar="MAP", help="Susceptibility map (ppm).")],
     labels: Annotated[Path, typer.Argument(help="Label map on the same grid.")],
     table: Annotated[Path | None, typer.Option(help="Label names.")] = None,
-    unit: Annotated[str, typer.Option(help="ppm or ppb.")] = "ppm",
+    unit: Annotated[Literal["ppm", "ppb"], typer.Option(help="ppm or ppb.")] = "ppm",
     out: Annotated[Path | None, typer.Option(help="A .csv, .tsv or .json file.")] = None,
 ) -> None:
     """Print or write voxels, volume, mean and SD of every region."""
-    if unit not in ("ppm", "ppb"):
-        raise MetadataError(f"--unit is ppm or ppb, not '{unit}'.")
     if out is not None and out.suffix.lower() not in (".csv", ".tsv", ".json"):
         raise FileError(f"'{out.name}' must end in .csv, .tsv or .json.")
     from napari_qsm.rois.files import region_table, table_text, write_table
@@ -339,7 +338,7 @@ def _inputs(
 
     if source is not None and phase:
         raise MetadataError("Give either a folder or --phase, not both.")
-    given: dict[str, Volume] = {
+    given: dict[str, Any] = {
         role: read_volume(path) for role, path in others.items() if path is not None
     }
     fields = [r for r in ("unwrapped", "total_field_ppm", "local_field_ppm") if r in given]

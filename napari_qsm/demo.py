@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -38,13 +39,8 @@ def write(out: Path, *, progress: Callable[[str, float], None], overwrite: bool 
     ]
     recipe = load_recipe("case-report")
     for subject in SUBJECTS:
-        head = make_head(subject, progress=lambda f, s=subject: progress(f"{s} head", f))
-        progress(f"{subject} head", 1.0)
-        result = run(
-            recipe,
-            Inputs(scan=head.scan),
-            progress=lambda stage, f, s=subject: progress(f"{s} {stage}", f),
-        )
+        head = make_head(subject, progress=partial(progress, f"{subject}: head"))
+        result = run(recipe, Inputs(scan=head.scan), progress=_named(subject, progress))
         folder = out / subject
         write_head(head, folder / "scan", overwrite=overwrite)
         write_result(result, folder, overwrite=overwrite)
@@ -54,6 +50,10 @@ def write(out: Path, *, progress: Callable[[str, float], None], overwrite: bool 
         write_table(table, folder / "table.csv")
         lines += _putamen_lines(subject, head, result)
     return "\n".join(lines)
+
+
+def _named(subject: str, progress: Callable[[str, float], None]) -> Callable[[str, float], None]:
+    return lambda stage, fraction: progress(f"{subject}: {stage}", fraction)
 
 
 def _putamen_lines(subject: str, head: Head, result: Result) -> list[str]:

@@ -153,7 +153,7 @@ def check_echo_times(echo_times_s: Sequence[float]) -> tuple[float, ...]:
     return times
 
 
-def check_field_strength(field_strength_t: float) -> float:
+def check_field_strength(field_strength_t: float | None) -> float:
     """Field strength in tesla, refused if missing or likely in another unit.
 
     Raises

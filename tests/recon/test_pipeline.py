@@ -59,7 +59,9 @@ def test_chi_does_not_depend_on_the_unit_of_time(head, preset):
     [[(0, -1), (1, 1), (2, 1)], [(2, 1), (0, -1), (1, -1)], [(1, 1), (2, -1), (0, 1)]],
 )
 def test_axis_order_of_the_file_does_not_change_the_map(head, recipe, result, order):
-    turn = lambda volume: volume._reoriented(order)
+    def turn(volume):
+        return volume._reoriented(order)
+
     scan = replace(
         head.scan,
         phase=tuple(map(turn, head.scan.phase)),
@@ -174,7 +176,9 @@ def test_a_cancel_is_obeyed_in_whatever_stage_it_falls(multi_echo_head, preset):
 
 
 def test_plan_leaves_out_what_is_given(head, recipe, result):
-    names = lambda **given: [stage for stage, _ in plan(recipe, Inputs(**given))]
+    def names(**given):
+        return [stage for stage, _ in plan(recipe, Inputs(**given))]
+
     assert names(scan=head.scan) == list(STAGES)
     field = result.volume("total_field_ppm")
     assert names(total_field_ppm=field) == ["mask", "background", "inversion", "reference"]
