@@ -37,37 +37,34 @@ DIRECT_SUMS = 20
 
 
 def usable_radii(radii_mm: Array, region: Region, depth: Array, warn: Warn) -> Array:
-    """The radii whose ball has neighbours and fits somewhere in the mask, largest first.
+    """The radii whose ball is a ball and fits somewhere in the mask, largest first.
 
     Raises
     ------
     QsmError
         If none is left.
     """
-    largest, sides = float(depth.max()), region.voxel_size_mm
-    fits = radii_mm * TOLERANCE < largest
+    deepest, sides = float(depth.max()), region.voxel_size_mm
+    fits = radii_mm * TOLERANCE < deepest
     if not fits.all():
         warn(
-            f"Balls of more than {largest:.1f} mm radius fit nowhere in the mask; "
+            f"Balls of {deepest:.1f} mm radius or more fit nowhere in the mask; "
             f"{np.count_nonzero(~fits)} of {len(radii_mm)} radii were left out."
         )
-    holds = radii_mm * TOLERANCE >= min(sides)
-    if not holds.all():
+    # Over a disc or a line the mean value property does not hold.
+    round_ = radii_mm * TOLERANCE >= max(sides)
+    if not round_.all():
         warn(
-            f"Balls of less than {min(sides):g} mm radius hold a single voxel; "
-            f"{np.count_nonzero(~holds)} of {len(radii_mm)} radii were left out."
+            f"Balls of less than {max(sides):g} mm radius are flat or empty with voxels of that "
+            f"length; {np.count_nonzero(~round_)} of {len(radii_mm)} radii were left out, so the "
+            "local mask ends deeper than the smallest radius."
         )
-    kept = radii_mm[fits & holds]
+    kept = radii_mm[fits & round_]
     if kept.size == 0:
         raise QsmError(
             f"No ball of {radii_mm.min():g} to {radii_mm.max():g} mm radius fits into the mask "
             f"with voxels of {sides[0]:g} x {sides[1]:g} x {sides[2]:g} mm; choose other radii, "
             "a larger mask, or a method without balls."
-        )
-    if kept.min() < max(sides) / TOLERANCE:
-        warn(
-            f"The smallest ball ({kept.min():g} mm) is flat: its radius is below the largest "
-            f"voxel side of {max(sides):g} mm, so the rim of the local field is less certain."
         )
     return kept
 

@@ -29,7 +29,7 @@ def ellipsoid(shape, sides=SIDES, part=0.8):
 
 
 def small_head(shape=(48, 54, 44), sides=SIDES, b0=UP, seed=1, dtype=np.float32):
-    """Total field, mask and true local field of blobs in an ellipsoid with air below it."""
+    """Total field, mask and true local field of blobs in an ellipsoid with air beside it."""
     rng = np.random.default_rng(seed)
     x, y, z = axes(shape, sides)
     mask = ellipsoid(shape, sides)
@@ -39,14 +39,20 @@ def small_head(shape=(48, 54, 44), sides=SIDES, b0=UP, seed=1, dtype=np.float32)
         r2 = (x - place[0]) ** 2 + (y - place[1]) ** 2 + (z - place[2]) ** 2
         chi += rng.normal(0, 0.1) * np.exp(-r2 / (2 * rng.uniform(2, 4) ** 2))
     chi[mask] -= chi[mask].mean()
-    outside = np.zeros(shape)
-    low = -0.5 * shape[2] * sides[2]
-    outside[x**2 + (y - 10) ** 2 + (z - low) ** 2 < 8**2] = 9.4
-    outside[np.abs(x) > 0.47 * shape[0] * sides[0]] = 9.4
-    outside[mask] = 0
     local = forward_field((chi * mask).astype(dtype), sides, b0)
-    total = local + forward_field(outside.astype(dtype), sides, b0)
+    far = [0.5 * n * size for n, size in zip(shape, sides, strict=True)]
+    total = local.copy()
+    for place, radius in (((0, 0.3 * far[1], -1.1 * far[2]), 12), ((1.15 * far[0], 0, 0), 9)):
+        total += sphere_field((x, y, z), place, radius, 9.4, b0).astype(dtype)
     return total, mask, local
+
+
+def sphere_field(points, place, radius, chi, b0):
+    """Field in ppm outside a sphere: that of a dipole at its centre."""
+    way = [a - p for a, p in zip(points, place, strict=True)]
+    r = np.maximum(np.sqrt(sum(w * w for w in way)), radius)
+    along = sum(b * w for b, w in zip(b0, way, strict=True)) / r
+    return chi / 3 * (radius / r) ** 3 * (3 * along**2 - 1)
 
 
 def remove(
@@ -240,11 +246,10 @@ def test_oblique_field_in_long_voxels_of_odd_numbers():
     total, mask, truth = small_head((53, 49, 27), sides, tuple(b0))
     inner = ndimage.binary_erosion(mask, iterations=3)
     for name in ("pdf", "vsharp/tissue"):
-        right, local_mask = remove(name, total, mask, sides, tuple(b0))
-        wrong, _ = remove(name, total, mask, sides, (b0[0], -b0[1], b0[2]))
-        inside = inner & local_mask
-        assert error(right, truth, inside) < 0.55
-        assert error(right, truth, inside) < error(wrong, truth, inside)
+        local, local_mask = remove(name, total, mask, sides, tuple(b0))
+        assert error(local, truth, inner & local_mask) < (0.5 if name == "pdf" else 0.3)
+    wrong, _ = remove("vsharp/tissue", total, mask, sides, (b0[0], -b0[1], b0[2]))
+    assert error(wrong, truth, inner & local_mask) > 0.35
 
 
 # ---------------------------------------------------------------- definitions
@@ -390,8 +395,8 @@ def test_offset_scale_and_type_do_not_matter(name, head):
 @pytest.mark.parametrize("name", ALL)
 def test_mirrored_and_turned_volumes_give_mirrored_and_turned_fields(name):
     sides = np.array([2.0, 2.3, 3.0])
-    b0 = np.array(UP)
-    total, mask, _ = small_head((30, 29, 22), sides)
+    b0 = np.array([0.3, -0.4, np.sqrt(0.75)])
+    total, mask, _ = small_head((30, 29, 22), sides, b0, dtype=np.float64)
     settings = {"radius_min_mm": 4.0} if name.startswith("vsharp") else {}
     local, local_mask = remove(name, total, mask, sides, b0, **settings)
     for order, steps in (((0, 1, 2), (-1, 1, -1)), ((2, 0, 1), (1, -1, 1))):
@@ -403,7 +408,8 @@ def test_mirrored_and_turned_volumes_give_mirrored_and_turned_fields(name):
             name, turn(total), turn(mask), sides[list(order)], b0[list(order)] * steps, **settings
         )
         np.testing.assert_array_equal(again_mask, turn(local_mask))
-        assert differs(again, turn(local)) < CLOSE.get(name, 1e-3)
+        # Rounding takes another way through many iterations, and cells lie otherwise.
+        assert differs(again, turn(local)) < {"pdf": 2e-2, "lbv": 5e-3}.get(name, 1e-5)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -515,21 +521,17 @@ def test_single_slice_is_told():
         remove("lbv", total, mask)
 
 
-def test_flat_and_single_voxel_balls_are_told(head):
+def test_flat_balls_are_left_out(head):
     total, mask, _ = head
     said = []
-    remove(
-        "vsharp/none",
-        total,
-        mask,
-        (1, 1, 3),
-        radius_max_mm=4.0,
-        radius_min_mm=0.5,
-        step_mm=0.5,
-        warn=said.append,
+    settings = {"radius_max_mm": 8.0, "step_mm": 1.5}
+    local, local_mask = remove(
+        "vsharp/none", total, mask, (1, 1, 3), radius_min_mm=0.5, **settings, warn=said.append
     )
-    assert any("single voxel; 1 of 8" in sentence for sentence in said)
-    assert any("(1 mm) is flat" in sentence and "3 mm" in sentence for sentence in said)
+    assert any("3 mm" in sentence and "2 of 6 radii" in sentence for sentence in said)
+    same, same_mask = remove("vsharp/none", total, mask, (1, 1, 3), radius_min_mm=3.5, **settings)
+    np.testing.assert_array_equal(local, same)
+    np.testing.assert_array_equal(local_mask, same_mask)
 
 
 def test_mask_too_thin_for_an_estimate_is_told():
