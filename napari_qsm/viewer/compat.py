@@ -15,6 +15,8 @@ from napari.qt import QtViewer
 from napari.utils.colormaps import AVAILABLE_COLORMAPS, Colormap
 from qtpy.QtCore import QPointF, Qt
 from qtpy.QtWidgets import QMainWindow, QWidget
+from vispy.gloo import gl
+from vispy.gloo.glir import GlirProgram
 
 #: Colour ramps of ours in napari's global list carry this word, to be found again.
 RAMP_MARK = " (QSM)"
@@ -69,6 +71,26 @@ def unshare_keys(source: QtViewer, target: QtViewer) -> None:
     with contextlib.suppress(Exception):
         events.key_press.disconnect(shared.on_key_press)
         events.key_release.disconnect(shared.on_key_release)
+
+
+def spare_software_renderer() -> None:
+    """Keep Mesa's software renderer from ending the program after a layer was removed.
+
+    On llvmpipe and softpipe (Mesa 22.3, as on a virtual display under Debian 12) a deleted
+    shader program makes a later, valid draw read freed memory; plain napari ends in the same
+    way when the lower of two layers is removed. There the few kilobytes of a program are kept
+    until its window closes; on graphics cards nothing changes.
+    """
+    if hasattr(GlirProgram, "_qsm_delete"):
+        return
+    GlirProgram._qsm_delete = GlirProgram.delete
+
+    def delete(self: Any) -> None:
+        renderer = str(gl.glGetParameter(gl.GL_RENDERER)).lower()
+        if not any(word in renderer for word in ("llvmpipe", "softpipe", "swrast")):
+            self._qsm_delete()
+
+    GlirProgram.delete = delete
 
 
 def set_welcome(view: QtViewer, shown: bool) -> bool:

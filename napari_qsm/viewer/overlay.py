@@ -71,7 +71,6 @@ class OverlayContent:
     pixels_per_mm: float = 1.0
     colour_bar: ColourBar | None = None
     rings: list[Ring] = field(default_factory=list)
-    framed: bool = False
 
 
 class Overlay(QWidget):
@@ -109,10 +108,6 @@ class Overlay(QWidget):
             _scale_bar(painter, content, height)
         if content.colour_bar is not None and height > 260:
             _colour_bar(painter, content.colour_bar, width, height)
-        if content.framed:
-            painter.setPen(QPen(CROSSHAIR, 2))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRect(1, 1, width - 2, height - 2)
         painter.end()
 
 

@@ -100,6 +100,7 @@ class Workspace:
     def __init__(
         self, viewer: Any, *, owns_viewer: bool = False, side: QWidget | None = None
     ) -> None:
+        compat.spare_software_renderer()
         self.viewer = viewer
         self.session = Session()
         self._owns_viewer = owns_viewer
