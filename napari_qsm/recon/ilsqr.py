@@ -49,6 +49,9 @@ def solve_ilsqr(
         Called with the fraction done.
     """
     first = _least_squares(problem, iterations, lambda part: progress(_FIRST * part))
+    if streak_iterations == 0:
+        progress(1.0)
+        return first
     streaks = _streaks(
         problem,
         first,
