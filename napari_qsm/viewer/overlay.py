@@ -7,10 +7,23 @@ crosshair does not redraw the images.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
+from math import ceil
+from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QPointF, QRectF, Qt
-from qtpy.QtGui import QBrush, QColor, QFont, QImage, QPainter, QPainterPath, QPaintEvent, QPen
+from qtpy.QtGui import (
+    QBrush,
+    QColor,
+    QFont,
+    QFontMetricsF,
+    QImage,
+    QPainter,
+    QPainterPath,
+    QPaintEvent,
+    QPen,
+)
 from qtpy.QtWidgets import QWidget
 
 from napari_qsm.viewer.geometry import Letters
@@ -21,6 +34,7 @@ HALO = QColor(0, 0, 0, 255)
 CROSSHAIR = QColor(90, 200, 255, 200)
 RING = QColor(255, 214, 64)
 MARGIN = 12
+_RIM = 4.0
 
 
 @dataclass
@@ -120,16 +134,48 @@ def _font(pixels: int, bold: bool = False) -> QFont:
 
 def _text(painter: QPainter, at: QPointF, text: str, font: QFont, colour: QColor = LIGHT) -> None:
     """Text with a dark rim, legible on black and on white tissue; ``at`` is its base line."""
+    device = painter.device()
+    ratio = float(device.devicePixelRatioF()) if device is not None else 1.0
+    picture, above = _rimmed(text, font.pixelSize(), font.weight(), colour.rgba(), ratio)
+    painter.drawImage(QPointF(at.x() - _RIM, at.y() - above), picture)
+
+
+@lru_cache(maxsize=256)
+def _rimmed(text: str, pixels: int, weight: Any, rgba: int, ratio: float) -> tuple[QImage, float]:
+    """The text as a picture, and how far its base line lies below the top.
+
+    Drawing rims takes long and most texts stay as they are, so pictures are kept.
+    """
+    font = QFont()
+    font.setPixelSize(pixels)
+    font.setWeight(weight)
+    metrics = QFontMetricsF(font)
+    above = metrics.ascent() + _RIM
+    width = metrics.horizontalAdvance(text) + 2 * _RIM + pixels
+    height = metrics.height() + 2 * _RIM
+    size = (ceil(width * ratio), ceil(height * ratio))
+    picture = QImage(*size, QImage.Format.Format_ARGB32_Premultiplied)
+    picture.setDevicePixelRatio(ratio)
+    picture.fill(Qt.GlobalColor.transparent)
     path = QPainterPath()
-    path.addText(at, font, text)
+    path.addText(QPointF(_RIM, above), font, text)
+    painter = QPainter(picture)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(
-        QPen(HALO, 4.0, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin)
+        QPen(
+            HALO,
+            _RIM,
+            Qt.PenStyle.SolidLine,
+            Qt.PenCapStyle.RoundCap,
+            Qt.PenJoinStyle.RoundJoin,
+        )
     )
-    painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.drawPath(path)
     painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(QBrush(colour))
+    painter.setBrush(QBrush(QColor.fromRgba(rgba)))
     painter.drawPath(path)
+    painter.end()
+    return picture, above
 
 
 def _width(painter: QPainter, text: str, font: QFont) -> float:

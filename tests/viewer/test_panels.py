@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from qtpy.QtGui import QDropEvent
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
@@ -360,14 +360,12 @@ def test_files_are_dropped_read_in_the_background_and_problems_said(workspace, t
     bad.write_bytes(b"no such thing")
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(p)) for p in (good, bad, tmp_path / "gone.nii")])
-    event = QDropEvent(
-        QPointF(50, 50) if hasattr(QDropEvent, "position") else QPointF(50, 50),
-        Qt.DropAction.CopyAction,
-        data,
-        LEFT,
-        Qt.KeyboardModifier.NoModifier,
-    )
-    QApplication.sendEvent(workspace.stage, event)
+    rest = (Qt.DropAction.CopyAction, data, LEFT, Qt.KeyboardModifier.NoModifier)
+    enters = QDragEnterEvent(QPoint(50, 50), *rest)
+    QApplication.sendEvent(workspace.stage, enters)
+    assert enters.isAccepted()
+    QApplication.sendEvent(workspace.stage, QDropEvent(QPointF(50, 50), *rest))
+    assert workspace.stage.jobs.busy
     wait_for(lambda: not workspace.stage.jobs.busy)
     assert [e.name for e in workspace.session] == ["sub_Chimap"]
     said = workspace.stage.message.text
