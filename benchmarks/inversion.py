@@ -7,6 +7,7 @@ here is the inversion alone. ``benchmarks.accuracy`` measures the whole chain.
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
 import numpy as np
 from scipy import ndimage
@@ -60,7 +61,7 @@ def _table(shape: tuple[int, ...], voxel: tuple[float, ...], pair: float, lesion
             arguments.append(magnitude)
         method.function(*arguments)  # compiles
         with PeakMemory() as memory:
-            seconds, chi = best_of(lambda m=method, a=arguments: m.function(*a), 2)
+            seconds, chi = best_of(partial(method.function, *arguments), 2)
         fit = region_fit(chi, truth, labels, regions, mask)
         streaks = f"{1e3 * streak_level(chi, truth, mask, strong, voxel):.1f}" if lesions else ""
         print(
