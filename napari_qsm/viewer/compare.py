@@ -39,7 +39,7 @@ class MixedLayer:
         first, second = pair if len(pair) == 2 else (None, None)
         made_of = (session.mix, *session.compared[:2])
         if self._layer is not None and (not wanted or made_of != self._made_of):
-            self._controller.remove_extra(self._layer)
+            self._controller.sync.remove_extra(self._layer)
             self._layer = None
         if not wanted or frame is None or first is None or second is None or self._layer:
             return
@@ -50,7 +50,7 @@ class MixedLayer:
             session.mix = "side by side"
             return
         self._made_of = made_of
-        self._controller.add_extra(self._layer)
+        self._controller.sync.add_extra(self._layer)
 
     def _make(self, first: MapEntry, second: MapEntry, frame: DisplayFrame) -> Image:
         check_same_grid(second.shown, first.shown)
@@ -100,7 +100,7 @@ class MixedLayer:
     def dispose(self) -> None:
         """Remove the layer."""
         if self._layer is not None:
-            self._controller.remove_extra(self._layer)
+            self._controller.sync.remove_extra(self._layer)
             self._layer = None
 
     def _change(self, name: str, value: float) -> None:

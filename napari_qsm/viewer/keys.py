@@ -11,6 +11,8 @@ from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QKeyEvent, QMouseEvent
 from qtpy.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 
+from napari_qsm.viewer import commands
+
 if TYPE_CHECKING:
     from napari_qsm.viewer.workspace import Workspace
 
@@ -25,16 +27,16 @@ class Key:
 
 
 KEYS: tuple[Key, ...] = (
-    Key("PageUp", "next slice up in the view last used", lambda w: w.step(1)),
-    Key("PageDown", "next slice down", lambda w: w.step(-1)),
-    Key("N", "next map", lambda w: w.next_map()),
-    Key("K", "flicker between two maps", lambda w: w.flicker()),
-    Key("G", "grey, inverted, colour, both sides", lambda w: w.next_colouring()),
-    Key("U", "ppm or ppb", lambda w: w.toggle_unit()),
-    Key("H", "crosshair shown or hidden", lambda w: w.toggle_crosshair()),
-    Key("W", "another plane becomes the large one", lambda w: w.swap_planes()),
-    Key("Q", "large view alone or all three", lambda w: w.toggle_alone()),
-    Key("Home", "views centred on the crosshair", lambda w: w.centre()),
+    Key("PageUp", "next slice up in the view last used", lambda w: commands.step(w, 1)),
+    Key("PageDown", "next slice down", lambda w: commands.step(w, -1)),
+    Key("N", "next map", commands.next_map),
+    Key("K", "flicker between two maps", commands.flicker),
+    Key("G", "grey, inverted, colour, both sides", commands.next_colouring),
+    Key("U", "ppm or ppb", commands.toggle_unit),
+    Key("H", "crosshair shown or hidden", commands.toggle_crosshair),
+    Key("W", "another plane becomes the large one", commands.swap_planes),
+    Key("Q", "large view alone or all three", commands.toggle_alone),
+    Key("Home", "views centred on the crosshair", commands.centre),
     Key("F1", "this page", lambda w: w.toggle_help()),
 )
 

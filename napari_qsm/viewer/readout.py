@@ -20,7 +20,15 @@ from qtpy.QtWidgets import (
 
 from napari_qsm.session import MapEntry, Session
 from napari_qsm.viewer.display import value_text
-from napari_qsm.viewer.geometry import Vector, file_voxel, side_mm, value_at
+from napari_qsm.viewer.geometry import (
+    DisplayFrame,
+    Vector,
+    file_voxel,
+    obliquity_deg,
+    place,
+    side_mm,
+    value_at,
+)
 from napari_qsm.volume import Array
 
 if TYPE_CHECKING:
@@ -75,6 +83,18 @@ def line(session: Session, world_mm: Vector) -> str:
     parts = [f"voxel {place.voxel}" if place.voxel else "outside", place.position]
     parts += [f"{e.name} {v}" for e, v in zip(entries, place.values, strict=True)]
     return "  ·  ".join(parts)
+
+
+def grid_note(entry: MapEntry, frame: DisplayFrame | None) -> str:
+    """What is said about a map whose grid is not the reference's; empty for one whose is."""
+    placement = place(entry.shown, frame) if frame is not None else None
+    if frame is None or placement is None or not placement.own_grid:
+        return ""
+    sizes = " × ".join(f"{size:.3g}" for size in entry.volume.voxel_size_mm)
+    if placement.aligned:
+        return f"own grid, {sizes} mm voxels"
+    turned = obliquity_deg(frame.display_of(entry.shown))
+    return f"own grid, {sizes} mm voxels, turned {turned:.1f}°: drawn by nearest voxel"
 
 
 class Readout(QWidget):
@@ -181,7 +201,7 @@ class Readout(QWidget):
             self.table.setFixedHeight(28 + 22 * min(max(len(entries), 1), 6))
         notes = []
         for row, entry in enumerate(entries):
-            note = self._controller.grid_note(entry)
+            note = grid_note(entry, self._controller.frame)
             if note:
                 notes.append(f"{entry.name}: {note}")
             self._cell(row, 0, entry.name + (" *" if note else ""), note)

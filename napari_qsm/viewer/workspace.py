@@ -11,7 +11,7 @@ from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QFileDialog, QTabWidget, QVBoxLayout, QWidget
 
 from napari_qsm.errors import Cancelled, QsmError
-from napari_qsm.session import Colouring, Session
+from napari_qsm.session import Session
 from napari_qsm.viewer import compat
 from napari_qsm.viewer.arrangement import ViewArea
 from napari_qsm.viewer.controller import Controller
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 #: The tabs, in the order of the work. A new panel is one more line here.
 PANELS: tuple[PanelMaker, ...] = (DataPanel, DisplayPanel)
 
-_COLOURINGS: tuple[Colouring, ...] = ("grey", "inverted", "colour", "both sides")
 _SIDE_WIDTH = 350
 _TABLE_HEIGHT = 170
 #: Workspaces whose window is open; a script may not keep the one it opened.
@@ -105,7 +104,7 @@ class Workspace:
         self.session = Session()
         self._owns_viewer = owns_viewer
         self._closed = False
-        self._last_view: SliceView | None = None
+        self.last_view: SliceView | None = None
         self._apply_settings()
         self._window: Any = compat.qt_window(viewer)
         self._welcome_before = compat.set_welcome(compat.qt_viewer(viewer), False)
@@ -163,7 +162,7 @@ class Workspace:
         self._connect()
         _OPEN.add(self)
         for layer in list(viewer.layers):
-            self.controller.take(layer)
+            self.controller.sync.take(layer)
         self._on_maps()
 
     def _build_side(self) -> QWidget:
@@ -273,7 +272,7 @@ class Workspace:
         self.side.deleteLater()
         # Whoever still holds the workspace must not hold a closed window with it.
         self._drop_targets.clear()
-        self._last_view = None
+        self.last_view = None
         self._window = None
 
     # -- opening --------------------------------------------------------------------------
@@ -352,82 +351,12 @@ class Workspace:
 
             self.run("Saving", work, lambda path: self.say(f"Saved in '{path.parent}'."))
 
-    # -- keys -----------------------------------------------------------------------------
-
-    def step(self, steps: int) -> None:
-        """Step slices in the view the mouse was last in."""
-        view = self._last_view if self._last_view in self.controller.views else None
-        self.controller.step((view or self.controller.main).plane, steps)
-
-    def next_map(self) -> None:
-        """Choose the next map and show it."""
-        maps = [entry for entry in self.session if entry.editable is None]
-        if not maps:
-            return
-        keys = [entry.id for entry in maps]
-        at = keys.index(self.session.selected) if self.session.selected in keys else -1
-        entry = maps[(at + 1) % len(maps)]
-        if not entry.display.visible:
-            self.session.set_display(entry, visible=True)
-        for other in maps:
-            hides = other is not entry and maps.index(other) > maps.index(entry)
-            if hides and other.display.visible:
-                self.session.set_display(other, visible=False)
-        self.session.selected = entry.id
-
-    def flicker(self) -> None:
-        """Show the other one of two maps at the same place."""
-        session = self.session
-        if session.layout == "compare" and len(session.compared) > 1:
-            if session.mix == "side by side":
-                session.compared = (*session.compared[1:], session.compared[0])
-            return
-        keys = session.compared[:2]
-        pair = [entry for entry in map(session.entry, keys) if entry is not None]
-        if len(pair) < 2:
-            pair = session.of_role("map")[-2:]
-        if len(pair) < 2:
-            self.say("Flicker needs two maps; open another one.")
-            return
-        first, second = pair
-        show = second if first.id == session.selected and first.display.visible else first
-        for entry in pair:
-            session.set_display(entry, visible=entry is show)
-        session.selected = show.id
-
-    def next_colouring(self) -> None:
-        """Go round grey, inverted, colour and both sides."""
-        entry = self.session.selected_entry
-        if entry is not None and entry.editable is None:
-            at = _COLOURINGS.index(entry.display.colouring)
-            self.session.set_display(entry, colouring=_COLOURINGS[(at + 1) % len(_COLOURINGS)])
-
-    def toggle_unit(self) -> None:
-        """Write susceptibilities in the other unit, everywhere."""
-        self.session.unit = "ppb" if self.session.unit == "ppm" else "ppm"
-
-    def toggle_crosshair(self) -> None:
-        """Show or hide the crosshair."""
-        self.session.crosshair_visible = not self.session.crosshair_visible
-
-    def swap_planes(self) -> None:
-        """Make the next plane the large one."""
-        self.controller.swap()
-
-    def toggle_alone(self) -> None:
-        """The large view alone, or with the others."""
-        self.session.layout = "three" if self.session.layout == "one" else "one"
-
     def toggle_help(self) -> None:
         """Show or hide keys and mouse actions."""
         if self.help.isVisible():
             self.help.hide()
         else:
             self.help.open()
-
-    def centre(self) -> None:
-        """Bring the crosshair into the middle of every view."""
-        self.controller.centre()
 
     def show_napari_docks(self, shown: bool) -> None:
         """Show or fold away napari's own layer list and controls."""
@@ -471,10 +400,10 @@ class Workspace:
         self.regions.update_soon()
 
     def _on_entered(self, view: SliceView) -> None:
-        self._last_view = view
+        self.last_view = view
 
     def _on_failed(self, error: Exception) -> None:
-        if isinstance(error, Cancelled) or isinstance(error, QsmError):
+        if isinstance(error, (Cancelled, QsmError)):
             self.say(str(error))
         elif isinstance(error, MemoryError):
             self.say("This computer's memory is too small for that; close other maps first.")

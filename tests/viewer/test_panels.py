@@ -1,7 +1,5 @@
 """Panels, comparing, painting and bad input, in a real window."""
 
-import os
-
 import numpy as np
 import pytest
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
@@ -11,6 +9,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_qsm.errors import Cancelled
 from napari_qsm.io.nifti import read_volume, write_volume
+from napari_qsm.viewer import commands
 from napari_qsm.viewer.geometry import nearest_voxel
 from napari_qsm.viewer.measuring import under_circle
 from napari_qsm.viewer.opening import load
@@ -136,7 +135,7 @@ def test_side_by_side_has_one_cursor_one_slice_one_scale(workspace):
     world = a.volume.voxel_to_world([4, 22, 5])
     click(second, pixel_of(workspace, second, world))
     assert nearest_voxel(a.volume, workspace.session.crosshair_mm)[:2] == (4, 22)
-    workspace.step(2)
+    commands.step(workspace, 2)
     assert first.depth_mm == second.depth_mm
     layer_a = workspace.controller.layers[a.id]
     layer_b = workspace.controller.layers[b.id]
@@ -371,7 +370,7 @@ def test_files_are_dropped_read_in_the_background_and_problems_said(workspace, t
     said = workspace.stage.message.text
     assert "'broken.nii.gz'" in said and "gone.nii" in said and "Traceback" not in said
     # The file goes; the map stays.
-    os.remove(good)
+    good.unlink()
     click(workspace.controller.main, QPoint(90, 90))
     workspace.controller.drawn_again.emit()
     assert len(workspace.session.maps) == 1

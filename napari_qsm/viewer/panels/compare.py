@@ -8,6 +8,7 @@ from superqt import QCollapsible, QDoubleSlider
 
 from napari_qsm.errors import QsmError
 from napari_qsm.session import MapEntry
+from napari_qsm.viewer import commands
 from napari_qsm.viewer.compare import add_difference
 from napari_qsm.viewer.panels import PanelContext
 from napari_qsm.viewer.style import FOLDING, quiet
@@ -66,7 +67,7 @@ class CompareBox(QCollapsible):
         self._flicker = QPushButton("Flicker (K)")
         self._flicker.setObjectName("qsm.compare.flicker")
         self._flicker.setToolTip("Show the two in turn, at the same place; the key K does it too")
-        self._flicker.clicked.connect(lambda _=False: context.workspace.flicker())
+        self._flicker.clicked.connect(lambda _=False: commands.flicker(context.workspace))
         self._subtract = QPushButton("Difference")
         self._subtract.setObjectName("qsm.compare.difference")
         self._subtract.setToolTip("Add the map first − second; both must lie on one grid")

@@ -211,7 +211,7 @@ class DisplayPanel(QWidget):
         """Show how the chosen map is drawn."""
         if self._filling:
             return
-        entries = [entry for entry in reversed(list(self._session))]
+        entries = list(reversed(list(self._session)))
         entry = self._session.selected_entry
         self._filling = True
         try:
