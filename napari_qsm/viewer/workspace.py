@@ -260,6 +260,7 @@ class Workspace:
         self.regions.dispose()
         self.controller.dispose()
         self.area.dispose()
+        self.stage.hide()
         self.stage.setParent(None)
         self.stage.deleteLater()
         compat.set_welcome(compat.qt_viewer(self.viewer), self._welcome_before)
@@ -270,6 +271,7 @@ class Workspace:
             if dock is not None:
                 compat.remove_dock(self.viewer, dock)
         self.side.deleteLater()
+        self.regions.deleteLater()
         # Whoever still holds the workspace must not hold a closed window with it.
         self._drop_targets.clear()
         self.last_view = None

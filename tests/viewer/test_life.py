@@ -144,7 +144,8 @@ def test_closing_the_window_ends_everything(tmp_path, make_napari_viewer, monkey
     settle(10)
     gc.collect()
     assert session() is None
-    assert not [w for w in QApplication.topLevelWidgets() if w.isVisible()]
+    visible = [w.objectName() or type(w) for w in QApplication.topLevelWidgets() if w.isVisible()]
+    assert not visible
 
 
 def test_a_job_at_work_does_not_outlive_the_window(own_window):

@@ -101,6 +101,7 @@ def test_what_lies_right_front_and_up_is_drawn_there(workspace, order, radiologi
 
 def test_dragging_takes_the_crosshair_along(workspace):
     entry = workspace.session.add(ramp())
+    settle()
     view = view_of(workspace, "axial")
     start = pixel_of(workspace, view, entry.volume.voxel_to_world([6, 8, 9]))
     end = pixel_of(workspace, view, entry.volume.voxel_to_world([18, 20, 9]))
