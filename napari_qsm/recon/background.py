@@ -73,7 +73,7 @@ def vsharp(
     radius_min_mm: Annotated[
         float,
         Param("Smallest ball; the local mask ends this far inside.", unit="mm", ge=0.1, le=60),
-    ] = 2.0,
+    ] = 3.0,
     step_mm: Annotated[float, Param("Step between radii.", unit="mm", ge=0.1, le=20)] = 1.0,
     deconvolution: Annotated[
         str,
@@ -90,7 +90,7 @@ def vsharp(
     regularization: Annotated[
         float, Param("Tissue: weight of the smoothness of susceptibility.", ge=0, le=1)
     ] = 2.5e-6,
-    iterations: Annotated[int, Param("Tissue: steps of the estimate.", ge=1, le=500)] = 20,
+    iterations: Annotated[int, Param("Tissue: steps of the estimate.", ge=1, le=500)] = 25,
     coarse_mm: Annotated[
         float, Param("Tissue: cells of the estimate, in whole voxels.", unit="mm", ge=0.5, le=4)
     ] = 2.0,
@@ -245,8 +245,8 @@ def pdf(
     ] = 20.0,
     tolerance: Annotated[
         float, Param("Relative residual at which to stop.", ge=1e-6, le=0.5)
-    ] = 5e-4,
-    max_iterations: Annotated[int, Param("Most iterations.", ge=1, le=1000)] = 200,
+    ] = 1e-3,
+    max_iterations: Annotated[int, Param("Most iterations.", ge=1, le=1000)] = 100,
     progress: Progress = no_progress,
     warn: Warn = no_warning,
 ) -> tuple[Array, Array]:

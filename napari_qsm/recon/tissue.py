@@ -39,7 +39,7 @@ RADII_MM = (16.0, 8.0, 4.0)
 #: Above this length susceptibility is free to vary, below it costs gradient energy.
 SMOOTHNESS_MM = 20.0
 #: Room around the mask, so that opposite ends of the grid hardly see each other.
-MARGIN_MM = 8.0
+MARGIN_MM = 4.0
 
 
 def tissue_field(

@@ -80,9 +80,8 @@ def error(local, truth, mask):
 
 ALL = ("vsharp/none", "vsharp/truncated", "vsharp/tissue", "sharp", "resharp", "pdf", "lbv")
 
-#: How far results may be apart that only rounding tells apart: the background is a hundred times
-#: the local field, and PDF may stop an iteration earlier.
-CLOSE = {"pdf": 0.06, "vsharp/tissue": 5e-3}
+#: Iterative methods, stopped early where two runs must take the same way through rounding.
+STEADY = {"pdf": {"tolerance": 1e-2}, "vsharp/tissue": {"iterations": 10}}
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +246,7 @@ def test_oblique_field_in_long_voxels_of_odd_numbers():
     inner = ndimage.binary_erosion(mask, iterations=3)
     for name in ("pdf", "vsharp/tissue"):
         local, local_mask = remove(name, total, mask, sides, tuple(b0))
-        assert error(local, truth, inner & local_mask) < (0.5 if name == "pdf" else 0.3)
+        assert error(local, truth, inner & local_mask) < (0.7 if name == "pdf" else 0.3)
     wrong, _ = remove("vsharp/tissue", total, mask, sides, (b0[0], -b0[1], b0[2]))
     assert error(wrong, truth, inner & local_mask) > 0.35
 
@@ -379,9 +378,10 @@ def test_offset_scale_and_type_do_not_matter(name, head):
     sides = (4.0, 4.0, 4.0)
     settings = {"radius_min_mm": 6.0} if name.startswith("vsharp") else {}
     settings |= {"radius_mm": 8.0} if name.endswith("sharp") and name != "vsharp" else {}
+    settings |= STEADY.get(name, {})
     local, local_mask = remove(name, total, mask, sides, **settings)
     assert local.dtype == np.float32
-    little = CLOSE.get(name, 1e-3)
+    little = 2e-3
     shifted, _ = remove(name, total + np.float32(3), mask, sides, **settings)
     assert differs(shifted, local) < little
     larger, _ = remove(name, 4 * total, mask, sides, **settings)
@@ -398,6 +398,7 @@ def test_mirrored_and_turned_volumes_give_mirrored_and_turned_fields(name):
     b0 = np.array([0.3, -0.4, np.sqrt(0.75)])
     total, mask, _ = small_head((30, 29, 22), sides, b0, dtype=np.float64)
     settings = {"radius_min_mm": 4.0} if name.startswith("vsharp") else {}
+    settings |= STEADY.get(name, {})
     local, local_mask = remove(name, total, mask, sides, b0, **settings)
     for order, steps in (((0, 1, 2), (-1, 1, -1)), ((2, 0, 1), (1, -1, 1))):
 
@@ -408,8 +409,8 @@ def test_mirrored_and_turned_volumes_give_mirrored_and_turned_fields(name):
             name, turn(total), turn(mask), sides[list(order)], b0[list(order)] * steps, **settings
         )
         np.testing.assert_array_equal(again_mask, turn(local_mask))
-        # Rounding takes another way through many iterations, and cells lie otherwise.
-        assert differs(again, turn(local)) < {"pdf": 2e-2, "lbv": 5e-3}.get(name, 1e-5)
+        # The cells of LBV's coarse grids are not mirrored.
+        assert differs(again, turn(local)) < (5e-3 if name == "lbv" else 1e-6)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -507,7 +508,7 @@ def test_balls_that_fit_nowhere_are_left_out():
     mask = np.ones(shape, bool)
     said = []
     local, local_mask = remove("vsharp/none", total, mask, sides, warn=said.append)
-    assert any("fit nowhere" in sentence and "3 of 11" in sentence for sentence in said)
+    assert any("fit nowhere" in sentence and "3 of 10" in sentence for sentence in said)
     np.testing.assert_allclose(local[local_mask], 0, atol=1e-4)
     np.testing.assert_array_equal(np.flatnonzero(local_mask.any(axis=(0, 1))), range(1, 8))
 
