@@ -148,7 +148,7 @@ def test_no_identifier_is_in_any_output_of_the_whole_chain(single, tmp_path, cap
     Maker(tmp_path / "in", single.scan).write()
     assert main(["import", source, "--out", data]) == 0
     assert main(["check", data]) == 0
-    quick = ["inversion.method=tkd", "background.method=sharp"]
+    quick = ["inversion.method=tkd", "background.method=sharp", "background.radius_mm=10"]
     assert main(["reconstruct", data, "--out", result, "--set", *quick]) == 0
     said = bytes_of(tmp_path / "data") + bytes_of(tmp_path / "result")
     said += "".join(capfd.readouterr()).encode()

@@ -90,7 +90,7 @@ def test_starting_from_an_intermediate_gives_the_same_map(head, recipe, result):
         )
     inputs = Inputs(
         unwrapped=result.volume("unwrapped"),
-        mask=head.mask,
+        mask=result.volume("mask"),
         magnitude=head.scan.magnitude,
         echo_times_s=head.scan.echo_times_s,
         field_strength_t=head.scan.field_strength_t,
