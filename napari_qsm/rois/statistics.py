@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Unit = Literal["ppm", "ppb"]
 
+
 def columns(unit: str = "ppm") -> list[str]:
     """Column names of the region table; values carry the unit in their name."""
     measures = ["mean", "sd", "median", "min", "max", "p05", "p95"]
@@ -136,6 +137,8 @@ def _measures(values: Array) -> list[float]:
     low, median, high = (float(v) for v in np.percentile(values, [5, 50, 95]))
     deviation = values - mean
     second = float(np.mean(deviation**2))
-    skewness = float(np.mean(deviation**3)) / second**1.5 if second > (1e-9 * mean) ** 2 else float("nan")
+    skewness = (
+        float(np.mean(deviation**3)) / second**1.5 if second > (1e-9 * mean) ** 2 else float("nan")
+    )
     sd = float(values.std(ddof=1)) if values.size > 1 else float("nan")
     return [mean, sd, median, float(values.min()), float(values.max()), low, high, skewness]

@@ -137,6 +137,15 @@ class Controller:
             if abs(self.main.depth_mm - wanted) > 1e-6:
                 self._on_crosshair()
 
+    def _on_ndisplay(self) -> None:
+        """2-D or 3-D was chosen with napari's own button or key."""
+        if "dims" in self.busy:
+            return
+        if self.main.is_3d:
+            self.session.layout = "volume"
+        elif self.session.layout == "volume":
+            self.session.layout = "three"
+
     def _picked(self, view: SliceView, display: Array) -> None:
         if self.frame is not None:
             self.go_to(self.frame.display_to_world(display))
@@ -193,7 +202,8 @@ class Controller:
             self._drop_view(self.views[-1])
         while len(self.views) < count:
             self._add_view(session.large_plane)
-        self.main.set_3d(session.layout == "volume")
+        with self.marked("dims"):  # napari moves its slider when it leaves 3-D
+            self.main.set_3d(session.layout == "volume")
         others = [plane for plane in PLANES if plane != session.large_plane]
         planes = [session.large_plane] * count if comparing else [session.large_plane, *others]
         for view, plane in zip(self.views, planes, strict=False):
@@ -390,6 +400,7 @@ class Controller:
             (session.events.selected, self._on_selected),
             (session.events.active_group, self._on_group),
             (viewer.dims.events.point, self._on_dims),
+            (viewer.dims.events.ndisplay, self._on_ndisplay),
         ]
 
     def _connect(self) -> None:

@@ -198,14 +198,15 @@ def _letters(painter: QPainter, letters: Letters, width: int, height: int) -> No
 
 def _corner_text(painter: QPainter, content: OverlayContent, width: int) -> None:
     y = MARGIN + 13.0
-    lines = [(content.title, _font(14, bold=True)), (content.slice_text, _font(13))]
+    small = 13 if width > 420 else 12
+    lines = [(content.title, _font(small + 1, bold=True)), (content.slice_text, _font(small))]
     lines += [(note, _font(12)) for note in content.notes]
     for text, font in lines:
         if not text:
             continue
         painter.setFont(font)
         text = painter.fontMetrics().elidedText(
-            text, Qt.TextElideMode.ElideRight, max(width // 2 - MARGIN - 14, 60)
+            text, Qt.TextElideMode.ElideRight, max(width // 2 - MARGIN - 8, 60)
         )
         _text(painter, QPointF(MARGIN, y), text, font)
         y += font.pixelSize() + 6

@@ -48,7 +48,8 @@ def overlay_content(view: SliceView, controller: Controller) -> OverlayContent:
         content.colour_bar = colour_bar(entry, session.unit)
     if view.is_3d:
         content.letters = view.letters_in_3d() if known else letters("axial", known=False)
-        content.title = f"{entry.name}, brightest along the line of sight" if entry else ""
+        content.title = entry.name if entry else ""
+        content.slice_text = "brightest along the line of sight"
         return content
     content.letters = letters(view.plane, radiological=view.radiological, known=known)
     axis = DEPTH_AXIS[view.plane]
@@ -62,7 +63,7 @@ def overlay_content(view: SliceView, controller: Controller) -> OverlayContent:
         content.notes.append("sides unknown: the file records no orientation")
     camera = view.camera()
     content.pixels_per_mm = camera.zoom
-    content.bar_mm = scale_bar_mm(camera.zoom, 110 if is_large else 70)
+    content.bar_mm = scale_bar_mm(camera.zoom, 110 if is_large or beside else 70)
     if session.crosshair_visible:
         content.crosshair = camera.to_pixel(frame.world_to_display(session.crosshair_mm))
     return content

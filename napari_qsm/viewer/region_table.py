@@ -71,6 +71,8 @@ class RegionTable(QWidget):
         self._filling = False
         self._map = QComboBox()
         self._map.setObjectName("qsm.stats.map")
+        self._map.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self._map.setMinimumWidth(150)
         self._map.currentIndexChanged.connect(self._on_map)
         self._note = QLabel()
         self._note.setObjectName("qsm.stats.note")

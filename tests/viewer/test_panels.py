@@ -200,8 +200,15 @@ def test_volume_mode_is_never_mirrored(workspace):
     rows, columns = np.nonzero(shot.sum(axis=2) > 500)
     assert rows.size > 20
     assert columns.mean() < shot.shape[1] / 2 and rows.mean() < shot.shape[0] / 2
+    before = workspace.session.crosshair_mm
     press(workspace, "qsm.view.three")
     assert not main.is_3d and main.plane == "axial"
+    assert workspace.session.crosshair_mm == before
+    key(main, "Y", Qt.KeyboardModifier.ControlModifier)  # napari's own
+    assert workspace.session.layout == "volume" and main.overlay.content.crosshair is None
+    key(main, "Y", Qt.KeyboardModifier.ControlModifier)
+    assert workspace.session.layout == "three"
+    assert workspace.session.crosshair_mm == before
 
 
 def test_circle_gives_highest_and_lowest(workspace):

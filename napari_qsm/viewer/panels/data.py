@@ -64,9 +64,9 @@ class DataPanel(QWidget):
         self._hint = quiet(
             "Nothing is open yet. Open a map or a scanner folder, or try the built-in head."
         )
-        self._remove = QPushButton("Remove from the window")
+        self._remove = QPushButton("Remove")
         self._remove.setObjectName("qsm.data.remove")
-        self._remove.setToolTip("The file itself stays where it is")
+        self._remove.setToolTip("Take this map out of the window; its file stays where it is")
         self._remove.clicked.connect(self._on_remove)
         self._save = QPushButton("Save everything …")
         self._save.setObjectName("qsm.data.save")
