@@ -43,6 +43,7 @@ def pdf_field(
     shape = fast_shape(region.mask.shape, margin)
     dipole = dipole_kernel(shape, region.voxel_size_mm, b0_direction, region.field.dtype)
     inside = tuple(slice(0, n) for n in region.mask.shape)
+    progress(0.0)
     outside = ~pad_to(region.mask, shape)
     weights2 = np.square(weights).astype(region.field.dtype)
     # A constant is background too, though no finite set of dipoles makes it exactly.
@@ -60,9 +61,11 @@ def pdf_field(
         source *= outside
         return source
 
+    seen = back(given)
+    progress(0.0)
     chi = conjugate_gradients(
         lambda p: back(field(p)[inside]),
-        back(given),
+        seen,
         tolerance,
         max_iterations,
         progress=progress,

@@ -85,6 +85,7 @@ def vsharp_field(
     depth = depth_mm(region.mask, region.voxel_size_mm, 1.01 * float(radii_mm.max()))
     radii = usable_radii(radii_mm, region, depth, warn)
     blurred = region.field if tissue is None else region.field - tissue
+    progress(0.0)
     mean_at = ball_means(blurred)
     high = np.zeros_like(region.field)
     taken = np.zeros_like(region.mask)

@@ -69,9 +69,11 @@ def tissue_field(
             "of that field is missing from the local field, as without deconvolution."
         )
         return np.zeros_like(region.field)
+    progress(0.0)
     margin = margin_voxels(MARGIN_MM, sides)
     model = Model(coarse, filling, depth, radii, [2 * m for m in margin], b0_direction)
     given = model.high_pass(coarse.field)
+    progress(0.0)
     weight = region.field.dtype.type(regularization)
 
     def normal(u: Array) -> Array:
