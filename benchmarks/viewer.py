@@ -81,10 +81,11 @@ def draw_all(workspace, drawn: list[int]) -> None:
     QApplication.sendPostedEvents()
 
 
-def moving_seconds(size: str) -> tuple[list[float], list[float], int, int]:
+def moving_seconds(size: str) -> tuple[list[float], list[float], float, int, int]:
     """Seconds per slice step and per crosshair move, in three linked views with two maps.
 
-    Also the bytes of the maps and the bytes by which the process grew on showing them.
+    Also the mean processor seconds of all of them, which other programs at work change less;
+    the bytes of the maps; and the bytes by which the process grew on showing them.
     """
     import psutil
     from qtpy.QtWidgets import QApplication
@@ -109,6 +110,7 @@ def moving_seconds(size: str) -> tuple[list[float], list[float], int, int]:
         for view in workspace.controller.views[1:]:
             assert np.shares_memory(view.layers[layer].data, layer.data)
     steps, drags = [], []
+    busy = time.process_time()
     for index in range(STEPS):
         start = time.perf_counter()
         workspace.controller.step("axial", 1 if index < STEPS // 2 else -1)
@@ -123,22 +125,26 @@ def moving_seconds(size: str) -> tuple[list[float], list[float], int, int]:
         workspace.controller.go_to(reference.voxel_to_world(voxel))
         draw_all(workspace, drawn)
         drags.append(time.perf_counter() - start)
+    busy = (time.process_time() - busy) / (2 * STEPS)
     assert len(drawn) >= STEPS + 2 * STEPS  # one canvas per step, two per crosshair move
     held = chi.data.nbytes + magnitude.data.nbytes
     workspace.close()
-    return steps, drags, held, grown
+    return steps, drags, busy, held, grown
 
 
 def main() -> None:
     """Print the table."""
-    print(f"{'size':14}{'start, cold / warm':>22}{'slice step':>16}{'crosshair':>18}{'memory':>30}")
+    print(
+        f"{'size':14}{'start, cold / warm':>22}{'slice step':>16}{'crosshair':>18}{'processor':>13}{'memory':>34}"
+    )
     for size in SIZES:
         starts = start_seconds(size)
-        steps, drags, held, grown = moving_seconds(size)
+        steps, drags, busy, held, grown = moving_seconds(size)
         step, drag = statistics.median(steps), statistics.median(drags)
         print(
             f"{size:14}{starts[0]:>9.1f} s /{min(starts[1:]):>7.1f} s"
-            f"{1e3 * step:>11.0f} ms   {1 / drag:>9.0f} per s  "
+            f"{1e3 * step:>11.0f} ms   {1 / drag:>9.0f} per s"
+            f"{1e3 * busy:>10.0f} ms  "
             f"maps {held / 2**20:.0f} MiB, shown +{grown / 2**20:.0f} MiB"
         )
 
