@@ -70,7 +70,8 @@ def field_from_outside(grid: Grid) -> Array:
     """Field inside a grid, in ppm, of the parts of the body that lie outside it.
 
     The body is cut into coarse cells whose faces lie along the grid's own; a cell counts by
-    how much of it lies outside. The result is smooth in the grid, and interpolated linearly.
+    how much of it lies outside. The result is smooth in the grid, but jumps at its faces where
+    the body goes on, so values come linearly from coarse cells inside the grid alone.
     """
     size = np.array(grid.size_mm)
     axes = grid.affine[:3, :3] / size
@@ -93,7 +94,14 @@ def field_from_outside(grid: Grid) -> Array:
         overlap = np.minimum(low + _FAR_CELL_MM, extent[axis]) - np.maximum(low, 0)
         within.append(np.clip(overlap / _FAR_CELL_MM, 0, 1).astype(np.float32))
         position = (np.arange(grid.shape[axis]) + 0.5) * size[axis] / _FAR_CELL_MM
-        weights.append(_linear_weights(position - 0.5 - first[axis], int(count[axis])))
+        whole = np.flatnonzero(within[axis] > 0.999)
+        if whole.size < 2:  # a grid too thin to hold two coarse cells
+            whole = np.arange(count[axis])
+        weights.append(
+            _linear_weights(
+                position - 0.5 - first[axis], int(whole[0]), int(whole[-1]), int(count[axis])
+            )
+        )
     inside = within[0][:, None, None] * within[1][None, :, None] * within[2][None, None, :]
     field = forward_field(chi * (1 - inside), coarse.size_mm, b0_direction(affine))
     for axis in (2, 1, 0):
@@ -101,10 +109,14 @@ def field_from_outside(grid: Grid) -> Array:
     return np.ascontiguousarray(field)
 
 
-def _linear_weights(position: Array, count: int) -> Array:
-    """Matrix that interpolates ``count`` samples linearly at fractional positions."""
-    low = np.clip(np.floor(position).astype(int), 0, max(count - 2, 0))
-    part = np.clip(position - low, 0, 1)
+def _linear_weights(position: Array, lowest: int, highest: int, count: int) -> Array:
+    """Matrix that takes samples linearly to fractional positions.
+
+    Only samples from ``lowest`` to ``highest`` of the ``count`` are used; positions beyond them
+    are extrapolated.
+    """
+    low = np.clip(np.floor(position).astype(int), lowest, max(highest - 1, lowest))
+    part = (position - low).astype(np.float32)
     out = np.zeros((len(position), count), np.float32)
     rows = np.arange(len(position))
     out[rows, low] = 1 - part
