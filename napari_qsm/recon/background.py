@@ -89,7 +89,7 @@ def vsharp(
     ] = 0.05,
     regularization: Annotated[
         float, Param("Tissue: weight of the smoothness of susceptibility.", ge=0, le=1)
-    ] = 2.5e-6,
+    ] = 5e-5,
     iterations: Annotated[int, Param("Tissue: steps of the estimate.", ge=1, le=500)] = 25,
     coarse_mm: Annotated[
         float, Param("Tissue: cells of the estimate, in whole voxels.", unit="mm", ge=0.5, le=4)
