@@ -12,7 +12,7 @@ from napari_qsm.outputs import write_head, write_result
 from napari_qsm.phantom import SUBJECTS, Head, make_head
 from napari_qsm.recon.pipeline import Inputs, Result, run
 from napari_qsm.recon.recipe import load_recipe
-from napari_qsm.rois.files import write_table
+from napari_qsm.rois.files import rounded, write_table
 from napari_qsm.rois.statistics import region_statistics
 
 
@@ -66,7 +66,7 @@ def _putamen_lines(subject: str, head: Head, result: Result) -> list[str]:
             found = chi[inside].astype(np.float64)
             volume = inside.sum() * head.labels.voxel_volume_mm3
             lines.append(
-                f"{subject:<8} {region.name:<14} {inside.sum():>6}  {volume:>10.1f}  "
+                f"{subject:<8} {region.name:<14} {inside.sum():>6}  {rounded(volume, 1):>10}  "
                 f"{truth.mean():.3f} ± {truth.std(ddof=1):.3f}    "
                 f"{found.mean():.3f} ± {found.std(ddof=1):.3f}"
             )

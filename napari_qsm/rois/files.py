@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,6 +72,11 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     write_text(path, text)
 
 
+def rounded(value: float, decimals: int) -> str:
+    """A number with so many decimals, halves away from zero as papers round them."""
+    return f"{value + math.copysign(1e-9, value):.{decimals}f}"
+
+
 def table_text(table: pd.DataFrame) -> str:
     """The table for a terminal: mm³ to 0.1, ppm to 0.001, ppb to 1."""
     decimals = {}
@@ -80,5 +87,5 @@ def table_text(table: pd.DataFrame) -> str:
             decimals[column] = 1
         elif column == "skewness":
             decimals[column] = 2
-    formats = {c: (lambda value, n=n: f"{value:.{n}f}") for c, n in decimals.items()}
+    formats = {c: partial(rounded, decimals=n) for c, n in decimals.items()}
     return table.to_string(index=False, formatters=formats)

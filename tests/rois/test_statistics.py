@@ -28,10 +28,21 @@ def labels(chi):
 
 
 def test_columns_are_the_documented_ones():
-    assert (
-        columns()
-        == ["label", "name", "side", "voxels", "volume_mm3", "mean_ppm", "sd_ppm", "median_ppm", "min_ppm", "max_ppm", "p05_ppm", "p95_ppm", "skewness"]
-    )
+    assert columns() == [
+        "label",
+        "name",
+        "side",
+        "voxels",
+        "volume_mm3",
+        "mean_ppm",
+        "sd_ppm",
+        "median_ppm",
+        "min_ppm",
+        "max_ppm",
+        "p05_ppm",
+        "p95_ppm",
+        "skewness",
+    ]
 
 
 def test_every_number_against_scipy(chi, labels):
@@ -140,3 +151,15 @@ def test_the_table_knows_the_side_better_than_the_name():
     assert region_side(Region(1, "Bleed", "right", "#c92a2a")) == "right"
     assert region_side("Putamen L") == "left"
     assert region_side(None) == ""
+
+
+def test_halves_round_as_in_the_papers_table():
+    from napari_qsm.rois.files import rounded
+
+    assert [rounded(n * 0.78125, 1) for n in (1518, 1682, 1448, 1318)] == [
+        "1185.9",
+        "1314.1",
+        "1131.3",
+        "1029.7",
+    ]
+    assert rounded(-0.0125, 3) == "-0.013"
