@@ -9,6 +9,7 @@ from typing import Any
 
 from napari_qsm.errors import Cancelled, FileError
 from napari_qsm.io.nifti import is_nifti, read_volume, stem
+from napari_qsm.io.series import AmbiguousSeries
 from napari_qsm.scan import Scan
 from napari_qsm.session import MapDisplay, Role, Session
 from napari_qsm.viewer.saving import SESSION_FILE, read_session
@@ -46,12 +47,15 @@ class Loaded:
         Fields of a saved session.
     problems : list of str
         Sentences about files that could not be used.
+    undecided : list of (Path, AmbiguousSeries)
+        Folders that hold several scans, for the user to choose from.
     """
 
     maps: list[Opened] = field(default_factory=list)
     scan: Scan | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    undecided: list[tuple[Path, AmbiguousSeries]] = field(default_factory=list)
 
     def into(self, session: Session) -> None:
         """Add everything to a session."""
@@ -101,6 +105,8 @@ def load(
             progress(index / len(listed), f"Reading {path.name}")
         try:
             _load_one(path, loaded)
+        except AmbiguousSeries as error:
+            loaded.undecided.append((path, error))
         except (ValueError, OSError) as error:
             loaded.problems.append(str(error))
     return loaded
@@ -140,17 +146,27 @@ def _load_folder(folder: Path, loaded: Loaded) -> None:
             )
         loaded.maps += [replace(_open_file(path), group=str(folder)) for path in files]
         return
-    scan = _scan_in(folder)
+    _add_scan(folder, _scan_in(folder), loaded)
+
+
+def load_series(folder: Path, series: str) -> Loaded:
+    """Read one of the scans of a folder that holds several, by its label."""
+    loaded = Loaded()
+    _add_scan(folder, _scan_in(folder, series), loaded)
+    return loaded
+
+
+def _add_scan(folder: Path, scan: Scan, loaded: Loaded) -> None:
     loaded.scan = scan
     group = str(folder)
     loaded.maps += [Opened(volume, "magnitude", group=group) for volume in scan.magnitude]
     loaded.maps += [Opened(volume, "phase", group=group) for volume in scan.phase]
 
 
-def _scan_in(folder: Path) -> Scan:
+def _scan_in(folder: Path, series: str | None = None) -> Scan:
     from napari_qsm.io.sources import open_source
 
-    return open_source(folder)
+    return open_source(folder, series=series)
 
 
 def _load_session(folder: Path, loaded: Loaded) -> None:

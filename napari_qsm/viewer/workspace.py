@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import napari
 from qtpy.QtCore import QEvent, QObject
-from qtpy.QtWidgets import QFileDialog, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QTabWidget, QVBoxLayout, QWidget
 
 from napari_qsm.errors import Cancelled, QsmError
+from napari_qsm.io.series import AmbiguousSeries
 from napari_qsm.session import Session
 from napari_qsm.viewer import compat
 from napari_qsm.viewer.arrangement import ViewArea
 from napari_qsm.viewer.controller import Controller
 from napari_qsm.viewer.jobs import Job
 from napari_qsm.viewer.keys import HelpPage, Keys
-from napari_qsm.viewer.opening import Loaded, load, load_head
+from napari_qsm.viewer.opening import Loaded, load, load_head, load_series
 from napari_qsm.viewer.panels import PanelContext, PanelMaker
 from napari_qsm.viewer.panels.data import DataPanel
 from napari_qsm.viewer.panels.display import DisplayPanel
@@ -305,6 +306,27 @@ class Workspace:
             problems.append(str(error))
         if problems:
             self.say(" ".join(problems))
+        for folder, several in loaded.undecided:
+            self._ask_series(folder, several)
+
+    def _ask_series(self, folder: Path, several: AmbiguousSeries) -> None:
+        """Let the user choose among the scans of a folder; none is opened unasked."""
+        lines = [f"{scan.label}: {scan.description}" for scan in several.candidates]
+        line, chosen = QInputDialog.getItem(
+            self._window,
+            "Which scan?",
+            f"'{folder.name}' holds several scans:",
+            lines,
+            0,
+            False,
+        )
+        if chosen:
+            series = several.candidates[lines.index(line)].label
+            self.run(
+                f"Reading {folder.name}",
+                lambda progress, cancelled: load_series(folder, series),
+                self.show_loaded,
+            )
 
     def run(self, title: str, work: Callable[..., Any], done: Callable[[Any], None]) -> Job:
         """Run long work in the background, with progress and cancel; errors become a sentence.
