@@ -1,0 +1,183 @@
+"""Parts of a figure's description: volumes, colours, regions, crops, places."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from napari_qsm.figures.annotations import Millimetres, Point, check_colour
+
+Colouring = Literal["grey", "inverted", "colour", "both sides"]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Window = tuple[Finite, Finite]
+
+
+class Model(BaseModel):
+    """Refuses unknown keys, and wrong values also when they are set later."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+
+def ordered_window(window: Window) -> Window:
+    """The window, if it goes up.
+
+    Raises
+    ------
+    ValueError
+        If it doesn't.
+    """
+    if not window[1] > window[0]:
+        raise ValueError(f"the window runs from {window[0]:g} to {window[1]:g}; it must go up")
+    return window
+
+
+class Source(Model):
+    """A volume that panels refer to by its key.
+
+    Attributes
+    ----------
+    path : str
+        NIfTI file, relative to the spec's folder; empty for a volume that the window holds.
+    role : {"map", "magnitude", "labels", "other"}
+        What its values are.
+    name : str
+        What the figure and its caption call it, for example ``"Control"``; never a patient's
+        name.
+    unit : str
+        Unit of the values, where neither the file beside it nor the role says it.
+    echo : int
+        Which part of a 4-D file, from 0.
+    table : str
+        Label table of a label map; found beside it unless given.
+    """
+
+    path: str = ""
+    role: Literal["map", "magnitude", "labels", "other"] = "map"
+    name: str = ""
+    unit: str = ""
+    echo: int = Field(default=0, ge=0)
+    table: str = ""
+
+
+class Display(Model):
+    """How values become colours; panels that share one share its window and colour bar.
+
+    Attributes
+    ----------
+    colouring : {"grey", "inverted", "colour", "both sides"}
+        As in the window.
+    colormap : str
+        Ramp of ``"colour"``.
+    window : (low, high)
+        Values at the ends of the ramp, in the unit of the map.
+    threshold_low, threshold_high : float or None
+        Values beyond which the map is transparent; absolute ones with ``"both sides"``.
+    opacity : float
+        Of the map over what lies below.
+    interpolation : {"nearest", "linear"}
+        ``"nearest"`` draws voxels as they are; anything else is said in the caption.
+    """
+
+    colouring: Colouring = "grey"
+    colormap: str = "viridis"
+    window: Window = (-0.1, 0.2)
+    threshold_low: Finite | None = None
+    threshold_high: Finite | None = None
+    opacity: float = Field(default=1.0, ge=0, le=1)
+    interpolation: Literal["nearest", "linear"] = "nearest"
+
+    @field_validator("window")
+    @classmethod
+    def _ordered(cls, window: Window) -> Window:
+        return ordered_window(window)
+
+
+class Regions(Model):
+    """Regions of a label map drawn on a slice.
+
+    Attributes
+    ----------
+    labels : str
+        Key of the label map.
+    which : tuple of int
+        Labels drawn; all if empty.
+    style : {"outline", "fill", "both"}
+        How.
+    colours : {"side", "table"}
+        Right and left in two colours that colour-blind readers tell apart, or the colours of
+        the label table.
+    own_colours : dict
+        Label to ``"#rrggbb"``; goes before ``colours``.
+    width_pt : float
+        Of the outline.
+    opacity : float
+        Of the fill.
+    names : {"none", "short", "full"}
+        What is written beside each region.
+    """
+
+    labels: str
+    which: tuple[int, ...] = ()
+    style: Literal["outline", "fill", "both"] = "outline"
+    colours: Literal["side", "table"] = "side"
+    own_colours: dict[int, str] = Field(default_factory=dict)
+    width_pt: float = Field(default=0.8, gt=0, le=10)
+    opacity: float = Field(default=0.45, ge=0, le=1)
+    names: Literal["none", "short", "full"] = "none"
+
+    @field_validator("own_colours")
+    @classmethod
+    def _colours(cls, colours: dict[int, str]) -> dict[int, str]:
+        return {label: check_colour(colour) for label, colour in colours.items()}
+
+
+class BoxCrop(Model):
+    """A rectangle of the slice: centre in RAS mm and size along the drawn axes."""
+
+    kind: Literal["box"] = "box"
+    centre_mm: Point
+    size_mm: tuple[Millimetres, Millimetres]
+
+
+class RegionsCrop(Model):
+    """The rectangle around regions, with a margin; all labels if ``which`` is empty."""
+
+    kind: Literal["regions"] = "regions"
+    labels: str
+    which: tuple[int, ...] = ()
+    margin_mm: float = Field(default=12.0, ge=0, le=500)
+
+
+class HeadCrop(Model):
+    """The rectangle around all values of the map that are not zero, over all slices."""
+
+    kind: Literal["head"] = "head"
+    margin_mm: float = Field(default=4.0, ge=0, le=500)
+
+
+class WholeCrop(Model):
+    """All of the slice."""
+
+    kind: Literal["whole"] = "whole"
+
+
+Crop = Annotated[BoxCrop | RegionsCrop | HeadCrop | WholeCrop, Field(discriminator="kind")]
+
+
+class Cell(Model):
+    """A place in the grid of panels, counted from 0."""
+
+    row: int = Field(ge=0, le=99)
+    column: int = Field(ge=0, le=99)
+    rows: int = Field(default=1, ge=1, le=100)
+    columns: int = Field(default=1, ge=1, le=100)
+
+
+class Box(Model):
+    """A free place in the figure: millimetres from its left and upper edge."""
+
+    left_mm: float = Field(ge=0)
+    top_mm: float = Field(ge=0)
+    width_mm: Millimetres
+    height_mm: Millimetres
