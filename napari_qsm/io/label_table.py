@@ -51,6 +51,10 @@ class Region:
         ``"#rrggbb"``.
     abbreviation : str
         Short form for tables and figures; may be empty.
+    visible : bool
+        Whether it is drawn.
+    locked : bool
+        Whether tools leave it as it is.
     """
 
     index: int
@@ -58,6 +62,8 @@ class Region:
     side: str
     color: str
     abbreviation: str = ""
+    visible: bool = True
+    locked: bool = False
 
 
 def side_of(name: str) -> str:

@@ -161,6 +161,12 @@ def share_history(source: Labels, target: Labels) -> None:
     target._redo_history = source._redo_history
 
 
+def clear_history(layer: Labels) -> None:
+    """Make napari forget what could be undone in a labels layer; its copies share the list."""
+    layer._undo_history.clear()
+    layer._redo_history.clear()
+
+
 def set_ramp(layer: Layer, name: str, table: np.ndarray, ends: tuple[Any, Any]) -> None:
     """Give an image layer a ramp with transparency; napari's global list does not grow.
 

@@ -45,7 +45,7 @@ _NAPARI_KEYS = (
     ("← →", "previous and next slice of the large view"),
     ("Ctrl R", "whole field of view"),
     ("V", "chosen map shown or hidden"),
-    ("Ctrl Z", "undo painting"),
+    ("Ctrl Z, Ctrl Shift Z", "undo, redo"),
 )
 _MOUSE = (
     ("click or drag", "crosshair"),
@@ -74,6 +74,13 @@ class Keys:
                 continue
             self._viewer.bind_key(key.key, self._handler(workspace, key))
             self.bound.append(key)
+        history = workspace.session.history
+        self._undo = {
+            "Control-Z": lambda _: history.undo(),
+            "Control-Shift-Z": lambda _: history.redo(),
+        }
+        for name, call in self._undo.items():
+            self._viewer.bind_key(name, call, overwrite=True)
 
     @staticmethod
     def _handler(workspace: Workspace, key: Key) -> Callable[[Any], None]:
@@ -87,6 +94,8 @@ class Keys:
         for key in self.bound:
             self._viewer.bind_key(key.key, None)
         self.bound.clear()
+        for name in self._undo:
+            self._viewer.bind_key(name, None)
 
 
 class HelpPage(QFrame):

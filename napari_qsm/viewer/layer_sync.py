@@ -9,7 +9,8 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 
 from napari_qsm.errors import QsmError
-from napari_qsm.session import MapEntry, first_display, unique_name
+from napari_qsm.session import Box, MapEntry, first_display, unique_name
+from napari_qsm.viewer import compat
 from napari_qsm.viewer.display import effective_window
 from napari_qsm.viewer.layers import Mirror, adopt, apply_display, drawn, make_layer, read_display
 from napari_qsm.viewer.slice_view import SliceView
@@ -39,9 +40,11 @@ class LayerSync:
         self.layers: dict[str, Layer] = {}
         self.mirrors: dict[tuple[SliceView, Layer], Mirror] = {}
         self._labels_point: tuple[float, ...] | None = None
+        self._stroke = False
         self._connections: list[tuple[Any, Callable[..., Any]]] = [
             (self.session.maps.events.inserted, self._on_entry_added),
             (self.session.maps.events.removed, self._on_entry_removed),
+            (self.session.labels_edited, self._on_labels_edited),
             (self.viewer.layers.events.inserted, self._on_layer_inserted),
             (self.viewer.layers.events.removed, self._on_layer_removed),
             (self.viewer.layers.events.reordered, self._on_reordered),
@@ -134,6 +137,12 @@ class LayerSync:
         if isinstance(layer, Labels):
             for name in _LABEL_EVENTS:
                 getattr(layer.events, name).connect(self._on_labels)
+            self._bind_undo(layer)
+
+    def _bind_undo(self, layer: Layer) -> None:
+        """Ctrl+Z on a labels layer takes back whatever was done last, not only its own strokes."""
+        layer.bind_key("Control-Z", lambda _: self.session.history.undo(), overwrite=True)
+        layer.bind_key("Control-Shift-Z", lambda _: self.session.history.redo(), overwrite=True)
 
     def _disown(self, layer: Layer) -> None:
         for view in self._controller.views[1:]:
@@ -151,6 +160,8 @@ class LayerSync:
         if isinstance(layer, Labels):
             for name in _LABEL_EVENTS:
                 getattr(layer.events, name).disconnect(self._on_labels)
+            for key in ("Control-Z", "Control-Shift-Z"):
+                layer.bind_key(key, None)
 
     def mirror(self, view: SliceView, layer: Layer) -> None:
         """Show a copy of a layer in a view that has none yet."""
@@ -161,6 +172,8 @@ class LayerSync:
         self.mirrors[view, layer] = mirror
         view.layers[layer] = mirror.copy
         mirror.copy.visible = False
+        if isinstance(layer, Labels):
+            self._bind_undo(mirror.copy)
         below = list(self.viewer.layers)[: self.viewer.layers.index(layer)]
         index = sum((view, other) in self.mirrors for other in below)
         with view.hushed():
@@ -215,6 +228,7 @@ class LayerSync:
         )
         if isinstance(layer, Labels):
             entry.editable = np.asarray(layer.data).transpose(2, 1, 0)
+            self.session.watch(entry)
         self.layers[entry.id] = layer
         below = list(list(self.viewer.layers)[: self.viewer.layers.index(layer)])
         index = sum(self.entry_of(other) is not None for other in below)
@@ -300,25 +314,41 @@ class LayerSync:
             # Also sent by a mere step to another slice, which changes no label.
             point = tuple(self.viewer.dims.point)
             moved, self._labels_point = point != self._labels_point, point
-            if moved or "paint" in self._controller.busy:
+            if moved:
                 return
+        if "paint" in self._controller.busy:
+            return
+        self._take_stroke(entry, ends=event.type != "labels_update")
+
+    def _on_copy_painted(self, mirror: Mirror, ends: bool) -> None:
+        entry = self.entry_of(mirror.source)
+        if entry is not None and "paint" not in self._controller.busy:
+            self._take_stroke(entry, ends=ends)
+
+    def _take_stroke(self, entry: MapEntry, *, ends: bool) -> None:
+        """Napari's own brush, or a script, has changed labels: one stroke is one undo."""
+        history = self.session.history
+        if not ends and not self._stroke:
+            self._stroke = True
+            history.begin("drawing")
+        self.session.take_outside_edit(entry)
+        if ends:
+            if self._stroke:
+                self._stroke = False
+                history.end()
+            # The session's history is the one that counts; two would disagree.
+            compat.clear_history(self.layers[entry.id])
+
+    def _on_labels_edited(self, key: str, box: Box) -> None:
+        """Draw changed labels in every view."""
+        layer = self.layers.get(key)
+        if layer is None:
+            return
         with self._controller.marked("paint"):
+            layer.refresh()
             for (_, source), mirror in self.mirrors.items():
                 if source is layer:
                     mirror.refresh()
-        self.session.labels_edited.emit(entry.id)
-
-    def _on_copy_painted(self, mirror: Mirror) -> None:
-        if "paint" in self._controller.busy:
-            return
-        with self._controller.marked("paint"):
-            mirror.source.refresh()
-            for (_, source), other in self.mirrors.items():
-                if source is mirror.source and other is not mirror:
-                    other.refresh()
-        entry = self.entry_of(mirror.source)
-        if entry is not None:
-            self.session.labels_edited.emit(entry.id)
 
     # -- what the session says ------------------------------------------------------------
 

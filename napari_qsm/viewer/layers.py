@@ -217,8 +217,8 @@ class Mirror:
         The viewer's own layer and the one made here.
     """
 
-    #: The data were painted on through the copy.
-    painted = Signal(object)
+    #: The data were painted on through the copy; and whether that ends a stroke.
+    painted = Signal(object, bool)
 
     def __init__(self, source: Layer) -> None:
         data, state, kind = source.as_layer_data_tuple()
@@ -239,8 +239,8 @@ class Mirror:
         if hasattr(source.events, "mode"):
             self._hook(source.events.mode, self._on_mode)
         if isinstance(source, Labels):
-            for name in ("paint", "labels_update"):
-                self._hook(getattr(self.copy.events, name), self._on_paint)
+            self._hook(self.copy.events.labels_update, self._on_move)
+            self._hook(self.copy.events.paint, self._on_stroke)
         self._busy = False
 
     def refresh(self) -> None:
@@ -275,10 +275,16 @@ class Mirror:
         else:
             self.copy.refresh()
 
-    def _on_paint(self, event: Any = None) -> None:
+    def _on_move(self, event: Any = None) -> None:
+        self._say(ends=False)
+
+    def _on_stroke(self, event: Any = None) -> None:
+        self._say(ends=True)
+
+    def _say(self, *, ends: bool) -> None:
         if not self._busy:
             self._busy = True
             try:
-                self.painted.emit(self)
+                self.painted.emit(self, ends)
             finally:
                 self._busy = False

@@ -245,7 +245,7 @@ def test_painting_in_any_view_shows_in_all_and_is_undone_once(workspace):
     workspace.viewer.layers.selection.active = layer
     layer.mode, layer.brush_size, layer.selected_label = "paint", 3, 1
     edited = []
-    workspace.session.labels_edited.connect(edited.append)
+    workspace.session.labels_edited.connect(lambda key, box: edited.append(key))
     coronal = workspace.controller.views[1]
     assert str(coronal.layers[layer].mode) == "paint"
     world = chi.volume.voxel_to_world([9, 15, 6])
@@ -264,7 +264,7 @@ def test_painting_in_any_view_shows_in_all_and_is_undone_once(workspace):
     shown = child(workspace, "qsm.stats.table")
     assert shown.item(0, 3).text() == str(painted)
     assert shown.item(0, 5).text() == f"{table['mean_ppm'][0]:.3f}"
-    layer.undo()
+    assert workspace.session.history.undo() == "drawing"
     assert (labels.volume.data == 0).all()
     main = workspace.controller.main
     start = pixel_of(workspace, main, world)

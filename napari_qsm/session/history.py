@@ -1,0 +1,250 @@
+"""Undo and redo of everything that a person draws or renames, in one order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from psygnal import EventedModel, Signal
+
+from napari_qsm.volume import Array
+
+if TYPE_CHECKING:
+    from napari_qsm.session.entries import MapEntry
+    from napari_qsm.session.model import Session
+
+#: Voxels that an edit reaches: a range along each axis.
+Box = tuple[slice, slice, slice]
+
+#: Oldest edits are forgotten beyond these.
+_MAX_STEPS = 500
+_MAX_BYTES = 512 * 2**20
+
+
+class Edit(Protocol):
+    """Something that was done and can be taken back."""
+
+    def apply(self, session: Session, *, back: bool) -> None:
+        """Take it back, or do it again."""
+
+    @property
+    def nbytes(self) -> int:
+        """Memory it holds."""
+
+
+@dataclass
+class LabelEdit:
+    """Voxels of a label map before and after.
+
+    Attributes
+    ----------
+    entry : MapEntry
+        The label map or mask.
+    at : (n,) ndarray of intp
+        Flat positions, x fastest (Fortran order over x, y, z).
+    before, after : (n,) ndarray
+        Values.
+    """
+
+    entry: MapEntry
+    at: Array
+    before: Array
+    after: Array
+
+    @property
+    def nbytes(self) -> int:
+        """Memory it holds."""
+        return int(self.at.nbytes + self.before.nbytes + self.after.nbytes)
+
+    def apply(self, session: Session, *, back: bool) -> None:
+        """Write the values before, or after."""
+        values = self.before if back else self.after
+        session.write_labels(self.entry, self.at, values)
+
+
+@dataclass
+class FieldEdit:
+    """Fields of an evented model before and after."""
+
+    target: EventedModel
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+
+    @property
+    def nbytes(self) -> int:
+        """Small: fields hold names and places, not images."""
+        return 1024
+
+    def apply(self, session: Session, *, back: bool) -> None:
+        """Set the fields as they were before, or after."""
+        self.target.update(dict(self.before if back else self.after))
+
+
+@dataclass
+class _Step:
+    """What one undo takes back."""
+
+    text: str
+    edits: list[Any] = field(default_factory=list)
+
+    @property
+    def nbytes(self) -> int:
+        return sum(edit.nbytes for edit in self.edits)
+
+
+class History:
+    """The edits of one session.
+
+    Attributes
+    ----------
+    changed : Signal
+        What can be undone or redone is another.
+    """
+
+    changed = Signal()
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._done: list[_Step] = []
+        self._undone: list[_Step] = []
+        self._open: _Step | None = None
+        self._depth = 0
+
+    @property
+    def undo_text(self) -> str:
+        """What the next undo takes back; empty if there is nothing."""
+        return self._done[-1].text if self._done else ""
+
+    @property
+    def redo_text(self) -> str:
+        """What the next redo does again; empty if there is nothing."""
+        return self._undone[-1].text if self._undone else ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a group is being gathered, for example during a stroke."""
+        return self._open is not None
+
+    def push(self, edit: Edit, text: str) -> None:
+        """Remember an edit that was just done."""
+        if self._open is not None:
+            self._open.edits.append(edit)
+            return
+        self._keep(_Step(text, [edit]))
+
+    def begin(self, text: str) -> None:
+        """Gather all edits until :meth:`end` into one undo; calls nest."""
+        if self._depth == 0:
+            self._open = _Step(text)
+        self._depth += 1
+
+    def end(self) -> None:
+        """Close the group; one without edits leaves no trace."""
+        if self._depth == 0:
+            return
+        self._depth -= 1
+        if self._depth:
+            return
+        step, self._open = self._open, None
+        if step is not None and step.edits:
+            step.edits = _merged(step.edits)
+            if step.edits:
+                self._keep(step)
+
+    @contextmanager
+    def group(self, text: str) -> Iterator[None]:
+        """All edits inside are one undo."""
+        self.begin(text)
+        try:
+            yield
+        finally:
+            self.end()
+
+    def undo(self) -> str:
+        """Take the last step back; returns what it was, empty if there was none."""
+        self._close()
+        return self._move(self._done, self._undone, back=True)
+
+    def redo(self) -> str:
+        """Do the last undone step again; returns what it was, empty if there was none."""
+        self._close()
+        return self._move(self._undone, self._done, back=False)
+
+    def forget(self, entry: MapEntry) -> None:
+        """Drop edits of a map that has left the session."""
+        for stack in (self._done, self._undone):
+            for step in stack:
+                step.edits = [e for e in step.edits if getattr(e, "entry", None) is not entry]
+            stack[:] = [step for step in stack if step.edits]
+        self.changed.emit()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._done.clear()
+        self._undone.clear()
+        self._open, self._depth = None, 0
+        self.changed.emit()
+
+    def _close(self) -> None:
+        while self._depth:
+            self.end()
+
+    def _move(self, source: list[_Step], target: list[_Step], *, back: bool) -> str:
+        if not source:
+            return ""
+        step = source.pop()
+        for edit in reversed(step.edits) if back else step.edits:
+            edit.apply(self._session, back=back)
+        target.append(step)
+        self.changed.emit()
+        return step.text
+
+    def _keep(self, step: _Step) -> None:
+        self._done.append(step)
+        self._undone.clear()
+        held = sum(each.nbytes for each in self._done)
+        while len(self._done) > 1 and (len(self._done) > _MAX_STEPS or held > _MAX_BYTES):
+            held -= self._done.pop(0).nbytes
+        self.changed.emit()
+
+
+def _merged(edits: list[Any]) -> list[Any]:
+    """Runs of edits of one thing as one edit: first state before, last state after."""
+    merged: list[Any] = []
+    run: list[LabelEdit] = []
+    for edit in edits:
+        last = merged[-1] if merged else None
+        if isinstance(edit, LabelEdit):
+            if run and run[-1].entry is not edit.entry:
+                merged += _merged_labels(run)
+                run = []
+            run.append(edit)
+            continue
+        if run:
+            merged += _merged_labels(run)
+            run = []
+            last = merged[-1] if merged else None
+        if (
+            isinstance(last, FieldEdit)
+            and last.target is edit.target
+            and set(last.before) == set(edit.before)
+        ):
+            merged[-1] = FieldEdit(edit.target, last.before, edit.after)
+        else:
+            merged.append(edit)
+    return merged + (_merged_labels(run) if run else [])
+
+
+def _merged_labels(run: list[LabelEdit]) -> list[LabelEdit]:
+    at = np.concatenate([edit.at for edit in run])
+    places, first = np.unique(at, return_index=True)
+    last = at.size - 1 - np.unique(at[::-1], return_index=True)[1]
+    before = np.concatenate([edit.before for edit in run])[first]
+    after = np.concatenate([edit.after for edit in run])[last]
+    differ = before != after
+    if not differ.any():
+        return []
+    return [LabelEdit(run[0].entry, places[differ], before[differ], after[differ])]
