@@ -25,7 +25,7 @@ HEAVY_LIBRARIES = {"matplotlib", "nibabel", "numpy", "pandas", "scipy"}
 # A room may import from rooms of its own rank and below.
 RANKS = (
     ("volume", "scan", "errors"),
-    ("recon", "rois", "figures", "io", "phantom"),
+    ("looks", "recon", "rois", "figures", "io", "phantom"),
     ("session", "outputs", "inspect", "demo"),
     ("viewer", "cli", "batch"),
 )

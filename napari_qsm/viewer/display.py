@@ -1,39 +1,56 @@
-"""How numbers become colours and text: ramps, windows, thresholds, units. Knows no Qt."""
+"""How the window colours maps and writes numbers. Knows no Qt.
+
+What figures share with the window is in :mod:`napari_qsm.looks.colours`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
-from napari_qsm.rois.statistics import region_name
-from napari_qsm.session import MapDisplay, MapEntry, SusceptibilityUnit
-from napari_qsm.volume import Array
-
-#: As many steps as the graphics card's own table has.
-STEPS = 1024
-
-
-@dataclass(frozen=True)
-class Ramp:
-    """A colour ramp on offer, with the words that describe it."""
-
-    name: str
-    title: str
-    kind: str
-
-
-RAMPS: tuple[Ramp, ...] = (
-    Ramp("magma", "Magma", "even steps, for iron from zero up"),
-    Ramp("inferno", "Inferno", "even steps"),
-    Ramp("viridis", "Viridis", "even steps, safe for colour-blind readers"),
-    Ramp("cividis", "Cividis", "even steps, safe for colour-blind readers"),
-    Ramp("coolwarm", "Cool–warm", "two-sided, zero in the middle"),
-    Ramp("RdBu_r", "Red–blue", "two-sided, zero in the middle"),
-    Ramp("jet", "Jet", "uneven steps; only for comparison with older papers"),
+from napari_qsm.looks.colours import (
+    RAMPS,
+    STEPS,
+    Ramp,
+    colours,
+    decimals,
+    effective_window,
+    end_colours,
+    from_shown,
+    has_thresholds,
+    know_ramp,
+    lookup_table,
+    number,
+    ramp_name,
+    ticks,
+    to_shown,
 )
+from napari_qsm.rois.statistics import region_name
+from napari_qsm.session import MapEntry, SusceptibilityUnit
+
+__all__ = [
+    "PRESETS",
+    "RAMPS",
+    "STEPS",
+    "Preset",
+    "Ramp",
+    "colours",
+    "decimals",
+    "effective_window",
+    "end_colours",
+    "from_shown",
+    "has_thresholds",
+    "know_ramp",
+    "lookup_table",
+    "number",
+    "quantity",
+    "ramp_name",
+    "shown_unit",
+    "ticks",
+    "to_shown",
+    "value_text",
+]
 
 
 @dataclass(frozen=True)
@@ -50,175 +67,10 @@ PRESETS: tuple[Preset, ...] = (
     Preset("0–0.15", (0.0, 0.15)),
 )
 
-_extra_ramps: dict[str, Callable[[Array], Array]] = {}
-
-
-def know_ramp(name: str, colours: Callable[[Array], Array]) -> None:
-    """Make a ramp of the viewer known by name: a function from 0..1 to (n, 4) RGBA."""
-    _extra_ramps[name] = colours
-
-
-@lru_cache(maxsize=64)
-def _ramp(name: str) -> Array:
-    """(STEPS, 4) float32 RGBA of a named ramp."""
-    position = np.linspace(0, 1, STEPS)
-    if name in ("gray", "grey"):
-        return _opaque(np.repeat(position[:, None], 3, axis=1))
-    if name == "gray_r":
-        return _opaque(np.repeat(position[::-1, None], 3, axis=1))
-    if name in _extra_ramps:
-        return np.asarray(_extra_ramps[name](position), dtype=np.float32)
-    import matplotlib
-
-    return matplotlib.colormaps[name](position).astype(np.float32)
-
-
-def _opaque(rgb: Array) -> Array:
-    return np.concatenate([rgb, np.ones((len(rgb), 1))], axis=1).astype(np.float32)
-
-
-#: Stops of the two-sided colouring, from zero outwards; lightness grows evenly on both
-#: sides, so that equal |values| look equally bright.
-_POSITIVE = ((0.35, 0.02, 0.02), (0.85, 0.16, 0.05), (1.0, 0.58, 0.05), (1.0, 0.95, 0.55))
-_NEGATIVE = ((0.02, 0.06, 0.40), (0.05, 0.30, 0.85), (0.15, 0.68, 0.95), (0.70, 0.98, 0.98))
-
-
-def _side(stops: tuple[tuple[float, float, float], ...], magnitude: Array) -> Array:
-    at = np.linspace(0, 1, len(stops))
-    table = np.array(stops)
-    return np.stack([np.interp(magnitude, at, table[:, c]) for c in range(3)], axis=1)
-
-
-def effective_window(display: MapDisplay) -> tuple[float, float]:
-    """The values at the ends of the ramp; both-sides colouring is symmetric about zero."""
-    low, high = display.window
-    if display.colouring == "both sides":
-        high = max(abs(low), abs(high))
-        low = -high
-    if not high > low:
-        high = low + max(abs(low) * 1e-6, 1e-9)
-    return low, high
-
-
-def lookup_table(display: MapDisplay) -> Array:
-    """Colours of ``STEPS`` even steps through the window.
-
-    Returns
-    -------
-    ndarray, shape (STEPS, 4), float32
-        RGBA; alpha is 0 where a threshold hides the value. The map's opacity is not
-        part of it.
-    """
-    low, high = effective_window(display)
-    values = low + (np.arange(STEPS) + 0.5) / STEPS * (high - low)
-    if display.colouring == "both sides":
-        outer = _side(_POSITIVE, np.clip(values / high, 0, 1))
-        inner = _side(_NEGATIVE, np.clip(-values / high, 0, 1))
-        table = _opaque(np.where(values[:, None] >= 0, outer, inner))
-        compared = np.abs(values)
-    else:
-        table = _ramp(ramp_name(display)).copy()
-        compared = values
-    table[:, 3] = np.where(_shown(display, compared), table[:, 3], 0)
-    return table
-
-
-def _shown(display: MapDisplay, compared: Array) -> Array:
-    shown = np.ones(compared.shape, dtype=bool)
-    if display.threshold_low is not None:
-        shown &= compared >= display.threshold_low
-    if display.threshold_high is not None:
-        shown &= compared <= display.threshold_high
-    return shown
-
-
-def ramp_name(display: MapDisplay) -> str:
-    """The ramp behind a one-sided colouring."""
-    return {"grey": "gray", "inverted": "gray_r"}.get(display.colouring, display.colormap)
-
-
-def end_colours(display: MapDisplay) -> tuple[Array, Array]:
-    """RGBA of values beyond the low and the high end of the window.
-
-    They take the colour of that end unless a threshold inside the window hides them. A
-    threshold beyond the window acts at the window's end.
-    """
-    table = lookup_table(display)
-    first, last = table[0].copy(), table[-1].copy()
-    low, high = effective_window(display)
-    both = display.colouring == "both sides"
-    if display.threshold_low is not None and not both and display.threshold_low > low:
-        first[3] = 0
-    if display.threshold_high is not None and display.threshold_high < high:
-        last[3] = 0
-        if both:
-            first[3] = 0
-    return first, last
-
-
-def has_thresholds(display: MapDisplay) -> bool:
-    """Whether anything is made transparent."""
-    return display.threshold_low is not None or display.threshold_high is not None
-
-
-def colours(values: Array, display: MapDisplay) -> Array:
-    """RGBA of values, as the window draws them; NaN is transparent.
-
-    Parameters
-    ----------
-    values : ndarray
-        In the volume's unit.
-    display : MapDisplay
-        Window, ramp and thresholds.
-
-    Returns
-    -------
-    ndarray, shape values.shape + (4,), float32
-    """
-    low, high = effective_window(display)
-    values = np.asarray(values)
-    table = lookup_table(display)
-    finite = np.isfinite(values)
-    position = np.where(finite, (values - low) / (high - low), 0)
-    out = table[np.clip((position * STEPS).astype(np.int64), 0, STEPS - 1)]
-    first, last = end_colours(display)
-    out[position < 0] = first
-    out[position > 1] = last
-    out[~finite] = 0
-    return out
-
-
-def to_shown(value: float, stored: str, shown: SusceptibilityUnit) -> float:
-    """A susceptibility in the unit the window writes; other quantities stay as they are."""
-    if stored == shown or stored not in ("ppm", "ppb"):
-        return value
-    return value * 1e3 if shown == "ppb" else value / 1e3
-
-
-def from_shown(value: float, stored: str, shown: SusceptibilityUnit) -> float:
-    """The inverse of :func:`to_shown`."""
-    if stored == shown or stored not in ("ppm", "ppb"):
-        return value
-    return value / 1e3 if shown == "ppb" else value * 1e3
-
 
 def shown_unit(entry: MapEntry, unit: SusceptibilityUnit) -> str:
     """The unit written behind an entry's values."""
     return unit if entry.in_ppm else entry.volume.unit
-
-
-def decimals(unit: str) -> int | None:
-    """Decimals that a unit honestly carries; None for as many as the number needs."""
-    return {"ppm": 3, "ppb": 0, "rad": 2, "Hz": 1, "1/s": 1, "ms": 1}.get(unit)
-
-
-def number(value: float, unit: str) -> str:
-    """A value as text, without its unit."""
-    places = decimals(unit)
-    if places is None:
-        return f"{value:.4g}"
-    text = f"{value:.{places}f}"
-    return text.replace("-", "−") if float(text) != 0 else text.lstrip("-")
 
 
 def value_text(value: float | None, entry: MapEntry, unit: SusceptibilityUnit) -> str:
@@ -241,15 +93,3 @@ def quantity(entry: MapEntry, unit: SusceptibilityUnit) -> str:
     written = shown_unit(entry, unit)
     symbol = "χ" if entry.is_susceptibility else entry.name
     return f"{symbol} ({written})" if written else symbol
-
-
-def ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """Round numbers within a range, about ``count`` of them, for a colour bar."""
-    if not high > low:
-        return [low]
-    rough = (high - low) / max(count - 1, 1)
-    power = 10.0 ** np.floor(np.log10(rough))
-    step = next(s * power for s in (1, 2, 2.5, 5, 10) if s * power >= rough * 0.999)
-    first = np.ceil(low / step - 1e-9) * step
-    out = np.arange(first, high + step * 1e-6, step)
-    return [float(np.round(v, 12)) + 0.0 for v in out]

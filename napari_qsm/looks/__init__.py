@@ -1,0 +1,1 @@
+"""What the window and figures share: colours of numbers, planes and their letters."""
