@@ -18,8 +18,8 @@ from napari_qsm.viewer.geometry import DEPTH_AXIS, PLANES, DisplayFrame, snapped
 from napari_qsm.viewer.layer_sync import LayerSync
 from napari_qsm.viewer.mouse import Tool
 from napari_qsm.viewer.overlay import Ring
-from napari_qsm.viewer.painting import overlay_content
 from napari_qsm.viewer.slice_view import SliceView, Zoom
+from napari_qsm.viewer.view_content import overlay_content
 from napari_qsm.volume import Array
 
 MAX_COMPARED = 4
