@@ -1,0 +1,46 @@
+"""Regions: the list, and the tools that draw them, one section below the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+
+from napari_qsm.viewer.panels import PanelContext
+
+#: From top to bottom. A section is a widget made from a :class:`PanelContext`, with a
+#: ``dispose()`` that stops it listening; a new one is one more line here.
+SECTIONS: tuple[Callable[[PanelContext], Any], ...] = ()
+
+
+class RegionsPanel(QWidget):
+    """Everything about regions, in sections."""
+
+    title = "Regions"
+
+    def __init__(self, context: PanelContext) -> None:
+        super().__init__()
+        self.setObjectName("qsm.regions")
+        body = QWidget()
+        layout = QVBoxLayout(body)
+        layout.setContentsMargins(8, 6, 8, 6)
+        layout.setSpacing(6)
+        self.sections = [make(context) for make in SECTIONS]
+        for section in self.sections:
+            layout.addWidget(section)
+        layout.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(body)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+
+    def dispose(self) -> None:
+        """Stop listening."""
+        for section in self.sections:
+            section.dispose()
