@@ -26,7 +26,7 @@ HEAVY_LIBRARIES = {"matplotlib", "nibabel", "numpy", "pandas", "scipy"}
 RANKS = (
     ("volume", "scan", "errors"),
     ("looks", "recon", "rois", "figures", "io", "phantom"),
-    ("session", "outputs", "inspect", "demo"),
+    ("session", "outputs", "qc", "inspect", "demo"),
     ("viewer", "cli", "batch"),
 )
 RANK = {room: rank for rank, rooms in enumerate(RANKS) for room in rooms}

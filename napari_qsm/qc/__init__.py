@@ -1,0 +1,1 @@
+"""Quality of a reconstruction: numbers, warnings in plain words, a rating and a report."""

@@ -1,0 +1,138 @@
+"""A written result read back for judging: images, provenance, ratings, numbers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_qsm.errors import FileError, QsmError
+from napari_qsm.io.bids import DERIVATIVES
+from napari_qsm.io.nifti import as_mask, read_volume
+from napari_qsm.outputs import RESULT_NAMES
+from napari_qsm.qc.measures import QualityReport, from_dict, map_checksum
+from napari_qsm.qc.rating import RatingHistory, read_ratings
+from napari_qsm.qc.warnings import findings
+from napari_qsm.recon.pipeline import Result
+from napari_qsm.volume import Volume
+
+PROVENANCE_FILE = "provenance.json"
+QUALITY_FILE = "quality.json"
+REPORT_FILE = "report.html"
+_MASKS = ("mask", "local_mask")
+
+
+@dataclass(frozen=True)
+class StoredResult:
+    """A result as its folder holds it.
+
+    Attributes
+    ----------
+    result : Result
+        Closest-canonical, as after the run; inputs such as the wrapped phase are not stored.
+    place : Path
+        The folder of its provenance.
+    prefix : str
+        What comes before ``provenance.json`` there.
+    ratings : RatingHistory
+    quality : QualityReport or None
+        The numbers of the run, if they belong to the map that is there now.
+    """
+
+    result: Result
+    place: Path
+    prefix: str
+    ratings: RatingHistory
+    quality: QualityReport | None
+
+    def beside(self, name: str) -> Path:
+        """Path of a file of this result, for example ``report.html``."""
+        return self.place / f"{self.prefix}{name}"
+
+
+def read_stored(folder: Path | str) -> StoredResult:
+    """Read a result that ``reconstruct`` or the window wrote, under plain or BIDS names.
+
+    Raises
+    ------
+    FileError
+        If there is no result, more than one, or a file of it is missing or damaged.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileError(f"There is no folder '{folder}'.")
+    found = sorted(folder.rglob(f"*{PROVENANCE_FILE}"))
+    if not found:
+        raise FileError(
+            f"'{folder}' holds no result: there is no {PROVENANCE_FILE}. Give the folder that "
+            "'reconstruct' wrote."
+        )
+    if len(found) > 1:
+        raise FileError(f"'{folder}' holds {len(found)} results; give the folder of one of them.")
+    place, prefix = found[0].parent, found[0].name.removesuffix(PROVENANCE_FILE)
+    provenance = _json(found[0])
+    arrays: dict[str, Any] = {}
+    grid: Volume | None = None
+    for name in RESULT_NAMES:
+        path = _image(place, prefix, name)
+        if path is None:
+            continue
+        volume = read_volume(path).to_canonical()
+        grid = grid or volume
+        volume = volume.like(grid)
+        if name in _MASKS:
+            arrays[name] = as_mask(volume)
+        else:
+            data = volume.data
+            echoes = data[None] if data.ndim == 3 else np.moveaxis(data, -1, 0)
+            arrays[name] = echoes if name == "unwrapped" else data
+    if grid is None or "chi_ppm" not in arrays:
+        raise FileError(f"'{place}' holds no susceptibility map beside its {PROVENANCE_FILE}.")
+    arrays["reference_ppm"] = provenance.get("reference_ppm")
+    result = Result(grid.echo(0), arrays, provenance)
+    return StoredResult(
+        result,
+        place,
+        prefix,
+        read_ratings(place, prefix=prefix),
+        _quality(place / f"{prefix}{QUALITY_FILE}", arrays["chi_ppm"]),
+    )
+
+
+def quality_text(quality: QualityReport) -> str:
+    """The text of ``quality.json``: the numbers, and what stands out in them."""
+    data = quality.to_dict() | {"findings": [asdict(f) for f in findings(quality)]}
+    return json.dumps(data, indent=2) + "\n"
+
+
+def _image(place: Path, prefix: str, name: str) -> Path | None:
+    if not prefix:
+        path = place / f"{RESULT_NAMES[name]}.nii.gz"
+        return path if path.exists() else None
+    pattern = prefix + DERIVATIVES[name].format(suffix="*") + ".nii.gz"
+    return next(iter(sorted(place.glob(pattern))), None)
+
+
+def _quality(path: Path, chi: Any) -> QualityReport | None:
+    if not path.exists():
+        return None
+    try:
+        numbers = _json(path)
+        numbers.pop("findings", None)
+        quality = from_dict(numbers)
+    except QsmError:
+        return None  # of another version: measured again
+    return quality if quality.chi_sha256 == map_checksum(chi) else None
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise FileError(f"'{path.name}' cannot be read.") from error
+    if not isinstance(data, dict):
+        raise FileError(f"'{path.name}' does not hold what the program writes there.")
+    return data

@@ -1,0 +1,341 @@
+"""Numbers that say how far a reconstruction can be trusted, from its own results alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_qsm.errors import GeometryError, QsmError
+from napari_qsm.qc.field import count_wraps, noise_of, residual_field
+from napari_qsm.qc.spectrum import cone_ratio
+from napari_qsm.recon.depth import depth_mm
+from napari_qsm.recon.fourier import bounding_box
+from napari_qsm.recon.pipeline import Inputs, Result
+from napari_qsm.recon.quality import phase_quality
+from napari_qsm.recon.stages import Progress, no_progress
+from napari_qsm.volume import Volume
+
+Array = npt.NDArray[Any]
+
+#: Edges of the histogram of susceptibility, ppm; values beyond are counted apart.
+HISTOGRAM_EDGES_PPM = tuple(round(-0.3 + 0.01 * n, 2) for n in range(61))
+#: How deep below the edge of the mask a voxel counts as inner, mm: rims of maps are never sound.
+INNER_MM = 6.0
+#: The rim, mm below the edge of the mask.
+RIM_MM = 2.0
+#: Coherence of the phase below which a voxel is called noise. Noise alone gives 0, a magnitude
+#: at twice its noise 0.5 (see :func:`~napari_qsm.recon.quality.phase_quality`).
+NOISE_COHERENCE = 0.3
+#: Share of the mask's median magnitude below which a voxel is called dark. Air at a usual
+#: signal-to-noise ratio of 40 to 20 has 0.03 to 0.06 of it, with single voxels up to 0.15;
+#: tissue that dim has no phase worth having.
+DARK_SHARE = 0.15
+#: Regions rich in iron, by the beginning of their names, whose susceptibility is positive in
+#: every adult (Hallgren & Sourander 1958, J Neurochem 3:41, doi:10.1111/j.1471-4159.1958.tb12607.x).
+IRON_RICH = ("globus pallidus", "pallidum", "putamen", "substantia nigra", "red nucleus", "gp")
+
+_TAIL_PERCENT = 0.5
+
+
+@dataclass(frozen=True)
+class QualityReport:
+    """Quality of one reconstruction; plain numbers, ready for JSON. None where not known.
+
+    Attributes
+    ----------
+    chi_sha256 : str
+        Of the map that was measured, so that numbers cannot be shown beside another one.
+    mask_ml, local_mask_ml : float
+        Volume of the mask, and of its part where the map is valid, ml.
+    mask_share_of_volume : float
+        Voxels of the mask over all voxels.
+    mask_share_kept : float or None
+        Voxels of the map over voxels of the mask.
+    wraps_left : int or None
+        Pairs of neighbours inside the mask whose unwrapped phases differ by more than pi,
+        over all echoes.
+    wraps_by_axis : tuple of int
+        The same along each axis of the RAS grid.
+    wraps_share : float or None
+        Over all pairs of neighbours.
+    field_noise_ppm : float or None
+        Standard deviation of the noise of the total field, ppm; see Notes of :func:`measure`.
+    total_field_spread_ppm, local_field_spread_ppm, chi_spread_ppm : float or None
+        Half the distance between the 16th and 84th percentiles inside the mask, ppm: the
+        standard deviation of a normal distribution, blind to a few extreme voxels.
+    chi_noise_ppm : float
+        Standard deviation of the noise of the map, ppm.
+    streak_ratio : float or None
+        Amplitude of the map near the magic angle over that away from it; see
+        :func:`napari_qsm.qc.spectrum.cone_ratio`.
+    residual_rms_ppm, residual_relative : float or None
+        Root mean square of ``f - D chi``, ppm, and over that of ``f``; means removed.
+    rim_ratio : float or None
+        Spread of the map in the outer 2 mm over that of the part deeper than 6 mm.
+    noisy_phase_share : float or None
+        Share of the mask whose phase is noise.
+    dark_share : float or None
+        Share of the mask without signal in the magnitude.
+    tail_asymmetry : float or None
+        -1 to 1: how much further the bright tail of the inner map reaches than the dark one.
+    iron_contrast_ppm : float or None
+        Mean of the regions named as rich in iron less the mean of the inner map, ppm.
+    not_finite : int
+        Voxels of the results that are NaN or infinite inside the mask.
+    histogram : tuple of int
+        Voxels of the map between :data:`HISTOGRAM_EDGES_PPM`.
+    below_histogram, above_histogram : int
+        Voxels beyond its two ends.
+    seconds : dict
+        Time of each stage, s.
+    """
+
+    chi_sha256: str
+    mask_ml: float
+    local_mask_ml: float
+    mask_share_of_volume: float
+    mask_share_kept: float | None
+    wraps_left: int | None
+    wraps_by_axis: tuple[int, ...]
+    wraps_share: float | None
+    field_noise_ppm: float | None
+    total_field_spread_ppm: float | None
+    local_field_spread_ppm: float | None
+    chi_spread_ppm: float | None
+    chi_noise_ppm: float | None
+    streak_ratio: float | None
+    residual_rms_ppm: float | None
+    residual_relative: float | None
+    rim_ratio: float | None
+    noisy_phase_share: float | None
+    dark_share: float | None
+    tail_asymmetry: float | None
+    iron_contrast_ppm: float | None
+    not_finite: int
+    histogram: tuple[int, ...]
+    below_histogram: int
+    above_histogram: int
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data for JSON; :func:`from_dict` reads it back."""
+        data = asdict(self)
+        data["seconds"] = dict(self.seconds)
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in data.items()}
+
+
+def from_dict(data: Mapping[str, Any]) -> QualityReport:
+    """The report that :meth:`QualityReport.to_dict` wrote.
+
+    Raises
+    ------
+    QsmError
+        If the data are not those of a report of this version.
+    """
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+    try:
+        return QualityReport(**values)
+    except (TypeError, ValueError) as error:
+        raise QsmError("These are not the quality numbers of this version of the program.") from (
+            error
+        )
+
+
+def measure(
+    result: Result,
+    *,
+    magnitude: Array | None = None,
+    labels: Array | None = None,
+    label_names: Mapping[int, str] | None = None,
+    progress: Progress = no_progress,
+) -> QualityReport:
+    """Measure the quality of a reconstruction.
+
+    Parameters
+    ----------
+    result : Result
+        As :func:`napari_qsm.recon.pipeline.run` gives it, or read back from its folder.
+    magnitude : (x, y, z) or (E, x, y, z) ndarray, optional
+        Magnitude on the grid of the result (closest-canonical), any unit; of several echoes
+        the first counts.
+    labels : (x, y, z) ndarray, optional
+        Label map on the same grid.
+    label_names : dict, optional
+        Names of its values; those that begin like :data:`IRON_RICH` are used.
+    progress : callable
+        Told the fraction done.
+
+    Returns
+    -------
+    QualityReport
+
+    Raises
+    ------
+    QsmError
+        If the result holds no susceptibility map.
+    GeometryError
+        If the magnitude or the labels have another shape.
+
+    Notes
+    -----
+    Noise is the median absolute second difference of neighbours inside the mask over
+    0.6745 and over the square root of 6, the smallest of the three axes: what white noise of
+    that standard deviation would give. Tissue adds to it, smoothing takes away.
+    """
+    have = result.arrays
+    chi = have.get("chi_ppm")
+    if chi is None:
+        raise QsmError("There is no susceptibility map to judge; run the inversion first.")
+    sizes, direction = result.grid.voxel_size_mm, result.grid.b0_direction
+    valid = have.get("local_mask")
+    if valid is None:
+        valid = np.isfinite(chi) & (chi != 0)
+    mask = have.get("mask")
+    outer = valid if mask is None else mask
+    for name, other in (("magnitude", magnitude), ("label map", labels)):
+        if other is not None and other.shape[-3:] != chi.shape:
+            raise GeometryError(
+                f"The {name} has shape {other.shape[-3:]} but the map has {chi.shape}; "
+                "they must come from the same scan."
+            )
+    progress(0.05)
+    fields = [have.get(name) for name in ("total_field_ppm", "local_field_ppm")]
+    total, local = fields
+    not_finite = sum(
+        int(np.count_nonzero(~np.isfinite(a[m])))
+        for a, m in ((total, outer), (local, valid), (chi, valid))
+        if a is not None
+    )
+    wraps = None if have.get("unwrapped") is None else count_wraps(have["unwrapped"], outer)
+    progress(0.2)
+    reference = float(have.get("reference_ppm") or 0)
+    residual = rms = relative = None
+    if local is not None and valid.any():
+        residual = residual_field(local, chi, valid, sizes, direction, reference_ppm=reference)
+        rms, relative = _residual_numbers(residual, local, valid)
+        del residual
+    progress(0.5)
+    depth = depth_mm(valid, sizes, INNER_MM + max(sizes))
+    inner = depth > INNER_MM
+    finite = np.where(np.isfinite(chi), chi, 0).astype(np.float32, copy=False)
+    inside = finite[valid]
+    deep = finite[inner]
+    counts, _ = np.histogram(inside, bins=HISTOGRAM_EDGES_PPM)
+    progress(0.65)
+    streaks = cone_ratio(finite, valid, sizes, direction)
+    progress(0.8)
+    phase = have.get("phase")
+    noisy = None
+    if phase is not None and outer.any():
+        box = bounding_box(outer)
+        quality = phase_quality(phase[(0, *box)] if phase.ndim == 4 else phase[box])
+        noisy = float((quality[outer[box]] < NOISE_COHERENCE).mean())
+    voxel_ml = result.grid.voxel_volume_mm3 / 1000
+    kept = None
+    if mask is not None and mask.any():
+        kept = float(np.count_nonzero(valid & mask) / np.count_nonzero(mask))
+    report = QualityReport(
+        chi_sha256=map_checksum(chi),
+        mask_ml=float(np.count_nonzero(outer) * voxel_ml),
+        local_mask_ml=float(np.count_nonzero(valid) * voxel_ml),
+        mask_share_of_volume=float(outer.mean()),
+        mask_share_kept=kept,
+        wraps_left=None if wraps is None else sum(wraps.left),
+        wraps_by_axis=() if wraps is None else wraps.left,
+        wraps_share=None if wraps is None else wraps.share,
+        field_noise_ppm=None if total is None else noise_of(total, outer),
+        total_field_spread_ppm=_spread(total, outer),
+        local_field_spread_ppm=_spread(local, valid),
+        chi_spread_ppm=_spread(chi, valid),
+        chi_noise_ppm=noise_of(finite, valid),
+        streak_ratio=streaks,
+        residual_rms_ppm=rms,
+        residual_relative=relative,
+        rim_ratio=_rim_ratio(finite, depth, deep),
+        noisy_phase_share=noisy,
+        dark_share=_dark_share(magnitude, outer),
+        tail_asymmetry=_asymmetry(deep),
+        iron_contrast_ppm=_iron_contrast(finite, valid, inner, labels, label_names or {}),
+        not_finite=not_finite,
+        histogram=tuple(int(n) for n in counts),
+        below_histogram=int((inside < HISTOGRAM_EDGES_PPM[0]).sum()),
+        above_histogram=int((inside > HISTOGRAM_EDGES_PPM[-1]).sum()),
+        seconds={s["stage"]: float(s["seconds"]) for s in result.provenance.get("stages", ())},
+    )
+    progress(1.0)
+    return report
+
+
+def map_checksum(chi_ppm: Array) -> str:
+    """SHA-256 of a map's values as float32, by which numbers and ratings know their map."""
+    return hashlib.sha256(np.ascontiguousarray(chi_ppm, dtype=np.float32).data).hexdigest()
+
+
+def _residual_numbers(
+    residual: Array, local: Array, valid: Array
+) -> tuple[float | None, float | None]:
+    rest = residual[valid].astype(np.float64)
+    whole = local[valid].astype(np.float64)
+    whole = whole[np.isfinite(whole)]
+    rms = float(np.sqrt(np.mean(rest**2)))
+    size = float(whole.std()) if whole.size else 0.0
+    return rms, rms / size if size > 0 else None
+
+
+def _spread(a: Array | None, mask: Array) -> float | None:
+    if a is None:
+        return None
+    values = a[mask]
+    values = values[np.isfinite(values)]
+    if values.size == 0:
+        return None
+    low, high = np.percentile(values, (15.87, 84.13))
+    return float(high - low) / 2
+
+
+def _rim_ratio(chi: Array, depth: Array, deep: Array) -> float | None:
+    rim = chi[(depth > 0) & (depth <= max(RIM_MM, float(depth[depth > 0].min(initial=np.inf))))]
+    if rim.size < 2 or deep.size < 2 or not deep.std() > 0:
+        return None
+    return float(rim.std() / deep.std())
+
+
+def _dark_share(magnitude: Array | None, mask: Array) -> float | None:
+    if magnitude is None or not mask.any():
+        return None
+    values = (magnitude if magnitude.ndim == 3 else magnitude[0])[mask]
+    values = np.where(np.isfinite(values), values, 0)
+    return float((values < DARK_SHARE * np.median(values)).mean())
+
+
+def _asymmetry(deep: Array) -> float | None:
+    """``(bright tail - dark tail) / (bright tail + dark tail)``, tails from the median."""
+    if deep.size < 1000:
+        return None
+    dark, middle, bright = np.percentile(deep, (_TAIL_PERCENT, 50, 100 - _TAIL_PERCENT))
+    whole = float(bright - dark)
+    return float(bright - 2 * middle + dark) / whole if whole > 0 else None
+
+
+def _iron_contrast(
+    chi: Array, valid: Array, inner: Array, labels: Array | None, names: Mapping[int, str]
+) -> float | None:
+    rich = [n for n, name in names.items() if name.strip().lower().startswith(IRON_RICH)]
+    if labels is None or not rich:
+        return None
+    region = np.isin(labels, rich) & valid
+    others = inner & ~region
+    if not region.any() or not others.any():
+        return None
+    return float(chi[region].mean(dtype=np.float64) - chi[others].mean(dtype=np.float64))
+
+
+def magnitude_of(inputs: Inputs, grid: Volume) -> Array | None:
+    """First magnitude of a run's inputs in the axis order of its results, or None."""
+    volumes = inputs.magnitude or (inputs.scan.magnitude if inputs.scan else ())
+    return np.asarray(volumes[0].like(grid).data) if volumes else None
