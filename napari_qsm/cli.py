@@ -257,6 +257,10 @@ def reconstruct(
     series: Annotated[str | None, typer.Option(help="Which series, if there are several.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results.")] = False,
+    report: Annotated[
+        bool,
+        typer.Option("--report/--no-report", help="Also write report.html on the map's quality."),
+    ] = True,
 ) -> None:
     """Compute susceptibility in ppm, from phase or from any intermediate."""
     from napari_qsm.recon.pipeline import plan, run
@@ -292,13 +296,34 @@ def reconstruct(
     layout = _layout(source, series)
     if not overwrite:
         check_free(out, layout)
-    with _progress() as report:
-        result = run(chosen, inputs, progress=report)
+    with _progress() as show:
+        result = run(chosen, inputs, progress=show)
     write_result(result, out, layout, overwrite=overwrite)
     for sentence in result.warnings:
         _note(sentence)
+    if report:
+        from napari_qsm.qc.files import write_quality
+
+        for finding in write_quality(result, inputs, out / f"{layout.prefix}report.html"):
+            _note(finding.sentence)
     seconds = sum(step["seconds"] for step in result.provenance["stages"])
     _say(f"The susceptibility map and its intermediates are in '{out}' ({seconds:.1f} s).")
+
+
+@app.command("report")
+def report_(
+    folder: Annotated[Path, typer.Argument(metavar="RESULT_DIR", help="What 'reconstruct' wrote.")],
+    out: Annotated[
+        Path | None, typer.Option(help="An .html file; by default report.html in the folder.")
+    ] = None,
+) -> None:
+    """Judge a finished reconstruction again: numbers, warnings, pictures, rating."""
+    from napari_qsm.qc.files import rebuild_report
+
+    path, found = rebuild_report(folder, out)
+    for finding in found:
+        _note(finding.sentence)
+    _say(f"The report is in '{path}'.")
 
 
 @app.command()

@@ -46,7 +46,7 @@ class Layout:
     images : dict
         Path of each image, without ``.nii.gz``, by the name of its quantity.
     prefix : str
-        What comes before ``provenance.json`` and ``methods.txt``.
+        What comes before ``provenance.json``, ``methods.txt`` and other texts.
     bids : bool
         Whether the folder is a BIDS dataset of derivatives.
     """
@@ -58,7 +58,8 @@ class Layout:
     def files(self) -> list[str]:
         """Every file that a result may bring."""
         images = [f"{stem}{end}" for stem in self.images.values() for end in (".nii.gz", ".json")]
-        return [*images, f"{self.prefix}provenance.json", f"{self.prefix}methods.txt"]
+        texts = ("provenance.json", "methods.txt", "quality.json", "report.html")
+        return [*images, *(f"{self.prefix}{name}" for name in texts)]
 
 
 PLAIN = Layout(RESULT_NAMES)

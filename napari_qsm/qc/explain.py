@@ -96,7 +96,7 @@ def rows(quality: QualityReport) -> list[Row]:
         Row(
             "Streaks",
             _plain(q.streak_ratio),
-            "0.7 to 1",
+            "0.6 to 1",
             "Energy of the map in the directions that the measurement hardly sees, over that in "
             "the others. Above 1 streaks are likely; far below, fine structures are lost.",
         ),

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 _WIDTH = 900  # of a whole montage, pixels
-_LETTER = 20  # room for the letters beside a slice
-_BAR = 96  # room for the colour bar
-_CAPTION = 20
+_LETTER = 24  # room for the letters beside a slice
+_BAR = 104  # room for the colour bar
+_CAPTION = 24
 _MARGIN_MM = 8.0
 _TINT = (255, 140, 0)  # of a mask over a picture
 
@@ -99,7 +99,7 @@ def montage(
         "L" if over is None else "RGB", (_WIDTH, inner + 2 * _LETTER + _CAPTION), "black"
     )
     draw = ImageDraw.Draw(canvas)
-    font = ImageFont.load_default(size=14)
+    font = ImageFont.load_default(size=18)
     left = 0
     for name, axis, letters in _PLANES:
         picture = _slice_picture(volume.data, cut, axis, window, over)
@@ -180,4 +180,4 @@ def _draw_bar(
     ticks = [(high, top + 5), ((low + high) / 2, top + height / 2), (low, top + height - 6)]
     for value, y in ticks:
         draw.text((x + 20, y), f"{value:.3g}", fill="white", font=font, anchor="lm")
-    draw.text((x + 7, top + height + 12), unit, fill="white", font=font, anchor="mm")
+    draw.text((x + 7, top + height + 14), unit, fill="white", font=font, anchor="mm")

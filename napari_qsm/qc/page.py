@@ -26,7 +26,8 @@ img { display: block; width: 100%; height: auto; background: #000; border-radius
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .95rem; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .6rem .35rem 0;
-  border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+  border-bottom: 1px solid var(--line); overflow-wrap: break-word; }
+.usual { min-width: 8.5em; }
 th { color: var(--quiet); font-weight: 600; }
 .number { white-space: nowrap; font-variant-numeric: tabular-nums; }
 pre { background: var(--soft); padding: .8rem; border-radius: 4px; overflow-x: auto;
@@ -45,7 +46,8 @@ pre { background: var(--soft); padding: .8rem; border-radius: 4px; overflow-x: a
 .histogram line { stroke: var(--quiet); }
 .histogram text { fill: var(--ink); font-size: 14px; }
 @media (max-width: 600px) { body { padding: 1rem .7rem; font-size: 15px; }
-  th, td { padding-right: .4rem; } .number { white-space: normal; } }
+  th, td { padding-right: .4rem; } .number { white-space: normal; } .usual { min-width: 5em; }
+  figure .wide img { min-width: 640px; } }
 @media print { :root { --ink: #000; --paper: #fff; --line: #bbb; --quiet: #444; --soft: #f4f4f4;
   --bar: #2f6fb3; --serious: #b3261e; --warning: #7a4700; --good: #1a6e37; }
   body { max-width: none; padding: 0; font-size: 11pt; } h2 { break-after: avoid; }

@@ -97,7 +97,7 @@ def write_report(
     Parameters
     ----------
     result : Result
-        From a run, or read back with :func:`napari_qsm.qc.folder.read_stored`.
+        From a run, or read back with :func:`napari_qsm.qc.files.read_stored`.
     path : Path or str
         Usually ``report.html``.
     rating : Rating or sequence of Rating, optional
@@ -252,6 +252,8 @@ def _pictures(result: Result, magnitude: Array | None) -> Iterator[str]:
         data = have.get(name)
         if isinstance(data, np.ndarray):
             image = data[0] if data.ndim == 4 else data
+            if name == "noise_ppm":  # outside the mask it holds a placeholder
+                image = np.where(outer, image, 0)
             yield _picture(result, image, cut, window, unit, title, meaning)
     local = have.get("local_field_ppm")
     if local is not None and valid.any():
@@ -301,16 +303,16 @@ def _picture(
     png = montage(volume, cut, window, unit=unit, over=over, bar=over is None)
     encoded = base64.b64encode(png).decode("ascii")
     return (
-        f'<figure><figcaption><b>{escape(title)}.</b> {escape(meaning)}</figcaption><img alt="'
+        f'<figure><figcaption><b>{escape(title)}.</b> {escape(meaning)}</figcaption><div class="wide"><img alt="'
         f'{escape(title)}: axial, coronal and sagittal slice" '
-        f'src="data:image/png;base64,{encoded}"></figure>'
+        f'src="data:image/png;base64,{encoded}"></div></figure>'
     )
 
 
 def _numbers(quality: QualityReport) -> str:
     lines = [
         f"<tr><td><b>{escape(row.name)}</b><br><small>{escape(row.meaning)}</small></td>"
-        f'<td class="number">{escape(row.value)}</td><td>{escape(row.usual)}</td></tr>'
+        f'<td class="number">{escape(row.value)}</td><td class="usual">{escape(row.usual)}</td></tr>'
         for row in rows(quality)
     ]
     return (
@@ -331,15 +333,15 @@ def _recipe(provenance: Mapping[str, Any]) -> str:
         )
         lines.append(
             f"<tr><td>{escape(str(step['stage']))}</td>"
-            f"<td>{escape(_title(step))}</td><td>{settings}</td>"
-            f'<td class="number">{float(step.get("seconds", 0)):.1f} s</td></tr>'
+            f"<td>{escape(_title(step))}</td>"
+            f'<td class="number">{float(step.get("seconds", 0)):.1f} s</td><td>{settings}</td></tr>'
         )
     text = yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
     return (
         "<section><h2>How it was made</h2>"
         f"<p>Recipe “{escape(str(recipe.get('name', '')))}”. "
         f"{escape(str(recipe.get('description', '')))}</p>"
-        + _table(("Stage", "Method", "Settings", "Time"), lines)
+        + _table(("Stage", "Method", "Time", "Settings"), lines)
         + "<h3>The recipe as a file</h3><p>Copy it into a text file ending in .yaml to repeat the "
         f"work.</p><pre>{escape(text)}</pre>"
         + "<p>Libraries: "

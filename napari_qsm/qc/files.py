@@ -1,4 +1,4 @@
-"""A written result read back for judging: images, provenance, ratings, numbers."""
+"""Quality in files: beside a new result, and from the folder of an old one."""
 
 from __future__ import annotations
 
@@ -10,13 +10,21 @@ from typing import Any
 import numpy as np
 
 from napari_qsm.errors import FileError, QsmError
+from napari_qsm.io.atomic import write_text
 from napari_qsm.io.bids import DERIVATIVES
 from napari_qsm.io.nifti import as_mask, read_volume
 from napari_qsm.outputs import RESULT_NAMES
-from napari_qsm.qc.measures import QualityReport, from_dict, map_checksum
+from napari_qsm.qc.measures import (
+    QualityReport,
+    from_dict,
+    magnitude_of,
+    map_checksum,
+    measure,
+)
 from napari_qsm.qc.rating import RatingHistory, read_ratings
-from napari_qsm.qc.warnings import findings
-from napari_qsm.recon.pipeline import Result
+from napari_qsm.qc.report import report_html, write_report
+from napari_qsm.qc.warnings import Finding, findings
+from napari_qsm.recon.pipeline import Inputs, Result
 from napari_qsm.volume import Volume
 
 PROVENANCE_FILE = "provenance.json"
@@ -100,6 +108,67 @@ def read_stored(folder: Path | str) -> StoredResult:
         read_ratings(place, prefix=prefix),
         _quality(place / f"{prefix}{QUALITY_FILE}", arrays["chi_ppm"]),
     )
+
+
+def write_quality(result: Result, inputs: Inputs, path: Path) -> list[Finding]:
+    """Write ``report.html`` and, beside it, ``quality.json`` of a new result.
+
+    Parameters
+    ----------
+    result : Result
+        As the run gave it.
+    inputs : Inputs
+        What it started from; their magnitude shows whether the mask reaches into air.
+    path : Path
+        The report; the numbers take its name with ``quality.json`` for ``report.html``.
+
+    Returns
+    -------
+    list of Finding
+        What stands out.
+    """
+    prefix = path.name.removesuffix(REPORT_FILE)
+    magnitude = magnitude_of(inputs, result.grid)
+    quality = measure(result, magnitude=magnitude)
+    ratings = read_ratings(path.parent, prefix=prefix).ratings
+    html = report_html(result, rating=ratings, quality=quality, magnitude=magnitude)
+    write_text(path.with_name(f"{prefix}{QUALITY_FILE}"), quality_text(quality))
+    write_text(path, html)
+    return findings(quality)
+
+
+def rebuild_report(folder: Path | str, path: Path | None = None) -> tuple[Path, list[Finding]]:
+    """Write the report of a result from its folder, with its ratings.
+
+    The wrapped phase and the magnitude are not part of a result, so their pictures are left
+    out; the numbers taken from them are kept from the run if the map is still the same.
+
+    Parameters
+    ----------
+    folder : Path or str
+        What ``reconstruct`` or the window wrote.
+    path : Path, optional
+        Where to; ``report.html`` beside the result otherwise.
+
+    Returns
+    -------
+    Path
+        The report.
+    list of Finding
+        What stands out.
+
+    Raises
+    ------
+    FileError
+        If there is no result, or the report's name does not end in ``.html``.
+    """
+    stored = read_stored(folder)
+    path = path or stored.beside(REPORT_FILE)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise FileError(f"'{path.name}' must end in .html.")
+    quality = stored.quality or measure(stored.result)
+    write_report(stored.result, path, rating=stored.ratings.ratings, quality=quality)
+    return path, findings(quality)
 
 
 def quality_text(quality: QualityReport) -> str:
