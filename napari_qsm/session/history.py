@@ -174,7 +174,10 @@ class History:
         return self._move(self._undone, self._done, back=False)
 
     def forget(self, entry: MapEntry) -> None:
-        """Drop edits of a map that has left the session."""
+        """Drop edits of a map that has left the session, even in the midst of a stroke."""
+        if self._open is not None:
+            kept = [e for e in self._open.edits if getattr(e, "entry", None) is not entry]
+            self._open.edits = kept
         for stack in (self._done, self._undone):
             for step in stack:
                 step.edits = [e for e in step.edits if getattr(e, "entry", None) is not entry]

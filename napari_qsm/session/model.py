@@ -59,6 +59,10 @@ class Session(EventedModel):
         Id of the label map or mask that drawing tools write into; empty if there is none.
     active_region : int
         The label that drawing tools write; 0 if none is chosen.
+    midline_mm : float or None
+        Where the plane between the patient's sides lies, mm along the left-right axis of
+        the reference's display frame (RAS x unless the scan is oblique); None until somebody
+        has set it, because a guess would mirror to the wrong place.
     shapes : tuple of FixedShape
         Regions of fixed size that are objects, not paint.
     annotations : tuple of Annotation
@@ -99,6 +103,7 @@ class Session(EventedModel):
     mix: Mix = "side by side"
     painted: str = ""
     active_region: int = 0
+    midline_mm: float | None = None
     shapes: tuple[Any, ...] = ()
     annotations: tuple[Any, ...] = ()
     figure: Any = None

@@ -17,7 +17,6 @@ from napari_qsm.viewer.compare import MixedLayer
 from napari_qsm.viewer.geometry import DEPTH_AXIS, PLANES, DisplayFrame, snapped
 from napari_qsm.viewer.layer_sync import LayerSync
 from napari_qsm.viewer.mouse import Tool
-from napari_qsm.viewer.overlay import Ring
 from napari_qsm.viewer.slice_view import SliceView, Zoom
 from napari_qsm.viewer.view_content import overlay_content
 from napari_qsm.volume import Array
@@ -42,13 +41,15 @@ class Controller:
     drawn_again = Signal()  # something a panel may show has changed
     said = Signal(str)  # a sentence for the user
     entered = Signal(object)  # the view the mouse is in
+    tool_changed = Signal(object)  # the tool that now has the left button, or None
+    region_picked = Signal(object)  # world mm of an Alt + click, which chooses a region
 
     def __init__(self, viewer: Any, session: Session, area: ViewArea) -> None:
         self.viewer = viewer
         self.session = session
         self.area = area
         self.mixed = MixedLayer(self)
-        self.rings: list[Callable[[SliceView], list[Ring]]] = []
+        self.rings: list[Callable[[SliceView], list[Any]]] = []
         self.busy: set[str] = set()
         self._zoom = Zoom()
         self._tool: Tool | None = None
@@ -150,6 +151,10 @@ class Controller:
         if self.frame is not None:
             self.go_to(self.frame.display_to_world(display))
 
+    def _alt_clicked(self, view: SliceView, display: Array) -> None:
+        if self.frame is not None:
+            self.region_picked.emit(self.frame.display_to_world(display))
+
     def _hovered(self, view: SliceView, display: Array | None) -> None:
         frame = self.frame
         self.entered.emit(view)
@@ -179,6 +184,7 @@ class Controller:
         view.mouse.tool = self._tool
         view.mouse.picked.connect(self._picked)
         view.mouse.hovered.connect(self._hovered)
+        view.mouse.alt_clicked.connect(self._alt_clicked)
         view.mouse.stepped.connect(self._stepped)
         view.mouse.enlarged.connect(self._enlarged)
         view.zoomed.connect(self._zoomed)
@@ -269,11 +275,19 @@ class Controller:
         for view in self.views:
             view.fit()
 
+    @property
+    def tool(self) -> Tool | None:
+        """What has the left button; None for the crosshair."""
+        return self._tool
+
     def use_tool(self, tool: Tool | None) -> None:
         """Give the left button in every view to a tool, or back to the crosshair."""
+        if tool is self._tool:
+            return
         self._tool = tool
         for view in self.views:
             view.mouse.tool = tool
+        self.tool_changed.emit(tool)
 
     def set_extent(self) -> None:
         """Let every view know how far all maps reach."""

@@ -6,6 +6,7 @@
 | wheel | next or previous slice |
 | Ctrl + wheel, right drag | zoom about the pointer |
 | middle drag, Shift + left drag | pan |
+| Alt + click | choose the region under the pointer |
 | double click | make this view the large one; on the large one: alone or with the others |
 """
 
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from psygnal import Signal
 from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtGui import QMouseEvent, QWheelEvent
+from qtpy.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 
 from napari_qsm.viewer import compat
 from napari_qsm.volume import Array
@@ -32,7 +33,13 @@ _NOTCH = 120
 class Tool(Protocol):
     """Something that takes over the left button until it is put away.
 
-    Positions are display mm (x, y, z) in the slice of the view.
+    Positions are display mm (x, y, z) in the slice of the view. A tool may also have
+
+    * ``double_click(view, at)``;
+    * ``hover(view, at)``: the mouse moved with no button down; ``at`` is None once it has left;
+    * ``wheel(view, at, notches, shift) -> bool``: the wheel was turned; True if that was for
+      the tool, False if slices shall step;
+    * ``key(view, event)``: what a key does, as a callable, or None if it is not for the tool.
     """
 
     def press(self, view: SliceView, at: Array) -> None:
@@ -52,6 +59,7 @@ class Mouse(QObject):
     hovered = Signal(object, object)  # view, display position or None when the mouse left
     stepped = Signal(object, int)  # view, slices to step
     enlarged = Signal(object)  # view
+    alt_clicked = Signal(object, object)  # view, display position
 
     def __init__(self, view: SliceView) -> None:
         super().__init__()
@@ -82,9 +90,28 @@ class Mouse(QObject):
             return self._double_click(event)
         if kind == QEvent.Type.Wheel and isinstance(event, QWheelEvent):
             return self._wheel(event)
+        if kind in (QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress):
+            return isinstance(event, QKeyEvent) and self._key(event)
         if kind == QEvent.Type.Leave:
             self.hovered.emit(self._view, None)
+            self._hover(None)
         return False
+
+    def _hover(self, at: Array | None) -> None:
+        hover = getattr(self.tool, "hover", None)
+        if hover is not None:
+            hover(self._view, at)
+
+    def _key(self, event: QKeyEvent) -> bool:
+        """Let the tool have a key before napari's shortcuts do."""
+        key = getattr(self.tool, "key", None)
+        does = None if key is None else key(self._view, event)
+        if does is None:
+            return False
+        if event.type() == QEvent.Type.KeyPress:
+            does()
+        event.accept()
+        return True
 
     def _painting(self) -> bool:
         """Whether the active layer is in a tool of napari's own."""
@@ -109,6 +136,8 @@ class Mouse(QObject):
             self._drag = "pan"
         elif button == _RIGHT:
             self._drag = "zoom"
+        elif button == _LEFT and modifiers == Qt.KeyboardModifier.AltModifier:
+            self.alt_clicked.emit(self._view, self._display(self._last))
         elif button == _LEFT and self.tool is not None:
             self._drag = "tool"
             self.tool.press(self._view, self._display(self._last))
@@ -125,6 +154,8 @@ class Mouse(QObject):
         at = self._at(event)
         self.hovered.emit(self._view, self._display(at))
         if self._drag is None:
+            if event.buttons() == Qt.MouseButton.NoButton:
+                self._hover(self._display(at))
             return False
         dx, dy = at[0] - self._last[0], at[1] - self._last[1]
         self._last = at
@@ -147,7 +178,13 @@ class Mouse(QObject):
         return True
 
     def _double_click(self, event: QMouseEvent) -> bool:
-        if event.button() != _LEFT or self._painting() or self.tool is not None:
+        twice = getattr(self.tool, "double_click", None)
+        if event.button() == _LEFT and twice is not None:
+            twice(self._view, self._display(self._at(event)))
+            return True
+        if self.tool is not None:
+            return event.button() == _LEFT  # napari would zoom
+        if event.button() != _LEFT or self._painting():
             return False
         self._drag = None
         self.enlarged.emit(self._view)
@@ -160,6 +197,14 @@ class Mouse(QObject):
             camera = self._view.camera().zoomed(1.2**turns, self._at(event))
             self._view.set_camera(camera)
             return True
+        shift = modifiers == Qt.KeyboardModifier.ShiftModifier
+        if shift or modifiers == Qt.KeyboardModifier.NoModifier:
+            wheel = getattr(self.tool, "wheel", None)
+            turns = event.angleDelta().y() / _NOTCH
+            if wheel is not None and wheel(
+                self._view, self._display(self._at(event)), turns, shift
+            ):
+                return True
         if modifiers != Qt.KeyboardModifier.NoModifier:
             return False
         self._notches += event.angleDelta().y() / _NOTCH

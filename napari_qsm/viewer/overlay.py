@@ -12,7 +12,7 @@ from math import ceil
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QPointF, QRectF, Qt
+from qtpy.QtCore import QLineF, QPointF, QRectF, Qt
 from qtpy.QtGui import (
     QBrush,
     QColor,
@@ -23,6 +23,7 @@ from qtpy.QtGui import (
     QPainterPath,
     QPaintEvent,
     QPen,
+    QPolygonF,
 )
 from qtpy.QtWidgets import QWidget
 
@@ -73,6 +74,59 @@ class Ring:
 
 
 @dataclass
+class Outline:
+    """Straight lines drawn on the slice, in canvas pixels.
+
+    Attributes
+    ----------
+    points : tuple of (x, y)
+        Corners in order.
+    closed : bool
+        Whether the last is joined to the first.
+    dashed : bool
+        For what is only planned.
+    text : str
+        Words beside the last corner.
+    """
+
+    points: tuple[tuple[float, float], ...]
+    closed: bool = False
+    dashed: bool = False
+    text: str = ""
+
+
+@dataclass
+class Patch:
+    """Voxels on the slice: their common edge, with words beside it.
+
+    Attributes
+    ----------
+    lines : list of (x0, y0, x1, y1)
+        Pieces of the edge, canvas pixels.
+    areas : list of list of (x, y)
+        Polygons filled faintly.
+    colour : str
+        ``"#rrggbb"``.
+    dashed : bool
+        Drawn broken, for what needs a second look.
+    bold : bool
+        Drawn thicker, for what is chosen.
+    text : str
+        Beside it, a line each.
+    text_at : (x, y)
+        Where the first line of the text begins.
+    """
+
+    lines: list[tuple[float, float, float, float]]
+    areas: list[list[tuple[float, float]]] = field(default_factory=list)
+    colour: str = "#ffd640"
+    dashed: bool = False
+    bold: bool = False
+    text: str = ""
+    text_at: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass
 class OverlayContent:
     """All that one view shows over its picture, in canvas pixels."""
 
@@ -84,7 +138,7 @@ class OverlayContent:
     bar_mm: float = 0.0
     pixels_per_mm: float = 1.0
     colour_bar: ColourBar | None = None
-    rings: list[Ring] = field(default_factory=list)
+    rings: list[Ring | Outline | Patch] = field(default_factory=list)
 
 
 class Overlay(QWidget):
@@ -114,7 +168,12 @@ class Overlay(QWidget):
         if content.crosshair is not None:
             _crosshair(painter, content.crosshair, width, height)
         for ring in content.rings:
-            _ring(painter, ring)
+            if isinstance(ring, Ring):
+                _ring(painter, ring)
+            elif isinstance(ring, Patch):
+                _patch(painter, ring)
+            else:
+                _outline(painter, ring)
         if content.letters is not None:
             _letters(painter, content.letters, width, height)
         _corner_text(painter, content, width)
@@ -236,6 +295,52 @@ def _ring(painter: QPainter, ring: Ring) -> None:
     for line, text in enumerate(part for part in ring.text.split("\n") if part):
         at = QPointF(centre.x() + ring.radius + 8, centre.y() + 5 + 18 * line)
         _text(painter, at, text, font, RING)
+
+
+def _outline(painter: QPainter, outline: Outline) -> None:
+    if not outline.points:
+        return
+    path = QPainterPath(QPointF(*outline.points[0]))
+    for point in outline.points[1:]:
+        path.lineTo(QPointF(*point))
+    if outline.closed:
+        path.closeSubpath()
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    style = Qt.PenStyle.DashLine if outline.dashed else Qt.PenStyle.SolidLine
+    for colour, pen_width in ((HALO, 4.0), (RING, 1.8)):
+        pen = QPen(colour, pen_width, style)
+        if outline.dashed:  # in units of the pen's width: rim and line must agree
+            pen.setDashPattern([10 / pen_width, 6 / pen_width])
+        painter.setPen(pen)
+        painter.drawPath(path)
+    if outline.text:
+        x, y = outline.points[-1]
+        _text(painter, QPointF(x + 8, y - 6), outline.text, _font(13, bold=True), RING)
+
+
+def _patch(painter: QPainter, patch: Patch) -> None:
+    colour = QColor(patch.colour)
+    if patch.areas:
+        faint = QColor(colour)
+        faint.setAlpha(60)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QBrush(faint))
+        for area in patch.areas:
+            painter.drawPolygon(QPolygonF([QPointF(x, y) for x, y in area]))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    lines = [QLineF(*line) for line in patch.lines]
+    width = 2.6 if patch.bold else 1.6
+    for ink, pen_width in ((HALO, width + 2.2), (colour, width)):
+        pen = QPen(ink, pen_width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap)
+        if patch.dashed and ink is colour:
+            pen = QPen(ink, pen_width, Qt.PenStyle.CustomDashLine, Qt.PenCapStyle.FlatCap)
+            pen.setDashPattern([3.0, 2.5])
+        painter.setPen(pen)
+        painter.drawLines(lines)
+    font = _font(13, bold=True)
+    for line, text in enumerate(patch.text.split("\n") if patch.text else []):
+        x, y = patch.text_at
+        _text(painter, QPointF(x, y + 18 * line), text, font, colour)
 
 
 def _scale_bar(painter: QPainter, content: OverlayContent, height: int) -> None:
