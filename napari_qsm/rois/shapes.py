@@ -322,7 +322,7 @@ def _world(index: npt.ArrayLike, volume: Volume) -> Point:
 
 
 def _within(indices: Array, shape: tuple[int, ...]) -> Array:
-    return ((indices >= 0) & (indices < np.array(shape))).all(axis=1)
+    return np.all((indices >= 0) & (indices < np.array(shape)), axis=1)
 
 
 def _flat(indices: Array, volume: Volume) -> Array:
@@ -360,8 +360,7 @@ def _offsets(
     """
     across, up = DRAWN_AXES[plane]
     depth = DEPTH_AXIS[plane]
-    reach = float(np.hypot(*(size_mm[:2] if len(SIZES[kind]) > 1 else size_mm * 2))) / 2
-    far = max(reach, *size_mm)
+    far = max(size_mm)  # half the diagonal of a rectangle at the most, and half of all else
     counts = [int(far / step) + 2 for step in spacing]
     if kind in FLAT or kind == "cylinder":
         counts[depth] = slices // 2 + 2
@@ -391,4 +390,5 @@ def _offsets(
 def _straight(along: Array, width: float) -> Array:
     """Between two straight edges; the upper one belongs to the shape, the lower one not."""
     edge = width / 2
-    return (along <= edge + _EDGE * width) & (along > -edge + _EDGE * width)
+    slack = _EDGE * width
+    return np.logical_and(along <= edge + slack, along > slack - edge)
