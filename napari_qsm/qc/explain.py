@@ -96,14 +96,14 @@ def rows(quality: QualityReport) -> list[Row]:
         Row(
             "Streaks",
             _plain(q.streak_ratio),
-            "0.6 to 1",
+            "0.7 to 1.1",
             "Energy of the map in the directions that the measurement hardly sees, over that in "
-            "the others. Above 1 streaks are likely; far below, fine structures are lost.",
+            "the others. Above 1.2 streaks are likely; far below 0.7, fine structures are lost.",
         ),
         Row(
             "Rim",
             _plain(q.rim_ratio),
-            "0.5 to 1",
+            "0.5 to 1.6",
             "How much the outer 2 mm of the map vary, over its inner part.",
         ),
         Row(

@@ -40,7 +40,7 @@ def cone_ratio(
     Returns
     -------
     float or None
-        0.84 for the true map of the built-in head. Above 1 the cone is filled with amplified
+        0.84 for the true map of the built-in head. Well above 1 the cone is full of amplified
         noise, which streaks are; far below, the method left it empty. None for masks too
         small to tell.
 
