@@ -12,7 +12,7 @@ from napari_qsm.io.nifti import is_nifti, read_volume, stem
 from napari_qsm.io.series import AmbiguousSeries
 from napari_qsm.scan import Scan
 from napari_qsm.session import MapDisplay, Role, Session
-from napari_qsm.viewer.saving import SESSION_FILE, read_session
+from napari_qsm.session.folder import SESSION_FILE, read_session
 from napari_qsm.volume import Volume
 
 #: More files than this in one plain folder are taken for a mistake.

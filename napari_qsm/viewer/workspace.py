@@ -7,25 +7,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import napari
-from qtpy.QtCore import QEvent, QObject
-from qtpy.QtWidgets import QFileDialog, QInputDialog, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from napari_qsm.errors import Cancelled, QsmError
-from napari_qsm.io.series import AmbiguousSeries
 from napari_qsm.session import Session
+from napari_qsm.session.folder import save_session
 from napari_qsm.viewer import compat
 from napari_qsm.viewer.arrangement import ViewArea
+from napari_qsm.viewer.closing import Closing
 from napari_qsm.viewer.controller import Controller
+from napari_qsm.viewer.files import Files
 from napari_qsm.viewer.jobs import Job
 from napari_qsm.viewer.keys import HelpPage, Keys
-from napari_qsm.viewer.opening import Loaded, load, load_head, load_series
+from napari_qsm.viewer.opening import Loaded, load
 from napari_qsm.viewer.panels import PanelContext, PanelMaker
 from napari_qsm.viewer.panels.data import DataPanel
 from napari_qsm.viewer.panels.display import DisplayPanel
 from napari_qsm.viewer.panels.regions import RegionsPanel
 from napari_qsm.viewer.readout import Readout
 from napari_qsm.viewer.region_table import RegionTable, table_of
-from napari_qsm.viewer.saving import save_session
 from napari_qsm.viewer.settings import REMEMBERED, load_settings, save_settings
 from napari_qsm.viewer.slice_view import SliceView
 from napari_qsm.viewer.stage import Drops, Stage
@@ -96,6 +97,8 @@ class Workspace:
         What is loaded and how it is looked at.
     controller : Controller
         Views and layers.
+    files : Files
+        Opening and saving, and the questions that belong to them.
     """
 
     def __init__(
@@ -104,6 +107,7 @@ class Workspace:
         compat.spare_software_renderer()
         self.viewer = viewer
         self.session = Session()
+        self.files = Files(self)
         self._owns_viewer = owns_viewer
         self._closed = False
         self.last_view: SliceView | None = None
@@ -116,9 +120,14 @@ class Workspace:
                 "folder",
                 "Open a scanner folder",
                 "DICOM or BIDS, or a saved session",
-                self.ask_folder,
+                self.files.ask_folder,
             ),
-            ("map", "Open a map", "NIfTI files: susceptibility, magnitude, regions", self.ask_map),
+            (
+                "map",
+                "Open a map",
+                "NIfTI files: susceptibility, magnitude, regions",
+                self.files.ask_map,
+            ),
             (
                 "head",
                 "Try the built-in head",
@@ -159,7 +168,7 @@ class Workspace:
         for target in self._drop_targets:
             target.setAcceptDrops(True)
             target.installEventFilter(self._drops)
-        self._closing = _Closing(self._on_window_closed)
+        self._closing = Closing(self.leave)
         self._window.installEventFilter(self._closing)
         self._connect()
         _OPEN.add(self)
@@ -283,51 +292,15 @@ class Workspace:
 
     def open(self, paths: list[Path]) -> None:
         """Read files and folders in the background and show them."""
-        names = ", ".join(path.name for path in paths[:3])
-
-        def work(progress: Any, cancelled: Any) -> Loaded:
-            return load(paths, progress=progress, cancelled=cancelled)
-
-        self.run(f"Reading {names}", work, self.show_loaded)
+        self.files.open(paths)
 
     def open_head(self, subject: str = "control") -> None:
         """Make the built-in head in the background and show it."""
-
-        def work(progress: Any, cancelled: Any) -> Loaded:
-            return load_head(subject, lambda f: progress(f, f"Making the {subject}'s head"))
-
-        self.run(f"Making the {subject}'s head", work, self.show_loaded)
+        self.files.open_head(subject)
 
     def show_loaded(self, loaded: Loaded) -> None:
         """Put what was read into the session, and say what could not be."""
-        problems = list(loaded.problems)
-        try:
-            loaded.into(self.session)
-        except QsmError as error:
-            problems.append(str(error))
-        if problems:
-            self.say(" ".join(problems))
-        for folder, several in loaded.undecided:
-            self._ask_series(folder, several)
-
-    def _ask_series(self, folder: Path, several: AmbiguousSeries) -> None:
-        """Let the user choose among the scans of a folder; none is opened unasked."""
-        lines = [f"{scan.label}: {scan.description}" for scan in several.candidates]
-        line, chosen = QInputDialog.getItem(
-            self._window,
-            "Which scan?",
-            f"'{folder.name}' holds several scans:",
-            lines,
-            0,
-            False,
-        )
-        if chosen:
-            series = several.candidates[lines.index(line)].label
-            self.run(
-                f"Reading {folder.name}",
-                lambda progress, cancelled: load_series(folder, series),
-                self.show_loaded,
-            )
+        self.files.show_loaded(loaded)
 
     def run(self, title: str, work: Callable[..., Any], done: Callable[[Any], None]) -> Job:
         """Run long work in the background, with progress and cancel; errors become a sentence.
@@ -347,34 +320,6 @@ class Workspace:
     def say(self, sentence: str) -> None:
         """Tell the user something."""
         self.stage.message.say(sentence)
-
-    def ask_map(self) -> None:
-        """Ask for files and open them."""
-        names, _ = QFileDialog.getOpenFileNames(
-            self._window, "Open maps", self._folder(), "NIfTI files (*.nii *.nii.gz)"
-        )
-        if names:
-            save_settings({"folder": str(Path(names[0]).parent)})
-            self.open([Path(name) for name in names])
-
-    def ask_folder(self) -> None:
-        """Ask for a folder and open what it holds."""
-        name = QFileDialog.getExistingDirectory(
-            self._window, "Open a scanner folder", self._folder()
-        )
-        if name:
-            save_settings({"folder": str(Path(name).parent)})
-            self.open([Path(name)])
-
-    def ask_save(self) -> None:
-        """Ask for a folder and save the session into it."""
-        name = QFileDialog.getExistingDirectory(self._window, "Save into", self._folder())
-        if name:
-
-            def work(progress: Any, cancelled: Any) -> Path:
-                return save_session(self.session, name)
-
-            self.run("Saving", work, lambda path: self.say(f"Saved in '{path.parent}'."))
 
     def toggle_help(self) -> None:
         """Show or hide keys and mouse actions."""
@@ -435,9 +380,6 @@ class Workspace:
         else:
             raise error
 
-    def _on_window_closed(self) -> None:
-        self.leave()
-
     def _apply_settings(self) -> None:
         known = load_settings()
         for name in REMEMBERED:
@@ -452,30 +394,6 @@ class Workspace:
             size = self._window.size()
             values["window"] = [size.width(), size.height()]
         save_settings(values)
-
-    def _folder(self) -> str:
-        folder = load_settings().get("folder", "")
-        return folder if isinstance(folder, str) and Path(folder).is_dir() else ""
-
-
-class _Closing(QObject):
-    """Notices that a window was closed for good, before it is destroyed."""
-
-    def __init__(self, closed: Callable[[], None]) -> None:
-        super().__init__()
-        self._closed = closed
-        self._asked = False
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """A window that hides after it was asked to close has agreed to."""
-        if event is not None:
-            if event.type() == QEvent.Type.Close:
-                self._asked = True
-            elif event.type() == QEvent.Type.Hide and self._asked and not event.spontaneous():
-                self._closed()
-            elif event.type() == QEvent.Type.Show:
-                self._asked = False
-        return False
 
 
 class WorkspaceDock(QWidget):

@@ -42,12 +42,12 @@ class DataPanel(QWidget):
         self._session = context.session
         self._filling = False
         workspace = context.workspace
-        self._open = main_button("Open a map …", "qsm.data.open_map", workspace.ask_map)
+        self._open = main_button("Open a map …", "qsm.data.open_map", workspace.files.ask_map)
         self._open.setToolTip("One or more NIfTI files; you can also drop them on the window")
         folder = QPushButton("Open a scanner folder …")
         folder.setObjectName("qsm.data.open_folder")
         folder.setToolTip("A folder of DICOM files, a BIDS folder, or a saved session")
-        folder.clicked.connect(workspace.ask_folder)
+        folder.clicked.connect(workspace.files.ask_folder)
         heads = QHBoxLayout()
         for subject in ("control", "patient"):
             button = QPushButton(f"Built-in head: {subject}")
@@ -71,7 +71,7 @@ class DataPanel(QWidget):
         self._save = QPushButton("Save everything …")
         self._save.setObjectName("qsm.data.save")
         self._save.setToolTip("All maps and regions with the way they are shown, into one folder")
-        self._save.clicked.connect(workspace.ask_save)
+        self._save.clicked.connect(workspace.files.ask_save)
         below = QHBoxLayout()
         below.addWidget(self._remove)
         below.addWidget(self._save)

@@ -12,7 +12,8 @@ from napari_qsm.io.atomic import staged_folder, write_text
 from napari_qsm.io.label_table import Region, default_color
 from napari_qsm.io.nifti import write_volume
 from napari_qsm.rois.statistics import region_name, region_side
-from napari_qsm.session import MapEntry, Session
+from napari_qsm.session.entries import MapEntry
+from napari_qsm.session.model import Session
 
 SESSION_FILE = "session.json"
 _FORMAT = 1
