@@ -26,11 +26,17 @@ from typing import Annotated, Literal
 from uuid import uuid4
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from napari_qsm.looks.geometry import DEPTH_AXIS, DRAWN_AXES, Plane
-from napari_qsm.volume import Array, Volume, axis_order
+from napari_qsm.rois.canonical_grid import (
+    canonical_spacing,
+    flat_positions,
+    index_of,
+    within,
+    world_of,
+)
+from napari_qsm.volume import Array, Volume
 
 Kind = Literal["circle", "ellipse", "rectangle", "sphere", "ellipsoid", "cylinder"]
 Side = Literal["left", "right", ""]
@@ -201,8 +207,8 @@ def voxels_of(shape: FixedShape, volume: Volume) -> Array:
         the grid are left out.
     """
     indices = indices_of(shape, volume)
-    at = indices[_within(indices, canonical_shape(volume))]
-    return np.sort(_flat(at, volume))
+    at = indices[within(indices, volume)]
+    return np.sort(flat_positions(at, volume))
 
 
 def indices_of(shape: FixedShape, volume: Volume) -> Array:
@@ -270,7 +276,8 @@ def snap(shape: FixedShape, volume: Volume) -> FixedShape:
     """
     if not shape.snapped:
         return shape
-    return shape.but(centre_mm=_world(centre_index(shape, volume), volume))
+    x, y, z = (float(v) for v in world_of(centre_index(shape, volume), volume))
+    return shape.but(centre_mm=(x, y, z))
 
 
 def centre_index(shape: FixedShape, volume: Volume) -> Array:
@@ -281,8 +288,7 @@ def centre_index(shape: FixedShape, volume: Volume) -> Array:
     (3,) ndarray of float64
         Whole numbers where snapped; half-way between two through an even number of slices.
     """
-    canonical = volume.to_canonical()
-    index = canonical.world_to_voxel(shape.centre_mm)
+    index = index_of(shape.centre_mm, volume)
     if not shape.snapped:
         return index
     depth = DEPTH_AXIS[shape.plane]
@@ -302,37 +308,6 @@ def slices_of(shape: FixedShape, slice_mm: float) -> int:
         return 1
     half = shape.size_mm[1] / 2 / slice_mm
     return floor(half * (1 + _EDGE)) + ceil(half * (1 - _EDGE))
-
-
-def canonical_shape(volume: Volume) -> tuple[int, int, int]:
-    """Shape of a volume in closest-canonical axis order."""
-    x, y, z = (volume.shape[axis] for axis, _ in axis_order(volume.affine))
-    return x, y, z
-
-
-def canonical_spacing(volume: Volume) -> Point:
-    """Voxel size of a volume in closest-canonical axis order, mm."""
-    x, y, z = (volume.voxel_size_mm[axis] for axis, _ in axis_order(volume.affine))
-    return x, y, z
-
-
-def _world(index: npt.ArrayLike, volume: Volume) -> Point:
-    x, y, z = (float(v) for v in volume.to_canonical().voxel_to_world(index))
-    return x, y, z
-
-
-def _within(indices: Array, shape: tuple[int, ...]) -> Array:
-    return np.all((indices >= 0) & (indices < np.array(shape)), axis=1)
-
-
-def _flat(indices: Array, volume: Volume) -> Array:
-    """Flat positions in the volume's own array of canonical indices within it."""
-    own: list[Array] = [indices[:, 0]] * 3
-    for world, (axis, step) in enumerate(axis_order(volume.affine)):
-        along = indices[:, world]
-        own[axis] = along if step > 0 else volume.shape[axis] - 1 - along
-    columns, rows, _ = volume.shape
-    return own[0] + columns * (own[1] + rows * own[2])
 
 
 def _offsets_for(shape: FixedShape, spacing: Point, rest: tuple[float, ...]) -> Array:
