@@ -70,7 +70,8 @@ class Display(Model):
     colormap : str
         Ramp of ``"colour"``.
     window : (low, high)
-        Values at the ends of the ramp, in the unit of the map.
+        Values at the ends of the ramp: in ppm for susceptibilities, also where the file holds
+        ppb; in the map's own unit for other quantities. So are thresholds.
     threshold_low, threshold_high : float or None
         Values beyond which the map is transparent; absolute ones with ``"both sides"``.
     opacity : float

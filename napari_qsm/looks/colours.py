@@ -15,7 +15,7 @@ SusceptibilityUnit = Literal["ppm", "ppb"]
 Colouring = Literal["grey", "inverted", "colour", "both sides"]
 
 
-class Display(Protocol):
+class Coloured(Protocol):
     """How a map is coloured: a window of the session or a display of a figure."""
 
     @property
@@ -102,7 +102,7 @@ def _side(stops: tuple[tuple[float, float, float], ...], magnitude: Array) -> Ar
     return np.stack([np.interp(magnitude, at, table[:, c]) for c in range(3)], axis=1)
 
 
-def effective_window(display: Display) -> tuple[float, float]:
+def effective_window(display: Coloured) -> tuple[float, float]:
     """The values at the ends of the ramp; both-sides colouring is symmetric about zero."""
     low, high = display.window
     if display.colouring == "both sides":
@@ -113,7 +113,7 @@ def effective_window(display: Display) -> tuple[float, float]:
     return low, high
 
 
-def lookup_table(display: Display) -> Array:
+def lookup_table(display: Coloured) -> Array:
     """Colours of ``STEPS`` even steps through the window.
 
     Returns
@@ -136,7 +136,7 @@ def lookup_table(display: Display) -> Array:
     return table
 
 
-def _shown(display: Display, compared: Array) -> Array:
+def _shown(display: Coloured, compared: Array) -> Array:
     shown = np.ones(compared.shape, dtype=bool)
     if display.threshold_low is not None:
         shown &= compared >= display.threshold_low
@@ -145,12 +145,12 @@ def _shown(display: Display, compared: Array) -> Array:
     return shown
 
 
-def ramp_name(display: Display) -> str:
+def ramp_name(display: Coloured) -> str:
     """The ramp behind a one-sided colouring."""
     return {"grey": "gray", "inverted": "gray_r"}.get(display.colouring, display.colormap)
 
 
-def end_colours(display: Display) -> tuple[Array, Array]:
+def end_colours(display: Coloured) -> tuple[Array, Array]:
     """RGBA of values beyond the low and the high end of the window.
 
     They take the colour of that end unless a threshold inside the window hides them. A
@@ -169,12 +169,12 @@ def end_colours(display: Display) -> tuple[Array, Array]:
     return first, last
 
 
-def has_thresholds(display: Display) -> bool:
+def has_thresholds(display: Coloured) -> bool:
     """Whether anything is made transparent."""
     return display.threshold_low is not None or display.threshold_high is not None
 
 
-def colours(values: Array, display: Display) -> Array:
+def colours(values: Array, display: Coloured) -> Array:
     """RGBA of values, as the window draws them; NaN is transparent.
 
     Parameters

@@ -1,0 +1,191 @@
+"""Draft captions: what a reader must know to read the figure."""
+
+from __future__ import annotations
+
+from napari_qsm import __version__
+from napari_qsm.figures.colour_bars import bar_unit
+from napari_qsm.figures.numbers import NumbersPlan, sided_region
+from napari_qsm.figures.panels import ImagePanel, TablePanel
+from napari_qsm.figures.plans import PicturePlan, Plan
+from napari_qsm.looks.colours import effective_window
+from napari_qsm.looks.geometry import DisplayFrame
+from napari_qsm.recon.stages import get_method
+from napari_qsm.rois.statistics import region_side
+
+_COLOURINGS = {"grey": "grey", "inverted": "inverted grey", "both sides": "two-sided colours"}
+
+
+def caption(plan: Plan) -> str:
+    """A caption to be edited: panels, windows, sides, regions, how the maps were made."""
+    parts = [_panel(one, plan) for one in plan.panels if not _is_words(one)]
+    said = " ".join(part for part in parts if part)
+    sentences = [said, _windows(plan), _unlocked(plan), _sides(plan), _regions(plan)]
+    sentences += [_marks(plan), _numbers(plan), _drawing(plan), _made(plan)]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _is_words(one: object) -> bool:
+    return not isinstance(one, PicturePlan | NumbersPlan)
+
+
+def _panel(one: object, plan: Plan) -> str:
+    if isinstance(one, NumbersPlan):
+        kind = "Numbers" if isinstance(one.panel, TablePanel) else "Chart"
+        subjects = " and ".join(dict.fromkeys(str(s) for s in one.frame["subject"]))
+        return f"{_letter(one.panel.letter)}{kind} of regions: {subjects}."
+    assert isinstance(one, PicturePlan)
+    panel = one.panel
+    known = one.map.volume.orientation_known
+    places = [s.text if known else f"number {s.index + 1}" for s in one.slices]
+    if len(places) > 4:
+        where = f"{len(places)} {panel.plane} slices from {places[0]} to {places[-1]}"
+    else:
+        where = f"{panel.plane} slice {', '.join(places)}"
+    title = f"{panel.title}: " if panel.title else ""
+    below = f" over {one.over.name}" if one.over is not None else ""
+    return f"{_letter(panel.letter)}{title}{one.map.name}, {where}, {_colouring(one)}{below}."
+
+
+def _letter(letter: str) -> str:
+    return f"({letter}) " if letter else ""
+
+
+def _colouring(one: PicturePlan) -> str:
+    display = one.display
+    if display.colouring == "colour":
+        return f"in colour ({display.colormap})"
+    return f"in {_COLOURINGS[display.colouring]}"
+
+
+def _span(one: PicturePlan, plan: Plan, window: tuple[float, float]) -> str:
+    unit = bar_unit(plan, one.panel.display)
+    factor = 1e3 if unit == "ppb" else 1.0
+    low, high = effective_window(one.display.model_copy(update={"window": window}))
+    low, high = low * factor, high * factor
+    return f"{low:g} to {high:g}{' ' + unit if unit else ''}".replace("-", "−")
+
+
+def _windows(plan: Plan) -> str:
+    first = {one.panel.display: one for one in reversed(plan.pictures)}
+    said = []
+    for one in sorted(first.values(), key=lambda p: plan.pictures.index(p)):
+        text = f"{_COLOURINGS.get(one.display.colouring, 'colour')}: "
+        text += _span(one, plan, one.display.window)
+        factor = 1e3 if bar_unit(plan, one.panel.display) == "ppb" else 1.0
+        low, high = one.display.threshold_low, one.display.threshold_high
+        size = "absolute values" if one.display.colouring == "both sides" else "values"
+        if low is not None:
+            text += f", {size} below {low * factor:g} not shown".replace("-", "−")
+        if high is not None:
+            text += f", {size} above {high * factor:g} not shown".replace("-", "−")
+        said.append(text)
+    return f"Window {'; '.join(said)}." if said else ""
+
+
+def _unlocked(plan: Plan) -> str:
+    own = [p for p in plan.pictures if p.panel.unlocked_window is not None]
+    said = [f"{p.who[0].lower() + p.who[1:]}: {_span(p, plan, p.window)}" for p in own]
+    return f"Panels with a window of their own: {'; '.join(said)}." if said else ""
+
+
+def _sides(plan: Plan) -> str:
+    pictures = plan.pictures
+    if not pictures:
+        return ""
+    if not all(p.map.volume.orientation_known for p in pictures):
+        return "The files do not say how the patient lay, so sides are unknown (?)."
+    across = any(p.panel.plane != "sagittal" for p in pictures)
+    sagittal = any(p.panel.plane == "sagittal" for p in pictures)
+    said = []
+    if across:
+        side = "left" if plan.spec.radiological else "right"
+        view = "radiological" if plan.spec.radiological else "neurological"
+        said.append(f"The patient's right is on the {side} of the page ({view} view).")
+    if sagittal:
+        said.append("In sagittal slices the front of the head is on the left.")
+    if any(p.panel.orientation_letters for p in pictures):
+        said.append("R, right; L, left; A, front; P, back; S, top; I, bottom.")
+    return " ".join(said)
+
+
+def _regions(plan: Plan) -> str:
+    names: list[str] = []
+    by_side = False
+    for one in plan.pictures:
+        if one.labels is None or one.panel.regions is None:
+            continue
+        for label in one.which:
+            region = one.labels.regions.get(label)
+            names.append(sided_region(one.labels.region_called(label), region_side(region)))
+        by_side |= one.panel.regions.colours == "side" and not one.panel.regions.own_colours
+    if not names:
+        return ""
+    unique = list(dict.fromkeys(names))
+    listed = ", ".join(name[0].lower() + name[1:] for name in unique[:8])
+    more = f" and {len(unique) - 8} more" if len(unique) > 8 else ""
+    colours = " Regions on the right are orange, on the left blue." if by_side else ""
+    return f"Regions drawn: {listed}{more}.{colours}"
+
+
+def _marks(plan: Plan) -> str:
+    marks = [
+        mark
+        for one in plan.pictures
+        if isinstance(one.panel, ImagePanel)
+        for mark in one.panel.annotations
+    ]
+    kinds = list(dict.fromkeys(m.kind for m in marks if m.kind not in ("text", "line")))
+    said = {k: list(dict.fromkeys(m.text for m in marks if m.kind == k and m.text)) for k in kinds}
+    return " ".join(f"{kind.capitalize()}s: {', '.join(said[kind]) or '…'}." for kind in kinds)
+
+
+def _numbers(plan: Plan) -> str:
+    if not plan.numbers:
+        return ""
+    text = "SD is that of a sample (n − 1)."
+    if any(not isinstance(n.panel, TablePanel) and n.percentiles for n in plan.numbers):
+        text += " Boxes: quartiles and median; whiskers: 5th and 95th percentile."
+    return text
+
+
+def _drawing(plan: Plan) -> str:
+    said = []
+    if plan.pictures:
+        smooth = [p for p in plan.pictures if p.display.interpolation != "nearest"]
+        if not smooth:
+            said.append("Voxels are drawn without interpolation.")
+        else:
+            said.append("Voxels are drawn with linear interpolation of colours.")
+    if any(DisplayFrame(p.map.volume).obliquity_deg > 0.5 for p in plan.pictures):
+        said.append(
+            "Slices are those of the scan, which is tilted; positions are of their middles."
+        )
+    return " ".join(said)
+
+
+def _made(plan: Plan) -> str:
+    """Pipeline and program, from the first map that tells how it was made."""
+    said = f"Drawn with napari-qsm {__version__}."
+    maps = {id(p.map): p.map for p in plan.pictures}
+    told = [m.provenance for m in maps.values() if m.provenance.get("stages")]
+    if not told:
+        return said
+    steps = []
+    try:
+        for stage in told[0]["stages"]:
+            if stage["stage"] in ("unwrap", "background", "inversion", "reference"):
+                method = get_method(stage["stage"], stage["method"])
+                cited = f" [{'; '.join(method.references)}]" if method.references else ""
+                steps.append(f"{_STEPS[stage['stage']]} {method.title}{cited}")
+    except (ValueError, KeyError, TypeError):
+        return said
+    version = told[0].get("software", {}).get("napari-qsm", __version__)
+    return f"Maps: napari-qsm {version}, {', '.join(steps)}. {said}"
+
+
+_STEPS = {
+    "unwrap": "unwrapping:",
+    "background": "background removal:",
+    "inversion": "inversion:",
+    "reference": "reference:",
+}

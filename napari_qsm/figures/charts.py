@@ -1,0 +1,180 @@
+"""Bars and boxes of regions, one colour for each subject."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_qsm.figures.numbers import NumbersPlan, sided_region
+from napari_qsm.figures.page import MIN_PT, Page, Rect
+from napari_qsm.figures.panels import ChartPanel
+from napari_qsm.figures.tables import value
+from napari_qsm.looks.colours import ticks
+from napari_qsm.volume import Array
+
+#: Colours of Okabe and Ito (2008); their lightness differs too.
+SUBJECT_COLOURS = ("#0072b2", "#d55e00", "#56b4e9", "#cc79a7", "#009e73", "#f0e442", "#e69f00")
+_TICK_MM = 0.8
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """The vertical axis: values into page mm."""
+
+    low: float
+    high: float
+    plot: Rect
+
+    def y(self, value: float) -> float:
+        part = (value - self.low) / (self.high - self.low)
+        return self.plot.bottom - part * self.plot.height
+
+
+def chart_height(width_mm: float) -> float:
+    """Height of a chart in mm."""
+    return min(0.62 * width_mm, 70.0)
+
+
+def draw_chart(page: Page, rect: Rect, plan: NumbersPlan) -> list[str]:
+    """Draw a chart; subjects stand in a legend above it."""
+    assert isinstance(plan.panel, ChartPanel)
+    frame, unit = plan.frame, plan.unit
+    subjects = list(dict.fromkeys(frame["subject"]))
+    regions = list(dict.fromkeys(zip(frame["label"], frame["name"], frame["side"], strict=True)))
+    size = page.style.size_pt
+    top = rect.top + _legend(page, rect, subjects) if len(subjects) > 1 else rect.top + 1.0
+    low, high = _range(plan)
+    marks = ticks(low, high, 6)
+    labels = [value(mark, unit) for mark in marks]
+    width = max(page.width(label, size - 1) for label in labels)
+    left = rect.left + page.line_height(size) + width + _TICK_MM + 0.8
+    plot = Rect(left, top, rect.right - left, 0)
+    names = [sided_region(str(name), str(side)) for _, name, side in regions]
+    slot = plot.width / max(len(regions), 1)
+    lines, name_size = _wrapped_names(page, names, slot * 0.94)
+    below = max(len(text) for text in lines) * page.line_height(name_size) + 1.2
+    plot = Rect(left, top, plot.width, max(rect.bottom - below - top, 3.0))
+
+    axis = _Axis(low, high, plot)
+    for mark, label in zip(marks, labels, strict=True):
+        y = axis.y(mark)
+        page.lines([np.array([[left - _TICK_MM, y], [left, y]])], page.ink, 0.5)
+        page.text(left - _TICK_MM - 0.5, y, label, size_pt=size - 1, across="right", level="middle")
+    quantity = f"χ ({unit})" if plan.panel.chart == "boxes" else f"mean χ ± SD ({unit})"
+    shown, fit = page.fitted(quantity, plot.height, size)
+    page.upright(
+        rect.left + page.line_height(size) / 2, plot.top + plot.height / 2, shown, size_pt=fit
+    )
+    base = axis.y(min(max(0.0, low), high))
+    page.lines([np.array([[left, plot.top], [left, plot.bottom]])], page.ink, 0.5)
+    page.lines([np.array([[left, base], [plot.right, base]])], page.ink, 0.5)
+    bar = slot * 0.72 / len(subjects)
+    for number, (label, _, _) in enumerate(regions):
+        middle = left + (number + 0.5) * slot
+        for line, text in enumerate(lines[number]):
+            page.text(
+                middle,
+                plot.bottom + 0.8 + line * page.line_height(name_size),
+                text,
+                size_pt=name_size,
+                across="center",
+            )
+        for order, subject in enumerate(subjects):
+            found = frame[(frame["label"] == label) & (frame["subject"] == subject)]
+            if found.empty:
+                continue
+            x = middle + (order - (len(subjects) - 1) / 2) * bar
+            colour = SUBJECT_COLOURS[order % len(SUBJECT_COLOURS)]
+            if plan.panel.chart == "bars":
+                mean, sd = (float(found.iloc[0][f"{m}_{unit}"]) for m in ("mean", "sd"))
+                _bar(page, axis, x, bar * 0.86, mean, sd, colour)
+            else:
+                _box(page, axis, x, bar * 0.74, plan.percentiles[subject, int(label)], colour)
+    return []
+
+
+def _range(plan: NumbersPlan) -> tuple[float, float]:
+    """Ends of the axis: round, and zero among them for bars."""
+    frame, unit = plan.frame, plan.unit
+    if plan.panel.kind == "chart" and plan.panel.chart == "bars":
+        spread = frame[f"sd_{unit}"].fillna(0)
+        ends = [0.0, *(frame[f"mean_{unit}"] - spread), *(frame[f"mean_{unit}"] + spread)]
+    else:
+        ends = [end for values in plan.percentiles.values() for end in values]
+    finite = [float(end) for end in ends if np.isfinite(end)]
+    low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
+    if not high > low:
+        high = low + (abs(low) or 1.0) * 0.1
+    steps = np.diff(ticks(low, high, 6))
+    step = float(steps[0]) if steps.size else high - low
+    return float(np.floor(low / step + 1e-6) * step), float(np.ceil(high / step - 1e-6) * step)
+
+
+def _legend(page: Page, rect: Rect, subjects: list[str]) -> float:
+    """Colours and names of subjects, in as many lines as they need; returns their height."""
+    size = page.style.size_pt
+    step, swatch = page.line_height(size), 2.2
+    x, y = rect.left, rect.top
+    for order, subject in enumerate(subjects):
+        name, fit = page.fitted(subject, rect.width - swatch - 0.8, size)
+        need = swatch + 0.8 + page.width(name, fit)
+        if x > rect.left and x + need > rect.right:
+            x, y = rect.left, y + step
+        colour = SUBJECT_COLOURS[order % len(SUBJECT_COLOURS)]
+        page.fill(Rect(x, y + step * 0.15, swatch, step * 0.5), colour)
+        page.text(x + swatch + 0.8, y, name, size_pt=fit)
+        x += need + 3.0
+    return y - rect.top + step + 0.8
+
+
+def _wrapped_names(page: Page, names: list[str], width: float) -> tuple[list[list[str]], float]:
+    """Names in at most three lines of one size, shortened where even that is too long."""
+    size = page.style.size_pt - 1
+    while True:
+        lines = [page.wrapped(name, width, size) for name in names]
+        broken = any(page.width(word, size) > width for name in names for word in name.split())
+        if (max(len(text) for text in lines) <= 3 and not broken) or size <= MIN_PT:
+            break
+        size = max(size - 0.25, MIN_PT)
+    return [_three(page, text, width, size) for text in lines], size
+
+
+def _three(page: Page, lines: list[str], width: float, size: float) -> list[str]:
+    if len(lines) <= 3:
+        return lines
+    return [*lines[:2], page.fitted(lines[2] + "……", width, size, min_pt=size)[0]]
+
+
+def _bar(
+    page: Page, axis: _Axis, x: float, width: float, mean: float, sd: float, colour: str
+) -> None:
+    if not np.isfinite(mean):
+        return
+    top, bottom = sorted((axis.y(mean), axis.y(min(max(0.0, axis.low), axis.high))))
+    page.fill(Rect(x - width / 2, top, width, bottom - top), colour)
+    if np.isfinite(sd):
+        _whisker(page, x, width * 0.4, axis.y(mean - sd), axis.y(mean + sd))
+
+
+def _box(
+    page: Page, axis: _Axis, x: float, width: float, values: tuple[float, ...], colour: str
+) -> None:
+    """Box of the quartiles, line at the median, whiskers at the 5th and 95th percentile."""
+    if not np.isfinite(values).all():
+        return
+    p05, p25, p50, p75, p95 = (axis.y(v) for v in values)
+    _whisker(page, x, width * 0.5, p05, p95)
+    corners = np.array([[x - width / 2, p25], [x + width / 2, p25]])
+    corners = np.vstack([corners, np.array([[x + width / 2, p75], [x - width / 2, p75]])])
+    page.lines([corners], page.ink, 0.5, closed=True, fill=colour, zorder=3.2)
+    page.lines([np.array([[x - width / 2, p50], [x + width / 2, p50]])], page.ink, 1.2, zorder=3.3)
+
+
+def _whisker(page: Page, x: float, cap: float, low: float, high: float) -> None:
+    paths: list[Array] = [
+        np.array([[x, low], [x, high]]),
+        np.array([[x - cap / 2, low], [x + cap / 2, low]]),
+        np.array([[x - cap / 2, high], [x + cap / 2, high]]),
+    ]
+    page.lines(paths, page.ink, 0.6)

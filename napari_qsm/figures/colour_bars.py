@@ -1,0 +1,137 @@
+"""Colour bars with their unit."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_qsm.figures.page import Page, Rect
+from napari_qsm.figures.parts import Display
+from napari_qsm.figures.plans import Plan
+from napari_qsm.figures.spec import ColourBar
+from napari_qsm.looks.colours import STEPS, effective_window, lookup_table, number, ticks
+
+_THICK_MM = 2.4
+_LEAD_MM = 1.6
+_TICK_MM = 0.7
+
+
+def bar_unit(plan: Plan, name: str) -> str:
+    """The unit written at a display's bar."""
+    units = [p.map.volume.unit for p in plan.pictures if p.panel.display == name]
+    return plan.spec.unit if units and units[0] in ("ppm", "ppb") else (units or [""])[0]
+
+
+def bar_title(plan: Plan, bar: ColourBar) -> str:
+    """Quantity and unit."""
+    if bar.title:
+        return bar.title
+    unit = bar_unit(plan, bar.display)
+    if unit in ("ppm", "ppb"):
+        return f"χ ({unit})"
+    names = [p.map.name for p in plan.pictures if p.panel.display == bar.display]
+    return f"{names[0]} ({unit})" if unit else names[0]
+
+
+def _marks(plan: Plan, bar: ColourBar, count: int) -> tuple[list[float], list[str]]:
+    """Ticks in the unit of the display, and as they are written."""
+    display = plan.spec.displays[bar.display]
+    low, high = effective_window(display)
+    unit = bar_unit(plan, bar.display)
+    factor = 1e3 if unit == "ppb" else 1.0
+    shown = ticks(low * factor, high * factor, count)
+    places = 0
+    while places < 4 and any(abs(v - round(v, places)) > 1e-9 * max(1, abs(v)) for v in shown):
+        places += 1
+    if unit in ("ppm", "ppb"):
+        texts = [f"{v:.{places}f}".replace("-", "−") for v in shown]
+    else:
+        texts = [
+            number(v, "") if places > 3 else f"{v:.{places}f}".replace("-", "−") for v in shown
+        ]
+    return [v / factor for v in shown], texts
+
+
+def bar_lane(page: Page, plan: Plan, bar: ColourBar) -> float:
+    """Breadth of the strip that a bar needs, in mm."""
+    size = page.style.size_pt
+    if bar.where == "bottom":
+        return _LEAD_MM + _THICK_MM + _TICK_MM + page.line_height(size - 1) + 0.6
+    _, texts = _marks(plan, bar, 5)
+    labels = max(page.width(text, size - 1) for text in texts)
+    title = page.width(page.fitted(bar_title(plan, bar), 16.0, size)[0], size)
+    return _LEAD_MM + max(_THICK_MM + _TICK_MM + 0.5 + labels, title) + 0.2
+
+
+def span_of(bar: ColourBar, used: list[tuple[int, int]], count: int) -> tuple[int, int]:
+    """First and last row (or column) beside which a bar runs."""
+    first = bar.first if bar.first is not None else min((a for a, _ in used), default=0)
+    last = bar.last if bar.last is not None else max((b for _, b in used), default=count - 1)
+    return min(first, count - 1), min(max(last, first), count - 1)
+
+
+def _strip(display: Display, ground: str) -> np.ndarray:
+    """Colours along a bar, low end first; (STEPS, 3) uint8."""
+    table = lookup_table(display)
+    alpha = table[:, 3:] * display.opacity
+    paper = 1.0 if ground == "#ffffff" else 0.0
+    rgb = table[:, :3] * alpha + paper * (1 - alpha)
+    assert len(rgb) == STEPS
+    return np.rint(rgb * 255).astype(np.uint8)
+
+
+def draw_right(
+    page: Page, plan: Plan, bar: ColourBar, left: float, top: float, bottom: float
+) -> None:
+    """A bar that runs upwards, its title above it."""
+    size = page.style.size_pt
+    display = plan.spec.displays[bar.display]
+    x = left + _LEAD_MM
+    title, fit = page.fitted(bar_title(plan, bar), 16.0, size)
+    page.text(x, top, title, size_pt=fit)
+    head = top + page.line_height(size) + 0.4
+    length = max(bottom - head - 0.9, 3.0)
+    rect = Rect(x, head + 0.4, _THICK_MM, length)
+    strip = _strip(display, page.ground)[::-1][:, None]
+    page.image(strip, (rect.left, rect.right, rect.bottom, rect.top), rect)
+    _border(page, rect)
+    low, high = effective_window(display)
+    count = int(np.clip(length / 9, 2, 7))
+    for mark, text in zip(*_marks(plan, bar, count), strict=True):
+        y = rect.bottom - (mark - low) / (high - low) * rect.height
+        page.lines([np.array([[rect.right, y], [rect.right + _TICK_MM, y]])], page.ink, 0.5)
+        page.text(rect.right + _TICK_MM + 0.5, y, text, size_pt=size - 1, level="middle")
+
+
+def draw_bottom(
+    page: Page, plan: Plan, bar: ColourBar, left: float, right: float, top: float
+) -> None:
+    """A bar that runs to the right, its title behind it."""
+    size = page.style.size_pt
+    display = plan.spec.displays[bar.display]
+    title, fit = page.fitted(bar_title(plan, bar), 30.0, size)
+    beside = page.width(title, fit) + 1.2
+    width = min(right - left - 2 * beside, 70.0)
+    width = max(width, 10.0)
+    middle = (left + right) / 2
+    rect = Rect(middle - width / 2, top + _LEAD_MM, width, _THICK_MM)
+    strip = _strip(display, page.ground)[None]
+    page.image(strip, (rect.left, rect.right, rect.bottom, rect.top), rect)
+    _border(page, rect)
+    page.text(rect.right + 1.2, rect.top + _THICK_MM / 2, title, size_pt=fit, level="middle")
+    low, high = effective_window(display)
+    _, widest = _marks(plan, bar, 5)
+    each = max(page.width(text, size - 1) for text in widest) + 2.0
+    for mark, text in zip(*_marks(plan, bar, int(np.clip(width / each, 2, 7))), strict=True):
+        x = rect.left + (mark - low) / (high - low) * rect.width
+        page.lines([np.array([[x, rect.bottom], [x, rect.bottom + _TICK_MM]])], page.ink, 0.5)
+        page.text(x, rect.bottom + _TICK_MM + 0.2, text, size_pt=size - 1, across="center")
+
+
+def _border(page: Page, rect: Rect) -> None:
+    corners = [
+        [rect.left, rect.top],
+        [rect.right, rect.top],
+        [rect.right, rect.bottom],
+        [rect.left, rect.bottom],
+    ]
+    page.lines([np.array(corners)], page.ink, 0.4, closed=True)

@@ -1,0 +1,281 @@
+"""Draw a figure from its spec and its maps, with matplotlib, never through the screen."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_qsm.figures.captions import caption
+from napari_qsm.figures.charts import draw_chart
+from napari_qsm.figures.colour_bars import bar_lane, draw_bottom, draw_right, span_of
+from napari_qsm.figures.gather import Given, Loaded, gather
+from napari_qsm.figures.layout import Grid, cells_of, lay_out
+from napari_qsm.figures.numbers import NumbersPlan
+from napari_qsm.figures.page import Page, Rect
+from napari_qsm.figures.panels import TablePanel
+from napari_qsm.figures.picture import draw_picture
+from napari_qsm.figures.plans import PicturePlan, Plan, plan_figure
+from napari_qsm.figures.saving import picture_bytes, save_all
+from napari_qsm.figures.spec import FigureSpec
+from napari_qsm.figures.tables import draw_table, draw_text, full_table
+from napari_qsm.volume import Array
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Dots per inch of a preview.
+PREVIEW_DPI = 110
+_KEPT_RASTERS = 400
+#: What matplotlib must not take from the user's own settings.
+_RC: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "napari-qsm",
+    "svg.image_inline": True,
+    "pdf.fonttype": 42,
+    "pdf.compression": 6,
+    "pdf.inheritcolor": False,
+    "axes.unicode_minus": False,
+    "text.usetex": False,
+    "text.hinting": "none",
+    "text.hinting_factor": 8,
+    "text.antialiased": True,
+    "path.simplify": False,
+    "path.snap": False,
+    "path.effects": [],
+    "path.sketch": None,
+    "agg.path.chunksize": 0,
+    "image.resample": True,
+    "image.composite_image": False,
+    "figure.autolayout": False,
+    "figure.constrained_layout.use": False,
+    "lines.antialiased": True,
+    "patch.antialiased": True,
+}
+
+
+@dataclass
+class Cache:
+    """What one drawing leaves for the next; give it to :func:`render` again and again."""
+
+    loaded: dict[str, Loaded] = field(default_factory=dict)
+    rasters: dict[Any, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Rendered:
+    """A drawn figure.
+
+    Attributes
+    ----------
+    spec : FigureSpec
+        What was drawn.
+    base : Path
+        Folder that the spec's paths start from.
+    caption : str
+        The spec's own caption, or a draft.
+    table : DataFrame or None
+        Numbers of all regions in tables and charts.
+    notes : tuple of str
+        What the user should know.
+    height_mm : float
+        Of the page.
+    panels : tuple of Rect
+        Where each panel lies, in mm from the upper left corner.
+    """
+
+    spec: FigureSpec
+    base: Path
+    caption: str
+    table: pd.DataFrame | None
+    notes: tuple[str, ...]
+    page: Page
+    panels: tuple[Rect, ...]
+
+    @property
+    def height_mm(self) -> float:
+        """Height of the page."""
+        return self.page.rect.height
+
+    def pixels(self) -> Array:
+        """The figure as RGBA, shape (rows, columns, 4), uint8."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+        with _settings():
+            canvas = FigureCanvasAgg(self.page.figure)
+            canvas.draw()
+            return np.array(canvas.buffer_rgba())
+
+    def save(self, path: Path | str, *, companions: bool = True) -> list[Path]:
+        """Write the figure as ``.png``, ``.tif``/``.tiff``, ``.pdf`` or ``.svg``.
+
+        Beside it go the spec (``.json``), the caption (``.txt``) and, where the figure has
+        numbers, the table (``.csv``).
+
+        Returns
+        -------
+        list of Path
+            The files written; all or none of them.
+
+        Raises
+        ------
+        FileError
+            For another ending, or if nothing can be written there.
+        """
+        path = Path(path)
+        with _settings():
+            picture = picture_bytes(self.page.figure, path, self.pixels)
+        return save_all(self, path, picture, companions=companions)
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
+    """Drawing settings of our own, whatever the user's matplotlib is set to."""
+    import matplotlib
+
+    with matplotlib.rc_context(rc=_RC), warnings.catch_warnings():
+        # Letters that no font has are told in ``Rendered.notes``.
+        warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
+        yield
+
+
+def render(
+    spec: FigureSpec,
+    sources: Mapping[str, Given] | None = None,
+    base: Path | str = ".",
+    *,
+    preview: bool = False,
+    dpi: float | None = None,
+    cache: Cache | None = None,
+) -> Rendered:
+    """Draw a figure.
+
+    Parameters
+    ----------
+    spec : FigureSpec
+        What to draw.
+    sources : dict, optional
+        Volumes in memory by the spec's keys; others are read from their files.
+    base : Path or str
+        Folder that the spec's paths start from: that of the spec's file.
+    preview : bool
+        Draw with few dots, quickly.
+    dpi : float, optional
+        Dots per inch instead of the spec's.
+    cache : Cache, optional
+        Kept by the caller between previews.
+
+    Returns
+    -------
+    Rendered
+        Ready to be shown or saved.
+
+    Raises
+    ------
+    QsmError
+        If something in the spec can't be drawn; the sentence names the panel.
+    """
+    cache = cache or Cache()
+    loaded = gather(spec, sources, base, cache.loaded)
+    plan = plan_figure(spec, loaded)
+    while len(cache.rasters) > _KEPT_RASTERS:
+        cache.rasters.pop(next(iter(cache.rasters)))
+    with _settings():
+        ruler = Page(spec.style, 10.0, 72)
+        grid = lay_out(plan, ruler)
+        page = Page(spec.style, grid.height_mm, dpi or (PREVIEW_DPI if preview else spec.style.dpi))
+        notes = [*plan.notes, *_draw_panels(page, plan, grid, cache)]
+        _draw_titles(page, plan, grid)
+        _draw_bars(page, plan, grid)
+    if page.missing:
+        letters = " ".join(sorted(page.missing))
+        notes.append(f"The font '{spec.style.font}' cannot write: {letters}")
+    return Rendered(
+        spec=spec,
+        base=Path(base),
+        caption=spec.caption or caption(plan),
+        table=full_table(plan.numbers),
+        notes=tuple(dict.fromkeys(notes)),
+        page=page,
+        panels=grid.bodies,
+    )
+
+
+def _draw_panels(page: Page, plan: Plan, grid: Grid, cache: Cache) -> list[str]:
+    notes: list[str] = []
+    for one, body, strip in zip(plan.panels, grid.bodies, grid.titles, strict=True):
+        panel = one.panel
+        if isinstance(one, PicturePlan):
+            notes += draw_picture(
+                page, body, one, radiological=plan.spec.radiological, cache=cache.rasters
+            )
+        elif isinstance(one, NumbersPlan):
+            draw = draw_table if isinstance(one.panel, TablePanel) else draw_chart
+            notes += draw(page, body, one)
+        else:
+            notes += draw_text(page, body, one)
+        indent = 0.0
+        if panel.letter and not isinstance(one, PicturePlan):
+            size = page.style.size_pt + 3
+            letter = page.text(strip.left, strip.top, panel.letter, size_pt=size, weight="bold")
+            indent = letter.width + 1.0
+        if panel.title:
+            size = page.style.size_pt
+            title, fit = page.fitted(panel.title, strip.width - indent, size, "bold")
+            if title != panel.title:
+                notes.append(f"{one.who}: its title is too long and was shortened.")
+            page.text(strip.left + indent, strip.top, title, size_pt=fit, weight="bold")
+    return notes
+
+
+def _draw_titles(page: Page, plan: Plan, grid: Grid) -> None:
+    """Titles of columns and rows; equal neighbours share one, over a thin line."""
+    size = page.style.size_pt
+    for first, last, title in _runs(plan.spec.column_titles, len(grid.columns)):
+        left, right = grid.columns[first][0], grid.columns[last][1]
+        shown, fit = page.fitted(title, right - left, size, "bold")
+        y = grid.top_mm - page.line_height() - 0.6
+        page.text((left + right) / 2, y, shown, size_pt=fit, across="center", weight="bold")
+        if last > first:
+            y = grid.top_mm - 0.6
+            page.lines([np.array([[left, y], [right, y]])], page.ink, 0.5)
+    for first, last, title in _runs(plan.spec.row_titles, len(grid.rows)):
+        top, bottom = grid.rows[first][0], grid.rows[last][1]
+        shown, fit = page.fitted(title, bottom - top, size, "bold")
+        x = grid.left_mm - 0.5 - page.line_height() / 2
+        page.upright(x, (top + bottom) / 2, shown, size_pt=fit, weight="bold")
+
+
+def _runs(titles: tuple[str, ...], count: int) -> Iterator[tuple[int, int, str]]:
+    first = 0
+    titles = titles[:count]
+    for number, title in enumerate(titles):
+        if number + 1 == len(titles) or titles[number + 1] != title:
+            if title:
+                yield first, number, title
+            first = number + 1
+
+
+def _draw_bars(page: Page, plan: Plan, grid: Grid) -> None:
+    cells = cells_of(plan)
+    right, bottom = grid.bars_right, grid.bars_bottom
+    for bar in plan.spec.colour_bars:
+        rows, columns = [], []
+        for one, cell in zip(plan.panels, cells, strict=True):
+            if cell and isinstance(one, PicturePlan) and one.panel.display == bar.display:
+                rows.append((cell.row, cell.row + cell.rows - 1))
+                columns.append((cell.column, cell.column + cell.columns - 1))
+        if bar.where == "right" and grid.rows:
+            first, last = span_of(bar, rows, len(grid.rows))
+            top = grid.rows[first][0]
+            draw_right(page, plan, bar, right, top, grid.rows[last][1])
+            right += bar_lane(page, plan, bar)
+        elif bar.where == "bottom" and grid.columns:
+            first, last = span_of(bar, columns, len(grid.columns))
+            draw_bottom(page, plan, bar, grid.columns[first][0], grid.columns[last][1], bottom)
+            bottom += bar_lane(page, plan, bar)

@@ -1,0 +1,133 @@
+"""Numbers of regions for tables and charts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_qsm.figures.gather import Loaded, labels_like, wanted_labels
+from napari_qsm.figures.panels import ChartPanel, TablePanel
+from napari_qsm.figures.spec import FigureSpec
+from napari_qsm.rois.statistics import region_statistics
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class NumbersPlan:
+    """A table or chart with its numbers.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        The region table with a first column ``subject``, in the figure's unit.
+    percentiles : dict
+        Subject and label to the 5th, 25th, 50th, 75th and 95th percentile; for boxes only.
+    """
+
+    who: str
+    panel: TablePanel | ChartPanel
+    frame: pd.DataFrame
+    unit: str
+    percentiles: Mapping[tuple[str, int], tuple[float, ...]] = field(default_factory=dict)
+
+
+def plan_numbers(
+    panel: TablePanel | ChartPanel,
+    spec: FigureSpec,
+    sources: Mapping[str, Loaded],
+    who: str,
+    notes: list[str],
+) -> NumbersPlan:
+    """Measure what a table or chart shows.
+
+    Raises
+    ------
+    QsmError
+        If regions do not fit their map, or one asked for has no voxel.
+    """
+    import pandas as pd
+
+    frames = []
+    percentiles: dict[tuple[str, int], tuple[float, ...]] = {}
+    for measured in panel.measured:
+        map_, labels = sources[measured.map], sources[measured.labels]
+        which = wanted_labels(labels, panel.which)
+        labels_like(labels, map_)
+        names = {label: labels.regions.get(label) for label in which}
+        frame, said = _statistics(map_, labels, names, spec)
+        notes += [f"{who}: {note}" for note in said]
+        frame = frame[frame["label"].isin(which)].copy()
+        subject = measured.subject or map_.name
+        frame.insert(0, "subject", subject)
+        frames.append(frame)
+        if isinstance(panel, ChartPanel) and panel.chart == "boxes":
+            percentiles |= {(subject, n): _percentiles(map_, labels, n, spec) for n in which}
+    table = pd.concat(frames, ignore_index=True)
+    return NumbersPlan(who, panel, table, spec.unit, percentiles)
+
+
+def _percentiles(map_: Loaded, labels: Loaded, label: int, spec: FigureSpec) -> tuple[float, ...]:
+    key = (spec.unit, label)
+    kept = map_.measured.get(key)
+    if kept is None or kept[0] is not labels:
+        values = map_.volume.data[labels_like(labels, map_) == label].astype(np.float64)
+        values = values[np.isfinite(values)]
+        unit = map_.volume.unit or "ppm"
+        factor = {("ppm", "ppb"): 1e3, ("ppb", "ppm"): 1e-3}.get((unit, spec.unit), 1.0)
+        found = np.percentile(values, (5, 25, 50, 75, 95)) if values.size else np.full(5, np.nan)
+        kept = map_.measured[key] = (labels, tuple(float(v) * factor for v in found))
+    return tuple(kept[1])
+
+
+def _statistics(
+    map_: Loaded, labels: Loaded, names: dict[int, Any], spec: FigureSpec
+) -> tuple[pd.DataFrame, list[str]]:
+    """The region table and its notes, kept with the map: previews ask for it again and again."""
+    key = (spec.unit, repr(sorted(names.items())))
+    kept = map_.measured.get(key)
+    if kept is None or kept[0] is not labels:
+        said: list[str] = []
+        frame = region_statistics(
+            map_.volume, labels.volume, names, unit=spec.unit, warn=said.append
+        )
+        kept = map_.measured[key] = (labels, frame, said)
+    return kept[1], kept[2]
+
+
+_SIDE_WORDS = re.compile(r"(?i)(?<![a-z])(left|right|lh|rh|lt|rt|l|r)(?![a-z])")
+
+
+def plain_region(name: str, side: str) -> str:
+    """A region's name without its side.
+
+    Examples
+    --------
+    >>> plain_region("Putamen L", "left"), plain_region("right-Caudate", "right")
+    ('Putamen', 'Caudate')
+    """
+    if not side:
+        return name
+    bare = " ".join(re.split(r"[\s_]+", _SIDE_WORDS.sub(" ", name).strip(" _-,"))).strip(" -,")
+    return bare or name
+
+
+def sided_region(name: str, side: str) -> str:
+    """``"Left putamen"``: side first, as papers write it.
+
+    Examples
+    --------
+    >>> sided_region("Putamen L", "left"), sided_region("GP R", "right"), sided_region("Pons", "")
+    ('Left putamen', 'Right GP', 'Pons')
+    """
+    if not side:
+        return name
+    bare = plain_region(name, side)
+    if (len(bare) > 1 and bare[1:].islower()) or not bare[1:2].isupper():
+        bare = bare[0].lower() + bare[1:]
+    return f"{side.capitalize()} {bare}"

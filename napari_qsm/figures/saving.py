@@ -1,0 +1,93 @@
+"""A figure into files: the same bytes for the same figure, and nothing private in them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_qsm import __version__
+from napari_qsm.errors import FileError
+from napari_qsm.figures.spec_files import spec_text
+from napari_qsm.io.atomic import atomic_path
+from napari_qsm.volume import Array
+
+if TYPE_CHECKING:
+    from napari_qsm.figures.draw import Rendered
+
+ENDINGS = (".png", ".tif", ".tiff", ".pdf", ".svg")
+_MAKER = f"napari-qsm {__version__}"
+
+
+def check_ending(path: Path) -> None:
+    """Refuse a name whose ending is no kind of picture.
+
+    Raises
+    ------
+    FileError
+        Naming the kinds.
+    """
+    if path.suffix.lower() not in ENDINGS:
+        raise FileError(f"'{path.name}' must end in .png, .tiff, .pdf or .svg.")
+
+
+def picture_bytes(figure: Any, path: Path, pixels: Callable[[], Array]) -> bytes:
+    """The figure in the format that a name asks for.
+
+    Raises
+    ------
+    FileError
+        For an unknown ending.
+    """
+    check_ending(path)
+    ending = path.suffix.lower()
+    out = io.BytesIO()
+    if ending == ".pdf":
+        from matplotlib.backends.backend_pdf import FigureCanvasPdf
+
+        dates = {"CreationDate": None, "ModDate": None}
+        FigureCanvasPdf(figure).print_pdf(
+            out, metadata={"Creator": _MAKER, "Producer": _MAKER, **dates}
+        )
+    elif ending == ".svg":
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+        FigureCanvasSVG(figure).print_svg(out, metadata={"Creator": _MAKER, "Date": None})
+    else:
+        from PIL import Image
+
+        picture = Image.fromarray(pixels()[..., :3])
+        dpi = (figure.dpi, figure.dpi)
+        if ending == ".png":
+            from PIL.PngImagePlugin import PngInfo
+
+            said = PngInfo()
+            said.add_text("Software", _MAKER)
+            picture.save(out, "PNG", dpi=dpi, pnginfo=said, optimize=False, compress_level=9)
+        else:
+            picture.save(out, "TIFF", dpi=dpi, compression="tiff_lzw", software=_MAKER)
+    return out.getvalue()
+
+
+def save_all(drawn: Rendered, path: Path, picture: bytes, *, companions: bool) -> list[Path]:
+    """Write the picture and what belongs to it; all files or none.
+
+    Raises
+    ------
+    FileError
+        If nothing can be written there.
+    """
+    files = {path: picture}
+    if companions:
+        spec = spec_text(drawn.spec, folder=path.parent, base=drawn.base)
+        files[path.with_suffix(".json")] = spec.encode()
+        files[path.with_suffix(".txt")] = (drawn.caption.rstrip() + "\n").encode()
+        if drawn.table is not None:
+            files[path.with_suffix(".csv")] = drawn.table.to_csv(index=False).encode()
+    # Every file is written under a passing name before the first takes its own.
+    with ExitStack() as stack:
+        for target, content in files.items():
+            stack.enter_context(atomic_path(target)).write_bytes(content)
+    return list(files)

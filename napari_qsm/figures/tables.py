@@ -1,0 +1,180 @@
+"""Tables of regions, and words, on a page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_qsm.errors import QsmError
+from napari_qsm.figures.numbers import NumbersPlan, plain_region, sided_region
+from napari_qsm.figures.page import MIN_PT, Page, Rect, Side
+from napari_qsm.figures.panels import TablePanel
+from napari_qsm.figures.plans import TextPlan
+from napari_qsm.rois.files import rounded
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HEADS = {
+    "subject": "Subject",
+    "region": "Region",
+    "side": "Side",
+    "voxels": "Voxels",
+    "volume": "Volume (mm³)",
+    "mean_sd": "Mean ± SD ({unit})",
+    "median": "Median ({unit})",
+    "range": "Minimum to maximum ({unit})",
+}
+_NUMBERS = ("voxels", "volume", "mean_sd", "median", "range")
+_ROW = 1.55
+_GAP_MM = 2.2
+
+
+def table_cells(plan: NumbersPlan) -> tuple[list[str], list[list[str]]]:
+    """The head and the rows of a table, as they are written.
+
+    Volumes have one decimal, susceptibilities three in ppm and none in ppb, as in the case
+    report's Table 1.
+    """
+    assert isinstance(plan.panel, TablePanel)
+    columns = plan.panel.columns
+    head = [_HEADS[column].format(unit=plan.unit) for column in columns]
+    rows: list[list[str]] = []
+    last = ""
+    for row in plan.frame.to_dict("records"):
+        cells = [_cell(str(column), row, plan.unit, "side" in columns) for column in columns]
+        if columns[0] == "subject":
+            subject, cells[0] = cells[0], "" if cells[0] == last else cells[0]
+            last = subject
+        rows.append(cells)
+    return head, rows
+
+
+def _cell(column: str, row: dict[Any, Any], unit: str, side_apart: bool) -> str:
+    if column == "subject":
+        return str(row["subject"])
+    if column == "region":
+        name, side = str(row["name"]), str(row["side"])
+        return plain_region(name, side) if side_apart else sided_region(name, side)
+    if column == "side":
+        return str(row["side"]) or "–"
+    if column == "voxels":
+        return f"{int(row['voxels']):,}"
+    if column == "volume":
+        return f"{float(rounded(row['volume_mm3'], 1)):,.1f}"
+    if column == "mean_sd":
+        return f"{value(row[f'mean_{unit}'], unit)} ± {value(row[f'sd_{unit}'], unit)}"
+    if column == "median":
+        return value(row[f"median_{unit}"], unit)
+    return f"{value(row[f'min_{unit}'], unit)} to {value(row[f'max_{unit}'], unit)}"
+
+
+def value(number: float, unit: str) -> str:
+    """A susceptibility with the decimals it honestly carries; – where there is none."""
+    if not np.isfinite(number):
+        return "–"
+    text = rounded(number, 3 if unit == "ppm" else 0)
+    return text.replace("-", "−") if float(text) != 0 else text.lstrip("-")
+
+
+def table_height(page: Page, plan: NumbersPlan, width_mm: float) -> float:
+    """Height of a table in mm."""
+    _, rows = table_cells(plan)
+    size = _table_size(page, plan, width_mm)[0]
+    return (len(rows) + 1) * page.line_height(size) / 1.3 * _ROW + 1.2
+
+
+def _table_size(page: Page, plan: NumbersPlan, width_mm: float) -> tuple[float, list[float]]:
+    """Size of letters at which a table fits, and the widths of its columns."""
+    head, rows = table_cells(plan)
+    size = page.style.size_pt
+    while True:
+        widths = [
+            max(
+                page.width(head[i], size, "bold"),
+                *(page.width(row[i], size) for row in rows),
+            )
+            for i in range(len(head))
+        ]
+        if sum(widths) + _GAP_MM * len(widths) <= width_mm or size <= MIN_PT:
+            return size, widths
+        size = max(size - 0.25, MIN_PT)
+
+
+def draw_table(page: Page, rect: Rect, plan: NumbersPlan) -> list[str]:
+    """Draw a table with rules above, below and under its head."""
+    assert isinstance(plan.panel, TablePanel)
+    head, rows = table_cells(plan)
+    size, widths = _table_size(page, plan, rect.width)
+    notes = []
+    spare = rect.width - sum(widths)
+    if spare < 0:  # too narrow for the smallest letters: the widest columns are shortened
+        notes.append(f"{plan.who}: too narrow for its table; some words are shortened.")
+        excess = -spare + 0.5 * len(widths)
+        while excess > 1e-6:
+            widest = int(np.argmax(widths))
+            cut = min(excess, max(widths[widest] * 0.1, 0.1))
+            widths[widest] -= cut
+            excess -= cut
+        spare = rect.width - sum(widths)
+    gap = spare / len(widths)
+    step = min(page.line_height(size) / 1.3 * _ROW, (rect.height - 0.6) / (len(rows) + 1))
+    if step < page.line_height(size) / 1.3 * 1.05:
+        raise QsmError(f"{plan.who} is too low for a table of {len(rows)} rows; give it more room.")
+    _rule(page, rect, rect.top + 0.2, 0.8)
+    _rule(page, rect, rect.top + 0.2 + step, 0.5)
+    for number, cells in enumerate([head, *rows]):
+        weight = "bold" if number == 0 else "normal"
+        middle = rect.top + 0.2 + (number + 0.5) * step
+        if number > 1 and cells[0] and plan.panel.columns[0] == "subject":
+            _rule(page, rect, rect.top + 0.2 + number * step, 0.25)
+        left = rect.left + gap / 2
+        for column, width, text in zip(plan.panel.columns, widths, cells, strict=True):
+            across: Side = "right" if column in _NUMBERS else "left"
+            shown, own = page.fitted(text, width, size, weight)
+            x = left + width if across == "right" else left
+            page.text(x, middle, shown, size_pt=own, across=across, level="middle", weight=weight)
+            left += width + gap
+    _rule(page, rect, rect.top + 0.2 + (len(rows) + 1) * step, 0.8)
+    return notes
+
+
+def _rule(page: Page, rect: Rect, y: float, width_pt: float) -> None:
+    page.lines([np.array([[rect.left, y], [rect.right, y]])], page.ink, width_pt)
+
+
+def full_table(plans: list[NumbersPlan]) -> pd.DataFrame | None:
+    """All numbers behind a figure, each once; None where it has none."""
+    if not plans:
+        return None
+    import pandas as pd
+
+    return pd.concat([p.frame for p in plans], ignore_index=True).drop_duplicates(ignore_index=True)
+
+
+def text_height(page: Page, plan: TextPlan, width_mm: float) -> float:
+    """Height of wrapped words in mm."""
+    lines = page.wrapped(plan.text, width_mm, page.style.size_pt)
+    return len(lines) * page.line_height() + 0.6
+
+
+def draw_text(page: Page, rect: Rect, plan: TextPlan) -> list[str]:
+    """Write wrapped words, smaller where the panel is too low.
+
+    Raises
+    ------
+    QsmError
+        If they don't fit in the smallest letters: words are never cut off.
+    """
+    size = page.style.size_pt
+    while True:
+        lines = page.wrapped(plan.text, rect.width, size)
+        if len(lines) * page.line_height(size) <= rect.height + 0.05:
+            break
+        if size <= MIN_PT:
+            raise QsmError(f"{plan.who} is too small for its words; give it more room.")
+        size = max(size - 0.25, MIN_PT)
+    for number, line in enumerate(lines):
+        page.text(rect.left, rect.top + number * page.line_height(size), line, size_pt=size)
+    return []
