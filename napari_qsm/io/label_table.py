@@ -1,94 +1,39 @@
 """Label tables: what the numbers in a label map mean.
 
-Written as ITK-SNAP label descriptions and as BIDS ``dseg.tsv``; read from these and from the
-tables of 3D Slicer (``.ctbl``), FSLeyes (``.lut``) and NiiVue (``.json``).
+Written for and read from ITK-SNAP (``.txt``), BIDS (``dseg.tsv``), FSLeyes (``.lut``) and
+3D Slicer (``.ctbl``); read from NiiVue (``.json``) too.
 """
 
 from __future__ import annotations
 
-import colorsys
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from napari_qsm.errors import FileError
 from napari_qsm.io.atomic import write_text
-from napari_qsm.io.sidecar import read_json
+from napari_qsm.io.label_parsers import from_itksnap, from_niivue, from_tsv, from_words
+from napari_qsm.io.region import MAX_INDEX, Region, default_color, rgb, side_of
 
 #: ITK-SNAP knows its own files by this second line.
 _ITKSNAP_TITLE = "# ITK-SnAP Label Description File"
-_MAX_INDEX = 65535
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
-_SIDES = {
-    "left": "left",
-    "l": "left",
-    "lh": "left",
-    "lt": "left",
-    "right": "right",
-    "r": "right",
-    "rh": "right",
-    "rt": "right",
-}
-_MISSING = {"", "n/a"}
 
-
-@dataclass(frozen=True)
-class Region:
-    """One label.
-
-    Attributes
-    ----------
-    index : int
-        Value in the label map, from 1.
-    name : str
-        For people, with its side.
-    side : str
-        ``"left"``, ``"right"`` or empty.
-    color : str
-        ``"#rrggbb"``.
-    abbreviation : str
-        Short form for tables and figures; may be empty.
-    visible : bool
-        Whether it is drawn.
-    locked : bool
-        Whether tools leave it as it is.
-    """
-
-    index: int
-    name: str
-    side: str
-    color: str
-    abbreviation: str = ""
-    visible: bool = True
-    locked: bool = False
-
-
-def side_of(name: str) -> str:
-    """The side that a region's name tells: ``"left"``, ``"right"`` or empty.
-
-    Understands "Putamen R", "L Putamen", "Left-Putamen", "putamen_right", "ctx-lh-insula" and
-    "LeftPutamen". A name that tells both sides tells none.
-
-    Examples
-    --------
-    >>> side_of("Putamen R"), side_of("Left-Putamen"), side_of("Red nucleus")
-    ('right', 'left', '')
-    """
-    spaced = re.sub(r"(?<=[a-z])(?=(?:Left|Right)(?![a-z]))", " ", name)
-    spaced = re.sub(r"\b(left|Left|right|Right)(?=[A-Z])", r"\1 ", spaced)
-    words = re.split(r"[\W_]+", spaced.lower())
-    sides = {_SIDES[word] for word in words if word in _SIDES}
-    return sides.pop() if len(sides) == 1 else ""
-
-
-def default_color(index: int) -> str:
-    """A colour for a label that came without one; neighbours differ clearly in hue."""
-    hue = (index * 0.618033988749895) % 1.0
-    red, green, blue = colorsys.hls_to_rgb(hue, 0.55 if index % 2 else 0.68, 0.75)
-    return _hex(round(red * 255), round(green * 255), round(blue * 255))
+__all__ = [
+    "Region",
+    "default_color",
+    "is_label_table",
+    "read_label_table",
+    "rgb",
+    "side_of",
+    "write_dseg_tsv",
+    "write_fsleyes_lut",
+    "write_itksnap",
+    "write_label_table",
+    "write_slicer_ctbl",
+]
 
 
 def read_label_table(path: Path | str) -> tuple[Region, ...]:
@@ -107,13 +52,13 @@ def read_label_table(path: Path | str) -> tuple[Region, ...]:
     path = Path(path)
     ending = path.suffix.lower()
     if ending == ".json":
-        return _checked(_from_niivue(path), path)
+        return _checked(from_niivue(path), path)
     text = _text(path)
     if ending == ".tsv":
-        return _checked(_from_tsv(text, path), path)
+        return _checked(from_tsv(text, path), path)
     if ending in (".lut", ".ctbl"):
-        return _checked(_from_words(text, path, ending), path)
-    return _checked(_from_itksnap(text, path), path)
+        return _checked(from_words(text, path, ending), path)
+    return _checked(from_itksnap(text, path), path)
 
 
 def is_label_table(path: Path | str) -> bool:
@@ -125,6 +70,29 @@ def is_label_table(path: Path | str) -> bool:
         return bool(read_label_table(path))
     except FileError:
         return False
+
+
+def write_label_table(path: Path | str, regions: Iterable[Region]) -> None:
+    """Write a label table of the kind that the ending names, atomically.
+
+    Parameters
+    ----------
+    path : Path or str
+        ``.txt`` or ``.label`` for ITK-SNAP, ``.tsv`` for BIDS, ``.lut`` for FSLeyes, ``.ctbl``
+        for 3D Slicer.
+    regions : iterable of Region
+        In any order; written in that of their indices.
+
+    Raises
+    ------
+    FileError
+        For any other ending, and as for :func:`write_itksnap`.
+    """
+    path = Path(path)
+    write = WRITERS.get(path.suffix.lower())
+    if write is None:
+        raise FileError(f"'{path.name}' must end in {', '.join(WRITERS)} to be a label table.")
+    write(path, regions)
 
 
 def write_itksnap(path: Path | str, regions: Iterable[Region]) -> None:
@@ -148,9 +116,12 @@ def write_itksnap(path: Path | str, regions: Iterable[Region]) -> None:
     ]
     for region in _checked(list(regions), Path(path)):
         red, green, blue = rgb(region.color)
-        name = " ".join(region.name.replace('"', "'").split())
+        # A quote would end the name, and there is no way to write one.
+        name = _one_line(region).replace('"', "'")
+        shown = int(region.visible)
         lines.append(
-            f'{region.index:5d}   {red:3d}  {green:3d}  {blue:3d}        1  1  1    "{name}"'
+            f"{region.index:5d}   {red:3d}  {green:3d}  {blue:3d}        1  {shown}  {shown}"
+            f'    "{name}"'
         )
     write_text(path, "\n".join(lines) + "\n")
 
@@ -167,18 +138,58 @@ def write_dseg_tsv(path: Path | str, regions: Iterable[Region]) -> None:
     writer = csv.writer(out, delimiter="\t", lineterminator="\n")
     writer.writerow(("index", "name", "abbreviation", "color"))
     for region in _checked(list(regions), Path(path)):
-        name = " ".join(region.name.split())
-        writer.writerow((region.index, name, region.abbreviation or "n/a", region.color.lower()))
+        short = " ".join(region.abbreviation.split()) or "n/a"
+        writer.writerow((region.index, _one_line(region), short, region.color.lower()))
     write_text(path, out.getvalue())
 
 
-def rgb(color: str) -> tuple[int, int, int]:
-    """``"#rrggbb"`` as three numbers 0-255."""
-    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
+def write_fsleyes_lut(path: Path | str, regions: Iterable[Region]) -> None:
+    """Write an FSLeyes lookup table (``index r g b name``, colours 0-1), atomically.
+
+    Raises
+    ------
+    FileError
+        As for :func:`write_itksnap`.
+    """
+    lines = []
+    for region in _checked(list(regions), Path(path)):
+        colors = " ".join(f"{value / 255:.5f}" for value in rgb(region.color))
+        lines.append(f"{region.index} {colors} {_one_line(region)}\n")
+    write_text(path, "".join(lines))
 
 
-def _hex(red: int, green: int, blue: int) -> str:
-    return f"#{red:02x}{green:02x}{blue:02x}"
+def write_slicer_ctbl(path: Path | str, regions: Iterable[Region]) -> None:
+    """Write a colour table of 3D Slicer (``index name r g b a``, colours 0-255), atomically.
+
+    Slicer separates fields by spaces, so spaces in names are written as underscores, which it
+    (and :func:`read_label_table`) shows as spaces again.
+
+    Raises
+    ------
+    FileError
+        As for :func:`write_itksnap`.
+    """
+    checked = _checked(list(regions), Path(path))
+    lines = ["# Color table file", f"# {len(checked) + 1} values", "0 Background 0 0 0 0"]
+    for region in checked:
+        name = _one_line(region).replace(" ", "_").replace('"', "'")
+        lines.append(f"{region.index} {name} {' '.join(map(str, rgb(region.color)))} 255")
+    write_text(path, "\n".join(lines) + "\n")
+
+
+#: Which function writes which ending.
+WRITERS: dict[str, Callable[[Path | str, Iterable[Region]], None]] = {
+    ".txt": write_itksnap,
+    ".label": write_itksnap,
+    ".tsv": write_dseg_tsv,
+    ".lut": write_fsleyes_lut,
+    ".ctbl": write_slicer_ctbl,
+}
+
+
+def _one_line(region: Region) -> str:
+    """The name without tabs and line ends, which would break any table; never empty."""
+    return " ".join(region.name.split()) or f"Label {region.index}"
 
 
 def _text(path: Path) -> str:
@@ -198,10 +209,9 @@ def _text(path: Path) -> str:
 def _checked(regions: Sequence[Region], path: Path) -> tuple[Region, ...]:
     seen: set[int] = set()
     for region in regions:
-        if not 1 <= region.index <= _MAX_INDEX:
+        if not 1 <= region.index <= MAX_INDEX:
             raise FileError(
-                f"'{path.name}': label {region.index} ('{region.name}') lies outside "
-                f"1-{_MAX_INDEX}."
+                f"'{path.name}': label {region.index} ('{region.name}') lies outside 1-{MAX_INDEX}."
             )
         if region.index in seen:
             raise FileError(f"'{path.name}' has two rows for label {region.index}.")
@@ -212,105 +222,3 @@ def _checked(regions: Sequence[Region], path: Path) -> tuple[Region, ...]:
             )
         seen.add(region.index)
     return tuple(sorted(regions, key=lambda r: r.index))
-
-
-def _region(index: int, name: str, color: str, abbreviation: str = "") -> Region:
-    name = name.strip() or f"Label {index}"
-    return Region(index, name, side_of(name), color.lower(), abbreviation)
-
-
-def _bad_line(path: Path, number: int, needed: str) -> FileError:
-    return FileError(f"'{path.name}', line {number}: {needed}.")
-
-
-def _rows(text: str) -> list[tuple[int, str]]:
-    """Lines that are neither blank nor comments, with their numbers."""
-    lines = enumerate(text.splitlines(), start=1)
-    return [(n, line) for n, line in lines if line.strip() and not line.lstrip().startswith("#")]
-
-
-def _from_itksnap(text: str, path: Path) -> list[Region]:
-    regions = []
-    for number, line in _rows(text):
-        head, _, rest = line.partition('"')
-        words = head.split()
-        try:
-            index, red, green, blue = (int(word) for word in words[:4])
-            if len(words) != 7 or '"' not in rest or not _are_bytes(red, green, blue):
-                raise ValueError
-        except ValueError:
-            raise _bad_line(
-                path, number, 'index, R, G, B, A, two flags and a "name" are needed'
-            ) from None
-        if index != 0:
-            regions.append(_region(index, rest.partition('"')[0], _hex(red, green, blue)))
-    if not regions:
-        raise FileError(f"'{path.name}' holds no labels.")
-    return regions
-
-
-def _are_bytes(*values: int) -> bool:
-    return all(0 <= value <= 255 for value in values)
-
-
-def _from_tsv(text: str, path: Path) -> list[Region]:
-    rows = csv.DictReader(io.StringIO(text), delimiter="\t")
-    if not {"index", "name"} <= set(rows.fieldnames or ()):
-        raise FileError(f"'{path.name}' is no label table: columns index and name are needed.")
-    regions = []
-    for number, row in enumerate(rows, start=2):
-        try:
-            index = int(row["index"])
-        except (TypeError, ValueError):
-            raise _bad_line(path, number, "index must be a whole number") from None
-        if index == 0:
-            continue
-        color = (row.get("color") or "").strip()
-        short = (row.get("abbreviation") or "").strip()
-        regions.append(
-            _region(
-                index,
-                row["name"] or "",
-                default_color(index) if color in _MISSING else color,
-                "" if short in _MISSING else short,
-            )
-        )
-    return regions
-
-
-def _from_words(text: str, path: Path, ending: str) -> list[Region]:
-    """``index r g b name`` (0-1) of FSLeyes, or ``index name r g b a`` (0-255) of Slicer."""
-    regions = []
-    for number, line in _rows(text):
-        words = line.split()
-        try:
-            index = int(words[0])
-            if ending == ".lut":
-                colors = [round(float(word) * 255) for word in words[1:4]]
-                name = " ".join(words[4:])
-            else:
-                colors = [int(word) for word in words[2:5]]
-                name = words[1].replace("_", " ")
-            if len(colors) != 3 or not _are_bytes(*colors):
-                raise ValueError
-        except (ValueError, IndexError):
-            raise _bad_line(path, number, "index, name and three colours are needed") from None
-        if index != 0:
-            regions.append(_region(index, name, _hex(*colors)))
-    return regions
-
-
-def _from_niivue(path: Path) -> list[Region]:
-    if not path.is_file():
-        raise FileError(f"There is no file '{path}'.")
-    said = read_json(path)
-    try:
-        names = said["labels"]
-        count = len(names)
-        indices = said.get("I", range(count))
-        rows = list(zip(indices, names, said["R"], said["G"], said["B"], strict=True))
-        return [_region(int(i), str(n), _hex(r, g, b)) for i, n, r, g, b in rows if i != 0]
-    except (KeyError, TypeError, ValueError) as error:
-        raise FileError(
-            f"'{path.name}' is no label table: lists R, G, B and labels of one length are needed."
-        ) from error

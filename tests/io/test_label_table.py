@@ -12,7 +12,10 @@ from napari_qsm.io.label_table import (
     read_label_table,
     side_of,
     write_dseg_tsv,
+    write_fsleyes_lut,
     write_itksnap,
+    write_label_table,
+    write_slicer_ctbl,
 )
 from napari_qsm.phantom import regions
 
@@ -93,6 +96,12 @@ def test_any_name_comes_back(tmp_path_factory, rows):
     write_dseg_tsv(folder / "t.tsv", table)
     assert read_label_table(folder / "t.tsv") == tuple(sorted(table, key=lambda r: r.index))
     write_itksnap(folder / "t.txt", table)
+    write_fsleyes_lut(folder / "t.lut", table)
+    assert [(r.index, r.name) for r in read_label_table(folder / "t.lut")] == sorted(
+        (r.index, r.name) for r in table
+    )
+    write_slicer_ctbl(folder / "t.ctbl", table)
+    assert [r.index for r in read_label_table(folder / "t.ctbl")] == sorted(r.index for r in table)
     names = {r.index: r.name for r in read_label_table(folder / "t.txt")}
     assert names == {r.index: r.name.replace('"', "'").strip() or names[r.index] for r in table}
 
@@ -116,6 +125,55 @@ def test_slicer_and_fsleyes(tmp_path):
     (tmp_path / "t.lut").write_text("7 1.0 0.0 0.0625 Putamen R\n")
     for name in ("t.ctbl", "t.lut"):
         assert read_label_table(tmp_path / name) == (Region(7, "Putamen R", "right", "#ff0010"),)
+
+
+@pytest.mark.parametrize("ending", [".txt", ".label", ".tsv", ".lut", ".ctbl"])
+def test_every_kind_keeps_index_name_side_and_colour(tmp_path, ending):
+    path = tmp_path / f"t{ending}"
+    table = [Region(700, "Globus pallidus R", "right", "#0180fe"), *regions()]
+    write_label_table(path, table)
+    assert [(r.index, r.name, r.side, r.color) for r in read_label_table(path)] == [
+        (r.index, r.name, r.side, r.color) for r in sorted(table, key=lambda r: r.index)
+    ]
+    assert is_label_table(path)
+
+
+def test_unknown_ending_is_refused(tmp_path):
+    with pytest.raises(FileError, match=r"t\.doc"):
+        write_label_table(tmp_path / "t.doc", regions())
+
+
+def test_names_that_would_break_a_table(tmp_path):
+    table = [
+        Region(1, 'say "Putamen"\tR\n', "", "#010203"),
+        Region(2, " \t", "", "#010203"),
+        Region(3, "Ncl. ruber à gauche 赤核", "", "#010203"),
+    ]
+    plain = ['say "Putamen" R', "Label 2", "Ncl. ruber à gauche 赤核"]
+    for ending in (".tsv", ".lut"):
+        write_label_table(tmp_path / f"t{ending}", table)
+        assert [r.name for r in read_label_table(tmp_path / f"t{ending}")] == plain
+    for ending in (".txt", ".ctbl"):
+        write_label_table(tmp_path / f"t{ending}", table)
+        quoted = ["say 'Putamen' R", *plain[1:]]
+        assert [r.name for r in read_label_table(tmp_path / f"t{ending}")] == quoted
+
+
+def test_what_fsleyes_and_slicer_read(tmp_path):
+    table = [Region(7, "Putamen R", "right", "#ff0010")]
+    write_fsleyes_lut(tmp_path / "t.lut", table)
+    assert (tmp_path / "t.lut").read_text() == "7 1.00000 0.00000 0.06275 Putamen R\n"
+    write_slicer_ctbl(tmp_path / "t.ctbl", table)
+    rows = [
+        line for line in (tmp_path / "t.ctbl").read_text().splitlines() if not line.startswith("#")
+    ]
+    assert rows == ["0 Background 0 0 0 0", "7 Putamen_R 255 0 16 255"]
+
+
+def test_a_hidden_label_of_itksnap_stays_hidden(tmp_path):
+    write_itksnap(tmp_path / "t.txt", [Region(1, "A", "", "#010203", visible=False)])
+    assert not read_label_table(tmp_path / "t.txt")[0].visible
+    assert itksnap_rows((tmp_path / "t.txt").read_text())[1][5:7] == ("0", "0")
 
 
 def test_atlas_names(shared_data):
@@ -157,7 +215,9 @@ def test_missing_file(tmp_path):
             read_label_table(tmp_path / name)
 
 
-@pytest.mark.parametrize("write", [write_itksnap, write_dseg_tsv])
+@pytest.mark.parametrize(
+    "write", [write_itksnap, write_dseg_tsv, write_fsleyes_lut, write_slicer_ctbl]
+)
 @pytest.mark.parametrize(
     "table",
     [

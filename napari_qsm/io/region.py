@@ -1,0 +1,86 @@
+"""Region: what one number in a label map means."""
+
+from __future__ import annotations
+
+import colorsys
+import re
+from dataclasses import dataclass
+
+#: Largest value a label map may hold.
+MAX_INDEX = 65535
+_SIDES = {
+    "left": "left",
+    "l": "left",
+    "lh": "left",
+    "lt": "left",
+    "right": "right",
+    "r": "right",
+    "rh": "right",
+    "rt": "right",
+}
+
+
+@dataclass(frozen=True)
+class Region:
+    """One label.
+
+    Attributes
+    ----------
+    index : int
+        Value in the label map, from 1.
+    name : str
+        For people, with its side.
+    side : str
+        ``"left"``, ``"right"`` or empty.
+    color : str
+        ``"#rrggbb"``.
+    abbreviation : str
+        Short form for tables and figures; may be empty.
+    visible : bool
+        Whether it is drawn.
+    locked : bool
+        Whether tools leave it as it is.
+    """
+
+    index: int
+    name: str
+    side: str
+    color: str
+    abbreviation: str = ""
+    visible: bool = True
+    locked: bool = False
+
+
+def side_of(name: str) -> str:
+    """The side that a region's name tells: ``"left"``, ``"right"`` or empty.
+
+    Understands "Putamen R", "L Putamen", "Left-Putamen", "putamen_right", "ctx-lh-insula" and
+    "LeftPutamen". A name that tells both sides tells none.
+
+    Examples
+    --------
+    >>> side_of("Putamen R"), side_of("Left-Putamen"), side_of("Red nucleus")
+    ('right', 'left', '')
+    """
+    spaced = re.sub(r"(?<=[a-z])(?=(?:Left|Right)(?![a-z]))", " ", name)
+    spaced = re.sub(r"\b(left|Left|right|Right)(?=[A-Z])", r"\1 ", spaced)
+    words = re.split(r"[\W_]+", spaced.lower())
+    sides = {_SIDES[word] for word in words if word in _SIDES}
+    return sides.pop() if len(sides) == 1 else ""
+
+
+def default_color(index: int) -> str:
+    """A colour for a label that came without one; neighbours differ clearly in hue."""
+    hue = (index * 0.618033988749895) % 1.0
+    red, green, blue = colorsys.hls_to_rgb(hue, 0.55 if index % 2 else 0.68, 0.75)
+    return hex_color(round(red * 255), round(green * 255), round(blue * 255))
+
+
+def rgb(color: str) -> tuple[int, int, int]:
+    """``"#rrggbb"`` as three numbers 0-255."""
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
+
+
+def hex_color(red: int, green: int, blue: int) -> str:
+    """Three numbers 0-255 as ``"#rrggbb"``."""
+    return f"#{red:02x}{green:02x}{blue:02x}"
