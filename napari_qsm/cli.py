@@ -316,11 +316,15 @@ def report_(
     out: Annotated[
         Path | None, typer.Option(help="An .html file; by default report.html in the folder.")
     ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Label map: named iron-rich regions settle the sign.")
+    ] = None,
+    table: Annotated[Path | None, typer.Option(help="Label names.")] = None,
 ) -> None:
     """Judge a finished reconstruction again: numbers, warnings, pictures, rating."""
     from napari_qsm.qc.files import rebuild_report
 
-    path, found = rebuild_report(folder, out)
+    path, found = rebuild_report(folder, out, labels=labels, label_table=table)
     for finding in found:
         _note(finding.sentence)
     _say(f"The report is in '{path}'.")

@@ -48,7 +48,8 @@ def count_wraps(unwrapped: Array, mask: Array) -> Wraps:
         pairs += int(np.count_nonzero(both)) * len(echoes)
         for echo in echoes:
             part = echo[box]
-            step = part[ahead] - part[behind]
+            with np.errstate(invalid="ignore"):  # infinite values are counted elsewhere
+                step = part[ahead] - part[behind]
             left[axis] += int(np.count_nonzero((np.abs(step) > np.pi) & both))
     return Wraps((left[0], left[1], left[2]), sum(left) / pairs if pairs else 0.0)
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from napari_qsm.errors import FileError, QsmError
+from napari_qsm.errors import FileError, MetadataError, QsmError
 from napari_qsm.io.atomic import write_text
 from napari_qsm.io.bids import DERIVATIVES
-from napari_qsm.io.nifti import as_mask, read_volume
+from napari_qsm.io.label_table import read_label_table
+from napari_qsm.io.nifti import as_labels, as_mask, read_volume
 from napari_qsm.outputs import RESULT_NAMES
 from napari_qsm.qc.measures import (
     QualityReport,
@@ -137,7 +138,13 @@ def write_quality(result: Result, inputs: Inputs, path: Path) -> list[Finding]:
     return findings(quality)
 
 
-def rebuild_report(folder: Path | str, path: Path | None = None) -> tuple[Path, list[Finding]]:
+def rebuild_report(
+    folder: Path | str,
+    path: Path | None = None,
+    *,
+    labels: Path | None = None,
+    label_table: Path | None = None,
+) -> tuple[Path, list[Finding]]:
     """Write the report of a result from its folder, with its ratings.
 
     The wrapped phase and the magnitude are not part of a result, so their pictures are left
@@ -149,6 +156,9 @@ def rebuild_report(folder: Path | str, path: Path | None = None) -> tuple[Path, 
         What ``reconstruct`` or the window wrote.
     path : Path, optional
         Where to; ``report.html`` beside the result otherwise.
+    labels, label_table : Path, optional
+        Label map on the result's grid and the names of its values; regions known to be rich in
+        iron settle the sign of the map.
 
     Returns
     -------
@@ -161,14 +171,33 @@ def rebuild_report(folder: Path | str, path: Path | None = None) -> tuple[Path, 
     ------
     FileError
         If there is no result, or the report's name does not end in ``.html``.
+    MetadataError
+        If none of the regions is known to be rich in iron.
+    GeometryError
+        If the labels do not lie on the result's grid.
     """
     stored = read_stored(folder)
     path = path or stored.beside(REPORT_FILE)
     if path.suffix.lower() not in (".html", ".htm"):
         raise FileError(f"'{path.name}' must end in .html.")
     quality = stored.quality or measure(stored.result)
+    if labels is not None:
+        contrast = _iron_contrast(stored.result, labels, label_table)
+        quality = replace(quality, iron_contrast_ppm=contrast)
     write_report(stored.result, path, rating=stored.ratings.ratings, quality=quality)
     return path, findings(quality)
+
+
+def _iron_contrast(result: Result, labels: Path, label_table: Path | None) -> float:
+    volume = read_volume(labels).like(result.grid)
+    names = {r.index: r.name for r in read_label_table(label_table)} if label_table else {}
+    contrast = measure(result, labels=as_labels(volume), label_names=names).iron_contrast_ppm
+    if contrast is None:
+        raise MetadataError(
+            "None of the regions inside the map has a name known to be rich in iron (putamen, "
+            "globus pallidus, red nucleus, substantia nigra); give their names with --table."
+        )
+    return contrast
 
 
 def quality_text(quality: QualityReport) -> str:

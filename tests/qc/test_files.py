@@ -124,3 +124,13 @@ def test_starting_from_a_local_field_gives_a_report_too(written, tmp_path):
         + ["--set", "inversion.method=tkd"]
     )
     assert status == 0 and "Field left unexplained" in (out / "report.html").read_text("utf-8")
+
+
+def test_named_regions_settle_the_sign(scan, written, tmp_path, capsys):
+    page = tmp_path / "r.html"
+    line = ["report", str(written), "--out", str(page), "--labels", str(scan / "labels.nii.gz")]
+    assert main([*line, "--table", str(scan / "labels.txt")]) == 0
+    html = page.read_text("utf-8")
+    assert "Iron-rich regions" in html and "Mask without signal" in html
+    assert main(line) == 1
+    assert "--table" in capsys.readouterr().err
