@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import pi, sqrt
@@ -11,9 +10,9 @@ from uuid import uuid4
 import numpy as np
 
 from napari_qsm.errors import QsmError
-from napari_qsm.io.label_table import side_of
 from napari_qsm.looks.geometry import DisplayFrame
 from napari_qsm.rois.canonical_grid import within, world_of
+from napari_qsm.rois.mirror import other_side_name
 from napari_qsm.rois.shapes import (
     SIZES,
     TURNABLE,
@@ -27,8 +26,6 @@ from napari_qsm.rois.shapes import (
 from napari_qsm.volume import Volume
 
 _OTHER: dict[Side, Side] = {"left": "right", "right": "left", "": ""}
-_SIDE_WORDS = {"left": "right", "l": "r", "lh": "rh", "lt": "rt"}
-_SIDE_WORDS |= {right: left for left, right in _SIDE_WORDS.items()}
 
 
 def nudged(shape: FixedShape, volume: Volume, steps: tuple[int, int, int]) -> FixedShape:
@@ -75,7 +72,7 @@ def mirrored(
     place = frame.world_to_display(shape.centre_mm)
     place[0] = 2 * midline_mm - place[0]
     x, y, z = (float(v) for v in frame.display_to_world(place))
-    name = other_side(shape.region_name)
+    name = other_side_name(shape.region_name)
     turn = shape.rotation_deg if shape.plane == "sagittal" else _half_turn(-shape.rotation_deg)
     made = shape.but(
         id=uuid4().hex,
@@ -86,29 +83,6 @@ def mirrored(
         region_name=name,
     )
     return snap(made, volume)
-
-
-def other_side(name: str) -> str:
-    """The same region's name on the other side; a name that tells no side comes back as it is.
-
-    Examples
-    --------
-    >>> other_side("Putamen L"), other_side("Left-Putamen"), other_side("Red nucleus")
-    ('Putamen R', 'Right-Putamen', 'Red nucleus')
-    """
-    if not side_of(name):
-        return name
-
-    def swapped(match: re.Match[str]) -> str:
-        word = match.group()
-        other = _SIDE_WORDS[word.lower()]
-        if word.isupper():
-            return other.upper()
-        return other.capitalize() if word[0].isupper() else other
-
-    whole = r"(?<![A-Za-z])(?:left|right|lh|rh|lt|rt|l|r)(?![A-Za-z])"
-    found = re.sub(whole, swapped, name, flags=re.IGNORECASE)
-    return found if found != name else re.sub(r"Left|Right|left|right", swapped, name)
 
 
 def with_area(kind: Kind, size_mm: tuple[float, ...], area_mm2: float) -> tuple[float, ...]:

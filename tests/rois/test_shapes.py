@@ -54,9 +54,7 @@ def slow_voxels(shape, volume):
             inside = through and (u / p) ** 2 + (v / q) ** 2 <= 0.25 + 1e-6
         elif shape.kind == "rectangle":
             p, q = shape.size_mm
-            inside = through and all(
-                -w / 2 + 1e-5 < e <= w / 2 + 1e-5 for w, e in ((p, u), (q, v))
-            )
+            inside = through and all(-w / 2 + 1e-5 < e <= w / 2 + 1e-5 for w, e in ((p, u), (q, v)))
         elif shape.kind == "sphere":
             inside = math.hypot(x, y, z) <= shape.size_mm[0] / 2 + 1e-5
         else:
