@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from napari_qsm.qc.measures import QualityReport
+from napari_qsm.qc.quality import QualityReport
 
 
 @dataclass(frozen=True)

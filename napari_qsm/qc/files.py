@@ -15,13 +15,8 @@ from napari_qsm.io.bids import DERIVATIVES
 from napari_qsm.io.label_table import read_label_table
 from napari_qsm.io.nifti import as_labels, as_mask, read_volume
 from napari_qsm.outputs import RESULT_NAMES
-from napari_qsm.qc.measures import (
-    QualityReport,
-    from_dict,
-    magnitude_of,
-    map_checksum,
-    measure,
-)
+from napari_qsm.qc.measures import magnitude_of, measure
+from napari_qsm.qc.quality import QualityReport, from_dict, map_checksum
 from napari_qsm.qc.rating import RatingHistory, read_ratings
 from napari_qsm.qc.report import report_html, write_report
 from napari_qsm.qc.warnings import Finding, findings

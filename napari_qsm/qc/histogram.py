@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_qsm.qc.measures import HISTOGRAM_EDGES_PPM, QualityReport
+from napari_qsm.qc.quality import HISTOGRAM_EDGES_PPM, QualityReport
 
 _WIDTH, _HEIGHT, _FOOT = 640, 200, 40
 

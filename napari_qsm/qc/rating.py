@@ -32,7 +32,7 @@ class Rating(BaseModel):
     software_version : str
         Of the program the map was judged in.
     chi_sha256 : str
-        Of the map that was judged; see :func:`napari_qsm.qc.measures.map_checksum`. A later
+        Of the map that was judged; see :func:`napari_qsm.qc.quality.map_checksum`. A later
         map in the same folder does not inherit the verdict.
     """
 

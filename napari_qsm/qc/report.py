@@ -15,9 +15,10 @@ import yaml
 from napari_qsm.io.atomic import write_text
 from napari_qsm.qc.explain import rows
 from napari_qsm.qc.histogram import histogram_svg
-from napari_qsm.qc.measures import QualityReport, measure
+from napari_qsm.qc.measures import measure
 from napari_qsm.qc.page import page
 from napari_qsm.qc.pictures import stage_pictures
+from napari_qsm.qc.quality import QualityReport
 from napari_qsm.qc.rating import Rating
 from napari_qsm.qc.warnings import findings
 from napari_qsm.recon.pipeline import Result

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from napari_qsm.qc.measures import QualityReport
+from napari_qsm.qc.quality import QualityReport
 
 Severity = Literal["serious", "warning", "note"]
 

@@ -9,7 +9,8 @@ import pytest
 
 from napari_qsm.errors import GeometryError, QsmError
 from napari_qsm.qc.field import count_wraps, noise_of, residual_field
-from napari_qsm.qc.measures import HISTOGRAM_EDGES_PPM, from_dict, map_checksum, measure
+from napari_qsm.qc.measures import measure
+from napari_qsm.qc.quality import HISTOGRAM_EDGES_PPM, from_dict, map_checksum
 from napari_qsm.qc.spectrum import cone_ratio
 from napari_qsm.recon.pipeline import Result
 from napari_qsm.volume import Volume
