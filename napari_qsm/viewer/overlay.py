@@ -12,7 +12,7 @@ from math import ceil
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QLineF, QPointF, QRectF, Qt
+from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import (
     QBrush,
     QColor,
@@ -97,29 +97,32 @@ class Outline:
 
 @dataclass
 class Patch:
-    """Voxels on the slice: their common edge, with words beside it.
+    """Voxels on the slice: their common edge, with words beside it. Canvas pixels throughout.
 
     Attributes
     ----------
-    lines : list of (x0, y0, x1, y1)
-        Pieces of the edge, canvas pixels.
-    areas : list of list of (x, y)
-        Polygons filled faintly.
+    loops : list of list of (x, y)
+        Closed edges.
+    curve : list of (x, y)
+        A thin closed line besides, for the shape that the voxels stand for; may be empty.
     colour : str
         ``"#rrggbb"``.
+    filled : bool
+        Whether the voxels are tinted.
     dashed : bool
-        Drawn broken, for what needs a second look.
+        Edges drawn broken, for what needs a second look.
     bold : bool
-        Drawn thicker, for what is chosen.
+        Edges drawn thicker, for what is chosen.
     text : str
-        Beside it, a line each.
+        Beside it, several lines.
     text_at : (x, y)
-        Where the first line of the text begins.
+        Base line of the first line of the text.
     """
 
-    lines: list[tuple[float, float, float, float]]
-    areas: list[list[tuple[float, float]]] = field(default_factory=list)
+    loops: list[list[tuple[float, float]]]
+    curve: list[tuple[float, float]] = field(default_factory=list)
     colour: str = "#ffd640"
+    filled: bool = False
     dashed: bool = False
     bold: bool = False
     text: str = ""
@@ -320,23 +323,26 @@ def _outline(painter: QPainter, outline: Outline) -> None:
 
 def _patch(painter: QPainter, patch: Patch) -> None:
     colour = QColor(patch.colour)
-    if patch.areas:
+    path = QPainterPath()
+    for loop in patch.loops:
+        path.addPolygon(QPolygonF([QPointF(x, y) for x, y in loop]))
+        path.closeSubpath()
+    if patch.filled:
         faint = QColor(colour)
-        faint.setAlpha(60)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QBrush(faint))
-        for area in patch.areas:
-            painter.drawPolygon(QPolygonF([QPointF(x, y) for x, y in area]))
+        faint.setAlpha(70)
+        painter.fillPath(path, QBrush(faint))
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    lines = [QLineF(*line) for line in patch.lines]
     width = 2.6 if patch.bold else 1.6
-    for ink, pen_width in ((HALO, width + 2.2), (colour, width)):
-        pen = QPen(ink, pen_width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap)
-        if patch.dashed and ink is colour:
-            pen = QPen(ink, pen_width, Qt.PenStyle.CustomDashLine, Qt.PenCapStyle.FlatCap)
-            pen.setDashPattern([3.0, 2.5])
-        painter.setPen(pen)
-        painter.drawLines(lines)
+    painter.setPen(QPen(HALO, width + 2.0))
+    painter.drawPath(path)
+    pen = QPen(colour, width)
+    if patch.dashed:
+        pen.setDashPattern([7 / width, 5 / width])
+    painter.setPen(pen)
+    painter.drawPath(path)
+    if patch.curve:
+        painter.setPen(QPen(LIGHT, 1.0))
+        painter.drawPolygon(QPolygonF([QPointF(x, y) for x, y in patch.curve]))
     font = _font(13, bold=True)
     for line, text in enumerate(patch.text.split("\n") if patch.text else []):
         x, y = patch.text_at
