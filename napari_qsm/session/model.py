@@ -112,6 +112,8 @@ class Session(EventedModel):
     notes: str = ""
 
     _history: Any = PrivateAttr(default=None)
+    #: Where it was saved last; :mod:`napari_qsm.session.folder` keeps it.
+    _saved: Any = PrivateAttr(default=None)
     #: Label values as they were last seen, to tell what an edit from outside has changed.
     _seen: dict[str, Array] = PrivateAttr(default_factory=dict)
 
@@ -166,6 +168,7 @@ class Session(EventedModel):
         display: MapDisplay | None = None,
         group: str = "",
         linked: bool = True,
+        key: str = "",
     ) -> MapEntry:
         """Add a volume; the entry is selected if it is the first or a map.
 
@@ -185,6 +188,8 @@ class Session(EventedModel):
             What it belongs to; see :class:`MapEntry`.
         linked : bool
             Whether its window follows the link between susceptibility maps.
+        key : str
+            Id that it had when it was saved, kept where no other entry has it.
 
         Returns
         -------
@@ -206,7 +211,9 @@ class Session(EventedModel):
             # Its own copy; x fastest, so that axial slices are whole pieces of memory.
             editable = np.array(as_labels(volume), dtype=kind, order="F")
             volume = replace(volume, data=editable)
+        known = {"id": key} if key and all(e.id != key for e in self.maps) else {}
         entry = MapEntry(
+            **known,
             name=unique_name(name or volume.name or role, (e.name for e in self.maps)),
             role=role,
             volume=volume,
