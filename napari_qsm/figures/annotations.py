@@ -61,6 +61,8 @@ class Annotation(BaseModel):
         Half axes of a circle or ellipse along the drawn axes, in mm.
     text : str
         The words of a text; a label beside any other mark.
+    meaning : str
+        What it points at, for the caption alone.
     length : bool
         Write a line's length in mm beside it.
     colour : str
@@ -83,6 +85,7 @@ class Annotation(BaseModel):
     to_mm: Point | None = None
     radii_mm: tuple[Millimetres, Millimetres] | None = None
     text: str = Field(default="", max_length=200)
+    meaning: str = Field(default="", max_length=200)
     length: bool = True
     colour: str = DEFAULT_COLOUR
     width_pt: float = Field(default=1.0, gt=0, le=10)

@@ -6,7 +6,8 @@ from napari_qsm import __version__
 from napari_qsm.figures.colour_bars import bar_unit
 from napari_qsm.figures.numbers import NumbersPlan, sided_region
 from napari_qsm.figures.panels import ImagePanel, TablePanel
-from napari_qsm.figures.plans import PicturePlan, Plan
+from napari_qsm.figures.plans import AnyPlan, PicturePlan, Plan
+from napari_qsm.figures.slices import Slice
 from napari_qsm.looks.colours import effective_window
 from napari_qsm.looks.geometry import DisplayFrame
 from napari_qsm.recon.stages import get_method
@@ -17,33 +18,58 @@ _COLOURINGS = {"grey": "grey", "inverted": "inverted grey", "both sides": "two-s
 
 def caption(plan: Plan) -> str:
     """A caption to be edited: panels, windows, sides, regions, how the maps were made."""
-    parts = [_panel(one, plan) for one in plan.panels if not _is_words(one)]
-    said = " ".join(part for part in parts if part)
-    sentences = [said, _windows(plan), _unlocked(plan), _sides(plan), _regions(plan)]
+    sentences = [_panels(plan), _windows(plan), _unlocked(plan), _sides(plan), _regions(plan)]
     sentences += [_marks(plan), _numbers(plan), _drawing(plan), _made(plan)]
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _is_words(one: object) -> bool:
-    return not isinstance(one, PicturePlan | NumbersPlan)
+def _panels(plan: Plan) -> str:
+    """What each panel shows; panels up to the next letter are told together."""
+    groups: list[tuple[str, list[AnyPlan]]] = []
+    for one in plan.panels:
+        if one.panel.letter or not groups:
+            groups.append((one.panel.letter, []))
+        groups[-1][1].append(one)
+    said = []
+    for letter, group in groups:
+        text = "; ".join(_group(group))
+        if text:
+            said.append(f"{_letter(letter)}{text[0].upper() + text[1:]}.")
+    return " ".join(said)
 
 
-def _panel(one: object, plan: Plan) -> str:
-    if isinstance(one, NumbersPlan):
-        kind = "Numbers" if isinstance(one.panel, TablePanel) else "Chart"
-        subjects = " and ".join(dict.fromkeys(str(s) for s in one.frame["subject"]))
-        return f"{_letter(one.panel.letter)}{kind} of regions: {subjects}."
-    assert isinstance(one, PicturePlan)
-    panel = one.panel
-    known = one.map.volume.orientation_known
-    places = [s.text if known else f"number {s.index + 1}" for s in one.slices]
+def _group(group: list[AnyPlan]) -> list[str]:
+    slices: dict[tuple[str, ...], list[Slice]] = {}
+    known = True
+    out = []
+    for one in group:
+        if isinstance(one, NumbersPlan):
+            kind = "table" if isinstance(one.panel, TablePanel) else "chart"
+            subjects = " and ".join(dict.fromkeys(str(s) for s in one.frame["subject"]))
+            out.append(f"{kind} of regions of {subjects}")
+        elif isinstance(one, PicturePlan):
+            title = one.panel.title if one.panel.title != one.map.name else ""
+            below = f" over {one.over.name}" if one.over is not None else ""
+            lines = ", with regions" if one.panel.regions is not None else ""
+            key = (title, one.map.name, one.panel.plane, f"{_colouring(one)}{below}{lines}")
+            slices.setdefault(key, []).extend(one.slices)
+            known &= one.map.volume.orientation_known
+    endings = {key[3] for key in slices}
+    for title, name, plane, how in slices:
+        found = slices[title, name, plane, how]
+        text = f"{title}: " if title else ""
+        text += f"{name}, {plane} {_places(found, known)}"
+        out.append(text + (f", {how}" if len(endings) > 1 else ""))
+    if len(endings) == 1:
+        out[-1] += f"; {endings.pop()}"
+    return out
+
+
+def _places(slices: list[Slice], known: bool) -> str:
+    places = list(dict.fromkeys(s.text if known else f"number {s.index + 1}" for s in slices))
     if len(places) > 4:
-        where = f"{len(places)} {panel.plane} slices from {places[0]} to {places[-1]}"
-    else:
-        where = f"{panel.plane} slice {', '.join(places)}"
-    title = f"{panel.title}: " if panel.title else ""
-    below = f" over {one.over.name}" if one.over is not None else ""
-    return f"{_letter(panel.letter)}{title}{one.map.name}, {where}, {_colouring(one)}{below}."
+        return f"slices, {len(places)} from {places[0]} to {places[-1]}"
+    return f"slice{'s' if len(places) > 1 else ''} {', '.join(places)}"
 
 
 def _letter(letter: str) -> str:
@@ -134,9 +160,13 @@ def _marks(plan: Plan) -> str:
         if isinstance(one.panel, ImagePanel)
         for mark in one.panel.annotations
     ]
-    kinds = list(dict.fromkeys(m.kind for m in marks if m.kind not in ("text", "line")))
-    said = {k: list(dict.fromkeys(m.text for m in marks if m.kind == k and m.text)) for k in kinds}
-    return " ".join(f"{kind.capitalize()}s: {', '.join(said[kind]) or '…'}." for kind in kinds)
+    said: dict[str, list[str]] = {}
+    for mark in marks:
+        if mark.meaning:
+            said.setdefault(mark.kind, []).append(mark.meaning)
+    return " ".join(
+        f"{kind.capitalize()}s: {', '.join(dict.fromkeys(words))}." for kind, words in said.items()
+    )
 
 
 def _numbers(plan: Plan) -> str:

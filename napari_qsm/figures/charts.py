@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_qsm.figures.numbers import NumbersPlan, sided_region
-from napari_qsm.figures.page import MIN_PT, Page, Rect
+from napari_qsm.figures.page import MIN_PT, Page, Rect, tick_texts
 from napari_qsm.figures.panels import ChartPanel
-from napari_qsm.figures.tables import value
 from napari_qsm.looks.colours import ticks
 from napari_qsm.volume import Array
 
 #: Colours of Okabe and Ito (2008); their lightness differs too.
 SUBJECT_COLOURS = ("#0072b2", "#d55e00", "#56b4e9", "#cc79a7", "#009e73", "#f0e442", "#e69f00")
 _TICK_MM = 0.8
+_UPRIGHT_MM = 25.0
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,17 @@ def draw_chart(page: Page, rect: Rect, plan: NumbersPlan) -> list[str]:
     top = rect.top + _legend(page, rect, subjects) if len(subjects) > 1 else rect.top + 1.0
     low, high = _range(plan)
     marks = ticks(low, high, 6)
-    labels = [value(mark, unit) for mark in marks]
+    labels = tick_texts(marks)
     width = max(page.width(label, size - 1) for label in labels)
     left = rect.left + page.line_height(size) + width + _TICK_MM + 0.8
     plot = Rect(left, top, rect.right - left, 0)
     names = [sided_region(str(name), str(side)) for _, name, side in regions]
     slot = plot.width / max(len(regions), 1)
-    lines, name_size = _wrapped_names(page, names, slot * 0.94)
-    below = max(len(text) for text in lines) * page.line_height(name_size) + 1.2
+    lines, name_size = _wrapped_names(page, names, slot * 0.96)
+    if lines:
+        below = max(len(text) for text in lines) * page.line_height(name_size) + 1.2
+    else:  # words too long for their place run upwards
+        below = min(max(page.width(name, size - 1) for name in names), _UPRIGHT_MM) + 1.6
     plot = Rect(left, top, plot.width, max(rect.bottom - below - top, 3.0))
 
     axis = _Axis(low, high, plot)
@@ -72,7 +75,11 @@ def draw_chart(page: Page, rect: Rect, plan: NumbersPlan) -> list[str]:
     bar = slot * 0.72 / len(subjects)
     for number, (label, _, _) in enumerate(regions):
         middle = left + (number + 0.5) * slot
-        for line, text in enumerate(lines[number]):
+        if not lines:
+            name, fit = page.fitted(names[number], below - 1.6, size - 1)
+            end = plot.bottom + 0.8 + page.width(name, fit) / 2
+            page.upright(middle, end, name, size_pt=fit)
+        for line, text in enumerate(lines[number] if lines else []):
             page.text(
                 middle,
                 plot.bottom + 0.8 + line * page.line_height(name_size),
@@ -106,9 +113,8 @@ def _range(plan: NumbersPlan) -> tuple[float, float]:
     low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
     if not high > low:
         high = low + (abs(low) or 1.0) * 0.1
-    steps = np.diff(ticks(low, high, 6))
-    step = float(steps[0]) if steps.size else high - low
-    return float(np.floor(low / step + 1e-6) * step), float(np.ceil(high / step - 1e-6) * step)
+    spare = 0.04 * (high - low)
+    return (low if low == 0 else low - spare), (high if high == 0 else high + spare)
 
 
 def _legend(page: Page, rect: Rect, subjects: list[str]) -> float:
@@ -129,21 +135,16 @@ def _legend(page: Page, rect: Rect, subjects: list[str]) -> float:
 
 
 def _wrapped_names(page: Page, names: list[str], width: float) -> tuple[list[list[str]], float]:
-    """Names in at most three lines of one size, shortened where even that is too long."""
+    """Names in at most three lines of one size; none where a word would have to be broken."""
     size = page.style.size_pt - 1
     while True:
         lines = [page.wrapped(name, width, size) for name in names]
         broken = any(page.width(word, size) > width for name in names for word in name.split())
-        if (max(len(text) for text in lines) <= 3 and not broken) or size <= MIN_PT:
-            break
+        if max(len(text) for text in lines) <= 3 and not broken:
+            return lines, size
+        if size <= MIN_PT:
+            return [], size
         size = max(size - 0.25, MIN_PT)
-    return [_three(page, text, width, size) for text in lines], size
-
-
-def _three(page: Page, lines: list[str], width: float, size: float) -> list[str]:
-    if len(lines) <= 3:
-        return lines
-    return [*lines[:2], page.fitted(lines[2] + "……", width, size, min_pt=size)[0]]
 
 
 def _bar(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
 import numpy as np
 
-from napari_qsm.figures.page import Page, Rect
-from napari_qsm.figures.parts import Display
-from napari_qsm.figures.plans import Plan
+from napari_qsm.figures.page import Page, Rect, tick_texts
+from napari_qsm.figures.parts import Cell, Display
+from napari_qsm.figures.plans import PicturePlan, Plan
 from napari_qsm.figures.spec import ColourBar
-from napari_qsm.looks.colours import STEPS, effective_window, lookup_table, number, ticks
+from napari_qsm.looks.colours import STEPS, effective_window, lookup_table, ticks
 
 _THICK_MM = 2.4
 _LEAD_MM = 1.6
@@ -39,15 +42,7 @@ def _marks(plan: Plan, bar: ColourBar, count: int) -> tuple[list[float], list[st
     unit = bar_unit(plan, bar.display)
     factor = 1e3 if unit == "ppb" else 1.0
     shown = ticks(low * factor, high * factor, count)
-    places = 0
-    while places < 4 and any(abs(v - round(v, places)) > 1e-9 * max(1, abs(v)) for v in shown):
-        places += 1
-    if unit in ("ppm", "ppb"):
-        texts = [f"{v:.{places}f}".replace("-", "−") for v in shown]
-    else:
-        texts = [
-            number(v, "") if places > 3 else f"{v:.{places}f}".replace("-", "−") for v in shown
-        ]
+    texts = tick_texts(shown)
     return [v / factor for v in shown], texts
 
 
@@ -59,11 +54,69 @@ def bar_lane(page: Page, plan: Plan, bar: ColourBar) -> float:
     _, texts = _marks(plan, bar, 5)
     labels = max(page.width(text, size - 1) for text in texts)
     title = page.width(page.fitted(bar_title(plan, bar), 16.0, size)[0], size)
-    return _LEAD_MM + max(_THICK_MM + _TICK_MM + 0.5 + labels, title) + 0.2
+    return _LEAD_MM + max(_THICK_MM + _TICK_MM + 0.5 + labels, title) + 0.5
 
 
-def span_of(bar: ColourBar, used: list[tuple[int, int]], count: int) -> tuple[int, int]:
-    """First and last row (or column) beside which a bar runs."""
+@dataclass(frozen=True)
+class BarPlace:
+    """Where a bar runs: first and last row (column, at the bottom) and how far out."""
+
+    bar: ColourBar
+    first: int
+    last: int
+    offset_mm: float
+    lane_mm: float
+
+
+def place_bars(
+    page: Page, plan: Plan, cells: Sequence[Cell | None], grid: tuple[int, int]
+) -> list[BarPlace]:
+    """Give every bar its rows and lane; bars beside different rows share a lane.
+
+    Parameters
+    ----------
+    page, plan
+        The figure.
+    cells : sequence of Cell or None
+        Of each panel.
+    grid : (rows, columns)
+        Of the grid; without rows there is no bar.
+    """
+    out: list[BarPlace] = []
+    if not grid[0]:
+        return out
+    for where, count in (("right", grid[0]), ("bottom", grid[1])):
+        lanes: list[list[BarPlace]] = []
+        for bar in (b for b in plan.spec.colour_bars if b.where == where):
+            first, last = _span(bar, plan, cells, count)
+            for places in lanes:
+                if all(last < other.first or first > other.last for other in places):
+                    break
+            else:
+                places = []
+                lanes.append(places)
+            places.append(BarPlace(bar, first, last, 0.0, bar_lane(page, plan, bar)))
+        offset = 0.0
+        for places in lanes:
+            breadth = max(place.lane_mm for place in places)
+            out += [replace(place, offset_mm=offset, lane_mm=breadth) for place in places]
+            offset += breadth
+    return out
+
+
+def lanes_mm(places: list[BarPlace], where: str) -> float:
+    """Breadth of all lanes on one side."""
+    return max((p.offset_mm + p.lane_mm for p in places if p.bar.where == where), default=0.0)
+
+
+def _span(bar: ColourBar, plan: Plan, cells: Sequence[Cell | None], count: int) -> tuple[int, int]:
+    used = []
+    for one, cell in zip(plan.panels, cells, strict=True):
+        if cell and isinstance(one, PicturePlan) and one.panel.display == bar.display:
+            if bar.where == "right":
+                used.append((cell.row, cell.row + cell.rows - 1))
+            else:
+                used.append((cell.column, cell.column + cell.columns - 1))
     first = bar.first if bar.first is not None else min((a for a, _ in used), default=0)
     last = bar.last if bar.last is not None else max((b for _, b in used), default=count - 1)
     return min(first, count - 1), min(max(last, first), count - 1)
@@ -95,7 +148,7 @@ def draw_right(
     page.image(strip, (rect.left, rect.right, rect.bottom, rect.top), rect)
     _border(page, rect)
     low, high = effective_window(display)
-    count = int(np.clip(length / 9, 2, 7))
+    count = int(np.clip(length / 7, 2, 7))
     for mark, text in zip(*_marks(plan, bar, count), strict=True):
         y = rect.bottom - (mark - low) / (high - low) * rect.height
         page.lines([np.array([[rect.right, y], [rect.right + _TICK_MM, y]])], page.ink, 0.5)

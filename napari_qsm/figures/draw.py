@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_qsm.figures.captions import caption
 from napari_qsm.figures.charts import draw_chart
-from napari_qsm.figures.colour_bars import bar_lane, draw_bottom, draw_right, span_of
+from napari_qsm.figures.colour_bars import draw_bottom, draw_right, place_bars
 from napari_qsm.figures.gather import Given, Loaded, gather
 from napari_qsm.figures.layout import Grid, cells_of, lay_out
 from napari_qsm.figures.numbers import NumbersPlan
@@ -262,20 +262,11 @@ def _runs(titles: tuple[str, ...], count: int) -> Iterator[tuple[int, int, str]]
 
 
 def _draw_bars(page: Page, plan: Plan, grid: Grid) -> None:
-    cells = cells_of(plan)
-    right, bottom = grid.bars_right, grid.bars_bottom
-    for bar in plan.spec.colour_bars:
-        rows, columns = [], []
-        for one, cell in zip(plan.panels, cells, strict=True):
-            if cell and isinstance(one, PicturePlan) and one.panel.display == bar.display:
-                rows.append((cell.row, cell.row + cell.rows - 1))
-                columns.append((cell.column, cell.column + cell.columns - 1))
-        if bar.where == "right" and grid.rows:
-            first, last = span_of(bar, rows, len(grid.rows))
-            top = grid.rows[first][0]
-            draw_right(page, plan, bar, right, top, grid.rows[last][1])
-            right += bar_lane(page, plan, bar)
-        elif bar.where == "bottom" and grid.columns:
-            first, last = span_of(bar, columns, len(grid.columns))
-            draw_bottom(page, plan, bar, grid.columns[first][0], grid.columns[last][1], bottom)
-            bottom += bar_lane(page, plan, bar)
+    for place in place_bars(page, plan, cells_of(plan), (len(grid.rows), len(grid.columns))):
+        bar, first, last = place.bar, place.first, place.last
+        if bar.where == "right":
+            x = grid.bars_right + place.offset_mm
+            draw_right(page, plan, bar, x, grid.rows[first][0], grid.rows[last][1])
+        else:
+            y = grid.bars_bottom + place.offset_mm
+            draw_bottom(page, plan, bar, grid.columns[first][0], grid.columns[last][1], y)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from napari_qsm.errors import QsmError
 from napari_qsm.figures.charts import chart_height
-from napari_qsm.figures.colour_bars import bar_lane
+from napari_qsm.figures.colour_bars import lanes_mm, place_bars
 from napari_qsm.figures.numbers import NumbersPlan
 from napari_qsm.figures.page import Page, Rect
 from napari_qsm.figures.panels import TablePanel
@@ -106,95 +106,93 @@ def lay_out(plan: Plan, page: Page) -> Grid:
     spec, style = plan.spec, plan.spec.style
     gap = style.gap_mm
     cells = cells_of(plan)
-    in_grid = [cell for cell in cells if cell is not None]
-    columns = max([spec.columns, *(c.column + c.columns for c in in_grid)]) if in_grid else 1
-    rows = max((c.row + c.rows for c in in_grid), default=0)
+    placed = [(one, cell) for one, cell in zip(plan.panels, cells, strict=True) if cell is not None]
+    count = max([spec.columns, *(c.column + c.columns for _, c in placed)]) if placed else 1
+    rows = max((c.row + c.rows for _, c in placed), default=0)
     strip = page.line_height() + 0.4
     left = _EDGE_MM + (strip if any(spec.row_titles) else 0.0)
     top = _EDGE_MM + (strip + 0.6 if any(spec.column_titles) else 0.0)
-    right = (
-        style.width_mm
-        - _EDGE_MM
-        - sum(bar_lane(page, plan, b) for b in spec.colour_bars if b.where == "right")
-    )
-    below = sum(bar_lane(page, plan, b) for b in spec.colour_bars if b.where == "bottom")
-    width = (right - left - (columns - 1) * gap) / columns
-    if in_grid and width < 6:
+    bars = place_bars(page, plan, cells, (rows, count))
+    right = style.width_mm - _EDGE_MM - lanes_mm(bars, "right")
+    below = lanes_mm(bars, "bottom")
+    width = (right - left - (count - 1) * gap) / count
+    if placed and width < 6:
         raise QsmError(
-            f"{columns} columns do not fit on {style.width_mm:g} mm; choose fewer columns or a "
+            f"{count} columns do not fit on {style.width_mm:g} mm; choose fewer columns or a "
             "wider figure."
         )
-    lanes = tuple(
-        (left + i * (width + gap), left + i * (width + gap) + width) for i in range(columns)
-    )
-    title_strips = [0.0] * rows
-    wanted = [0.0] * rows
-    for one, cell in zip(plan.panels, cells, strict=True):
-        if cell is not None and one.panel.title:
-            title_strips[cell.row] = strip
-    for one, cell in sorted(
-        ((o, c) for o, c in zip(plan.panels, cells, strict=True) if c is not None),
-        key=lambda pair: pair[1].rows,
-    ):
-        span = cell.columns * width + (cell.columns - 1) * gap
-        need = _letter_strip(page, one, cell, title_strips) + panel_height(page, one, span)
-        have = sum(wanted[cell.row : cell.row + cell.rows])
-        have += (cell.rows - 1) * gap + sum(title_strips[cell.row + 1 : cell.row + cell.rows])
-        if need > have:
-            wanted[cell.row + cell.rows - 1] += need - have
-    used = sum(wanted) + sum(title_strips) + max(rows - 1, 0) * gap
-    free = [_free_rect(one) for one in plan.panels if one.panel.box is not None]
-    height = max([top + used + below + _EDGE_MM, *(rect.bottom + _EDGE_MM for rect in free)])
+    starts = [left + i * (width + gap) for i in range(count)]
+    titled = {cell.row for one, cell in placed if one.panel.title}
+    strips = [strip if row in titled else 0.0 for row in range(rows)]
+    wanted = _row_heights(page, placed, strips, width, gap)
+    fixed = top + sum(strips) + max(rows - 1, 0) * gap + below + _EDGE_MM
+    ends = [_free_rect(one).bottom + _EDGE_MM for one in plan.panels if one.panel.box is not None]
+    height = max([fixed + sum(wanted), *ends])
     if style.height_mm is not None:
-        room = style.height_mm - top - below - _EDGE_MM - sum(title_strips) - max(rows - 1, 0) * gap
-        if rows and room < 4 * rows:
-            raise QsmError(f"{rows} rows do not fit on {style.height_mm:g} mm; make it higher.")
-        share = room / sum(wanted) if rows else 1.0
-        wanted = [w * share for w in wanted]
         height = style.height_mm
-    bands, y = [], top
-    for strip_mm, body_mm in zip(title_strips, wanted, strict=True):
+        if rows and height - fixed < 4 * rows:
+            raise QsmError(f"{rows} rows do not fit on {height:g} mm; make the figure higher.")
+        share = (height - fixed) / sum(wanted) if rows else 1.0
+        wanted = [row * share for row in wanted]
+    bands: list[tuple[float, float]] = []
+    y = top
+    for strip_mm, body_mm in zip(strips, wanted, strict=True):
         bands.append((y, y + strip_mm + body_mm))
         y += strip_mm + body_mm + gap
     bodies: list[Rect] = []
     titles: list[Rect] = []
     for one, cell in zip(plan.panels, cells, strict=True):
         if cell is None:
-            whole = _free_rect(one)
-            strip_mm = strip if one.panel.title else 0.0
+            whole, title_mm = _free_rect(one), strip if one.panel.title else 0.0
         else:
-            x0, x1 = lanes[cell.column][0], lanes[cell.column + cell.columns - 1][1]
-            y0, y1 = bands[cell.row][0], bands[cell.row + cell.rows - 1][1]
-            whole = Rect(x0, y0, x1 - x0, y1 - y0)
-            strip_mm = title_strips[cell.row]
-        if whole.right > style.width_mm + 1e-6 or whole.bottom > height + 1e-6:
+            end = starts[cell.column + cell.columns - 1] + width
+            bottom = bands[cell.row + cell.rows - 1][1]
+            x, y = starts[cell.column], bands[cell.row][0]
+            whole, title_mm = Rect(x, y, end - x, bottom - y), strips[cell.row]
+        if not Rect(0, 0, style.width_mm, height).holds(whole, 1e-6):
             raise QsmError(
                 f"{one.who} reaches beyond the figure ({style.width_mm:g} x {height:g} mm)."
             )
-        titles.append(Rect(whole.left, whole.top, whole.width, strip_mm))
-        body = Rect(whole.left, whole.top + strip_mm, whole.width, whole.height - strip_mm)
-        if cell is not None and not isinstance(one, PicturePlan):
-            lead = _letter_strip(page, one, cell, title_strips) - title_strips[cell.row]
-            body = Rect(body.left, body.top + lead, body.width, body.height - lead)
-        bodies.append(body)
+        titles.append(Rect(whole.left, whole.top, whole.width, title_mm))
+        taken = title_mm + _lead(page, one, title_mm)
+        bodies.append(Rect(whole.left, whole.top + taken, whole.width, whole.height - taken))
     return Grid(
-        height,
-        tuple(bodies),
-        tuple(titles),
-        lanes,
-        tuple(bands),
-        top,
-        left,
-        right,
-        (bands[-1][1] if bands else top) + 0.0,
+        height_mm=height,
+        bodies=tuple(bodies),
+        titles=tuple(titles),
+        columns=tuple((start, start + width) for start in starts),
+        rows=tuple(bands),
+        top_mm=top,
+        left_mm=left,
+        bars_right=right,
+        bars_bottom=bands[-1][1] if bands else top,
     )
 
 
-def _letter_strip(page: Page, one: AnyPlan, cell: Cell, strips: Sequence[float]) -> float:
-    """Room above a panel: its title's or, for panels without pictures, its letter's."""
+def _row_heights(
+    page: Page,
+    placed: Sequence[tuple[AnyPlan, Cell]],
+    strips: Sequence[float],
+    width: float,
+    gap: float,
+) -> list[float]:
+    """Heights of rows, without their strips of titles, that all panels fit into."""
+    wanted = [0.0] * len(strips)
+    for one, cell in sorted(placed, key=lambda pair: pair[1].rows):
+        span = cell.columns * width + (cell.columns - 1) * gap
+        need = _lead(page, one, strips[cell.row]) + panel_height(page, one, span)
+        last = cell.row + cell.rows
+        have = sum(wanted[cell.row : last]) + sum(strips[cell.row + 1 : last])
+        have += (cell.rows - 1) * gap
+        wanted[last - 1] += max(need - have, 0.0)
+    return wanted
+
+
+def _lead(page: Page, one: AnyPlan, strip_mm: float) -> float:
+    """Room above a panel without pictures for its letter, beyond the strip of its title."""
     if isinstance(one, PicturePlan) or not one.panel.letter:
-        return strips[cell.row]
-    return max(strips[cell.row], page.line_height(page.style.size_pt + 3) + 0.6)
+        return 0.0
+    return max(page.line_height(page.style.size_pt + 3) + 0.6 - strip_mm, 0.0)
 
 
 def _free_rect(one: AnyPlan) -> Rect:

@@ -133,14 +133,10 @@ def draw_scale_bar(frame: Frame, length_mm: float, size_pt: float) -> None:
     width = length_mm * frame.scale
     rect, thick = frame.rect, 0.45
     bar = Rect(rect.right - 1.2 - width, rect.bottom - 1.2 - thick, width, thick)
-    ink, box = frame.ink(bar)
-    if box is not None:
-        frame.page.fill(
-            Rect(bar.left - 0.3, bar.top - 0.3, width + 0.6, thick + 0.6),
-            box,
-            alpha=0.6,
-            zorder=3.9,
-        )
+    ink, edge = frame.ink(bar)
+    if edge is not None:
+        around = Rect(bar.left - 0.2, bar.top - 0.2, width + 0.4, thick + 0.4)
+        frame.page.fill(around, edge, alpha=0.75, zorder=3.9)
     frame.page.fill(bar, ink, zorder=4)
     frame.taken.append(bar)
     middle = bar.left + width / 2

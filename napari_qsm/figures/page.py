@@ -218,18 +218,18 @@ class Page:
         level: Level = "top",
         colour: str | None = None,
         weight: str = "normal",
-        box: str | None = None,
+        halo: str | None = None,
         zorder: float = 5,
     ) -> Rect:
-        """Write one line; returns the place it takes."""
+        """Write one line, if asked with a soft edge around its letters; returns its place."""
         size = size_pt or self.style.size_pt
         rect = self.text_rect(x, y, text, size_pt=size, across=across, level=level, weight=weight)
         if not text:
             return rect
         self._note_missing(text)
-        if box is not None:
-            self.fill(grown(rect, 0.25), box, alpha=0.6, zorder=zorder - 0.1)
         baseline = rect.top + _ASCENT * size * MM_PER_PT
+        if halo is not None:
+            self._halo(rect.left, baseline, text, size, weight, halo, zorder - 0.1)
         self.axes.text(
             rect.left,
             baseline,
@@ -245,6 +245,32 @@ class Page:
         )
         self.written.append(Written(text, rect, size))
         return rect
+
+    def _halo(
+        self, x: float, y: float, text: str, size: float, weight: str, colour: str, zorder: float
+    ) -> None:
+        """The outlines of letters, drawn broad below them; the text itself stays text."""
+        from matplotlib.font_manager import FontProperties
+        from matplotlib.patches import PathPatch
+        from matplotlib.path import Path as Curve
+        from matplotlib.textpath import text_to_path
+
+        font = FontProperties(family=list(self.family), weight=weight, size=size)
+        vertices, codes = text_to_path.get_text_path(font, text, ismath=False)
+        if not len(vertices):
+            return
+        scale = size / text_to_path.FONT_SCALE * MM_PER_PT
+        outline = Curve(np.asarray(vertices) * [scale, -scale] + [x, y], codes)
+        patch = PathPatch(
+            outline,
+            facecolor="none",
+            edgecolor=colour,
+            linewidth=1.4,
+            joinstyle="round",
+            alpha=0.75,
+            zorder=zorder,
+        )
+        self.axes.add_artist(patch)
 
     def text_rect(
         self,
@@ -381,6 +407,9 @@ class Page:
         )
 
 
-def grown(rect: Rect, by: float) -> Rect:
-    """A rectangle with a margin."""
-    return Rect(rect.left - by, rect.top - by, rect.width + 2 * by, rect.height + 2 * by)
+def tick_texts(values: Sequence[float]) -> list[str]:
+    """Ticks as text, all with as many decimals as the finest needs."""
+    places = 0
+    while places < 6 and any(abs(v - round(v, places)) > 1e-9 * max(1, abs(v)) for v in values):
+        places += 1
+    return [f"{v + 0.0:.{places}f}".replace("-", "−") for v in values]

@@ -99,7 +99,7 @@ class Frame:
                     x, y, text, size_pt=float(size), across=across, level=level, weight=weight
                 )
                 if self.rect.holds(rect) and not any(rect.overlaps(t, -0.15) for t in self.taken):
-                    ink, box = self.ink(rect, colour)
+                    ink, halo = self.ink(rect, colour)
                     self.page.text(
                         x,
                         y,
@@ -109,29 +109,26 @@ class Frame:
                         level=level,
                         weight=weight,
                         colour=ink,
-                        box=box,
+                        halo=halo,
                     )
                     self.taken.append(rect)
                     return True
         return False
 
     def ink(self, rect: Rect, colour: str | None = None) -> tuple[str, str | None]:
-        """Ink that shows on what lies below, and the ground it needs, if any."""
+        """Ink that shows on what lies below, and the edge its letters need, if any."""
         light = self.lightness_under(rect)
         if light.size == 0:
             return colour or "#ffffff", None
         low, high = np.percentile(light, (5, 95))
-        if colour is not None:
-            own = float(_lightness(np.array([rgb(colour)])).item())
-            worst = min(_contrast(own, low), _contrast(own, high))
-            inside = low < own < high
-            return colour, (
-                ("#000000" if own > 0.2 else "#ffffff") if inside or worst < 3 else None
-            )
-        white, black = _contrast(1.0, high), _contrast(0.0, low)
-        ink = "#ffffff" if white >= black else "#000000"
-        weak = max(white, black) < 3
-        return ink, (("#000000" if ink == "#ffffff" else "#ffffff") if weak else None)
+        if colour is None:
+            middle = float(light.mean())
+            colour = "#ffffff" if _contrast(1, middle) >= _contrast(0, middle) else "#000000"
+        own = float(_lightness(np.array([rgb(colour)])).item())
+        worst = min(_contrast(own, low), _contrast(own, high))
+        if low <= own <= high or worst < 4.5:
+            return colour, "#000000" if own > 0.18 else "#ffffff"
+        return colour, None
 
     def lightness_under(self, rect: Rect) -> Array:
         """Relative luminance of the picture under a place on the page."""
@@ -208,10 +205,6 @@ def draw_picture(
                 size_pt=size + 3,
                 weight="bold",
             )
-        if panel.orientation_letters and first:
-            _write_letters(frame, plan, radiological)
-        if panel.scale_bar and last:
-            draw_scale_bar(frame, scale_bar_mm(frame.scale, tile.width / 4), size - 1)
         if panel.slice_position:
             fits = frame.write(
                 [(tile.left + pad, tile.bottom - pad, "left", "bottom")],
@@ -220,6 +213,10 @@ def draw_picture(
             )
             if not fits:
                 notes.append(f"{plan.who}: too small to write the slice's position in it.")
+        if panel.scale_bar and last:
+            draw_scale_bar(frame, scale_bar_mm(frame.scale, tile.width / 4), size - 1)
+        if panel.orientation_letters and first:
+            _write_letters(frame, plan, radiological)
         if isinstance(panel, ImagePanel):
             notes += draw_marks(frame, plan)
         if panel.regions is not None and panel.regions.names != "none":
@@ -365,26 +362,51 @@ def _write_names(frame: Frame, plan: PicturePlan, where: Slice, radiological: bo
     notes = []
     style = plan.panel.regions
     assert style is not None and plan.labels is not None
+    size = frame.page.style.size_pt - 1
+    columns: dict[str, list[tuple[float, float, str, str]]] = {"left": [], "right": []}
     for label, inside in plan.region_slices(where, radiological).items():
         region = plan.labels.regions.get(label)
         name = plan.labels.region_called(label)
         if style.names == "short":
             name = getattr(region, "abbreviation", "") or name
-        corners = np.concatenate(
-            [_on_page(frame, plan, where, path, inside.shape) for path in outlines(inside)]
-        )
-        (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
-        x, y, gap = (left + right) / 2, (top + bottom) / 2, 0.5
-        size = frame.page.style.size_pt - 1
-        places: list[tuple[float, float, Side, Level]] = [
-            (left - gap, y, "right", "middle"),
-            (right + gap, y, "left", "middle"),
-            (x, top - gap, "center", "bottom"),
-            (x, bottom + gap, "center", "top"),
-            (x, y, "center", "middle"),
-        ]
-        if x > frame.rect.left + frame.rect.width / 2:  # names go to the outer side first
-            places[0], places[1] = places[1], places[0]
-        if not frame.write(places, name, size_pt=size, colour=region_colour(plan, style, label)):
-            notes.append(f"{plan.who}: no room to write '{name}' beside its region.")
+        path = max(outlines(inside), key=len)
+        corners = _on_page(frame, plan, where, path, inside.shape)
+        edge = "left" if corners[:, 0].mean() < frame.rect.left + frame.rect.width / 2 else "right"
+        outer = corners[:, 0].argmin() if edge == "left" else corners[:, 0].argmax()
+        x, y = (float(v) for v in corners[outer])
+        if frame.rect.holds(Rect(x, y, 0, 0)):
+            columns[edge].append((y, x, name, region_colour(plan, style, label)))
+    for edge, found in columns.items():
+        notes += _write_column(frame, plan.who, edge, sorted(found), size)
+    return notes
+
+
+def _write_column(
+    frame: Frame, who: str, edge: str, found: list[tuple[float, float, str, str]], size: float
+) -> list[str]:
+    """Names along one edge of a picture, each with a thin line to its region."""
+    notes = []
+    page, rect = frame.page, frame.rect
+    step = page.line_height(size)
+    free = rect.top + 0.5
+    for number, (y, x, name, colour) in enumerate(found):
+        room = (abs(x - rect.left) if edge == "left" else abs(rect.right - x)) - _PAD_MM - 2.0
+        text, fit = page.fitted(name, max(room, rect.width * 0.36), size)
+        at = rect.left + _PAD_MM if edge == "left" else rect.right - _PAD_MM
+        side: Side = "left" if edge == "left" else "right"
+        # Below the one before, and so that those to come find room above the lower edge.
+        lowest = rect.bottom - 0.5 - step * (len(found) - number - 0.5)
+        wanted = min(max(y, free + step / 2), lowest)
+        heights = [wanted + k * step / 4 for k in range(41)]
+        for middle in heights:
+            spot = page.text_rect(at, middle, text, size_pt=fit, across=side, level="middle")
+            if frame.write([(at, middle, side, "middle")], text, size_pt=fit, smaller=False):
+                start = spot.right + 0.4 if edge == "left" else spot.left - 0.4
+                line = np.array([[start, middle], [x, y]])
+                page.lines([line], "#000000", 1.0, clip=rect, alpha=0.6, zorder=3.4)
+                page.lines([line], colour, 0.5, clip=rect, zorder=3.5)
+                free = middle + step / 2
+                break
+        else:
+            notes.append(f"{who}: no room to write '{name}' beside its region.")
     return notes

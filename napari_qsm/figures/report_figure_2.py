@@ -11,10 +11,10 @@ from napari_qsm.figures.annotations import Annotation
 from napari_qsm.figures.panels import ImagePanel, TextPanel
 from napari_qsm.figures.parts import Cell, RegionsCrop
 from napari_qsm.figures.spec import ColourBar, FigureSpec, standard_displays
-from napari_qsm.figures.subjects import Known, weighted_slices
+from napari_qsm.figures.subjects import Known
 from napari_qsm.figures.tables import value
 
-_ARROW_MM = (9.0, 6.0)  # outwards and to the front
+_ARROW_MM = (8.0, 5.0)  # outwards and to the front
 
 
 def basal_ganglia_figure(people: Sequence[Known]) -> FigureSpec:
@@ -32,8 +32,8 @@ def basal_ganglia_figure(people: Sequence[Known]) -> FigureSpec:
         for other in ("caudate", "thalamus"):
             around += person.nucleus(other).values()
         both = np.minimum(person.area(list(putamen.values())), person.area(list(pallidum.values())))
-        crop = RegionsCrop(labels=person.subject.labels, which=tuple(sorted(around)), margin_mm=9)
-        for index in weighted_slices(both, (0.35, 0.75)):
+        crop = RegionsCrop(labels=person.subject.labels, which=tuple(sorted(around)), margin_mm=11)
+        for index in person.two_slices(both):
             place: dict[str, Any] = {
                 "map": person.subject.map,
                 "slice_mm": person.slice_mm(index),
@@ -89,6 +89,7 @@ def marks(
                 at_mm=person.world(tip),
                 to_mm=person.world(tail),
                 width_pt=1.2,
+                meaning="putamen",
                 id=f"putamen-{side}",
                 group=person.subject.name,
             )
@@ -105,6 +106,7 @@ def marks(
                 plane="axial",
                 at_mm=person.world(points.mean(axis=0)),
                 radii_mm=(radius, radius),
+                meaning="globus pallidus",
                 id=f"pallidum-{side or 'both'}",
                 group=person.subject.name,
             )

@@ -173,6 +173,10 @@ def view_of(
         ends, margin = _region_ends(crop, map_, sources), crop.margin_mm
     low = frame.origin_mm + (ends[:, 0] - 0.5) * frame.size_mm
     high = frame.origin_mm + (ends[:, 1] + 0.5) * frame.size_mm
+    if crop.kind == "head":  # no more than the map itself
+        edge = frame.origin_mm - 0.5 * frame.size_mm
+        end = edge + np.array(volume.shape) * frame.size_mm
+        low, high, margin = np.maximum(low - margin, edge), np.minimum(high + margin, end), 0.0
     return View(
         (float(low[across] + high[across]) / 2, float(low[up] + high[up]) / 2),
         (

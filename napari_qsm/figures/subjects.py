@@ -111,6 +111,42 @@ class Known:
         others = tuple(a for a in range(3) if a != axis)
         return np.isin(self.label_data, labels).sum(axis=others)
 
+    def areas(self) -> dict[int, Array]:
+        """Voxels of every region on each axial slice, from one pass over the labels."""
+        data = self.label_data
+        length = int(data.max()) + 1
+        rows = [np.bincount(data[:, :, k].ravel(), minlength=length) for k in range(data.shape[2])]
+        table = np.array(rows).T
+        return {label: table[label] for label in range(1, length) if table[label].any()}
+
+    def two_slices(self, weights: Array) -> list[int]:
+        """Two axial slices, a third and two thirds through a region and at least 4 mm apart.
+
+        Parameters
+        ----------
+        weights : ndarray
+            Its voxels on each slice.
+        """
+        total = np.cumsum(weights) / max(weights.sum(), 1)
+        low, high = (int(np.searchsorted(total, part)) for part in (0.33, 0.67))
+        apart = max(1, int(np.ceil(4.0 / self.map.volume.voxel_size_mm[2] - 1e-6)))
+        while high - low < apart:
+            if high + 1 < len(weights) and weights[high + 1] > 0.3 * weights.max():
+                high += 1
+            elif low > 0 and weights[low - 1] > 0.3 * weights.max():
+                low -= 1
+            else:
+                break
+        return [low] if low == high else [low, high]
+
+    def reach(self, axis: int) -> tuple[float, float]:
+        """Positions of the first and last slice that show a good part of the map."""
+        data = self.map.volume.data
+        others = tuple(a for a in range(3) if a != axis)
+        filled = np.count_nonzero(data, axis=others)
+        good = np.flatnonzero(filled >= 0.15 * filled.max()) if filled.any() else [0]
+        return self.slice_mm(int(good[0]), axis), self.slice_mm(int(good[-1]), axis)
+
     def slice_mm(self, index: int, axis: int = 2) -> float:
         """World position of the middle of a slice, to a tenth of a mm."""
         voxel = (np.array(self.map.volume.shape) - 1) / 2
@@ -224,16 +260,3 @@ def _one_of(folder: Path, names: tuple[str, ...], pattern: str, what: str) -> Pa
             f"{what}."
         )
     return found[0] if found else None
-
-
-def weighted_slices(weights: Array, parts: tuple[float, ...]) -> list[int]:
-    """Slices at which so much of the whole weight lies below; all different where possible."""
-    total = np.cumsum(weights) / weights.sum()
-    out: list[int] = []
-    for part in parts:
-        index = int(np.searchsorted(total, part))
-        while index in out and index + 1 < len(weights) and weights[index + 1] > 0:
-            index += 1
-        if index not in out:
-            out.append(index)
-    return out

@@ -97,7 +97,7 @@ def _table_size(page: Page, plan: NumbersPlan, width_mm: float) -> tuple[float, 
             )
             for i in range(len(head))
         ]
-        if sum(widths) + _GAP_MM * len(widths) <= width_mm or size <= MIN_PT:
+        if sum(widths) + _GAP_MM * (len(widths) - 1) <= width_mm or size <= MIN_PT:
             return size, widths
         size = max(size - 0.25, MIN_PT)
 
@@ -118,7 +118,7 @@ def draw_table(page: Page, rect: Rect, plan: NumbersPlan) -> list[str]:
             widths[widest] -= cut
             excess -= cut
         spare = rect.width - sum(widths)
-    gap = spare / len(widths)
+    gap = spare / max(len(widths) - 1, 1)
     step = min(page.line_height(size) / 1.3 * _ROW, (rect.height - 0.6) / (len(rows) + 1))
     if step < page.line_height(size) / 1.3 * 1.05:
         raise QsmError(f"{plan.who} is too low for a table of {len(rows)} rows; give it more room.")
@@ -129,7 +129,7 @@ def draw_table(page: Page, rect: Rect, plan: NumbersPlan) -> list[str]:
         middle = rect.top + 0.2 + (number + 0.5) * step
         if number > 1 and cells[0] and plan.panel.columns[0] == "subject":
             _rule(page, rect, rect.top + 0.2 + number * step, 0.25)
-        left = rect.left + gap / 2
+        left = rect.left
         for column, width, text in zip(plan.panel.columns, widths, cells, strict=True):
             across: Side = "right" if column in _NUMBERS else "left"
             shown, own = page.fitted(text, width, size, weight)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,11 @@ from napari_qsm.figures.panels import (
     TablePanel,
     TextPanel,
 )
-from napari_qsm.figures.parts import Cell, Display, HeadCrop, Regions, Source
+from napari_qsm.figures.parts import Cell, Display, HeadCrop, Regions, RegionsCrop, Source
 from napari_qsm.figures.report_figure_2 import basal_ganglia_figure
 from napari_qsm.figures.spec import ColourBar, FigureSpec
-from napari_qsm.figures.subjects import Known, Subject, know, weighted_slices
+from napari_qsm.figures.subjects import Known, Subject, know
+from napari_qsm.looks.geometry import DEPTH_AXIS
 
 #: Name to what it is called in the window.
 TEMPLATES: Mapping[str, str] = {
@@ -82,7 +82,7 @@ def maps_and_putamen(people: Sequence[Known]) -> FigureSpec:
         putamen = person.needed("putamen")
         which += [label for label in putamen.values() if label not in which]
         measured.append(_measured(person))
-        for index in weighted_slices(person.area(list(putamen.values())), (0.35, 0.7)):
+        for index in person.two_slices(person.area(list(putamen.values()))):
             place: dict[str, Any] = {"map": person.subject.map, "slice_mm": person.slice_mm(index)}
             plain.append(ImagePanel(**place))
             regions = Regions(labels=person.subject.labels, which=tuple(sorted(putamen.values())))
@@ -111,21 +111,16 @@ def plate_of_regions(people: Sequence[Known]) -> FigureSpec:
     panels: list[ImagePanel] = []
     columns = 1
     for person in people:
-        _ = person.label_data
-        assert person.labels is not None
-        best = {label: int(person.area([label]).argmax()) for label in person.labels.present}
-        indices = sorted(set(best.values()))
-        while len(indices) > 6:  # neighbours share a slice: the one nearer to the others stays
-            gaps = [b - a for a, b in pairwise(indices)]
-            indices.pop(gaps.index(min(gaps)) + 1)
-        columns = max(columns, min(len(indices), 3))
-        for index in indices:
-            there = tuple(n for n in best if person.area([n])[index] > 0)
+        assert len(person.label_data)
+        chosen = covering_slices(person)
+        columns = max(columns, min(len(chosen), 3 if len(people) == 1 else len(chosen)))
+        for index, there in chosen:
             panels.append(
                 ImagePanel(
                     map=person.subject.map,
                     slice_mm=person.slice_mm(index),
                     title=person.subject.name,
+                    crop=RegionsCrop(labels=person.subject.labels, margin_mm=25),
                     regions=Regions(
                         labels=person.subject.labels,
                         which=there,
@@ -144,17 +139,46 @@ def plate_of_regions(people: Sequence[Known]) -> FigureSpec:
     )
 
 
+def covering_slices(person: Known, most: int = 4) -> list[tuple[int, tuple[int, ...]]]:
+    """Few axial slices that show all regions well, each with the regions on it.
+
+    A region is shown well where it has at least half of its largest area.
+    """
+    areas = person.areas()
+    well = {label: area >= area.max() / 2 for label, area in areas.items()}
+    left = set(areas)
+    chosen: list[int] = []
+    while left and len(chosen) < most:
+        gain = sum(well[label] * (1 + areas[label] / areas[label].max()) for label in left)
+        index = int(gain.argmax())
+        left -= {label for label in left if well[label][index]}
+        chosen.append(index)
+    return [
+        (index, tuple(label for label in areas if areas[label][index] > 0))
+        for index in sorted(chosen)
+    ]
+
+
 def all_slices(people: Sequence[Known]) -> FigureSpec:
     """Axial, coronal and sagittal mosaics of each subject."""
     planes: tuple[Plane, ...] = ("coronal", "sagittal")
     panels: list[MosaicPanel] = []
     for person in people:
-        common: dict[str, Any] = {"map": person.subject.map, "crop": HeadCrop(margin_mm=2)}
-        name = person.subject.name
-        panels.append(MosaicPanel(**common, title=f"{name}, axial", count=24, columns=8))
+        common: dict[str, Any] = {
+            "map": person.subject.map,
+            "crop": HeadCrop(margin_mm=2),
+            "columns": 8,
+        }
+        first, last = person.reach(2)
+        title = f"{person.subject.name}, axial"
+        panels.append(MosaicPanel(**common, title=title, count=16, first_mm=first, last_mm=last))
         for plane in planes:
+            first, last = person.reach(DEPTH_AXIS[plane])
+            title = f"{person.subject.name}, {plane}"
             panels.append(
-                MosaicPanel(**common, plane=plane, title=f"{name}, {plane}", count=8, columns=8)
+                MosaicPanel(
+                    **common, title=title, plane=plane, count=8, first_mm=first, last_mm=last
+                )
             )
     return FigureSpec(
         panels=tuple(panels),
