@@ -5,24 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from napari_qsm.errors import MetadataError
 from napari_qsm.io.label_table import side_of
 from napari_qsm.io.nifti import as_labels
-from napari_qsm.volume import Array, Volume
+from napari_qsm.rois.live import LiveStatistics
+from napari_qsm.rois.measures import Measures
+from napari_qsm.volume import Volume
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Unit = Literal["ppm", "ppb"]
+#: Columns that carry the unit in their name.
+MEASURES = ("mean", "sd", "median", "min", "max", "p05", "p95")
 
 
 def columns(unit: str = "ppm") -> list[str]:
     """Column names of the region table; values carry the unit in their name."""
-    measures = ["mean", "sd", "median", "min", "max", "p05", "p95"]
     head = ["label", "name", "side", "voxels", "volume_mm3"]
-    return [*head, *(f"{measure}_{unit}" for measure in measures), "skewness"]
+    return [*head, *(f"{measure}_{unit}" for measure in MEASURES), "skewness"]
 
 
 def region_name(region: Any) -> str:
@@ -79,66 +80,74 @@ def region_statistics(
     standardised moment m3 / m2^1.5; percentiles are interpolated linearly. Sums run in
     float64. Voxels that hold NaN or infinity count as voxels of the region, not as values.
     """
-    import pandas as pd
-
     if values.unit not in ("", "ppm", "ppb"):
         raise MetadataError(
             f"'{values.name}' is in {values.unit}; the region table needs a susceptibility map "
             "in ppm."
         )
-    labels = labels.like(values)
-    factor = {("ppm", "ppb"): 1e3, ("ppb", "ppm"): 1e-3}.get((values.unit or "ppm", unit), 1.0)
-    groups = _by_label(values.data, as_labels(labels))
-    names = dict(names or {})
-    names.pop(0, None)
-    rows = []
-    for label in sorted(set(groups) | set(names)):
-        region = names.get(label)
-        inside = groups.get(label, np.empty(0))
-        finite = inside[np.isfinite(inside)]
-        name = region_name(region) or f"region {label}"
-        if warn is not None and finite.size < inside.size:
-            warn(f"{name}: {inside.size - finite.size} of {inside.size} voxels hold no number.")
-        rows.append(
-            [
-                label,
-                name,
-                region_side(region),
-                inside.size,
-                inside.size * values.voxel_volume_mm3,
-                *_measures(finite * factor),
-            ]
-        )
-    table = pd.DataFrame(rows, columns=columns(unit))
+    live = LiveStatistics(as_labels(labels.like(values)), {"": values.data})
+    names = {index: region for index, region in (names or {}).items() if index != 0}
+    present = sorted(set(live.labels) | set(names))
+    rows = {label: live.measures("", label, ranks=True) for label in present}
+    for label, measures in rows.items():
+        if warn is not None and measures.missing:
+            warn(f"{row_name(label, names.get(label))}: {missing_words(measures)}.")
+    return frame_of(
+        rows, names, unit=unit, voxel_mm3=values.voxel_volume_mm3, factor=factor_of(values, unit)
+    )
+
+
+def frame_of(
+    rows: Mapping[int, Measures],
+    names: Mapping[int, Any],
+    *,
+    unit: str,
+    voxel_mm3: float,
+    factor: float = 1.0,
+) -> pd.DataFrame:
+    """Numbers of regions as the region table.
+
+    Parameters
+    ----------
+    rows : mapping of int to Measures
+        Label to numbers, with percentiles.
+    names : mapping
+        As for :func:`region_statistics`.
+    unit : str
+        In which the columns are named.
+    voxel_mm3 : float
+        Volume of a voxel.
+    factor : float
+        From the map's unit to that of the table.
+    """
+    import pandas as pd
+
+    kept = [
+        [
+            label,
+            row_name(label, names.get(label)),
+            region_side(names.get(label)),
+            rows[label].voxels,
+            rows[label].voxels * voxel_mm3,
+            *(rows[label].value(measure) * factor for measure in MEASURES),
+            rows[label].skewness,
+        ]
+        for label in sorted(rows)
+    ]
+    table = pd.DataFrame(kept, columns=columns(unit))
     return table.astype({"label": int, "voxels": int, "name": object, "side": object})
 
 
-def _by_label(values: Array, labels: Array) -> dict[int, Array]:
-    """Values of each label as float64, from one pass over the labelled voxels."""
-    # Both arrays in one memory order, so that flat positions agree.
-    flat_labels = labels.ravel(order="F")
-    at = np.flatnonzero(flat_labels)
-    if at.size == 0:
-        return {}
-    found = flat_labels[at]
-    # Indexing by coordinates reads only the labelled voxels; ravel would copy a whole map.
-    inside = values[np.unravel_index(at, values.shape, order="F")].astype(np.float64)
-    order = np.argsort(found, kind="stable")
-    present, first = np.unique(found[order], return_index=True)
-    parts = np.split(inside[order], first[1:])
-    return {int(label): part for label, part in zip(present, parts, strict=True)}
+def row_name(label: int, region: Any) -> str:
+    """What a row is called: as the label table says, or after its number."""
+    return region_name(region) or f"region {label}"
 
 
-def _measures(values: Array) -> list[float]:
-    """Mean, SD, median, minimum, maximum, 5th and 95th percentile, skewness."""
-    if values.size == 0:
-        return [float("nan")] * 8
-    mean = float(values.mean())
-    low, median, high = (float(v) for v in np.percentile(values, [5, 50, 95]))
-    deviation = values - mean
-    second = float(np.mean(deviation**2))
-    skewness = (
-        float(np.mean(deviation**3)) / second**1.5 if second > (1e-9 * mean) ** 2 else float("nan")
-    )
-    sd = float(values.std(ddof=1)) if values.size > 1 else float("nan")
-    return [mean, sd, median, float(values.min()), float(values.max()), low, high, skewness]
+def missing_words(measures: Measures) -> str:
+    """How many voxels hold no number, in words."""
+    return f"{measures.missing} of {measures.voxels} voxels hold no number"
+
+
+def factor_of(values: Volume, unit: str) -> float:
+    """From the unit of a map to the unit of the table; a map without a unit is in ppm."""
+    return {("ppm", "ppb"): 1e3, ("ppb", "ppm"): 1e-3}.get((values.unit or "ppm", unit), 1.0)
