@@ -27,7 +27,7 @@ app = typer.Typer(
 )
 
 #: Options that take several values after one flag: ``--phase a.nii b.nii``.
-_MANY = ("--phase", "--magnitude", "--echo-times-ms", "--set")
+_MANY = ("--phase", "--magnitude", "--echo-times-ms", "--set", "--labels")
 
 Files = Annotated[list[Path] | None, typer.Option(help="NIfTI file(s).", metavar="FILE...")]
 OneFile = Annotated[Path | None, typer.Option(metavar="FILE")]
@@ -348,6 +348,55 @@ def stats(
         _say(table_text(frame))
     else:
         write_table(frame, out)
+
+
+@app.command()
+def figure(
+    spec: Annotated[
+        Path | None, typer.Argument(metavar="[SPEC.json]", help="A figure's JSON file.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A .png, .tiff, .pdf or .svg file.")
+    ] = None,
+    template: Annotated[
+        str | None,
+        typer.Option(
+            help="case-report-1, case-report-2, fixed-shape-plate, qc-montage or "
+            "methods-and-results."
+        ),
+    ] = None,
+    control: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Results of the control.")
+    ] = None,
+    patient: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Results of the patient.")
+    ] = None,
+    labels: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE...", help="Label maps, if they lie elsewhere."),
+    ] = None,
+    save_spec: Annotated[
+        Path | None, typer.Option(metavar="S.json", help="Write the figure's JSON file.")
+    ] = None,
+    width_mm: Annotated[float | None, typer.Option(help="85, 114 or 174 in most journals.")] = None,
+    dpi: Annotated[int | None, typer.Option(help="Dots per inch of pictures.")] = None,
+) -> None:
+    """Draw a figure for a paper, from its JSON file or from a template."""
+    from napari_qsm.figures.command import make_figure
+
+    written = make_figure(
+        out,
+        spec_path=spec,
+        template=template,
+        control=control,
+        patient=patient,
+        labels=tuple(labels or ()),
+        save_spec=save_spec,
+        width_mm=width_mm,
+        dpi=dpi,
+        warn=_note,
+    )
+    _say(f"Written: {', '.join(str(path) for path in written)}")
 
 
 def _inputs(

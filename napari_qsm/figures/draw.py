@@ -111,11 +111,22 @@ class Rendered:
             canvas.draw()
             return np.array(canvas.buffer_rgba())
 
-    def save(self, path: Path | str, *, companions: bool = True) -> list[Path]:
+    def save(
+        self, path: Path | str, *, companions: bool = True, spare: Path | None = None
+    ) -> list[Path]:
         """Write the figure as ``.png``, ``.tif``/``.tiff``, ``.pdf`` or ``.svg``.
 
         Beside it go the spec (``.json``), the caption (``.txt``) and, where the figure has
         numbers, the table (``.csv``).
+
+        Parameters
+        ----------
+        path : Path or str
+            The picture.
+        companions : bool
+            Whether the other files are written too.
+        spare : Path, optional
+            A file that stays as it is: the spec that the figure was read from.
 
         Returns
         -------
@@ -130,7 +141,7 @@ class Rendered:
         path = Path(path)
         with _settings():
             picture = picture_bytes(self.page.figure, path, self.pixels)
-        return save_all(self, path, picture, companions=companions)
+        return save_all(self, path, picture, companions=companions, spare=spare)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_qsm import __version__
 from napari_qsm.errors import FileError
-from napari_qsm.figures.spec_files import spec_text
+from napari_qsm.figures.spec_files import read_spec, spec_text
 from napari_qsm.io.atomic import atomic_path
 from napari_qsm.volume import Array
 
@@ -71,7 +71,9 @@ def picture_bytes(figure: Any, path: Path, pixels: Callable[[], Array]) -> bytes
     return out.getvalue()
 
 
-def save_all(drawn: Rendered, path: Path, picture: bytes, *, companions: bool) -> list[Path]:
+def save_all(
+    drawn: Rendered, path: Path, picture: bytes, *, companions: bool, spare: Path | None
+) -> list[Path]:
     """Write the picture and what belongs to it; all files or none.
 
     Raises
@@ -86,8 +88,29 @@ def save_all(drawn: Rendered, path: Path, picture: bytes, *, companions: bool) -
         files[path.with_suffix(".txt")] = (drawn.caption.rstrip() + "\n").encode()
         if drawn.table is not None:
             files[path.with_suffix(".csv")] = drawn.table.to_csv(index=False).encode()
+    if spare is not None:
+        files = {f: content for f, content in files.items() if f.absolute() != spare.absolute()}
+    _check_companions(path, list(files))
     # Every file is written under a passing name before the first takes its own.
     with ExitStack() as stack:
         for target, content in files.items():
             stack.enter_context(atomic_path(target)).write_bytes(content)
     return list(files)
+
+
+def _check_companions(path: Path, files: list[Path]) -> None:
+    """Refuse to replace files that merely share the figure's name, such as a map's sidecar."""
+    ours = path.with_suffix(".json")
+    if ours.is_file():
+        try:
+            read_spec(ours)
+        except FileError:
+            pass
+        else:
+            return
+    for file in files:
+        if file != path and file.exists():
+            raise FileError(
+                f"'{file.name}' lies beside '{path.name}' already and is not part of an earlier "
+                "figure; choose another name for the figure."
+            )

@@ -1,0 +1,141 @@
+"""The command ``napari-qsm figure``: a figure from its file, or from a template."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from napari_qsm.errors import FileError, MetadataError
+from napari_qsm.figures.draw import Cache, render
+from napari_qsm.figures.parts import Source
+from napari_qsm.figures.saving import check_ending
+from napari_qsm.figures.spec import FigureSpec
+from napari_qsm.figures.spec_files import read_spec, write_spec
+from napari_qsm.figures.subjects import Subject, subject_in
+from napari_qsm.figures.templates import from_template
+
+
+def make_figure(
+    out: Path | None,
+    *,
+    spec_path: Path | None = None,
+    template: str | None = None,
+    control: Path | None = None,
+    patient: Path | None = None,
+    labels: tuple[Path, ...] = (),
+    save_spec: Path | None = None,
+    width_mm: float | None = None,
+    dpi: int | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> list[Path]:
+    """Draw one figure and write it with its spec, caption and table.
+
+    Parameters
+    ----------
+    out : Path or None
+        The picture; None with ``save_spec`` writes the spec alone.
+    spec_path : Path, optional
+        A figure's JSON file; or
+    template : str, optional
+        the name of a template, with the folders of results of one or two subjects.
+    control, patient : Path, optional
+        Folders that ``reconstruct`` wrote.
+    labels : tuple of Path
+        Label maps where they do not lie in these folders: the control's, then the patient's.
+    save_spec : Path, optional
+        Where to write the spec.
+    width_mm, dpi : optional
+        Instead of the spec's.
+    warn : callable, optional
+        Told what the user should know.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    QsmError
+        If something is missing, wrong or contradictory; nothing is written then.
+    """
+    if (spec_path is None) == (template is None):
+        raise MetadataError("Give either a figure's JSON file or --template with a name.")
+    if out is None and save_spec is None:
+        raise MetadataError("Give --out FILE, where the figure goes.")
+    if out is not None:
+        check_ending(out)
+    cache = Cache()
+    if spec_path is not None:
+        if control or patient or labels:
+            raise MetadataError(
+                "--control, --patient and --labels belong to --template; a figure's JSON file "
+                "names its own maps."
+            )
+        spec, base = read_spec(spec_path), spec_path.parent
+    else:
+        assert template is not None
+        spec, base = _from_folders(template, control, patient, labels, cache), Path()
+    changes = {"width_mm": width_mm, "dpi": dpi}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if changes:
+        spec = restyled(spec, **changes)
+    written = []
+    drawn = render(spec, base=base, cache=cache)
+    for note in drawn.notes:
+        if warn is not None:
+            warn(note)
+    if save_spec is not None:
+        if save_spec.suffix.lower() != ".json":
+            raise FileError(f"'{save_spec.name}' must end in .json.")
+        write_spec(spec, save_spec, base=base)
+        written.append(save_spec)
+    if out is not None:
+        written += drawn.save(out, spare=spec_path)
+    return written
+
+
+def restyled(spec: FigureSpec, **changes: float | None) -> FigureSpec:
+    """The spec with another style, checked.
+
+    Raises
+    ------
+    MetadataError
+        For a width or a number of dots that is impossible.
+    """
+    from pydantic import ValidationError
+
+    from napari_qsm.figures.spec import Style
+    from napari_qsm.figures.spec_files import plain
+
+    try:
+        style = Style.model_validate({**spec.style.model_dump(), **changes})
+    except ValidationError as error:
+        raise MetadataError(f"The figure's {plain(error)}") from None
+    return spec.model_copy(update={"style": style})
+
+
+def _from_folders(
+    template: str,
+    control: Path | None,
+    patient: Path | None,
+    labels: tuple[Path, ...],
+    cache: Cache,
+) -> FigureSpec:
+    people = [
+        (name, folder) for name, folder in (("Control", control), ("Patient", patient)) if folder
+    ]
+    if not people:
+        raise MetadataError("A template needs --control FOLDER, --patient FOLDER, or both.")
+    if labels and len(labels) != len(people):
+        raise MetadataError(
+            f"Give one label map for each subject: {len(people)} subject(s), {len(labels)} "
+            "label map(s)."
+        )
+    subjects: list[Subject] = []
+    sources: dict[str, Source] = {}
+    for number, (name, folder) in enumerate(people):
+        subject, its = subject_in(folder, name, labels=labels[number] if labels else None)
+        subjects.append(subject)
+        sources |= its
+    return from_template(template, subjects, sources, known=cache.loaded)
