@@ -1,4 +1,4 @@
-"""The built-in control and patient, from phase to the table of the case report."""
+"""The built-in control and patient, from phase to the case report's table and figures."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_qsm.io.atomic import staged_folder
+from napari_qsm.io.label_table import write_itksnap
+from napari_qsm.io.nifti import write_volume
+from napari_qsm.io.sidecar import write_sidecar
 from napari_qsm.outputs import write_head, write_result
 from napari_qsm.phantom import SUBJECTS, Head, make_head
 from napari_qsm.recon.pipeline import Inputs, Result, run
@@ -15,14 +19,18 @@ from napari_qsm.recon.recipe import load_recipe
 from napari_qsm.rois.files import rounded, write_table
 from napari_qsm.rois.statistics import region_statistics
 
+#: Told what is done, and how much of it from 0 to 1.
+Progress = Callable[[str, float], None]
 
-def write(out: Path, *, progress: Callable[[str, float], None], overwrite: bool = False) -> str:
-    """Make both heads, reconstruct them, measure their regions, and write everything.
+
+def write(out: Path, *, progress: Progress, overwrite: bool = False) -> str:
+    """Make both heads, reconstruct and measure them, write everything, and draw the figures.
 
     Parameters
     ----------
     out : Path
-        Folder; ``control/`` and ``patient/`` hold the scan, the maps and the table.
+        Folder; ``control/`` and ``patient/`` hold the scan, the maps, the regions and the
+        table; ``figure-1`` and ``figure-2`` are those of the case report.
     progress : callable
         Told what is done and how much of it.
     overwrite : bool
@@ -37,22 +45,73 @@ def write(out: Path, *, progress: Callable[[str, float], None], overwrite: bool 
         "                        truth                               reconstructed",
         "subject  region         voxels  volume_mm3  mean ± SD ppm    mean ± SD ppm",
     ]
-    recipe = load_recipe("case-report")
     for subject in SUBJECTS:
-        head = make_head(subject, progress=partial(progress, f"{subject}: head"))
-        result = run(recipe, Inputs(scan=head.scan), progress=_named(subject, progress))
-        folder = out / subject
-        write_head(head, folder / "scan", overwrite=overwrite)
-        write_result(result, folder, overwrite=overwrite)
-        names = {region.index: region for region in head.label_names}
-        chi = result.volume("chi_ppm")
-        table = region_statistics(chi, head.labels, names)
-        write_table(table, folder / "table.csv")
+        head, result = reconstruct_subject(subject, progress)
+        write_subject(head, result, out / subject, overwrite=overwrite)
         lines += _putamen_lines(subject, head, result)
+    write_figures(out, progress=progress)
     return "\n".join(lines)
 
 
-def _named(subject: str, progress: Callable[[str, float], None]) -> Callable[[str, float], None]:
+def reconstruct_subject(subject: str, progress: Progress) -> tuple[Head, Result]:
+    """One built-in head, reconstructed with the case report's recipe.
+
+    Parameters
+    ----------
+    subject : {"control", "patient"}
+        Whose head.
+    progress : callable
+        Told what is done and how much of it; may raise to stop.
+    """
+    head = make_head(subject, progress=partial(progress, f"{subject}: head"))
+    result = run(
+        load_recipe("case-report"), Inputs(scan=head.scan), progress=_named(subject, progress)
+    )
+    return head, result
+
+
+def write_subject(head: Head, result: Result, folder: Path, *, overwrite: bool = False) -> None:
+    """Write a subject's scan, maps, regions and table; regions lie beside the map."""
+    write_head(head, folder / "scan", overwrite=overwrite)
+    write_result(result, folder, overwrite=overwrite)
+    with staged_folder(folder, overwrite=overwrite) as staging:
+        write_volume(head.labels, staging / "labels.nii.gz")
+        write_sidecar(staging / "labels.nii.gz", {"Type": "ROI", "LabelTable": "labels.txt"})
+        write_itksnap(staging / "labels.txt", head.label_names)
+        names = {region.index: region for region in head.label_names}
+        table = region_statistics(result.volume("chi_ppm"), head.labels, names)
+        write_table(table, staging / "table.csv")
+
+
+def write_figures(out: Path, *, progress: Progress) -> list[Path]:
+    """Draw both figures of the case report from a folder with ``control/`` and ``patient/``.
+
+    Returns
+    -------
+    list of Path
+        What was written: each figure as PNG and PDF, its spec, its caption, and the table.
+    """
+    from napari_qsm.figures.draw import Cache, render
+    from napari_qsm.figures.subjects import subject_in
+    from napari_qsm.figures.templates import from_template
+
+    cache, sources, subjects = Cache(), {}, []
+    for name in SUBJECTS:
+        subject, found = subject_in(out / name, name.capitalize())
+        subjects.append(subject)
+        sources.update(found)
+    written: list[Path] = []
+    for number in (1, 2):
+        progress("figures", (number - 1) / 2)
+        spec = from_template(f"case-report-{number}", subjects, sources, known=cache.loaded)
+        drawn = render(spec, cache=cache)
+        written += drawn.save(out / f"figure-{number}.png")
+        written += drawn.save(out / f"figure-{number}.pdf", companions=False)
+    progress("figures", 1.0)
+    return written
+
+
+def _named(subject: str, progress: Progress) -> Progress:
     return lambda stage, fraction: progress(f"{subject}: {stage}", fraction)
 
 

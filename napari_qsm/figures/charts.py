@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_qsm.figures.lettering import MIN_PT, Rect, tick_texts
 from napari_qsm.figures.numbers import NumbersPlan, sided_region
-from napari_qsm.figures.page import MIN_PT, Page, Rect, tick_texts
+from napari_qsm.figures.page import Page
 from napari_qsm.figures.panels import ChartPanel
 from napari_qsm.looks.colours import ticks
 from napari_qsm.volume import Array

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_qsm.figures.page import Page, Rect, tick_texts
+from napari_qsm.figures.lettering import Rect, tick_texts
+from napari_qsm.figures.page import Page
 from napari_qsm.figures.parts import Cell, Display
 from napari_qsm.figures.plans import PicturePlan, Plan
 from napari_qsm.figures.spec import ColourBar

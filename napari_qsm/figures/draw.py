@@ -16,8 +16,9 @@ from napari_qsm.figures.charts import draw_chart
 from napari_qsm.figures.colour_bars import draw_bottom, draw_right, place_bars
 from napari_qsm.figures.gather import Given, Loaded, gather
 from napari_qsm.figures.layout import Grid, cells_of, lay_out
+from napari_qsm.figures.lettering import Rect
 from napari_qsm.figures.numbers import NumbersPlan
-from napari_qsm.figures.page import Page, Rect
+from napari_qsm.figures.page import Page
 from napari_qsm.figures.panels import TablePanel
 from napari_qsm.figures.picture import draw_picture
 from napari_qsm.figures.plans import PicturePlan, Plan, plan_figure

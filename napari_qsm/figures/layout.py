@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from napari_qsm.errors import QsmError
 from napari_qsm.figures.charts import chart_height
 from napari_qsm.figures.colour_bars import lanes_mm, place_bars
+from napari_qsm.figures.lettering import Rect
 from napari_qsm.figures.numbers import NumbersPlan
-from napari_qsm.figures.page import Page, Rect
+from napari_qsm.figures.page import Page
 from napari_qsm.figures.panels import TablePanel
 from napari_qsm.figures.parts import Cell
 from napari_qsm.figures.picture import picture_height

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from napari_qsm.figures.annotations import Annotation
-from napari_qsm.figures.page import MM_PER_PT, Level, Rect, Side
+from napari_qsm.figures.frame import Frame
+from napari_qsm.figures.lettering import MM_PER_PT, Level, Rect, Side
 from napari_qsm.figures.panels import ImagePanel
-from napari_qsm.figures.picture import Frame
 from napari_qsm.figures.plans import PicturePlan
 from napari_qsm.looks.geometry import DisplayFrame
 from napari_qsm.volume import Array

@@ -44,6 +44,15 @@ def picture_bytes(figure: Any, path: Path, pixels: Callable[[], Array]) -> bytes
     check_ending(path)
     ending = path.suffix.lower()
     out = io.BytesIO()
+    dots = figure.dpi
+    try:
+        _write(figure, ending, out, pixels)
+    finally:
+        figure.dpi = dots  # the PDF and SVG canvases leave their own behind
+    return out.getvalue()
+
+
+def _write(figure: Any, ending: str, out: io.BytesIO, pixels: Callable[[], Array]) -> None:
     if ending == ".pdf":
         from matplotlib.backends.backend_pdf import FigureCanvasPdf
 
@@ -68,7 +77,6 @@ def picture_bytes(figure: Any, path: Path, pixels: Callable[[], Array]) -> bytes
             picture.save(out, "PNG", dpi=dpi, pnginfo=said, optimize=False, compress_level=9)
         else:
             picture.save(out, "TIFF", dpi=dpi, compression="tiff_lzw", software=_MAKER)
-    return out.getvalue()
 
 
 def save_all(

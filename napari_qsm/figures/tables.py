@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_qsm.errors import QsmError
+from napari_qsm.figures.lettering import MIN_PT, Rect, Side
 from napari_qsm.figures.numbers import NumbersPlan, plain_region, sided_region
-from napari_qsm.figures.page import MIN_PT, Page, Rect, Side
+from napari_qsm.figures.page import Page
 from napari_qsm.figures.panels import TablePanel
 from napari_qsm.figures.plans import TextPlan
 from napari_qsm.rois.files import rounded

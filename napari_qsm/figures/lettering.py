@@ -1,0 +1,215 @@
+"""Places on a page, and how broad letters are: everything is measured before it is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+
+from napari_qsm.errors import QsmError
+
+MM_PER_PT = 25.4 / 72
+#: Letters are never made smaller than this to fit.
+MIN_PT = 5.0
+FALLBACK = "DejaVu Sans"
+#: Parts of the letter size above and below the baseline.
+ASCENT, DESCENT, CAPITAL = 0.77, 0.24, 0.73
+
+Side = Literal["left", "center", "right"]
+Level = Literal["top", "middle", "bottom"]
+
+
+@dataclass(frozen=True)
+class Rect:
+    """A rectangle on the page, mm from the upper left corner."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    @property
+    def right(self) -> float:
+        """The right edge."""
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> float:
+        """The lower edge."""
+        return self.top + self.height
+
+    def overlaps(self, other: Rect, slack: float = 0.05) -> bool:
+        """Whether the two share more than a hair's breadth."""
+        return (
+            min(self.right, other.right) - max(self.left, other.left) > slack
+            and min(self.bottom, other.bottom) - max(self.top, other.top) > slack
+        )
+
+    def holds(self, other: Rect, slack: float = 0.05) -> bool:
+        """Whether the other lies inside."""
+        return (
+            other.left >= self.left - slack
+            and other.top >= self.top - slack
+            and other.right <= self.right + slack
+            and other.bottom <= self.bottom + slack
+        )
+
+
+@dataclass(frozen=True)
+class Written:
+    """A text on the page and the place it takes."""
+
+    text: str
+    rect: Rect
+    size_pt: float
+
+
+@lru_cache(maxsize=4096)
+def _width_pt(text: str, family: tuple[str, ...], weight: str, size: float) -> float:
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    font = FontProperties(family=list(family), weight=weight, size=size)
+    return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0])
+
+
+@lru_cache(maxsize=32)
+def check_font(name: str) -> None:
+    """Refuse a font that is not installed.
+
+    Raises
+    ------
+    QsmError
+        Naming it.
+    """
+    from matplotlib.font_manager import FontProperties, findfont
+
+    try:
+        findfont(FontProperties(family=[name]), fallback_to_default=False)
+    except ValueError:
+        raise QsmError(
+            f"The font '{name}' is not on this computer; '{FALLBACK}' comes with the program."
+        ) from None
+
+
+@lru_cache(maxsize=32)
+def characters(name: str) -> frozenset[int]:
+    """Code points that a font can write."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    return frozenset(get_font(findfont(FontProperties(family=[name]))).get_charmap())
+
+
+class Lettering:
+    """Measures and fits texts.
+
+    Parameters
+    ----------
+    font : str
+        Its name.
+    size_pt : float
+        Where no size is given.
+
+    Raises
+    ------
+    QsmError
+        If the font is not installed.
+    """
+
+    def __init__(self, font: str, size_pt: float) -> None:
+        check_font(font)
+        self.size_pt = size_pt
+        self.family = tuple(dict.fromkeys((font, FALLBACK)))
+
+    def width(self, text: str, size_pt: float | None = None, weight: str = "normal") -> float:
+        """Width of a line of text in mm."""
+        size = size_pt or self.size_pt
+        return _width_pt(text, self.family, weight, size) * MM_PER_PT
+
+    def line_height(self, size_pt: float | None = None) -> float:
+        """Distance of two lines in mm."""
+        return (size_pt or self.size_pt) * 1.3 * MM_PER_PT
+
+    def fitted(
+        self,
+        text: str,
+        width_mm: float,
+        size_pt: float,
+        weight: str = "normal",
+        min_pt: float = MIN_PT,
+    ) -> tuple[str, float]:
+        """The text and the size at which it fits: made smaller first, then shortened with …."""
+        full = self.width(text, size_pt, weight)
+        if full <= width_mm:
+            return text, size_pt
+        smaller = max(np.floor(size_pt * width_mm / full * 20) / 20, min(min_pt, size_pt))
+        if self.width(text, smaller, weight) <= width_mm:
+            return text, float(smaller)
+        for keep in range(len(text) - 1, 0, -1):
+            short = text[:keep].rstrip() + "…"
+            if self.width(short, smaller, weight) <= width_mm:
+                return short, float(smaller)
+        return "", float(smaller)
+
+    def wrapped(
+        self, text: str, width_mm: float, size_pt: float, weight: str = "normal"
+    ) -> list[str]:
+        """The text in lines no wider than asked for; long words are broken."""
+        lines = []
+        for paragraph in text.split("\n"):
+            line = ""
+            for word in paragraph.split():
+                tried = f"{line} {word}" if line else word
+                if self.width(tried, size_pt, weight) <= width_mm:
+                    line = tried
+                    continue
+                if line:
+                    lines.append(line)
+                while self.width(word, size_pt, weight) > width_mm and len(word) > 1:
+                    keep = next(
+                        (
+                            n
+                            for n in range(len(word) - 1, 1, -1)
+                            if self.width(word[:n], size_pt, weight) <= width_mm
+                        ),
+                        1,
+                    )
+                    lines.append(word[:keep])
+                    word = word[keep:]
+                line = word
+            lines.append(line)
+        return lines
+
+    def text_rect(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        *,
+        size_pt: float | None = None,
+        across: Side = "left",
+        level: Level = "top",
+        weight: str = "normal",
+    ) -> Rect:
+        """The place that a line of text would take."""
+        size = size_pt or self.size_pt
+        width = self.width(text, size, weight)
+        unit = size * MM_PER_PT
+        top = {
+            "top": y,
+            "middle": y - (ASCENT - CAPITAL / 2) * unit,
+            "bottom": y - (ASCENT + DESCENT) * unit,
+        }[level]
+        left = x - {"left": 0.0, "center": 0.5, "right": 1.0}[across] * width
+        return Rect(left, top, width, (ASCENT + DESCENT) * unit)
+
+
+def tick_texts(values: Sequence[float]) -> list[str]:
+    """Ticks as text, all with as many decimals as the finest needs."""
+    places = 0
+    while places < 6 and any(abs(v - round(v, places)) > 1e-9 * max(1, abs(v)) for v in values):
+        places += 1
+    return [f"{v + 0.0:.{places}f}".replace("-", "−") for v in values]

@@ -1,0 +1,126 @@
+"""Regions on a slice: outlines along the voxels, fills, names on leader lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from napari_qsm.figures.frame import PAD_MM, Frame
+from napari_qsm.figures.lettering import Rect, Side
+from napari_qsm.figures.outlines import outlines
+from napari_qsm.figures.parts import Regions
+from napari_qsm.figures.plans import PicturePlan
+from napari_qsm.figures.slices import Slice
+from napari_qsm.io.label_table import default_color
+from napari_qsm.looks.geometry import DRAWN_AXES, DisplayFrame
+from napari_qsm.rois.statistics import region_side
+from napari_qsm.volume import Array
+
+#: Right and left in colours of Okabe and Ito (2008) that colour-blind readers tell apart.
+SIDE_COLOURS: Mapping[str, str] = {"right": "#e69f00", "left": "#56b4e9", "": "#2fd0a0"}
+
+
+def region_colour(plan: PicturePlan, style: Regions, label: int) -> str:
+    """The colour in which a region is drawn."""
+    if label in style.own_colours:
+        return style.own_colours[label]
+    region = plan.labels.regions.get(label) if plan.labels else None
+    if style.colours == "side":
+        return SIDE_COLOURS[region_side(region)]
+    return getattr(region, "color", "") or default_color(label)
+
+
+def draw_regions(
+    frame: Frame, plan: PicturePlan, style: Regions, where: Slice, radiological: bool
+) -> None:
+    """Draw outlines and fills, exactly along the borders of voxels."""
+    for label, inside in plan.region_slices(where, radiological).items():
+        paths = [_on_page(frame, plan, where, path, inside.shape) for path in outlines(inside)]
+        colour = region_colour(plan, style, label)
+        if style.style in ("fill", "both"):
+            frame.page.lines(
+                paths,
+                colour,
+                0.0,
+                clip=frame.rect,
+                closed=True,
+                fill=colour,
+                alpha=style.opacity,
+                zorder=3,
+            )
+        if style.style in ("outline", "both"):
+            frame.page.lines(
+                paths, colour, style.width_pt, clip=frame.rect, closed=True, zorder=3.1
+            )
+
+
+def _on_page(
+    frame: Frame, plan: PicturePlan, where: Slice, path: Array, shape: tuple[int, ...]
+) -> Array:
+    """Corners in (row, column) of a slice as it lies on the page, in page mm."""
+    volume = plan.map.volume
+    layout = DisplayFrame(volume)
+    across, up = DRAWN_AXES[where.plane]
+    column = path[:, 1] if frame.sign > 0 else shape[1] - 1 - path[:, 1]
+    row = shape[0] - 1 - path[:, 0]
+    x, y = frame.place(
+        layout.origin_mm[across] + column * layout.size_mm[across],
+        layout.origin_mm[up] + row * layout.size_mm[up],
+    )
+    return np.stack([x, y], axis=1)
+
+
+def write_names(frame: Frame, plan: PicturePlan, where: Slice, radiological: bool) -> list[str]:
+    """Write the names of regions along the edges; returns what the user should know."""
+    notes = []
+    style = plan.panel.regions
+    assert style is not None and plan.labels is not None
+    size = frame.page.style.size_pt - 1
+    columns: dict[str, list[tuple[float, float, str, str]]] = {"left": [], "right": []}
+    for label, inside in plan.region_slices(where, radiological).items():
+        region = plan.labels.regions.get(label)
+        name = plan.labels.region_called(label)
+        if style.names == "short":
+            name = getattr(region, "abbreviation", "") or name
+        path = max(outlines(inside), key=len)
+        corners = _on_page(frame, plan, where, path, inside.shape)
+        edge = "left" if corners[:, 0].mean() < frame.rect.left + frame.rect.width / 2 else "right"
+        outer = corners[:, 0].argmin() if edge == "left" else corners[:, 0].argmax()
+        x, y = (float(v) for v in corners[outer])
+        if frame.rect.holds(Rect(x, y, 0, 0)):
+            columns[edge].append((y, x, name, region_colour(plan, style, label)))
+    for edge, found in columns.items():
+        notes += _write_column(frame, plan.who, edge, sorted(found), size)
+    return notes
+
+
+def _write_column(
+    frame: Frame, who: str, edge: str, found: list[tuple[float, float, str, str]], size: float
+) -> list[str]:
+    """Names along one edge of a picture, each with a thin line to its region."""
+    notes = []
+    page, rect = frame.page, frame.rect
+    step = page.line_height(size)
+    free = rect.top + 0.5
+    for number, (y, x, name, colour) in enumerate(found):
+        room = (abs(x - rect.left) if edge == "left" else abs(rect.right - x)) - PAD_MM - 2.0
+        text, fit = page.fitted(name, max(room, rect.width * 0.36), size)
+        at = rect.left + PAD_MM if edge == "left" else rect.right - PAD_MM
+        side: Side = "left" if edge == "left" else "right"
+        # Below the one before, and so that those to come find room above the lower edge.
+        lowest = rect.bottom - 0.5 - step * (len(found) - number - 0.5)
+        wanted = min(max(y, free + step / 2), lowest)
+        heights = [wanted + k * step / 4 for k in range(41)]
+        for middle in heights:
+            spot = page.text_rect(at, middle, text, size_pt=fit, across=side, level="middle")
+            if frame.write([(at, middle, side, "middle")], text, size_pt=fit, smaller=False):
+                start = spot.right + 0.4 if edge == "left" else spot.left - 0.4
+                line = np.array([[start, middle], [x, y]])
+                page.lines([line], "#000000", 1.0, clip=rect, alpha=0.6, zorder=3.4)
+                page.lines([line], colour, 0.5, clip=rect, zorder=3.5)
+                free = middle + step / 2
+                break
+        else:
+            notes.append(f"{who}: no room to write '{name}' beside its region.")
+    return notes
