@@ -167,6 +167,35 @@ def clear_history(layer: Labels) -> None:
     layer._redo_history.clear()
 
 
+def refresh_labels(layer: Labels, box: tuple[slice, slice, slice]) -> None:
+    """Draw again what has changed of a labels layer, if it is on show at all.
+
+    Parameters
+    ----------
+    layer : Labels
+        3-D, with its data changed in place.
+    box : (z, y, x)
+        Voxels that hold all changes.
+    """
+    shown = layer._slice_input
+    if len(shown.displayed) == 3 or layer.contour > 0 or not layer.loaded:
+        layer.refresh(extent=False, highlight=False)
+        return
+    if not layer.visible:
+        return  # it is sliced anew when it comes on show
+    slice_point = layer._data_slice
+    for axis in shown.not_displayed:
+        at = slice_point.point[axis]
+        if not (np.isfinite(at) and box[axis].start <= round(float(at)) < box[axis].stop):
+            return
+    part = tuple(box[axis] for axis in shown.displayed)
+    view = layer._slice.image.view
+    # For 8- and 16-bit labels what is drawn is the data itself; others are copied.
+    changed = layer._raw_to_displayed(layer._slice.image.raw, data_slice=part)
+    view[part] = changed
+    layer.events.labels_update(data=changed, offset=[each.start for each in part])
+
+
 def set_ramp(layer: Layer, name: str, table: np.ndarray, ends: tuple[Any, Any]) -> None:
     """Give an image layer a ramp with transparency; napari's global list does not grow.
 

@@ -11,8 +11,17 @@ from napari.layers import Image, Labels, Layer
 from napari_qsm.errors import QsmError
 from napari_qsm.session import Box, MapEntry, first_display, unique_name
 from napari_qsm.viewer import compat
+from napari_qsm.viewer.contributions import REGIONS_KEY
 from napari_qsm.viewer.display import effective_window
-from napari_qsm.viewer.layers import Mirror, adopt, apply_display, drawn, make_layer, read_display
+from napari_qsm.viewer.layers import (
+    Mirror,
+    adopt,
+    apply_display,
+    drawn,
+    make_layer,
+    read_display,
+    region_colours,
+)
 from napari_qsm.viewer.slice_view import SliceView
 
 if TYPE_CHECKING:
@@ -73,6 +82,7 @@ class LayerSync:
         entry.display.events.disconnect(self._on_display)
         entry.events.name.disconnect(self._on_name)
         entry.events.echo.disconnect(self._on_echo)
+        entry.events.regions.disconnect(self._on_regions)
 
     def entry_of(self, layer: Layer | None) -> MapEntry | None:
         """The entry a layer of the viewer shows."""
@@ -85,6 +95,7 @@ class LayerSync:
         entry.display.events.connect(self._on_display)
         entry.events.name.connect(self._on_name)
         entry.events.echo.connect(self._on_echo)
+        entry.events.regions.connect(self._on_regions)
         if entry.id in self.layers:
             return
         frame = self._controller.frame
@@ -344,11 +355,14 @@ class LayerSync:
         layer = self.layers.get(key)
         if layer is None:
             return
+        entry = self.session.entry(key)
+        placed = isinstance(layer, Labels) and isinstance(layer.data, np.ndarray)
         with self._controller.marked("paint"):
-            layer.refresh()
-            for (_, source), mirror in self.mirrors.items():
-                if source is layer:
-                    mirror.refresh()
+            for each in [layer, *(m.copy for (_, s), m in self.mirrors.items() if s is layer)]:
+                if placed and entry is not None and entry.editable is not None:
+                    compat.refresh_labels(each, (box[2], box[1], box[0]))
+                else:
+                    each.refresh()
 
     # -- what the session says ------------------------------------------------------------
 
@@ -369,6 +383,16 @@ class LayerSync:
             layer = self.layers.get(entry.id)
             if layer is not None and layer.name != entry.name:
                 layer.name = entry.name
+        self._controller.drawn_again.emit()
+
+    def _on_regions(self) -> None:
+        """Names, colours or eyes in a label table have changed."""
+        for entry in self.session.of_role("labels"):
+            layer = self.layers.get(entry.id)
+            if isinstance(layer, Labels) and layer.metadata.get(REGIONS_KEY) != entry.regions:
+                layer.metadata[REGIONS_KEY] = entry.regions
+                with self._controller.marked("looks"):
+                    layer.colormap = region_colours(entry.regions)
         self._controller.drawn_again.emit()
 
     def _on_echo(self) -> None:

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import CyclicLabelColormap
-from napari.utils.colormaps.standardize_color import transform_color
 from psygnal import Signal
 
 from napari_qsm.errors import GeometryError
-from napari_qsm.io.label_table import default_color
+from napari_qsm.io.label_table import default_color, rgb
 from napari_qsm.session import MapDisplay, MapEntry, Role, first_display, guess_role
 from napari_qsm.viewer import compat
 from napari_qsm.viewer.composites import TurnedGrid
@@ -95,13 +94,19 @@ def make_layer(entry: MapEntry, frame: DisplayFrame) -> Layer:
 def region_colours(regions: dict[int, Any]) -> CyclicLabelColormap:
     """The colours of a label table; labels that are not in it get colours of their own.
 
-    Labels from 256 on take the colours from 1 on again: napari maps a ring of 255 colours
-    at once, but compiles code for seconds when it is given a dictionary.
+    Hidden regions are see-through. The ring of colours reaches past the highest label of the
+    table, so that no two of its rows share one; napari maps a ring at once, but compiles code
+    for seconds when it is given a dictionary.
     """
-    colours = np.zeros((256, 4), dtype=np.float32)
-    for index in range(1, 256):
-        name = getattr(regions.get(index), "color", "") or default_color(index)
-        colours[index] = transform_color(name)[0]
+    count = max(256, *(index + 1 for index in regions)) if regions else 256
+    colours = np.zeros((count, 4), dtype=np.float32)
+    for index in range(1, count):
+        region = regions.get(index)
+        if region is None and index > 255:
+            continue
+        name = getattr(region, "color", "") or default_color(index)
+        colours[index, :3] = [part / 255 for part in rgb(name)]
+        colours[index, 3] = float(getattr(region, "visible", True))
     return CyclicLabelColormap(colors=colours, background_value=0)
 
 
