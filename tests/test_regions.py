@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from napari_qsm.errors import GeometryError, QsmError
 from napari_qsm.io.label_table import Region
 from napari_qsm.rois.presets import built_in_presets
-from napari_qsm.session import Session, regions
+from napari_qsm.session import Session, region_edits, regions
 from napari_qsm.volume import Volume
 
 SHAPE = (20, 12, 8)
@@ -222,3 +223,64 @@ def test_midline_outside_the_map_is_refused(work):
     assert regions.plane_index(entry, 9.5, 0.0) == 9.5
     with pytest.raises(GeometryError, match="midline lies outside"):
         regions.plane_index(entry, -40.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    "how", ["smooth", "shrink", "grow", "fill holes", "keep largest piece", "interpolate"]
+)
+def test_changes_of_shape_are_one_undo_and_spare_other_regions(work, how):
+    session, entry = work
+    entry.editable[2:5, 8, 2:6] = 5  # right beside the first region
+    entry.editable[3, 5, 3] = 0  # a hole
+    if how == "interpolate":
+        entry.editable[..., 3][entry.editable[..., 3] == 1] = 0
+    session.watch(entry)
+    before = entry.editable.copy()
+    if how == "interpolate":
+        changed = region_edits.interpolate_region(session, entry, 1, 2)
+    else:
+        changed = region_edits.change_shape(session, entry, 1, how, by_mm=1.0)
+    after = entry.editable
+    assert changed == (after != before).sum()
+    assert (changed > 0) == (how != "keep largest piece")
+    others = (before != 0) & (before != 1)
+    np.testing.assert_array_equal(after[others], before[others])
+    if how == "grow":
+        near = ndimage.distance_transform_edt(before != 1, sampling=(1, 1, 2)) <= 1.0
+        np.testing.assert_array_equal(after == 1, near & ~others)
+    if changed:
+        assert session.history.undo() == f"{how} Putamen L"
+    np.testing.assert_array_equal(entry.editable, before)
+
+
+def test_copying_a_slice_up(work):
+    session, entry = work
+    before = entry.editable.copy()
+    assert region_edits.copy_region_slice(session, entry, 1, 2, 5, 6) == 15
+    np.testing.assert_array_equal(entry.editable[..., 6] == 1, before[..., 5] == 1)
+    session.history.undo()
+    np.testing.assert_array_equal(entry.editable, before)
+
+
+def test_refused_changes_leave_all_as_it_was(work):
+    session, entry = work
+    before = entry.editable.copy()
+    with pytest.raises(QsmError, match="Nothing would be left"):
+        region_edits.change_shape(session, entry, 1, "shrink", by_mm=9)
+    regions.set_locked(entry, [1], True)
+    with pytest.raises(QsmError, match="locked"):
+        region_edits.change_shape(session, entry, 1, "grow", by_mm=1)
+    new = regions.add_region(session, entry, "Pons")
+    with pytest.raises(QsmError, match="Nothing is drawn of 'Pons'"):
+        region_edits.change_shape(session, entry, new, "grow", by_mm=1)
+    np.testing.assert_array_equal(entry.editable, before)
+
+
+def test_a_mask_is_changed_like_a_region():
+    session = Session()
+    data = np.zeros(SHAPE, np.uint8)
+    data[4:10, 3:9, 2:6] = 1
+    mask = session.add(Volume(data, np.diag([1.0, 1, 2, 1]), name="brain"), role="mask")
+    region_edits.change_shape(session, mask, 1, "shrink", by_mm=1)
+    assert mask.editable[5:9, 4:8, 2:6].all() and mask.editable.sum() == 64
+    assert session.history.undo() == "shrink brain"
