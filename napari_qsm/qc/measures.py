@@ -110,7 +110,7 @@ def measure(
     residual = rms = relative = None
     if local is not None and valid.any():
         residual = residual_field(local, chi, valid, sizes, direction, reference_ppm=reference)
-        rms, relative = _residual_numbers(residual, local, valid)
+        rms, relative = residual_numbers(residual, local, valid)
         del residual
     progress(0.5)
     depth = depth_mm(valid, sizes, INNER_MM + max(sizes))
@@ -142,9 +142,9 @@ def measure(
         wraps_by_axis=() if wraps is None else wraps.left,
         wraps_share=None if wraps is None else wraps.share,
         field_noise_ppm=None if total is None else noise_of(total, outer),
-        total_field_spread_ppm=_spread(total, outer),
-        local_field_spread_ppm=_spread(local, valid),
-        chi_spread_ppm=_spread(chi, valid),
+        total_field_spread_ppm=spread(total, outer),
+        local_field_spread_ppm=spread(local, valid),
+        chi_spread_ppm=spread(chi, valid),
         chi_noise_ppm=noise_of(finite, valid),
         streak_ratio=streaks,
         residual_rms_ppm=rms,
@@ -164,9 +164,10 @@ def measure(
     return report
 
 
-def _residual_numbers(
+def residual_numbers(
     residual: Array, local: Array, valid: Array
 ) -> tuple[float | None, float | None]:
+    """Root mean square of a residual inside a mask, ppm, and over that of its field."""
     rest = residual[valid].astype(np.float64)
     whole = local[valid].astype(np.float64)
     whole = whole[np.isfinite(whole)]
@@ -175,7 +176,8 @@ def _residual_numbers(
     return rms, rms / size if size > 0 else None
 
 
-def _spread(a: Array | None, mask: Array) -> float | None:
+def spread(a: Array | None, mask: Array) -> float | None:
+    """Half the distance between the 16th and 84th percentiles inside a mask."""
     if a is None:
         return None
     values = a[mask]

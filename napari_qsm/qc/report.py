@@ -199,6 +199,10 @@ def _recipe(provenance: Mapping[str, Any]) -> str:
             f"{escape(str(name))} = {escape(_value(value))}"
             for name, value in step.get("settings", {}).items()
         )
+        edited = step.get("edited_by_hand")
+        if edited:
+            changes = [f"{edited.get(k, 0)} voxels {k}" for k in ("added", "removed")]
+            settings += f" <b>edited by hand: {', '.join(changes)}</b>"
         lines.append(
             f"<tr><td>{escape(str(step['stage']))}</td>"
             f"<td>{escape(_title(step))}</td>"
