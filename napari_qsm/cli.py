@@ -333,16 +333,16 @@ def report_(
 @app.command()
 def stats(
     map_: Annotated[Path, typer.Argument(metavar="MAP", help="Susceptibility map (ppm).")],
-    labels: Annotated[Path, typer.Argument(help="Label map on the same grid.")],
+    labels: Annotated[Path, typer.Argument(help="Label map on the same grid, or .seg.nrrd.")],
     table: Annotated[Path | None, typer.Option(help="Label names.")] = None,
     unit: Annotated[Literal["ppm", "ppb"], typer.Option(help="ppm or ppb.")] = "ppm",
-    out: Annotated[Path | None, typer.Option(help="A .csv, .tsv or .json file.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A .csv, .tsv, .xlsx or .json file.")] = None,
 ) -> None:
     """Print or write voxels, volume, mean and SD of every region."""
-    if out is not None and out.suffix.lower() not in (".csv", ".tsv", ".json"):
-        raise FileError(f"'{out.name}' must end in .csv, .tsv or .json.")
-    from napari_qsm.rois.files import region_table, table_text, write_table
+    from napari_qsm.rois.files import check_ending, region_table, table_text, write_table
 
+    if out is not None:
+        check_ending(out)
     frame = region_table(map_, labels, names_path=table, unit=unit, warn=_note)
     if out is None:
         _say(table_text(frame))

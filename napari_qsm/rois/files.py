@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_qsm.errors import FileError
 from napari_qsm.io.atomic import write_text
 from napari_qsm.io.label_table import read_label_table
 from napari_qsm.io.nifti import read_volume
+from napari_qsm.io.segmentation import on_grid, read_labels
 from napari_qsm.io.sidecar import read_sidecar
+from napari_qsm.rois.exports import about_table, check_ending, write_xlsx
 from napari_qsm.rois.statistics import Unit, region_statistics
 
 if TYPE_CHECKING:
     import pandas as pd
-
-ENDINGS = (".csv", ".tsv", ".json")
 
 
 def region_table(
@@ -33,10 +32,13 @@ def region_table(
 
     Parameters
     ----------
-    map_path, labels_path : Path
-        NIfTI files on one grid; the map's unit comes from its sidecar, ppm if that is silent.
+    map_path : Path
+        NIfTI file; its unit comes from its sidecar, ppm if that is silent.
+    labels_path : Path
+        NIfTI file on the same grid; or a ``.seg.nrrd`` file on the same grid or a part of it.
     names_path : Path, optional
-        Label table of any known kind.
+        Label table of any known kind; unless given, the names in the ``.seg.nrrd`` file or in
+        a label table that lies beside the labels under their name.
     unit : {"ppm", "ppb"}
         Unit of the table.
     warn : callable, optional
@@ -48,27 +50,47 @@ def region_table(
         See :func:`napari_qsm.rois.statistics.region_statistics`.
     """
     values = read_volume(map_path, unit=str(read_sidecar(map_path).get("Units", "")))
-    labels = read_volume(labels_path)
-    regions = read_label_table(names_path) if names_path else ()
+    labels, regions = read_labels(labels_path)
+    if names_path:
+        regions = read_label_table(names_path)
     names = {region.index: region for region in regions}
-    return region_statistics(values, labels, names, unit=unit, warn=warn)
+    table = region_statistics(values, on_grid(labels, values), names, unit=unit, warn=warn)
+    if warn is not None and names:
+        for label in sorted(set(table["label"]) - set(names)):
+            warn(f"Label {label} has no name in the label table.")
+    table.attrs["about"] = about_table(
+        values, unit=unit, map_name=values.name, regions_name=labels.name
+    )
+    return table
 
 
-def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a region table in full precision as ``.csv``, ``.tsv`` or ``.json``, atomically.
+def write_table(table: pd.DataFrame, path: Path, about: Mapping[str, str] | None = None) -> None:
+    """Write a region table in full precision, atomically, by its ending.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As from :func:`region_table`.
+    path : Path
+        ``.csv``, ``.tsv``, ``.json`` (a list of rows) or ``.xlsx``.
+    about : mapping, optional
+        What goes into the second sheet of an ``.xlsx`` file; what :func:`region_table` knows
+        unless given.
 
     Raises
     ------
     FileError
         For any other ending, or if nothing can be written there.
     """
+    check_ending(path)
     ending = path.suffix.lower()
+    if ending == ".xlsx":
+        write_xlsx(table, path, [about or table.attrs.get("about", {})])
+        return
     if ending == ".json":
         text = table.to_json(orient="records", indent=2, double_precision=15) + "\n"
-    elif ending in ENDINGS:
-        text = table.to_csv(index=False, sep="\t" if ending == ".tsv" else ",")
     else:
-        raise FileError(f"'{path.name}' must end in {', '.join(ENDINGS)}.")
+        text = table.to_csv(index=False, sep="\t" if ending == ".tsv" else ",")
     write_text(path, text)
 
 

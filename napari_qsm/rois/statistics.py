@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,7 +24,13 @@ MEASURES = ("mean", "sd", "median", "min", "max", "p05", "p95")
 def columns(unit: str = "ppm") -> list[str]:
     """Column names of the region table; values carry the unit in their name."""
     head = ["label", "name", "side", "voxels", "volume_mm3"]
-    return [*head, *(f"{measure}_{unit}" for measure in MEASURES), "skewness"]
+    word = unit_word(unit)
+    return [*head, *(f"{each}_{word}" if word else each for each in MEASURES), "skewness"]
+
+
+def unit_word(unit: str) -> str:
+    """A unit as the end of a column's name: ``"per_s"`` for 1/s, nothing if it is not known."""
+    return {"1/s": "per_s"}.get(unit, re.sub(r"\W+", "_", unit).strip("_"))
 
 
 def region_name(region: Any) -> str:

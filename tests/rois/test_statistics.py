@@ -163,3 +163,42 @@ def test_halves_round_as_in_the_papers_table():
         "1029.7",
     ]
     assert rounded(-0.0125, 3) == "-0.013"
+
+
+PAPER = {
+    "control": {
+        "Putamen L": ("1518", "1185.9", "0.034", "0.005"),
+        "Putamen R": ("1682", "1314.1", "0.041", "0.005"),
+    },
+    "patient": {
+        "Putamen L": ("1448", "1131.3", "0.068", "0.008"),
+        "Putamen R": ("1318", "1029.7", "0.062", "0.007"),
+    },
+}
+
+
+@pytest.mark.parametrize("subject", PAPER)
+def test_the_papers_table_from_files(subject, tmp_path, capsys):
+    from napari_qsm.cli import main
+    from napari_qsm.io.label_table import write_itksnap
+    from napari_qsm.io.nifti import write_volume
+    from napari_qsm.io.segmentation import write_labels
+    from napari_qsm.phantom import make_anatomy, regions
+
+    # The middle of the full grid: the same voxels, fewer of them.
+    head = make_anatomy(subject, shape=(128, 128, 26), oversampling=(1, 1, 1))
+    labels = head.labels
+    write_volume(head.chi, tmp_path / "chi.nii")
+    write_volume(labels, tmp_path / "labels.nii")
+    write_itksnap(tmp_path / "names.txt", regions())
+    write_labels(labels, regions(), tmp_path / "labels.seg.nrrd")
+    arguments = ["stats", str(tmp_path / "chi.nii")]
+    table = ["--table", str(tmp_path / "names.txt")]
+    printed = []
+    for more in ([str(tmp_path / "labels.nii"), *table], [str(tmp_path / "labels.seg.nrrd")]):
+        assert main([*arguments, *more]) == 0
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1]
+    rows = {" ".join(line.split()[1:3]): line.split() for line in printed[0].splitlines()[1:]}
+    for name, expected in PAPER[subject].items():
+        assert tuple(rows[name][4:8]) == expected

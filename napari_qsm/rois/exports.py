@@ -1,0 +1,243 @@
+"""Region tables as files that say what was measured, in what unit, by what and when."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_qsm.errors import FileError
+from napari_qsm.io.atomic import atomic_path, write_text
+from napari_qsm.rois.statistics import MEASURES, unit_word
+from napari_qsm.volume import Volume
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ENDINGS = (".csv", ".tsv", ".xlsx", ".json")
+#: What stands where a map does not say which susceptibility counts as zero.
+NOT_RECORDED = "not recorded"
+_WIDTHS = {"name": 26, "map": 22}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """One table and what belongs to it.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        Columns as :func:`napari_qsm.rois.statistics.columns` gives them.
+    unit : str
+        Of the values.
+    about : dict
+        Words for people, see :func:`about_table`.
+    """
+
+    frame: pd.DataFrame
+    unit: str
+    about: dict[str, str] = field(default_factory=dict)
+
+
+def about_table(
+    values: Volume,
+    *,
+    unit: str,
+    map_name: str,
+    regions_name: str,
+    reference: str = "",
+    notes: Sequence[str] = (),
+) -> dict[str, str]:
+    """What a reader of a table has to know besides the numbers.
+
+    Parameters
+    ----------
+    values : Volume
+        The map measured.
+    unit : str
+        Unit of the table.
+    map_name, regions_name : str
+        What the user calls map and label map. File names are left out: they often carry the
+        patient's.
+    reference : str
+        What counts as zero; looked up beside the map's file unless given.
+    notes : sequence of str
+        More sentences, for example about voxels without a number.
+    """
+    from napari_qsm import __version__
+
+    about = {
+        "Map": map_name,
+        "Regions": regions_name,
+        "Unit": unit or "not known",
+        "Voxel size": " x ".join(f"{size:.4g}" for size in values.voxel_size_mm) + " mm",
+        "SD": "of a sample (n - 1)",
+        "Percentiles": "interpolated linearly",
+        "Program": f"napari-qsm {__version__}",
+        "Exported": datetime.now().astimezone().isoformat(timespec="seconds"),
+    }
+    if values.unit in ("ppm", "ppb", ""):
+        about["Reference"] = reference or map_reference(values.origin) or NOT_RECORDED
+    if notes:
+        about["Notes"] = " ".join(notes)
+    return about
+
+
+def map_reference(origin: Path | None) -> str:
+    """What a susceptibility map is referenced to, from the files beside it; empty if unknown."""
+    if origin is None:
+        return ""
+    from napari_qsm.io.sidecar import sidecar_path
+
+    said = _object(sidecar_path(origin))
+    if said.get("Reference"):
+        shift = said.get("ReferencePpm")
+        return str(said["Reference"]) + (f" ({shift} ppm subtracted)" if shift is not None else "")
+    record = _object(origin.with_name("provenance.json"))
+    for step in record.get("stages", []) if isinstance(record.get("stages"), list) else []:
+        if isinstance(step, dict) and step.get("stage") == "reference":
+            shift = record.get("reference_ppm")
+            words = str(step.get("method", ""))
+            return words + (f" ({shift:.4g} ppm subtracted)" if isinstance(shift, float) else "")
+    return ""
+
+
+def write_export(tables: Sequence[Exported], path: Path | str) -> list[Path]:
+    """Write one table or several, atomically.
+
+    Parameters
+    ----------
+    tables : sequence of Exported
+        One keeps the columns of the region table. Several are put below each other with the
+        columns ``map`` and ``unit`` in front and no unit in the names of columns.
+    path : Path or str
+        ``.csv`` and ``.tsv`` are plain tables, and what belongs to them stands in a file
+        ``NAME.about.json`` beside; ``.xlsx`` has two sheets, Regions and About; ``.json``
+        holds ``about`` and ``rows``.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    FileError
+        For any other ending, or if nothing can be written there.
+    """
+    path = Path(path)
+    check_ending(path)
+    frame = joined(tables)
+    about = [dict(table.about) for table in tables]
+    ending = path.suffix.lower()
+    if ending == ".json":
+        content = {"about": about, "rows": _records(frame)}
+        write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        return [path]
+    if ending == ".xlsx":
+        write_xlsx(frame, path, about)
+        return [path]
+    write_text(path, frame.to_csv(index=False, sep="\t" if ending == ".tsv" else ","))
+    beside = path.with_name(f"{path.stem}.about.json")
+    write_text(beside, json.dumps({"about": about}, indent=2, ensure_ascii=False) + "\n")
+    return [path, beside]
+
+
+def check_ending(path: Path) -> None:
+    """Refuse a file of another kind.
+
+    Raises
+    ------
+    FileError
+        Naming the endings there are.
+    """
+    if path.suffix.lower() not in ENDINGS:
+        raise FileError(f"'{path.name}' must end in {', '.join(ENDINGS)}.")
+
+
+def joined(tables: Sequence[Exported]) -> pd.DataFrame:
+    """One table as it is; several below each other, with their maps and units in columns."""
+    import pandas as pd
+
+    if len(tables) == 1:
+        return tables[0].frame
+    parts = []
+    for table in tables:
+        word = unit_word(table.unit)
+        plain = {f"{measure}_{word}": measure for measure in MEASURES} if word else {}
+        part = table.frame.rename(columns=plain)
+        part.insert(0, "map", table.about.get("Map", ""))
+        part.insert(1, "unit", table.unit)
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def write_xlsx(frame: pd.DataFrame, path: Path, about: Sequence[Mapping[str, str]] = ({},)) -> None:
+    """Write a table as an Excel workbook with the sheets Regions and About."""
+    from openpyxl import Workbook
+    from openpyxl.styles import Font
+
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.title = "Regions"
+    for number, name in enumerate(frame.columns, start=1):
+        cell = sheet.cell(1, number, str(name))
+        cell.font = Font(bold=True)
+        sheet.column_dimensions[cell.column_letter].width = _WIDTHS.get(str(name), 13)
+        places = _format(str(name))
+        for row, value in enumerate(frame[name].tolist(), start=2):
+            _fill(sheet.cell(row, number), value, places)
+    sheet.freeze_panes = "A2"
+    second = book.create_sheet("About")
+    second.column_dimensions["A"].width, second.column_dimensions["B"].width = 16, 70
+    row = 1
+    for each in about:
+        for key, words in each.items():
+            second.cell(row, 1, key).font = Font(bold=True)
+            _fill(second.cell(row, 2), str(words), "")
+            row += 1
+        row += 1
+    with atomic_path(path) as temporary:
+        book.save(temporary)
+
+
+def _fill(cell: Any, value: Any, places: str) -> None:
+    if isinstance(value, str):
+        cell.value = value
+        cell.data_type = "s"  # a name that begins with = is no formula
+    elif isinstance(value, int) or math.isfinite(value):
+        cell.value = value
+        if places:
+            cell.number_format = places
+
+
+def _format(column: str) -> str:
+    """How Excel shows a column; the cells hold all digits."""
+    if column in ("label", "voxels", "name", "side", "map", "unit"):
+        return ""
+    if column == "volume_mm3" or column.endswith("_ppb"):
+        return "0.0"
+    return "0.00" if column == "skewness" else "0.0000"
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as JSON can hold them: nothing where there is no number."""
+    rows: list[dict[str, Any]] = []
+    for row in frame.to_dict(orient="records"):
+        kept = {str(key): value for key, value in row.items()}
+        rows.append({k: None if isinstance(v, float) and v != v else v for k, v in kept.items()})
+    return rows
+
+
+def _object(path: Path) -> dict[str, Any]:
+    """A JSON object beside a map; empty if there is none that can be read."""
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
