@@ -1,0 +1,1 @@
+"""Fixed shapes in the views: placing, moving and drawing them."""
