@@ -1,23 +1,42 @@
-"""Run a recipe on a scan, or from any intermediate, and say how each result was made."""
+"""Run a recipe on a scan, or from any intermediate, and say how each result was made.
+
+:func:`run` runs a whole recipe; :func:`run_stage` runs one stage on what there is. The first
+is made of the second, so stages run one by one give the same arrays, bit by bit.
+"""
 
 from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from napari_qsm import __version__
 from napari_qsm.errors import Cancelled, MetadataError, QsmError
+from napari_qsm.recon.inputs import NOTHING, Inputs, input_warnings, quantities
+from napari_qsm.recon.memory import needed_gib
 from napari_qsm.recon.provenance import input_record, methods_paragraph, software_versions
 from napari_qsm.recon.recipe import Choice, Recipe
 from napari_qsm.recon.relaxometry import fit_r2star, t2star
 from napari_qsm.recon.stages import STAGES, get_method
-from napari_qsm.scan import Scan
-from napari_qsm.volume import Array, Volume, check_same_grid
+from napari_qsm.volume import Volume
+
+__all__ = [
+    "UNITS",
+    "Inputs",
+    "Result",
+    "StageOutcome",
+    "finish",
+    "left_out",
+    "plan",
+    "quantities",
+    "run",
+    "run_stage",
+    "start",
+]
 
 #: Called with the stage's name and the fraction of that stage that is done.
 StageProgress = Callable[[str, float], None]
@@ -35,75 +54,6 @@ UNITS: Mapping[str, str] = {
     "r2star_per_s": "1/s",
     "t2star_s": "s",
 }
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What a reconstruction starts from: a scan, or any intermediate, on one grid.
-
-    Attributes
-    ----------
-    scan : Scan or None
-        Phase and magnitude; not needed when a field is given.
-    magnitude : tuple of Volume
-        Magnitudes to weight a reconstruction that starts from a field; a scan brings its own.
-    mask : Volume or None
-        Brain mask of 0 and 1, used instead of the recipe's mask method.
-    unwrapped : Volume or None
-        Unwrapped phase in rad, 3-D, or 4-D with echoes last; needs echo times and field
-        strength, either from ``scan`` or below.
-    total_field_ppm, local_field_ppm : Volume or None
-        Fields in ppm of B0.
-    reference_roi : Volume or None
-        Region of 0 and 1 whose mean susceptibility becomes zero.
-    echo_times_s : tuple of float
-        Only with ``unwrapped`` and no scan.
-    field_strength_t : float or None
-        Only with ``unwrapped`` and no scan.
-    """
-
-    scan: Scan | None = None
-    magnitude: tuple[Volume, ...] = ()
-    mask: Volume | None = None
-    unwrapped: Volume | None = None
-    total_field_ppm: Volume | None = None
-    local_field_ppm: Volume | None = None
-    reference_roi: Volume | None = None
-    echo_times_s: tuple[float, ...] = ()
-    field_strength_t: float | None = None
-
-    def grid(self) -> Volume:
-        """A volume that stands for the grid of all inputs.
-
-        Raises
-        ------
-        GeometryError
-            If they do not share one grid.
-        MetadataError
-            If there is nothing to start from.
-        """
-        named = self.named()
-        starts = [v for role, v in named if role not in ("magnitude", "mask", "reference_roi")]
-        if not starts:
-            raise MetadataError(
-                "Nothing to reconstruct: give the phase, an unwrapped phase or a field."
-            )
-        for _, volume in named:
-            check_same_grid(volume, starts[0])
-        return starts[0]
-
-    def named(self) -> list[tuple[str, Volume]]:
-        """Every volume given, with its role."""
-        given: list[tuple[str, Volume]] = []
-        if self.scan is not None:
-            given += [("phase", v) for v in self.scan.phase]
-            given += [("magnitude", v) for v in self.scan.magnitude]
-        given += [("magnitude", v) for v in self.magnitude]
-        for role in ("mask", "unwrapped", "total_field_ppm", "local_field_ppm", "reference_roi"):
-            volume = getattr(self, role)
-            if volume is not None:
-                given.append((role, volume))
-        return given
 
 
 @dataclass(frozen=True)
@@ -148,13 +98,29 @@ class Result:
         return [name for name in UNITS if isinstance(self.arrays.get(name), np.ndarray)]
 
 
-@dataclass
-class _Run:
-    """The state of one run: quantities by name, and what happened."""
+def left_out(inputs: Inputs) -> set[str]:
+    """Stages that do not run, because what they make, or something later, is given.
 
-    have: dict[str, Any]
-    warnings: list[str] = field(default_factory=list)
-    stages: list[dict[str, Any]] = field(default_factory=list)
+    Raises
+    ------
+    MetadataError
+        If there is nothing to start from.
+    """
+    if inputs.chi_ppm is not None:
+        skip = {"unwrap", "echoes", "background", "inversion"}
+    elif inputs.local_field_ppm is not None:
+        skip = {"unwrap", "echoes", "background"}
+    elif inputs.total_field_ppm is not None:
+        skip = {"unwrap", "echoes"}
+    elif inputs.unwrapped is not None:
+        skip = {"unwrap"}
+    elif inputs.scan is not None:
+        skip = set()
+    else:
+        raise MetadataError(NOTHING)
+    if skip and inputs.mask is None and (inputs.local_field_ppm or inputs.chi_ppm):
+        skip |= {"phase", "mask"}  # what is known of the field is the mask
+    return skip if inputs.scan is not None else skip | {"phase"}
 
 
 def plan(recipe: Recipe, inputs: Inputs) -> list[tuple[str, Choice]]:
@@ -168,18 +134,7 @@ def plan(recipe: Recipe, inputs: Inputs) -> list[tuple[str, Choice]]:
     MetadataError
         If there is nothing to start from, or a reference region that the recipe does not use.
     """
-    if inputs.local_field_ppm is not None:
-        skip = {"phase", "unwrap", "echoes", "background"}
-    elif inputs.total_field_ppm is not None:
-        skip = {"phase", "unwrap", "echoes"}
-    elif inputs.unwrapped is not None:
-        skip = {"unwrap"} | (set() if inputs.scan else {"phase"})
-    elif inputs.scan is not None:
-        skip = set()
-    else:
-        raise MetadataError(
-            "Nothing to reconstruct: give the phase, an unwrapped phase or a field."
-        )
+    skip = left_out(inputs)
     steps = []
     for stage, choice in recipe.choices.items():
         if stage in skip:
@@ -194,6 +149,67 @@ def plan(recipe: Recipe, inputs: Inputs) -> list[tuple[str, Choice]]:
             "set reference.method=roi."
         )
     return steps
+
+
+@dataclass(frozen=True)
+class StageOutcome:
+    """What one stage has made.
+
+    Attributes
+    ----------
+    quantities : dict
+        Name to value: what the stage's methods return, and by-products (R2* and T2* of the
+        stage ``echoes`` where there are three magnitude echoes).
+    warnings : list of str
+        What the user should know.
+    record : dict
+        JSON-ready: stage, method, settings, seconds, warnings.
+    """
+
+    quantities: Mapping[str, Any]
+    warnings: list[str]
+    record: dict[str, Any]
+
+    @property
+    def seconds(self) -> float:
+        """How long the method took."""
+        return float(self.record["seconds"])
+
+
+def start(inputs: Inputs, grid: Volume | None = None) -> tuple[dict[str, Any], list[str]]:
+    """What there is before the first stage runs, and what the user should know about it.
+
+    A local field or a susceptibility map that comes without a mask is its own mask: both are
+    exactly zero where not known.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        In any axis order.
+    grid : Volume, optional
+        The canonical grid, if it is at hand.
+
+    Returns
+    -------
+    have : dict
+        Quantities by name; see :func:`napari_qsm.recon.inputs.quantities`.
+    warnings : list of str
+        One sentence each.
+
+    Raises
+    ------
+    QsmError
+        If the inputs do not fit together.
+    """
+    grid = grid or inputs.grid().to_canonical()
+    have = quantities(inputs, grid)
+    warnings = input_warnings(inputs, grid)
+    for name, what in (("chi_ppm", "susceptibility map"), ("local_field_ppm", "local field")):
+        if name in have and inputs.mask is None:
+            have["local_mask"] = _known(have[name], what)
+            warnings.append(f"mask: taken from the non-zero voxels of the {what}.")
+            break
+    return have, warnings
 
 
 def run(
@@ -229,37 +245,62 @@ def run(
     """
     steps = plan(recipe, inputs)
     grid = inputs.grid().to_canonical()
-    state = _Run(_quantities(inputs, grid))
-    state.warnings.extend(_input_warnings(inputs, grid))
-    if inputs.local_field_ppm is not None and inputs.mask is None:
-        _mask_from_field(state)
-        steps = [(stage, choice) for stage, choice in steps if stage != "mask"]
+    have, warnings = start(inputs, grid)
+    records = []
     for stage, choice in steps:
-        if stage == "mask" and inputs.scan is None and inputs.mask is not None:
-            _take_mask(state)
-        else:
-            _run_stage(stage, choice, state, progress, cancelled)
-        if stage == "echoes":
-            _add_r2star(state)
-        elif stage == "mask" and inputs.local_field_ppm is not None:
-            state.have["local_mask"] = state.have["mask"]
-    provenance = _provenance(recipe, inputs, grid, state)
-    kept = {n: state.have[n] for n in (*UNITS, "reference_ppm") if state.have.get(n) is not None}
-    return Result(grid, kept, provenance)
+        outcome = run_stage(stage, choice, have, progress=progress, cancelled=cancelled)
+        have.update(outcome.quantities)
+        if stage == "mask" and "local_mask" not in have and _starts_behind_mask(inputs):
+            have["local_mask"] = have["mask"]
+        warnings += [f"{stage}: {sentence}" for sentence in outcome.warnings]
+        records.append(outcome.record)
+    return finish(recipe, inputs, grid, have, records, warnings)
 
 
-def _run_stage(
+def run_stage(
     stage: str,
     choice: Choice,
-    state: _Run,
-    progress: StageProgress | None,
-    cancelled: Callable[[], bool] | None,
-) -> None:
+    have: Mapping[str, Any],
+    *,
+    progress: StageProgress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> StageOutcome:
+    """Run one stage on what there is.
+
+    Parameters
+    ----------
+    stage : str
+        A key of :data:`~napari_qsm.recon.stages.STAGES`.
+    choice : Choice
+        Its method and settings.
+    have : mapping
+        Quantities by name, from :func:`start` and from earlier stages; not modified.
+    progress : callable, optional
+        Told the stage and the fraction done, from 0 to 1.
+    cancelled : callable, optional
+        Asked as often as the method reports.
+
+    Returns
+    -------
+    StageOutcome
+        What the stage makes; put its ``quantities`` into ``have`` for the next one.
+
+    Raises
+    ------
+    MetadataError
+        If something the method needs is missing.
+    Cancelled
+        Once ``cancelled`` says so.
+    QsmError
+        In the method's own words, or if memory runs out.
+    """
     method = choice.method
+    if stage == "mask" and "phase" not in have and have.get("given_mask") is not None:
+        return _taken_mask(have["given_mask"])
     arguments = {}
     for name in method.inputs:
-        if name in state.have:
-            arguments[name] = state.have[name]
+        if name in have:
+            arguments[name] = have[name]
         elif name not in method.optional_inputs:
             raise MetadataError(
                 f"{method.title} needs the {name.removesuffix('_ppm').replace('_', ' ')}, "
@@ -279,155 +320,94 @@ def _run_stage(
         if name in method.reports
     }
     report(0.0)
-    start = time.perf_counter()
+    began = time.perf_counter()
     try:
         results = method.function(**arguments, **choice.settings, **reports)
-    except QsmError:
-        raise
+        names = STAGES[stage]
+        made = dict(zip(names, results if len(names) > 1 else (results,), strict=True))
+        seconds = time.perf_counter() - began
+        if stage == "echoes":
+            made.update(_relaxation(have))
     except MemoryError as error:
-        need = sum(a.nbytes for a in arguments.values() if isinstance(a, np.ndarray)) / 2**30
         raise QsmError(
-            f"{method.title} ran out of memory on inputs of {need:.1f} GiB; close other "
-            "programs or crop the scan."
+            f"{method.title} ran out of memory: this scan needs about "
+            f"{needed_gib(method, arguments):.1f} GiB of it. Close other programs, or crop the "
+            "scan to the head."
         ) from error
-    seconds = time.perf_counter() - start
-    names = STAGES[stage]
-    state.have.update(zip(names, results if len(names) > 1 else (results,), strict=True))
-    state.warnings.extend(f"{stage}: {sentence}" for sentence in said)
-    state.stages.append(
-        {
-            "stage": stage,
-            "method": method.name,
-            "settings": dict(choice.settings),
-            "seconds": round(seconds, 3),
-            "warnings": said,
-        }
-    )
     report(1.0)
-
-
-def _quantities(inputs: Inputs, grid: Volume) -> dict[str, Any]:
-    """Everything the stages may ask for, as canonical arrays."""
-
-    def stack(volumes: tuple[Volume, ...]) -> Array:
-        return np.stack([np.asarray(v.like(grid).data) for v in volumes])
-
-    def single(volume: Volume) -> Array:
-        return np.ascontiguousarray(volume.like(grid).data)
-
-    have: dict[str, Any] = {
-        "voxel_size_mm": grid.voxel_size_mm,
-        "b0_direction": grid.b0_direction,
-        "metadata": {},
-        "echo_times_s": inputs.echo_times_s,
-        "magnitude": None,
-        "magnitude_echo_times_s": (),
-        "noise_ppm": None,
-        "given_mask": None,
-        "reference_roi": None,
+    record = {
+        "stage": stage,
+        "method": method.name,
+        "settings": dict(choice.settings),
+        "seconds": round(seconds, 3),
+        "warnings": said,
     }
-    scan = inputs.scan
-    if scan is not None:
-        have["raw_phase"] = stack(scan.phase)
-        have["echo_times_s"] = scan.echo_times_s
-        have["field_strength_t"] = scan.field_strength_t
-        have["metadata"] = scan.metadata
-        have["magnitude_echo_times_s"] = scan.magnitude_echo_times_s
-    elif inputs.field_strength_t is not None:
-        have["field_strength_t"] = inputs.field_strength_t
-    magnitude = inputs.magnitude or (scan.magnitude if scan else ())
-    if magnitude:
-        have["magnitude"] = stack(magnitude).astype(np.float32, copy=False)
-    if inputs.mask is not None:
-        have["given_mask"] = _as_bool(inputs.mask.like(grid), "mask")
-    if inputs.reference_roi is not None:
-        have["reference_roi"] = _as_bool(inputs.reference_roi.like(grid), "reference region")
-    if inputs.unwrapped is not None:
-        volume = inputs.unwrapped
-        count = volume.data.shape[3] if volume.data.ndim == 4 else 1
-        have["unwrapped"] = stack(tuple(volume.echo(i) for i in range(count))).astype(
-            np.float32, copy=False
-        )
-        if len(have["echo_times_s"]) != count:
-            raise MetadataError(
-                f"The unwrapped phase has {count} echoes but {len(have['echo_times_s'])} echo "
-                "times were given."
-            )
-        if "field_strength_t" not in have:
-            raise MetadataError("Starting from an unwrapped phase needs the field strength in T.")
-    for name in ("total_field_ppm", "local_field_ppm"):
-        volume = getattr(inputs, name)
-        if volume is not None:
-            data = single(volume)
-            have[name] = data if data.dtype.kind == "f" else data.astype(np.float32)
-    return have
+    return StageOutcome(made, said, record)
 
 
-def _as_bool(volume: Volume, what: str) -> Array:
-    data = volume.data
-    if data.ndim != 3 or not ((data == 0) | (data == 1)).all():
-        raise MetadataError(
-            f"The {what} '{volume.name}' must be one 3-D image that holds only 0 and 1."
-        )
-    return np.ascontiguousarray(data == 1)
+def _starts_behind_mask(inputs: Inputs) -> bool:
+    return inputs.local_field_ppm is not None or inputs.chi_ppm is not None
 
 
-def _take_mask(state: _Run) -> None:
+def _taken_mask(mask: Any) -> StageOutcome:
     """A given mask as it is: without a phase there is nothing to refine it by."""
-    mask = state.have["given_mask"]
     if not mask.any():
         raise MetadataError("The mask is empty: it has no voxel of value 1.")
-    state.have["mask"] = mask
-    state.stages.append(
-        {"stage": "mask", "method": "given", "settings": {}, "seconds": 0.0, "warnings": []}
-    )
+    record = {"stage": "mask", "method": "given", "settings": {}, "seconds": 0.0, "warnings": []}
+    return StageOutcome({"mask": mask}, [], record)
 
 
-def _mask_from_field(state: _Run) -> None:
-    """A local field without a mask is its own mask: fields are exactly zero where not known."""
-    known = np.isfinite(state.have["local_field_ppm"]) & (state.have["local_field_ppm"] != 0)
+def _known(values: Any, what: str) -> Any:
+    """Where a map that is exactly zero outside its mask holds something."""
+    known = np.isfinite(values) & (values != 0)
     if known.all():
         raise MetadataError(
-            "The local field has no zero voxels, so it does not show where it is valid; give a mask."
+            f"The {what} has no zero voxels, so it does not show where it is valid; give a mask."
         )
     if not known.any():
-        raise MetadataError("The local field is zero everywhere.")
-    state.have["local_mask"] = known
-    state.warnings.append("mask: taken from the non-zero voxels of the local field.")
+        raise MetadataError(f"The {what} is zero everywhere.")
+    return known
 
 
-def _input_warnings(inputs: Inputs, grid: Volume) -> list[str]:
-    scan = inputs.scan
-    notes = scan.metadata.get("Notes", []) if scan is not None else []
-    said = [str(note) for note in notes] if isinstance(notes, list) else []
-    if not grid.orientation_known and not any("orientation" in note for note in said):
-        said.append(
-            f"'{grid.name}' records no orientation: left and right cannot be told apart, and B0 "
-            "is assumed to run along the third axis."
-        )
-    if scan is not None and scan.phase_difference and not any("difference" in n for n in said):
-        delta = scan.echo_times_s[0] * 1e3
-        said.append(f"The phase is a difference between two echoes; {delta:g} ms is used as time.")
-    return said
-
-
-def _add_r2star(state: _Run) -> None:
+def _relaxation(have: Mapping[str, Any]) -> dict[str, Any]:
     """R2* and T2* as by-products where there are enough magnitude echoes."""
-    times = state.have["magnitude_echo_times_s"]
-    magnitude = state.have["magnitude"]
-    if magnitude is not None and len(times) >= 3:
-        rate = fit_r2star(magnitude, times, state.have["mask"])
-        state.have["r2star_per_s"] = rate
-        state.have["t2star_s"] = t2star(rate)
+    times = have.get("magnitude_echo_times_s", ())
+    magnitude = have.get("magnitude")
+    if magnitude is None or len(times) < 3:
+        return {}
+    rate = fit_r2star(magnitude, times, have["mask"])
+    return {"r2star_per_s": rate, "t2star_s": t2star(rate)}
 
 
-def _provenance(recipe: Recipe, inputs: Inputs, grid: Volume, state: _Run) -> dict[str, Any]:
-    have = state.have
+def finish(
+    recipe: Recipe,
+    inputs: Inputs,
+    grid: Volume,
+    have: Mapping[str, Any],
+    records: Sequence[Mapping[str, Any]],
+    warnings: Sequence[str],
+) -> Result:
+    """Put together what the stages have made and how.
+
+    Parameters
+    ----------
+    recipe, inputs
+        What was asked for.
+    grid : Volume
+        ``inputs.grid().to_canonical()``.
+    have : mapping
+        All quantities.
+    records : sequence of mapping
+        The stages' records in the order in which they ran; a record may say under
+        ``edited_by_hand`` how many voxels of a mask were ``added`` and ``removed``.
+    warnings : sequence of str
+        All of them, in order.
+    """
     sizes = {
         name: int(np.count_nonzero(have[name])) for name in ("mask", "local_mask") if name in have
     }
     reference = have.get("reference_ppm")
-    return {
+    provenance = {
         "software": {"napari-qsm": __version__, **software_versions()},
         "python": platform.python_version(),
         "inputs": [input_record(role, volume) for role, volume in inputs.named()],
@@ -437,9 +417,11 @@ def _provenance(recipe: Recipe, inputs: Inputs, grid: Volume, state: _Run) -> di
         "voxel_size_mm": list(grid.voxel_size_mm),
         "b0_direction": list(grid.b0_direction),
         "recipe": recipe.to_dict(),
-        "stages": state.stages,
+        "stages": [dict(record) for record in records],
         "mask_voxels": sizes,
         "reference_ppm": None if reference is None else float(reference),
-        "warnings": state.warnings,
-        "methods": methods_paragraph(state.stages),
+        "warnings": list(warnings),
+        "methods": methods_paragraph(records),
     }
+    kept = {n: have[n] for n in (*UNITS, "reference_ppm") if have.get(n) is not None}
+    return Result(grid, kept, provenance)

@@ -57,7 +57,8 @@ def methods_paragraph(stages: Sequence[Mapping[str, Any]]) -> str:
     Parameters
     ----------
     stages : sequence of mapping
-        Each with ``stage``, ``method`` and ``settings``, in the order in which they ran.
+        Each with ``stage``, ``method`` and ``settings``, in the order in which they ran; for a
+        mask that was painted on, also ``edited_by_hand`` with ``added`` and ``removed`` voxels.
     """
     references: list[str] = []
     sentences = []
@@ -75,6 +76,12 @@ def methods_paragraph(stages: Sequence[Mapping[str, Any]]) -> str:
             + (f" ({settings})" if settings else "")
             + "."
         )
+        hand = step.get("edited_by_hand")
+        if hand:
+            sentences.append(
+                f"The mask was then edited by hand ({hand['added']} voxels added, "
+                f"{hand['removed']} removed)."
+            )
     listed = "\n".join(f"[{n}] {reference}" for n, reference in enumerate(references, 1))
     return " ".join(sentences) + (f"\n\n{listed}" if listed else "")
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_qsm.errors import Cancelled, GeometryError, MetadataError
-from napari_qsm.recon.pipeline import Inputs, plan, run
+from napari_qsm.errors import Cancelled, GeometryError, MetadataError, QsmError
+from napari_qsm.recon.pipeline import Inputs, plan, quantities, run, run_stage
+from napari_qsm.recon.provenance import methods_paragraph
 from napari_qsm.recon.recipe import load_recipe, with_settings
 from napari_qsm.recon.stages import STAGES
 from napari_qsm.scan import Scan
@@ -182,7 +183,9 @@ def test_plan_leaves_out_what_is_given(head, recipe, result):
     assert names(scan=head.scan) == list(STAGES)
     field = result.volume("total_field_ppm")
     assert names(total_field_ppm=field) == ["mask", "background", "inversion", "reference"]
-    assert names(local_field_ppm=field) == ["mask", "inversion", "reference"]
+    assert names(local_field_ppm=field) == ["inversion", "reference"]
+    known = names(local_field_ppm=field, mask=result.volume("mask"))
+    assert known == ["mask", "inversion", "reference"]
 
 
 def test_nothing_to_start_from_is_said(recipe, head):
@@ -219,3 +222,61 @@ def test_three_magnitude_echoes_give_r2star(multi_echo_head):
     nuclei = (head.labels.data > 0) & result.arrays["local_mask"]
     truth = head.r2star.data[nuclei]
     assert np.median(np.abs(result.arrays["r2star_per_s"][nuclei] - truth)) < 5
+
+
+def test_stages_run_one_by_one_give_the_same_arrays(head, recipe, result):
+    inputs = Inputs(scan=head.scan, mask=head.mask)
+    have = quantities(inputs, inputs.grid().to_canonical())
+    for stage, choice in plan(recipe, inputs):
+        before = dict(have)
+        outcome = run_stage(stage, choice, have)
+        assert set(have) == set(before)
+        assert outcome.record["stage"] == stage and outcome.seconds >= 0
+        have.update(outcome.quantities)
+    for name in result.arrays:
+        np.testing.assert_array_equal(have[name], result.arrays[name], err_msg=name)
+
+
+def test_a_map_is_referenced_anew(head, recipe, result):
+    """Starting from the map, with the mean of the mask as reference: what is known is kept."""
+    chi = result.volume("chi_ppm")
+    inputs = Inputs(chi_ppm=chi, mask=result.volume("local_mask"))
+    assert [stage for stage, _ in plan(recipe, inputs)] == ["mask", "reference"]
+    inside = result.arrays["local_mask"]
+    shifted = chi.with_data(np.where(inside, chi.data + np.float32(0.25), 0).astype(np.float32))
+    again = run(recipe, replace(inputs, chi_ppm=shifted))
+    np.testing.assert_allclose(again.arrays["chi_ppm"], chi.data, atol=1e-6)
+    assert abs(again.arrays["reference_ppm"] - 0.25) < 1e-5
+    alone = run(recipe, Inputs(chi_ppm=shifted))
+    assert any("susceptibility map" in sentence for sentence in alone.warnings)
+    np.testing.assert_array_equal(alone.arrays["local_mask"], shifted.data != 0)
+
+
+def test_a_field_beside_its_scan_is_used_and_the_scan_makes_the_mask(head, recipe, result):
+    inputs = Inputs(scan=head.scan, total_field_ppm=result.volume("total_field_ppm"))
+    stages = [stage for stage, _ in plan(recipe, inputs)]
+    assert stages == ["phase", "mask", "background", "inversion", "reference"]
+    again = run(recipe, replace(inputs, mask=head.mask))
+    np.testing.assert_array_equal(again.arrays["chi_ppm"], result.arrays["chi_ppm"])
+
+
+def test_memory_that_runs_out_is_explained_with_the_size_it_takes(head, recipe):
+    def full(*args, **kwargs):
+        raise MemoryError
+
+    choice = recipe.choices["inversion"]
+    broken = replace(choice, method=replace(choice.method, function=full))
+    have = {
+        "local_field_ppm": np.zeros((256, 256, 128), np.float32),
+        "local_mask": np.ones((256, 256, 128), bool),
+        "voxel_size_mm": (1.0, 1.0, 1.0),
+        "b0_direction": (0.0, 0.0, 1.0),
+    }
+    with pytest.raises(QsmError, match=r"about \d+\.\d GiB"):
+        run_stage("inversion", broken, have)
+
+
+def test_a_mask_painted_on_stands_in_the_methods_paragraph(result):
+    steps = [dict(step) for step in result.provenance["stages"]]
+    steps[1]["edited_by_hand"] = {"added": 12, "removed": 3}
+    assert "edited by hand (12 voxels added, 3 removed)" in methods_paragraph(steps)

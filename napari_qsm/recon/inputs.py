@@ -1,0 +1,196 @@
+"""What a reconstruction starts from: a scan or any intermediate, and the arrays methods get."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from napari_qsm.errors import MetadataError
+from napari_qsm.scan import Scan
+from napari_qsm.volume import Array, Volume, check_same_grid
+
+NOTHING = "Nothing to reconstruct: give the phase, an unwrapped phase or a field."
+_SINGLE = (
+    "mask",
+    "unwrapped",
+    "total_field_ppm",
+    "local_field_ppm",
+    "chi_ppm",
+    "reference_roi",
+)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a reconstruction starts from: a scan, or any intermediate, on one grid.
+
+    Attributes
+    ----------
+    scan : Scan or None
+        Phase and magnitude; not needed when a field is given.
+    magnitude : tuple of Volume
+        Magnitudes to weight a reconstruction that starts from a field; a scan brings its own.
+    mask : Volume or None
+        Brain mask of 0 and 1, used instead of the recipe's mask method.
+    unwrapped : Volume or None
+        Unwrapped phase in rad, 3-D, or 4-D with echoes last; needs echo times and field
+        strength, either from ``scan`` or below.
+    total_field_ppm, local_field_ppm : Volume or None
+        Fields in ppm of B0.
+    chi_ppm : Volume or None
+        A finished susceptibility map in ppm, to be referenced anew.
+    reference_roi : Volume or None
+        Region of 0 and 1 whose mean susceptibility becomes zero.
+    echo_times_s : tuple of float
+        Only with ``unwrapped`` and no scan.
+    field_strength_t : float or None
+        Only with ``unwrapped`` and no scan.
+    """
+
+    scan: Scan | None = None
+    magnitude: tuple[Volume, ...] = ()
+    mask: Volume | None = None
+    unwrapped: Volume | None = None
+    total_field_ppm: Volume | None = None
+    local_field_ppm: Volume | None = None
+    chi_ppm: Volume | None = None
+    reference_roi: Volume | None = None
+    echo_times_s: tuple[float, ...] = ()
+    field_strength_t: float | None = None
+
+    def grid(self) -> Volume:
+        """A volume that stands for the grid of all inputs.
+
+        Raises
+        ------
+        GeometryError
+            If they do not share one grid.
+        MetadataError
+            If there is nothing to start from.
+        """
+        named = self.named()
+        starts = [v for role, v in named if role not in ("magnitude", "mask", "reference_roi")]
+        if not starts:
+            raise MetadataError(NOTHING)
+        for _, volume in named:
+            check_same_grid(volume, starts[0])
+        return starts[0]
+
+    def named(self) -> list[tuple[str, Volume]]:
+        """Every volume given, with its role."""
+        given: list[tuple[str, Volume]] = []
+        if self.scan is not None:
+            given += [("phase", v) for v in self.scan.phase]
+            given += [("magnitude", v) for v in self.scan.magnitude]
+        given += [("magnitude", v) for v in self.magnitude]
+        for role in _SINGLE:
+            volume = getattr(self, role)
+            if volume is not None:
+                given.append((role, volume))
+        return given
+
+
+def quantities(inputs: Inputs, grid: Volume) -> dict[str, Any]:
+    """Everything the stages may ask for at the start, as canonical arrays.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        In any axis order.
+    grid : Volume
+        ``inputs.grid().to_canonical()``.
+
+    Returns
+    -------
+    dict
+        Name to value, see :data:`napari_qsm.recon.stages.QUANTITIES`; what stages make
+        (``phase``, ``mask``, ...) is there only if it was given.
+
+    Raises
+    ------
+    MetadataError
+        For masks with values other than 0 and 1, and for an unwrapped phase without its echo
+        times or field strength.
+    GeometryError
+        If the inputs do not share one grid.
+    """
+
+    def stack(volumes: tuple[Volume, ...]) -> Array:
+        return np.stack([np.asarray(v.like(grid).data) for v in volumes])
+
+    def single(volume: Volume) -> Array:
+        return np.ascontiguousarray(volume.like(grid).data)
+
+    have: dict[str, Any] = {
+        "voxel_size_mm": grid.voxel_size_mm,
+        "b0_direction": grid.b0_direction,
+        "metadata": {},
+        "echo_times_s": inputs.echo_times_s,
+        "magnitude": None,
+        "magnitude_echo_times_s": (),
+        "noise_ppm": None,
+        "given_mask": None,
+        "reference_roi": None,
+    }
+    scan = inputs.scan
+    if scan is not None:
+        have["raw_phase"] = stack(scan.phase)
+        have["echo_times_s"] = scan.echo_times_s
+        have["field_strength_t"] = scan.field_strength_t
+        have["metadata"] = scan.metadata
+        have["magnitude_echo_times_s"] = scan.magnitude_echo_times_s
+    elif inputs.field_strength_t is not None:
+        have["field_strength_t"] = inputs.field_strength_t
+    magnitude = inputs.magnitude or (scan.magnitude if scan else ())
+    if magnitude:
+        have["magnitude"] = stack(magnitude).astype(np.float32, copy=False)
+    if inputs.mask is not None:
+        have["given_mask"] = _as_bool(inputs.mask.like(grid), "mask")
+    if inputs.reference_roi is not None:
+        have["reference_roi"] = _as_bool(inputs.reference_roi.like(grid), "reference region")
+    if inputs.unwrapped is not None:
+        volume = inputs.unwrapped
+        count = volume.data.shape[3] if volume.data.ndim == 4 else 1
+        have["unwrapped"] = stack(tuple(volume.echo(i) for i in range(count))).astype(
+            np.float32, copy=False
+        )
+        if len(have["echo_times_s"]) != count:
+            raise MetadataError(
+                f"The unwrapped phase has {count} echoes but {len(have['echo_times_s'])} echo "
+                "times were given."
+            )
+        if "field_strength_t" not in have:
+            raise MetadataError("Starting from an unwrapped phase needs the field strength in T.")
+    for name in ("total_field_ppm", "local_field_ppm", "chi_ppm"):
+        volume = getattr(inputs, name)
+        if volume is not None:
+            data = single(volume)
+            have[name] = data if data.dtype.kind == "f" else data.astype(np.float32)
+    return have
+
+
+def _as_bool(volume: Volume, what: str) -> Array:
+    data = volume.data
+    if data.ndim != 3 or not ((data == 0) | (data == 1)).all():
+        raise MetadataError(
+            f"The {what} '{volume.name}' must be one 3-D image that holds only 0 and 1."
+        )
+    return np.ascontiguousarray(data == 1)
+
+
+def input_warnings(inputs: Inputs, grid: Volume) -> list[str]:
+    """What the user should know about the inputs before anything has run."""
+    scan = inputs.scan
+    notes = scan.metadata.get("Notes", []) if scan is not None else []
+    said = [str(note) for note in notes] if isinstance(notes, list) else []
+    if not grid.orientation_known and not any("orientation" in note for note in said):
+        said.append(
+            f"'{grid.name}' records no orientation: left and right cannot be told apart, and B0 "
+            "is assumed to run along the third axis."
+        )
+    if scan is not None and scan.phase_difference and not any("difference" in n for n in said):
+        delta = scan.echo_times_s[0] * 1e3
+        said.append(f"The phase is a difference between two echoes; {delta:g} ms is used as time.")
+    return said
