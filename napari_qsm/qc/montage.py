@@ -179,5 +179,12 @@ def _draw_bar(
     low, high = window
     ticks = [(high, top + 5), ((low + high) / 2, top + height / 2), (low, top + height - 6)]
     for value, y in ticks:
-        draw.text((x + 20, y), f"{value:.3g}", fill="white", font=font, anchor="lm")
+        draw.text((x + 20, y), _tick(value), fill="white", font=font, anchor="lm")
     draw.text((x + 7, top + height + 14), unit, fill="white", font=font, anchor="mm")
+
+
+def _tick(value: float) -> str:
+    """At most seven characters, which is what fits beside the bar."""
+    if abs(value) >= 100:
+        return f"{value:.0f}" if abs(value) < 1e5 else f"{value:.1e}"
+    return f"{value:.3g}" if value == 0 or abs(value) >= 1e-3 else f"{value:.1e}"

@@ -168,7 +168,7 @@ def _input(result: Result) -> str:
     ]
     reference = said.get("reference_ppm")
     if reference is not None:
-        lines.append(("Subtracted by referencing", f"{reference:+.4f} ppm"))
+        lines.append(("Subtracted by referencing", f"{round(reference, 4) + 0.0:+.4f} ppm"))
     cells = [f"<tr><td>{escape(a)}</td><td>{escape(b)}</td></tr>" for a, b in lines if b]
     return "<section><h2>Scan</h2>" + _table((), cells) + "</section>"
 
