@@ -45,15 +45,15 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(prefix=".writing-", suffix=ending, dir=path.parent)
         os.close(handle)
     except OSError as error:
-        raise FileError(f"Cannot write into '{path.parent}': {_reason(error)}.") from error
+        raise FileError(f"Cannot write into '{path.parent}': {reason(error)}.") from error
     temporary = Path(name)
     try:
         yield temporary
-        _flush(temporary)
+        flush(temporary)
         _copy_mode(path, temporary)
         os.replace(temporary, path)  # noqa: PTH105 - the same call, and the one tests can hook
     except OSError as error:
-        raise FileError(f"Cannot write '{path}': {_reason(error)}.") from error
+        raise FileError(f"Cannot write '{path}': {reason(error)}.") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -92,7 +92,7 @@ def staged_folder(folder: Path | str, *, overwrite: bool = False) -> Iterator[Pa
         folder.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent))
     except OSError as error:
-        raise FileError(f"Cannot write into '{folder.parent}': {_reason(error)}.") from error
+        raise FileError(f"Cannot write into '{folder.parent}': {reason(error)}.") from error
     try:
         yield staging
         files = sorted(p for p in staging.rglob("*") if p.is_file())
@@ -103,20 +103,33 @@ def staged_folder(folder: Path | str, *, overwrite: bool = False) -> Iterator[Pa
                 f"'{taken[0]}' exists already; choose another folder or allow overwriting."
             )
         for file in files:
-            _flush(file)
+            flush(file)
         for file in files:
             target = folder / file.relative_to(staging)
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(file, target)  # noqa: PTH105
     except OSError as error:
-        raise FileError(f"Cannot write into '{folder}': {_reason(error)}.") from error
+        raise FileError(f"Cannot write into '{folder}': {reason(error)}.") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Have a file written to the disk itself, not only to the system's memory."""
     with path.open("rb+") as handle:
         os.fsync(handle.fileno())
+
+
+def flush_folder(folder: Path) -> None:
+    """Have new names in a folder written to the disk itself, where the system can do that."""
+    if os.name != "posix":
+        return
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _copy_mode(old: Path, new: Path) -> None:
@@ -132,5 +145,6 @@ def _copy_mode(old: Path, new: Path) -> None:
     new.chmod(mode)
 
 
-def _reason(error: OSError) -> str:
+def reason(error: OSError) -> str:
+    """What the system says went wrong, without its full stop."""
     return (error.strerror or str(error)).rstrip(".")

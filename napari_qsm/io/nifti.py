@@ -17,7 +17,7 @@ from napari_qsm.volume import Array, StoredGrid, Volume
 ENDINGS = (".nii", ".nii.gz")
 
 #: Header fields that place voxels in the world; they go from source to result unchanged.
-_GEOMETRY_FIELDS = (
+GEOMETRY_FIELDS = (
     "qform_code",
     "sform_code",
     "quatern_b",
@@ -121,7 +121,7 @@ def write_volume(volume: Volume, path: Path | str) -> None:
     kind = nib.Nifti2Image if isinstance(source, nib.Nifti2Header) else nib.Nifti1Image
     image = kind(data, back.affine)
     if isinstance(source, nib.Nifti1Header):
-        for field in _GEOMETRY_FIELDS:
+        for field in GEOMETRY_FIELDS:
             image.header[field] = source[field]
         image.header["pixdim"][:4] = source["pixdim"][:4]
     else:

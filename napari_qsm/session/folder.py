@@ -1,112 +1,330 @@
-"""A session as a folder: one NIfTI per map and a JSON file that ties them together."""
+"""A session as a folder: a JSON file, regions, and whatever lies nowhere else on the disk.
+
+Maps that were opened from files stay where they are; the folder keeps their path and checksum.
+Regions, masks and computed maps are written into the folder, beside label tables that other
+programs read. The version before the last one stays in a folder of its own, which can be
+opened like any session.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from napari_qsm.errors import FileError
-from napari_qsm.io.atomic import staged_folder, write_text
-from napari_qsm.io.label_table import Region, default_color
-from napari_qsm.io.nifti import write_volume
-from napari_qsm.rois.statistics import region_name, region_side
+from napari_qsm import __version__
+from napari_qsm.errors import FileError, QsmError
+from napari_qsm.io.atomic import write_text
+from napari_qsm.io.nifti import read_volume, write_volume
+from napari_qsm.io.segmentation import write_labels
 from napari_qsm.session.entries import MapEntry
+from napari_qsm.session.exchange import Exchange
 from napari_qsm.session.model import Session
+from napari_qsm.session.references import References, Stamp, stamp_in, stamp_of
+from napari_qsm.session.saved import SavedMap, SavedSession, checked, look_up
+from napari_qsm.session.scan_record import scan_record
+from napari_qsm.session.state import as_region, entry_record, state_record
+from napari_qsm.volume import Volume
 
 SESSION_FILE = "session.json"
-_FORMAT = 1
-_SAVED_FIELDS = (
-    "crosshair_mm",
-    "crosshair_visible",
-    "unit",
-    "radiological",
-    "views_linked",
-    "windows_linked",
-    "large_plane",
-)
+PREVIOUS = "previous"
+#: Version of the format that this program writes; older ones are read.
+FORMAT = 2
 
 
-def save_session(session: Session, folder: Path | str) -> Path:
+class ChangedOnDisk(FileError):
+    """Somebody else wrote the files that are about to be replaced.
+
+    Attributes
+    ----------
+    files : tuple of str
+        Their names.
+    """
+
+    def __init__(self, message: str, files: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.files = files
+
+
+@dataclass
+class SavedAs:
+    """What a session remembers of its folder since it was read or saved.
+
+    Attributes
+    ----------
+    folder : Path
+        Absolute.
+    stamps : dict
+        Name of each file there that the session wrote or read, with its stamp.
+    copies : dict
+        For maps written there, their values and the name of the file.
+    references : References
+        For maps that stayed where they were.
+    copy_scans : bool
+        Whether the user asked for copies of all maps.
+    """
+
+    folder: Path
+    stamps: dict[str, Stamp] = field(default_factory=dict)
+    copies: dict[str, tuple[Any, str]] = field(default_factory=dict)
+    references: References = field(default_factory=References)
+    copy_scans: bool = False
+
+
+def saved_as(session: Session) -> SavedAs | None:
+    """Where a session was saved or read last; None if nowhere."""
+    kept: SavedAs | None = session._saved
+    return kept
+
+
+def save_session(
+    session: Session,
+    folder: Path | str,
+    *,
+    copy_scans: bool | None = None,
+    overwrite: bool = False,
+) -> Path:
     """Write a session into a folder; all of it appears together or not at all.
 
     Parameters
     ----------
     session : Session
-        Every map is written on the grid and with the affine of the file it came from.
+        Every volume is written on the grid and with the affine of the file it came from.
     folder : Path or str
-        Made if missing; an earlier session there is replaced.
+        Made if missing. The session that was there goes into its folder ``previous``.
+    copy_scans : bool, optional
+        Copy maps that were opened from files too, so that the folder can travel alone; as
+        the last time unless given.
+    overwrite : bool
+        Replace a session that is not the one this session was read from or saved as.
 
     Returns
     -------
     Path
         The session's JSON file.
+
+    Raises
+    ------
+    ChangedOnDisk
+        If somebody else wrote a session there in the meantime, unless ``overwrite``.
+    FileError
+        If nothing can be written there; what was there before then still is.
     """
-    folder = Path(folder)
-    maps: list[dict[str, Any]] = []
-    taken: set[str] = set()
-    with staged_folder(folder, overwrite=True) as staging:
-        for entry in session:
-            file = _file_name(entry, taken)
-            write_volume(entry.volume, staging / file)
-            maps.append(
-                {
-                    "file": file,
-                    "name": entry.name,
-                    "role": entry.role,
-                    "unit": entry.volume.unit,
-                    "group": entry.group,
-                    "linked": entry.linked,
-                    "display": entry.display.model_dump(),
-                    "regions": [
-                        {
-                            "index": key,
-                            "name": region_name(region),
-                            "side": region_side(region),
-                            "color": str(getattr(region, "color", "") or default_color(key)),
-                        }
-                        for key, region in entry.regions.items()
-                    ],
-                }
-            )
-        fields = {name: getattr(session, name) for name in _SAVED_FIELDS}
-        text = json.dumps({"format": _FORMAT, "settings": fields, "maps": maps}, indent=1)
-        write_text(staging / SESSION_FILE, text + "\n")
+    folder = Path(folder).absolute()
+    before = saved_as(session)
+    same = before is not None and before.folder == folder
+    if not overwrite:
+        _check_unchanged(folder, before if same else None)
+    now = SavedAs(folder, references=before.references if before else References())
+    if copy_scans is None:
+        copy_scans = before.copy_scans if before else False
+    now.copy_scans = copy_scans
+    with Exchange(folder, PREVIOUS, last=SESSION_FILE, listed=_files_of(folder)) as exchange:
+        writer = _Writer(exchange.staging, now, before if same else None)
+        maps = [writer.entry(entry) for entry in session]
+        content = {
+            "format": FORMAT,
+            "program": f"napari-qsm {__version__}",
+            "saved": datetime.now(UTC).replace(microsecond=0).isoformat(),
+            "session": state_record(session),
+            "scan": scan_record(session, writer.keep),
+            "maps": maps,
+        }
+        text = json.dumps(content, indent=1, ensure_ascii=False)
+        write_text(exchange.staging / SESSION_FILE, text + "\n")
+        exchange.keep(writer.kept)
+    now.stamps = {name: stamp_of(folder / name) for name in (SESSION_FILE, *writer.names)}
+    session._saved = now
     return folder / SESSION_FILE
 
 
-def _file_name(entry: MapEntry, taken: set[str]) -> str:
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", entry.name.replace("χ", "chi")).strip("_.") or "map"
-    name, number = plain, 2
-    while name in taken:
-        name, number = f"{plain}_{number}", number + 1
-    taken.add(name)
-    return f"{name}.nii.gz"
+class _Writer:
+    """Writes volumes of one session into a staging folder, or finds where they are already."""
+
+    def __init__(self, staging: Path, now: SavedAs, before: SavedAs | None) -> None:
+        self._staging, self._now, self._before = staging, now, before
+        #: All files of the session, and those of them that stay as they are.
+        self.names: list[str] = []
+        self.kept: list[str] = []
+
+    def entry(self, entry: MapEntry) -> dict[str, Any]:
+        record = entry_record(entry)
+        if entry.editable is not None:
+            return {**record, **self._drawn(entry)}
+        return {**record, **self.keep(entry.id, entry.volume, entry.name)}
+
+    def keep(self, key: str, volume: Volume, name: str = "") -> dict[str, Any]:
+        """Where a volume is kept: in its own file, or in the folder."""
+        if not self._now.copy_scans:
+            reference = self._now.references.of(key, volume)
+            if reference is not None:
+                return {"reference": reference.record(self._now.folder)}
+        copy = self._before.copies.get(key) if self._before else None
+        if copy is not None and self._before is not None and copy[0] is volume.data:
+            path, stamp = self._now.folder / copy[1], self._before.stamps.get(copy[1])
+            if stamp is not None and stamp.agrees(path) and copy[1] not in self.names:
+                self.kept.append(copy[1])
+                return self._named(key, volume, copy[1], stamp)
+        file = self._free(name or key, ".nii.gz")
+        write_volume(volume, self._staging / file)
+        return self._named(key, volume, file, stamp_of(self._staging / file))
+
+    def _named(self, key: str, volume: Volume, file: str, stamp: Stamp) -> dict[str, Any]:
+        self.names.append(file)
+        self._now.copies[key] = (volume.data, file)
+        return {"file": _file_record(file, stamp)}
+
+    def _drawn(self, entry: MapEntry) -> dict[str, Any]:
+        """Labels as uint8 or uint16, with a table beside them."""
+        file = self._free(entry.name, ".nii.gz")
+        rows = [as_region(key, region) for key, region in sorted(entry.regions.items())]
+        if entry.role == "labels":
+            written = write_labels(entry.volume, rows, self._staging / file, table=".txt")
+        else:
+            write_volume(entry.volume, self._staging / file)
+            written = [self._staging / file]
+        self.names += [path.name for path in written]
+        return {
+            "file": _file_record(file, stamp_of(self._staging / file)),
+            "table": written[1].name if len(written) > 1 else None,
+        }
+
+    def _free(self, name: str, ending: str) -> str:
+        plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name.replace("χ", "chi")).strip("_.") or "map"
+        reserved = {"con", "prn", "aux", "nul", PREVIOUS}
+        if plain.lower() in reserved:
+            plain = f"{plain}_map"
+        taken = {each.lower() for each in self.names}
+        file, number = f"{plain}{ending}", 2
+        while file.lower() in taken:
+            file, number = f"{plain}_{number}{ending}", number + 1
+        return file
 
 
-def read_session(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Settings and maps of a saved session; the maps' files are not read yet.
+def _file_record(name: str, stamp: Stamp) -> dict[str, Any]:
+    return {
+        "name": name,
+        "size": stamp.size,
+        "mtime_ns": stamp.mtime_ns,
+        "sha256": stamp.sha256,
+    }
+
+
+def _check_unchanged(folder: Path, before: SavedAs | None) -> None:
+    """Refuse to replace what somebody else has written."""
+    if before is None:
+        if (folder / SESSION_FILE).exists():
+            raise ChangedOnDisk(
+                f"'{folder}' already holds another session; choose another folder, or replace it "
+                f"(the old one then stays in '{PREVIOUS}').",
+                (SESSION_FILE,),
+            )
+        return
+    changed = tuple(
+        name
+        for name, stamp in before.stamps.items()
+        if (folder / name).exists() and not stamp.agrees(folder / name)
+    )
+    if changed:
+        names = ", ".join(f"'{name}'" for name in changed)
+        raise ChangedOnDisk(
+            f"Another program or window has changed {names} in '{folder}' since this session was "
+            "opened or saved; save into another folder, or replace it (the other version then "
+            f"stays in '{PREVIOUS}').",
+            changed,
+        )
+
+
+def _files_of(folder: Path) -> list[str]:
+    """Names of the files that the session in a folder consists of."""
+    try:
+        content = json.loads((folder / SESSION_FILE).read_text(encoding="utf-8"))
+        names = [SESSION_FILE]
+        scan = content.get("scan") or {}
+        for item in (*content["maps"], *scan.get("phase", ()), *scan.get("magnitude", ())):
+            file = item.get("file")
+            names += [file["name"] if isinstance(file, dict) else file] if file else []
+            names += [item["table"]] if item.get("table") else []
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return [SESSION_FILE]
+    return [Path(name).name for name in names]
+
+
+def read_session(folder: Path | str) -> SavedSession:
+    """Read a saved session and all of its files that can be found.
+
+    Parameters
+    ----------
+    folder : Path or str
+        That holds :data:`SESSION_FILE`.
+
+    Returns
+    -------
+    SavedSession
+        What is missing, changed or damaged is told in its ``problems``; the rest is there.
 
     Raises
     ------
     FileError
-        If the file is damaged or of a newer format.
+        If the session's own file is damaged or of a newer format.
     """
+    folder = Path(folder).absolute()
     path = folder / SESSION_FILE
     try:
-        saved = json.loads(path.read_text(encoding="utf-8"))
-        if saved["format"] != _FORMAT:
-            raise FileError(
-                f"'{path}' was saved by another version of this program; update to open it."
-            )
-        maps = []
-        for item in saved["maps"]:
-            regions = {row["index"]: Region(**row) for row in item["regions"]}
-            maps.append({**item, "path": folder / Path(item["file"]).name, "regions": regions})
-        settings = {name: saved["settings"][name] for name in _SAVED_FIELDS}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        content = checked(json.loads(path.read_text(encoding="utf-8")), path, FORMAT)
+        old = content["format"] == 1
+        saved = SavedSession(
+            folder,
+            [_saved_map(item, old) for item in content["maps"]],
+            content["settings"] if old else content["session"],
+            None if old else content["scan"],
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, FileError):
             raise
         raise FileError(f"'{path}' is not a readable session.") from error
-    return settings, maps
+    kept = SavedAs(folder, {SESSION_FILE: stamp_of(path)})
+    kept.copy_scans = bool(saved.maps) and not any(each.reference for each in saved.maps)
+    for each in saved.maps:
+        if each.reference:
+            saved.problems += look_up(each, folder)
+        else:
+            saved.problems += _read_own(each, folder, kept)
+    saved.saved_as = kept
+    return saved
+
+
+def _saved_map(item: dict[str, Any], old: bool) -> SavedMap:
+    if old:
+        item = {**item, "file": {"name": item["file"]}}
+    for needed in ("name", "role", "unit", "display", "regions"):
+        item[needed]
+    if item.get("reference"):
+        return SavedMap(item, reference=item["reference"])
+    item["file"]["name"]
+    return SavedMap(item)
+
+
+def _read_own(each: SavedMap, folder: Path, kept: SavedAs) -> list[str]:
+    """Read a file of the folder; returns sentences about what is odd."""
+    record = each.record["file"]
+    name = Path(record["name"]).name
+    path = folder / name
+    try:
+        each.volume = read_volume(path, unit=each.record["unit"], name=each.record["name"])
+        kept.stamps[name] = stamp_of(path)
+        if each.record.get("table"):
+            table = Path(each.record["table"]).name
+            if (folder / table).is_file():
+                kept.stamps[table] = stamp_of(folder / table)
+    except (QsmError, OSError) as error:
+        return [str(error)]
+    if "sha256" in record and kept.stamps[name].sha256 != stamp_in(record).sha256:
+        return [
+            f"'{name}' was changed by another program since the session was saved; it is shown "
+            "as it is now."
+        ]
+    return []

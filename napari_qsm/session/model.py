@@ -211,7 +211,7 @@ class Session(EventedModel):
             # Its own copy; x fastest, so that axial slices are whole pieces of memory.
             editable = np.array(as_labels(volume), dtype=kind, order="F")
             volume = replace(volume, data=editable)
-        known = {"id": key} if key and all(e.id != key for e in self.maps) else {}
+        known: dict[str, Any] = {"id": key} if key and all(e.id != key for e in self.maps) else {}
         entry = MapEntry(
             **known,
             name=unique_name(name or volume.name or role, (e.name for e in self.maps)),

@@ -55,7 +55,7 @@ class Files:
         """Put what was read into the session, and say what could not be."""
         problems = list(loaded.problems)
         try:
-            loaded.into(self._workspace.session)
+            problems += loaded.into(self._workspace.session)
         except QsmError as error:
             problems.append(str(error))
         if problems:

@@ -13,6 +13,7 @@ from napari_qsm.io.series import AmbiguousSeries
 from napari_qsm.scan import Scan
 from napari_qsm.session import MapDisplay, Role, Session
 from napari_qsm.session.folder import SESSION_FILE, read_session
+from napari_qsm.session.saved import SavedSession
 from napari_qsm.volume import Volume
 
 #: More files than this in one plain folder are taken for a mistake.
@@ -43,8 +44,8 @@ class Loaded:
         In drawing order.
     scan : Scan or None
         A scan with its echo times, if a folder held one.
-    settings : dict
-        Fields of a saved session.
+    sessions : list of SavedSession
+        Sessions that were saved or kept; files that they miss can still be found for them.
     problems : list of str
         Sentences about files that could not be used.
     undecided : list of (Path, AmbiguousSeries)
@@ -53,12 +54,12 @@ class Loaded:
 
     maps: list[Opened] = field(default_factory=list)
     scan: Scan | None = None
-    settings: dict[str, Any] = field(default_factory=dict)
+    sessions: list[SavedSession] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     undecided: list[tuple[Path, AmbiguousSeries]] = field(default_factory=list)
 
-    def into(self, session: Session) -> None:
-        """Add everything to a session."""
+    def into(self, session: Session) -> list[str]:
+        """Add everything to a session; returns sentences about what could not be added."""
         for opened in self.maps:
             session.add(
                 opened.volume,
@@ -70,8 +71,7 @@ class Loaded:
             )
         if self.scan is not None:
             session.scan = self.scan
-        if self.settings:
-            session.update(self.settings)
+        return [problem for saved in self.sessions for problem in saved.into(session)]
 
 
 def load(
@@ -170,24 +170,9 @@ def _scan_in(folder: Path, series: str | None = None) -> Scan:
 
 
 def _load_session(folder: Path, loaded: Loaded) -> None:
-    settings, maps = read_session(folder)
-    loaded.settings.update(settings)
-    for item in maps:
-        try:
-            volume = read_volume(item["path"], unit=item["unit"], name=item["name"])
-        except (ValueError, OSError) as error:
-            loaded.problems.append(str(error))
-            continue
-        loaded.maps.append(
-            Opened(
-                volume,
-                item["role"],
-                item["regions"],
-                MapDisplay(**item["display"]),
-                item["group"],
-                item["linked"],
-            )
-        )
+    saved = read_session(folder)
+    loaded.problems += saved.problems
+    loaded.sessions.append(saved)
 
 
 def regions_beside(path: Path) -> dict[int, Any]:

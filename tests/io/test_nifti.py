@@ -413,7 +413,7 @@ class TestWriting:
         with pytest.raises(FileError, match="does not exist"):
             write_volume(Volume(anatomy(), OBLIQUE), tmp_path / "no" / "a.nii")
 
-    @pytest.mark.parametrize("when", ["_flush", "replace"])
+    @pytest.mark.parametrize("when", ["flush", "replace"])
     def test_a_failed_write_keeps_the_old_file(self, tmp_path, monkeypatch, when):
         path = tmp_path / "a.nii.gz"
         write_volume(Volume(anatomy(), OBLIQUE), path)
@@ -422,7 +422,7 @@ class TestWriting:
         def full(*_):
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(atomic if when == "_flush" else os, when, full)
+        monkeypatch.setattr(atomic if when == "flush" else os, when, full)
         with pytest.raises(FileError, match="No space left"):
             write_volume(Volume(anatomy() + 1, OBLIQUE), path)
         monkeypatch.undo()

@@ -1,0 +1,380 @@
+"""A session saved into a folder and read back."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from napari_qsm.errors import FileError
+from napari_qsm.figures.annotations import Annotation
+from napari_qsm.figures.spec import FigureSpec
+from napari_qsm.io.label_table import Region, read_label_table
+from napari_qsm.io.nifti import read_volume, write_volume
+from napari_qsm.rois.shapes import FixedShape
+from napari_qsm.scan import Scan
+from napari_qsm.session import Session
+from napari_qsm.session.folder import ChangedOnDisk, read_session, save_session
+from napari_qsm.volume import Volume
+from tests.viewer.conftest import ORDERS, SHAPE, code_of, ramp, stored_in
+
+PUTAMEN = Region(3, "Putamen R", "right", "#ff8800", "Put", visible=False, locked=True)
+
+
+def file_of(folder, name="chi", order=ORDERS[0]):
+    path = folder / f"{name}.nii.gz"
+    write_volume(stored_in(ramp(name=name), order), path)
+    return path
+
+
+def drawn(chi, name="regions"):
+    values = np.zeros(SHAPE, np.uint16)
+    values[3:7, 5:9, 4:8] = 3
+    return chi.volume.with_data(values, name=name, unit="")
+
+
+def work(folder, order=ORDERS[0], copies=False):
+    """Return a session on a map file, with everything a person can make."""
+    session = Session()
+    chi = session.add(read_volume(file_of(folder, order=order), unit="ppm"), group="one")
+    labels = session.add(drawn(chi), role="labels", regions={3: PUTAMEN}, group="one")
+    session.set_display(chi, colouring="inverted", window=(-0.05, 0.15), threshold_low=0.01)
+    session.update(
+        {
+            "shapes": (FixedShape(kind="circle", size_mm=(6.0,), slices=3, side="left"),),
+            "annotations": (
+                Annotation(kind="text", plane="axial", at_mm=(1.0, 2.0, 3.0), text="Σ “x”"),
+            ),
+            "figure": FigureSpec(columns=3, caption="draft"),
+            "notes": "seen twice – größer\nnext line",
+            "crosshair_mm": (1.5, -2.0, 3.25),
+            "unit": "ppb",
+            "radiological": False,
+            "layout": "one",
+            "large_plane": "coronal",
+            "blinded": True,
+            "midline_mm": 0.75,
+            "painted": labels.id,
+            "active_region": 3,
+            "compared": (chi.id,),
+        }
+    )
+    return session
+
+
+def again(folder):
+    saved = read_session(folder)
+    session = Session()
+    problems = saved.problems + saved.into(session)
+    return session, problems
+
+
+def everything(session):
+    """Return all that must come back, as plain values."""
+    fields = set(type(session).model_fields) - {"maps", "scan"}
+    maps = [
+        (
+            {n: getattr(e, n) for n in ("id", "name", "role", "regions", "group", "linked")},
+            e.display.model_dump(),
+            e.volume.unit,
+            e.volume.to_stored().data.tolist(),
+            e.volume.to_stored().affine.tolist(),
+        )
+        for e in session
+    ]
+    return {name: getattr(session, name) for name in fields}, maps
+
+
+@pytest.mark.parametrize("copies", [False, True])
+def test_everything_comes_back(tmp_path, copies):
+    session = work(tmp_path)
+    save_session(session, tmp_path / "work", copy_scans=copies)
+    back, problems = again(tmp_path / "work")
+    assert problems == []
+    assert everything(back) == everything(session)
+    assert (tmp_path / "work" / "chi.nii.gz").exists() == copies
+    text = (tmp_path / "work" / "session.json").read_text(encoding="utf-8")
+    assert "größer" in text and text.count("\n") > 50  # for people too
+
+
+def test_the_scan_comes_back_and_its_images_are_kept_once(tmp_path):
+    phase = read_volume(file_of(tmp_path, "phase"), unit="rad")
+    magnitude = read_volume(file_of(tmp_path, "mag"))
+    session = Session()
+    session.scan = Scan((phase,), (0.021,), 3.0, (magnitude,), metadata={"Manufacturer": "GE"})
+    session.add(magnitude, role="magnitude")
+    save_session(session, tmp_path / "work", copy_scans=True)
+    back, problems = again(tmp_path / "work")
+    assert problems == []
+    assert back.scan.echo_times_s == (0.021,) and back.scan.field_strength_t == 3.0
+    assert back.scan.metadata == {"Manufacturer": "GE"}
+    np.testing.assert_array_equal(back.scan.phase[0].data, phase.data)
+    assert back.scan.phase[0].unit == "rad"
+    images = sorted(p.name for p in (tmp_path / "work").glob("*.nii.gz"))
+    assert images == ["mag.nii.gz", "scan_phase_1.nii.gz"]
+
+
+def test_one_echo_of_a_file_is_kept_as_that(tmp_path):
+    values = np.random.default_rng(0).normal(size=(4, 5, 6, 3)).astype(np.float32)
+    write_volume(Volume(values, np.eye(4)), tmp_path / "four.nii.gz")
+    session = Session()
+    four = read_volume(tmp_path / "four.nii.gz")
+    session.add(four.echo(2), name="third")
+    session.add(four, name="all").echo = 1
+    save_session(session, tmp_path / "work")
+    back, problems = again(tmp_path / "work")
+    assert problems == [] and not list((tmp_path / "work").glob("*.nii.gz"))
+    np.testing.assert_array_equal(back.entry("third").volume.data, values[..., 2])
+    np.testing.assert_array_equal(back.entry("all").shown.data, values[..., 1])
+
+
+def test_a_map_that_was_converted_while_it_was_read_is_copied(tmp_path):
+    volume = read_volume(file_of(tmp_path), unit="ppm")
+    from dataclasses import replace
+
+    session = Session()
+    session.add(replace(volume, data=volume.data * 2))
+    save_session(session, tmp_path / "work")
+    np.testing.assert_array_equal(
+        read_volume(tmp_path / "work" / "chi.nii.gz").data, volume.data * 2
+    )
+
+
+@pytest.mark.parametrize("order", ORDERS[::7], ids=code_of)
+def test_regions_are_saved_as_the_maps_file_lies(tmp_path, order):
+    session = work(tmp_path, order)
+    save_session(session, tmp_path / "work")
+    source, saved = (
+        read_volume(p) for p in (tmp_path / "chi.nii.gz", tmp_path / "work" / "regions.nii.gz")
+    )
+    assert saved.shape == source.shape and saved.data.dtype == np.uint8
+    np.testing.assert_array_equal(saved.affine, source.affine)
+    expected = np.zeros(SHAPE, bool)
+    expected[3:7, 5:9, 4:8] = True
+    np.testing.assert_array_equal(saved.to_canonical().data == 3, expected)
+    table = read_label_table(tmp_path / "work" / "regions.txt")
+    assert [(row.index, row.name) for row in table] == [(3, "Putamen R")]
+
+
+def test_a_folder_that_moves_with_its_maps_finds_them(tmp_path):
+    (tmp_path / "study").mkdir()
+    save_session(work(tmp_path / "study"), tmp_path / "study" / "work")
+    shutil.move(tmp_path / "study", tmp_path / "elsewhere")
+    back, problems = again(tmp_path / "elsewhere" / "work")
+    assert problems == [] and back.entry("chi") is not None
+
+
+def test_missing_and_changed_maps_are_told_and_the_rest_opens(tmp_path):
+    session = work(tmp_path)
+    save_session(session, tmp_path / "work")
+    (tmp_path / "chi.nii.gz").rename(tmp_path / "moved.nii.gz")
+    saved = read_session(tmp_path / "work")
+    assert [each.file_name for each in saved.missing] == ["chi.nii.gz"]
+    back = Session()
+    assert "'chi.nii.gz' was not found" in saved.into(back)[0]
+    assert back.entry("regions") is not None and len(back.shapes) == 1
+    saved = read_session(tmp_path / "work")
+    assert saved.missing[0].read_from(tmp_path / "moved.nii.gz") == ""
+    back = Session()
+    assert saved.into(back) == [] and back.entry("chi").volume.unit == "ppm"
+    write_volume(ramp().with_data(ramp().data + 1), tmp_path / "chi.nii.gz")
+    back, problems = again(tmp_path / "work")
+    assert "'chi.nii.gz' has changed" in problems[0] and back.entry("chi") is not None
+
+
+def test_somebody_elses_changes_are_not_overwritten_unasked(tmp_path):
+    session = work(tmp_path)
+    save_session(session, tmp_path / "work")
+    save_session(session, tmp_path / "work")  # its own files: no question
+    labels = tmp_path / "work" / "regions.nii.gz"
+    theirs = read_volume(labels)
+    write_volume(theirs.with_data(np.where(theirs.data == 3, 9, 0).astype(np.uint8)), labels)
+    with pytest.raises(ChangedOnDisk, match="changed 'regions.nii.gz'") as told:
+        save_session(session, tmp_path / "work")
+    assert told.value.files == ("regions.nii.gz",)
+    assert (read_volume(labels).data == 9).any()
+    save_session(session, tmp_path / "work", overwrite=True)
+    assert (read_volume(labels).data == 3).any()
+    assert (read_volume(tmp_path / "work" / "previous" / "regions.nii.gz").data == 9).any()
+
+
+def test_two_windows_on_one_folder_notice_each_other(tmp_path):
+    save_session(work(tmp_path), tmp_path / "work")
+    first, second = again(tmp_path / "work")[0], again(tmp_path / "work")[0]
+    first.notes = "mine"
+    save_session(first, tmp_path / "work")
+    with pytest.raises(ChangedOnDisk):
+        save_session(second, tmp_path / "work")
+    with pytest.raises(ChangedOnDisk, match="another session"):
+        save_session(Session(), tmp_path / "work")
+
+
+def test_a_program_that_only_touches_a_file_does_not_count(tmp_path):
+    session = work(tmp_path)
+    save_session(session, tmp_path / "work")
+    os.utime(tmp_path / "work" / "regions.nii.gz", (1, 1))
+    save_session(session, tmp_path / "work")
+
+
+def test_the_version_before_stays_and_opens(tmp_path):
+    session = work(tmp_path)
+    save_session(session, tmp_path / "work", copy_scans=True)
+    before = everything(session)
+    session.edit_labels(session.entry("regions"), np.arange(50), 4)
+    session.remove(session.entry("chi"))
+    save_session(session, tmp_path / "work")
+    assert not (tmp_path / "work" / "chi.nii.gz").exists()
+    back, problems = again(tmp_path / "work" / "previous")
+    assert problems == [] and everything(back)[1] == before[1]
+
+
+def test_computed_maps_are_not_written_again(tmp_path):
+    session = Session()
+    session.add(ramp(name="computed"))
+    save_session(session, tmp_path / "work")
+    path = tmp_path / "work" / "computed.nii.gz"
+    first = path.stat()
+    session.notes = "more"
+    save_session(session, tmp_path / "work")
+    assert path.stat().st_ino == first.st_ino and path.stat().st_mtime_ns == first.st_mtime_ns
+
+
+def contents(folder):
+    return {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_save_that_fails_leaves_the_folder_as_it_was(tmp_path, monkeypatch, number):
+    session = work(tmp_path)
+    save_session(session, tmp_path / "work")
+    before = contents(tmp_path / "work")
+    session.edit_labels(session.entry("regions"), np.arange(500), 4)
+    session.notes = "later"
+    real, calls = os.replace, []
+
+    def failing(source, target):
+        if os.path.dirname(target) == str(tmp_path / "work"):
+            calls.append(target)
+            if len(calls) > number:
+                raise OSError(28, "No space left on device")
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", failing)
+    with pytest.raises(FileError, match="No space left"):
+        save_session(session, tmp_path / "work")
+    monkeypatch.undo()
+    assert contents(tmp_path / "work") == before
+    assert sorted(p.name for p in (tmp_path / "work").iterdir() if p.is_dir()) == []
+    save_session(session, tmp_path / "work")
+    assert again(tmp_path / "work")[0].notes == "later"
+
+
+def test_a_full_disk_while_writing_leaves_nothing_behind(tmp_path, monkeypatch):
+    def full(volume, path):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("napari_qsm.session.folder.write_volume", full)
+    session = Session()
+    session.add(ramp())
+    with pytest.raises(FileError, match="No space left"):
+        save_session(session, tmp_path / "work")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_session_of_the_first_format_opens(tmp_path):
+    folder = tmp_path / "old"
+    folder.mkdir()
+    file_of(folder)
+    display = {
+        "colouring": "grey",
+        "colormap": "magma",
+        "window": [-0.1, 0.2],
+        "threshold_low": None,
+        "threshold_high": None,
+        "opacity": 1.0,
+        "visible": True,
+    }
+    item = {
+        "file": "chi.nii.gz",
+        "name": "χ",
+        "role": "map",
+        "unit": "ppm",
+        "group": "",
+        "linked": True,
+        "display": display,
+        "regions": [],
+    }
+    settings = {
+        "crosshair_mm": [1.0, 2.0, 3.0],
+        "crosshair_visible": True,
+        "unit": "ppb",
+        "radiological": False,
+        "views_linked": True,
+        "windows_linked": False,
+        "large_plane": "sagittal",
+    }
+    text = json.dumps({"format": 1, "settings": settings, "maps": [item]})
+    (folder / "session.json").write_text(text)
+    back, problems = again(folder)
+    assert problems == []
+    assert (back.unit, back.large_plane, back.radiological) == ("ppb", "sagittal", False)
+    np.testing.assert_array_equal(back.entry("χ").volume.data, ramp().data)
+    save_session(back, folder)
+    assert json.loads((folder / "session.json").read_text())["format"] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"format": 99}', "newer version"),
+        ("{", "not a readable session"),
+        ("[]", "not a readable session"),
+        ('{"format": 2, "maps": [{"name": 1}]}', "not a readable session"),
+        ('{"format": 1, "settings": {}, "maps": [{}]}', "not a readable session"),
+    ],
+)
+def test_damaged_and_newer_sessions_are_refused_in_words(tmp_path, text, words):
+    (tmp_path / "session.json").write_text(text)
+    with pytest.raises(FileError, match=words):
+        read_session(tmp_path)
+
+
+def test_odd_names_become_files(tmp_path):
+    session = Session()
+    for name in ("χ: a/b", "con", 'q"uote\t', "   ", "previous", "CHI_a_b"):
+        session.add(ramp(name=name), name=name)
+    save_session(session, tmp_path / "work")
+    back, problems = again(tmp_path / "work")
+    assert problems == [] and [e.name for e in back] == [e.name for e in session]
+    assert len({p.name.lower() for p in (tmp_path / "work").glob("*.nii.gz")}) == 6
+
+
+def test_opening_into_other_work_replaces_nothing_drawn(tmp_path):
+    save_session(work(tmp_path), tmp_path / "work")
+    session = Session(notes="mine", midline_mm=2.0)
+    session.shapes = (FixedShape(kind="sphere", size_mm=(4.0,)),)
+    session.add(ramp(name="other"))
+    saved = read_session(tmp_path / "work")
+    assert saved.into(session) == []
+    assert [shape.kind for shape in session.shapes] == ["sphere", "circle"]
+    assert session.notes.startswith("mine\nseen twice") and session.midline_mm == 2.0
+
+
+def test_no_text_of_a_header_gets_into_the_folder(tmp_path):
+    path = file_of(tmp_path)
+    import nibabel as nib
+
+    image = nib.load(path)
+    image.header["descrip"] = b"DOE^JANE"
+    image.header["db_name"] = b"DOE^JANE"
+    nib.save(image, path)
+    session = Session()
+    chi = session.add(read_volume(path, unit="ppm"))
+    session.add(drawn(chi), role="labels", regions={3: PUTAMEN})
+    save_session(session, tmp_path / "work", copy_scans=True)
+    for file in (tmp_path / "work").glob("*.nii.gz"):
+        header = nib.load(file).header
+        assert b"DOE" not in header.binaryblock
+    assert "DOE" not in (tmp_path / "work" / "session.json").read_text()
