@@ -44,7 +44,6 @@ _RC: Any = {
     "axes.unicode_minus": False,
     "text.usetex": False,
     "text.hinting": "none",
-    "text.hinting_factor": 8,
     "text.antialiased": True,
     "path.simplify": False,
     "path.snap": False,
