@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import ceil
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from qtpy.QtCore import QPointF, QRectF, Qt
@@ -129,6 +129,13 @@ class Patch:
     text_at: tuple[float, float] = (0.0, 0.0)
 
 
+class Painted(Protocol):
+    """Anything else on the slice: it paints itself."""
+
+    def paint(self, painter: QPainter) -> None:
+        """Draw it."""
+
+
 @dataclass
 class OverlayContent:
     """All that one view shows over its picture, in canvas pixels."""
@@ -141,7 +148,7 @@ class OverlayContent:
     bar_mm: float = 0.0
     pixels_per_mm: float = 1.0
     colour_bar: ColourBar | None = None
-    rings: list[Ring | Outline | Patch] = field(default_factory=list)
+    rings: list[Ring | Outline | Patch | Painted] = field(default_factory=list)
 
 
 class Overlay(QWidget):
@@ -175,8 +182,10 @@ class Overlay(QWidget):
                 _ring(painter, ring)
             elif isinstance(ring, Patch):
                 _patch(painter, ring)
-            else:
+            elif isinstance(ring, Outline):
                 _outline(painter, ring)
+            else:
+                ring.paint(painter)
         if content.letters is not None:
             _letters(painter, content.letters, width, height)
         _corner_text(painter, content, width)
@@ -346,7 +355,7 @@ def _patch(painter: QPainter, patch: Patch) -> None:
     font = _font(13, bold=True)
     for line, text in enumerate(patch.text.split("\n") if patch.text else []):
         x, y = patch.text_at
-        _text(painter, QPointF(x, y + 18 * line), text, font, colour)
+        _text(painter, QPointF(x, y + 18 * line), text, font, RING)
 
 
 def _scale_bar(painter: QPainter, content: OverlayContent, height: int) -> None:
