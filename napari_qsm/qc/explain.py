@@ -20,7 +20,7 @@ class Row:
 def rows(quality: QualityReport) -> list[Row]:
     """Every number that is known, in the order of the work.
 
-    "Usual" is what the presets give on the built-in head and on two real scans.
+    "Usual" is what the presets give on the built-in head and on three real scans.
     """
     q = quality
     table = [
@@ -54,7 +54,7 @@ def rows(quality: QualityReport) -> list[Row]:
         Row(
             "Noise of the field",
             _ppm(q.field_noise_ppm),
-            "0.001 to 0.007 ppm",
+            "0.001 to 0.008 ppm",
             "Standard deviation of the noise of the total field.",
         ),
         Row(

@@ -185,7 +185,7 @@ def _numbers(quality: QualityReport) -> str:
     ]
     return (
         "<section><h2>Numbers</h2><p>“Usual” is what the built-in recipes give on the built-in "
-        "head and on two real scans; other scanners and voxel sizes may differ.</p>"
+        "head and on three real scans; other scanners and voxel sizes may differ.</p>"
         + _table(("What", "Value", "Usual"), lines)
         + "</section>"
     )
