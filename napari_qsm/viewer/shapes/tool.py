@@ -50,6 +50,7 @@ class ShapeTool:
         self._put_away = put_away
         self._words = words
         self._held: tuple[str, Array] | None = None
+        self._over: SliceView | None = None
         self._dragging = False
         self.active = False
 
@@ -93,6 +94,7 @@ class ShapeTool:
     def hover(self, view: SliceView, at: Array | None) -> None:
         """The shape in hand follows the pointer, unless there is one to take."""
         frame = self._work.controller.frame
+        self._over = view
         world = None
         if at is not None and frame is not None and self.under(view, at) is None:
             world = frame.display_to_world(at)
@@ -193,7 +195,8 @@ class ShapeTool:
         found = []
         for row in work.rows:
             chosen = self.active and row.shape.id == work.chosen
-            text = self._words(row.shape) if chosen else ""
+            own = chosen and work.ghost is None and view.plane == row.shape.plane
+            text = self._words(row.shape) if own else ""
             patch = patch_of(row.shape, volume, view, frame, text=text, with_curve=chosen)
             if patch is not None:
                 patch.colour, patch.bold = work.colour(row.shape), chosen
@@ -216,8 +219,8 @@ class ShapeTool:
             )
         text = "\n".join([text, *(f"! {flag}" for flag in flags)]).strip()
         # In the other views the outline is enough.
-        own = view.native.underMouse() or view.plane == ghost.plane
-        patch = patch_of(ghost, volume, view, frame, text=text if own else "", with_curve=True)
+        text = text if view is self._over else ""
+        patch = patch_of(ghost, volume, view, frame, text=text, with_curve=True)
         if patch is None:
             return []
         patch.filled, patch.dashed = True, bool(flags)

@@ -329,6 +329,12 @@ class ShapeWork:
             )
         made = mirrored(shape, frame, midline, volume)
         made = made.but(**self.region_fields(made.region_name, made.region, made.side))
+        if (
+            made.region_name
+            and made.side
+            and any(other.region_name == made.region_name for other in self.shapes)
+        ):
+            raise QsmError(f"{made.region_name} has a shape already; delete that one first.")
         self._set(f"mirror {shape.name}", [*self.session.shapes, made])
         self.choose(made.id)
         self.placed.emit(made)
