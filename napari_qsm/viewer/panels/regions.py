@@ -9,10 +9,18 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from napari_qsm.viewer.panels import PanelContext
+from napari_qsm.viewer.panels.paint import PaintBox
+from napari_qsm.viewer.panels.region_edits import ChangeBox, MirrorBox
+from napari_qsm.viewer.panels.region_list import RegionList
 
 #: From top to bottom. A section is a widget made from a :class:`PanelContext`, with a
 #: ``dispose()`` that stops it listening; a new one is one more line here.
-SECTIONS: tuple[Callable[[PanelContext], Any], ...] = ()
+SECTIONS: tuple[Callable[[PanelContext], Any], ...] = (
+    RegionList,
+    PaintBox,
+    ChangeBox,
+    MirrorBox,
+)
 
 
 class RegionsPanel(QWidget):
