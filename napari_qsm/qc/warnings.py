@@ -29,8 +29,9 @@ SPREAD_HIGH_PPM = 0.1
 #: Spread of susceptibility, ppm. Sound scans: at least 0.0166; with nine times the echo time:
 #: 0.0014.
 SPREAD_LOW_PPM = 0.004
-#: Tail asymmetry below which the sign is doubted. Sound scans: +0.10 (signal-to-noise 10), +0.13 to
-#: +0.18 (the real ones and the oblique one), +0.26 to +0.53 (the others); with the other sign the same, negative.
+#: Tail asymmetry below which the sign is doubted. Sound scans: +0.10 (signal-to-noise 10), +0.13
+#: to +0.18 (the real ones and the oblique one), +0.26 to +0.53 (the others); with the other sign
+#: the same, negative.
 TAIL_ASYMMETRY = -0.1
 #: Iron-rich regions less the rest, ppm. Sound scans: +0.047 to +0.067; other sign: the negative.
 #: The limit is twice the spread of repeated scans in large nuclei (2 to 5 ppb).
