@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from napari_qsm.viewer.panels import PanelContext
+from napari_qsm.viewer.panels.fixed_shapes import FixedShapesBox
 from napari_qsm.viewer.panels.paint import PaintBox
 from napari_qsm.viewer.panels.region_edits import ChangeBox, MirrorBox
 from napari_qsm.viewer.panels.region_list import RegionList
@@ -18,6 +19,7 @@ from napari_qsm.viewer.panels.region_list import RegionList
 SECTIONS: tuple[Callable[[PanelContext], Any], ...] = (
     RegionList,
     PaintBox,
+    FixedShapesBox,
     ChangeBox,
     MirrorBox,
 )
