@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_qsm.figures.lettering import MIN_PT, Rect, tick_texts
+from napari_qsm.errors import QsmError
+from napari_qsm.figures.lettering import MIN_PT, Rect, spaced_ticks, tick_texts
 from napari_qsm.figures.numbers import NumbersPlan, sided_region
 from napari_qsm.figures.page import Page
 from napari_qsm.figures.panels import ChartPanel
@@ -32,74 +33,117 @@ class _Axis:
         return self.plot.bottom - part * self.plot.height
 
 
-def chart_height(width_mm: float) -> float:
-    """Height of a chart in mm."""
-    return min(0.62 * width_mm, 70.0)
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """What a chart is made of, measured for a width.
+
+    Attributes
+    ----------
+    left_mm : float
+        Room for the vertical axis.
+    names : list of list of str
+        Names of regions in lines; empty where they run upwards.
+    """
+
+    subjects: list[str]
+    regions: list[tuple[int, str]]
+    low: float
+    high: float
+    legend_mm: float
+    left_mm: float
+    names: list[list[str]]
+    names_pt: float
+    below_mm: float
 
 
-def draw_chart(page: Page, rect: Rect, plan: NumbersPlan) -> list[str]:
-    """Draw a chart; subjects stand in a legend above it."""
-    assert isinstance(plan.panel, ChartPanel)
-    frame, unit = plan.frame, plan.unit
-    subjects = list(dict.fromkeys(frame["subject"]))
-    regions = list(dict.fromkeys(zip(frame["label"], frame["name"], frame["side"], strict=True)))
-    size = page.style.size_pt
-    top = rect.top + _legend(page, rect, subjects) if len(subjects) > 1 else rect.top + 1.0
+def _measure(page: Page, plan: NumbersPlan, width_mm: float) -> _Parts:
+    frame, size = plan.frame, page.style.size_pt
+    subjects = [str(subject) for subject in dict.fromkeys(frame["subject"])]
+    rows = dict.fromkeys(zip(frame["label"], frame["name"], frame["side"], strict=True))
+    regions = [(int(label), sided_region(str(name), str(side))) for label, name, side in rows]
     low, high = _range(plan)
-    marks = ticks(low, high, 6)
-    labels = tick_texts(marks)
-    width = max(page.width(label, size - 1) for label in labels)
-    left = rect.left + page.line_height(size) + width + _TICK_MM + 0.8
-    plot = Rect(left, top, rect.right - left, 0)
-    names = [sided_region(str(name), str(side)) for _, name, side in regions]
-    slot = plot.width / max(len(regions), 1)
-    lines, name_size = _wrapped_names(page, names, slot * 0.96)
+    # Any of the ticks that the height may ask for.
+    texts = [t for count in range(2, 8) for t in tick_texts(ticks(low, high, count))]
+    labels = max(page.width(text, size - 1) for text in texts)
+    left = page.line_height(size) + labels + _TICK_MM + 0.8
+    slot = (width_mm - left) / len(regions)
+    lines, name_size = _wrapped_names(page, [name for _, name in regions], slot * 0.96)
     if lines:
         below = max(len(text) for text in lines) * page.line_height(name_size) + 1.2
     else:  # words too long for their place run upwards
-        below = min(max(page.width(name, size - 1) for name in names), _UPRIGHT_MM) + 1.6
-    plot = Rect(left, top, plot.width, max(rect.bottom - below - top, 3.0))
+        longest = max(page.width(name, name_size) for _, name in regions)
+        below = min(longest, _UPRIGHT_MM) + 1.6
+    legend = _legend(page, Rect(0, 0, width_mm, 0), subjects, draw=False)
+    return _Parts(subjects, regions, low, high, legend, left, lines, name_size, below)
 
-    axis = _Axis(low, high, plot)
-    for mark, label in zip(marks, labels, strict=True):
-        y = axis.y(mark)
-        page.lines([np.array([[left - _TICK_MM, y], [left, y]])], page.ink, 0.5)
-        page.text(left - _TICK_MM - 0.5, y, label, size_pt=size - 1, across="right", level="middle")
-    quantity = f"χ ({unit})" if plan.panel.chart == "boxes" else f"mean χ ± SD ({unit})"
-    shown, fit = page.fitted(quantity, plot.height, size)
-    page.upright(
-        rect.left + page.line_height(size) / 2, plot.top + plot.height / 2, shown, size_pt=fit
-    )
-    base = axis.y(min(max(0.0, low), high))
-    page.lines([np.array([[left, plot.top], [left, plot.bottom]])], page.ink, 0.5)
-    page.lines([np.array([[left, base], [plot.right, base]])], page.ink, 0.5)
-    bar = slot * 0.72 / len(subjects)
-    for number, (label, _, _) in enumerate(regions):
+
+def chart_height(page: Page, plan: NumbersPlan, width_mm: float) -> float:
+    """Height of a chart in mm."""
+    parts = _measure(page, plan, width_mm)
+    return parts.legend_mm + parts.below_mm + float(np.clip(0.42 * width_mm, 22.0, 48.0))
+
+
+def draw_chart(page: Page, rect: Rect, plan: NumbersPlan) -> list[str]:
+    """Draw a chart; subjects stand in a legend above it.
+
+    Raises
+    ------
+    QsmError
+        If the panel is too low.
+    """
+    assert isinstance(plan.panel, ChartPanel)
+    parts = _measure(page, plan, rect.width)
+    left, top = rect.left + parts.left_mm, rect.top + parts.legend_mm
+    plot = Rect(left, top, rect.right - left, rect.bottom - parts.below_mm - top)
+    if plot.height < 8 or plot.width < 8:
+        raise QsmError(f"{plan.who} is too small for its chart; give it more room.")
+    _legend(page, rect, parts.subjects)
+    axis = _Axis(parts.low, parts.high, plot)
+    _draw_axis(page, rect, plan, axis)
+    slot = plot.width / len(parts.regions)
+    bar = slot * 0.72 / len(parts.subjects)
+    unit, frame = plan.unit, plan.frame
+    for number, (label, name) in enumerate(parts.regions):
         middle = left + (number + 0.5) * slot
+        lines = parts.names[number] if parts.names else []
         if not lines:
-            name, fit = page.fitted(names[number], below - 1.6, size - 1)
-            end = plot.bottom + 0.8 + page.width(name, fit) / 2
-            page.upright(middle, end, name, size_pt=fit)
-        for line, text in enumerate(lines[number] if lines else []):
-            page.text(
-                middle,
-                plot.bottom + 0.8 + line * page.line_height(name_size),
-                text,
-                size_pt=name_size,
-                across="center",
-            )
-        for order, subject in enumerate(subjects):
+            shown, fit = page.fitted(name, parts.below_mm - 1.6, parts.names_pt)
+            end = plot.bottom + 0.8 + page.width(shown, fit) / 2
+            page.upright(middle, end, shown, size_pt=fit)
+        for line, text in enumerate(lines):
+            y = plot.bottom + 0.8 + line * page.line_height(parts.names_pt)
+            page.text(middle, y, text, size_pt=parts.names_pt, across="center")
+        for order, subject in enumerate(parts.subjects):
             found = frame[(frame["label"] == label) & (frame["subject"] == subject)]
             if found.empty:
                 continue
-            x = middle + (order - (len(subjects) - 1) / 2) * bar
+            x = middle + (order - (len(parts.subjects) - 1) / 2) * bar
             colour = SUBJECT_COLOURS[order % len(SUBJECT_COLOURS)]
             if plan.panel.chart == "bars":
                 mean, sd = (float(found.iloc[0][f"{m}_{unit}"]) for m in ("mean", "sd"))
                 _bar(page, axis, x, bar * 0.86, mean, sd, colour)
             else:
-                _box(page, axis, x, bar * 0.74, plan.percentiles[subject, int(label)], colour)
+                _box(page, axis, x, bar * 0.74, plan.percentiles[subject, label], colour)
     return []
+
+
+def _draw_axis(page: Page, rect: Rect, plan: NumbersPlan, axis: _Axis) -> None:
+    """The vertical axis with its quantity and unit, and the line of zero."""
+    assert isinstance(plan.panel, ChartPanel)
+    size, plot = page.style.size_pt, axis.plot
+    left = plot.left
+    marks = spaced_ticks(axis.low, axis.high, plot.height, 1.1 * page.line_height(size - 1))
+    for mark, label in zip(marks, tick_texts(marks), strict=True):
+        y = axis.y(mark)
+        page.lines([np.array([[left - _TICK_MM, y], [left, y]])], page.ink, 0.5)
+        page.text(left - _TICK_MM - 0.5, y, label, size_pt=size - 1, across="right", level="middle")
+    quantity = f"χ ({plan.unit})" if plan.panel.chart == "boxes" else f"mean χ ± SD ({plan.unit})"
+    shown, fit = page.fitted(quantity, plot.height, size)
+    middle = plot.top + plot.height / 2
+    page.upright(rect.left + page.line_height(size) / 2, middle, shown, size_pt=fit)
+    base = axis.y(min(max(0.0, axis.low), axis.high))
+    page.lines([np.array([[left, plot.top], [left, plot.bottom]])], page.ink, 0.5)
+    page.lines([np.array([[left, base], [plot.right, base]])], page.ink, 0.5)
 
 
 def _range(plan: NumbersPlan) -> tuple[float, float]:
@@ -118,8 +162,10 @@ def _range(plan: NumbersPlan) -> tuple[float, float]:
     return (low if low == 0 else low - spare), (high if high == 0 else high + spare)
 
 
-def _legend(page: Page, rect: Rect, subjects: list[str]) -> float:
+def _legend(page: Page, rect: Rect, subjects: list[str], *, draw: bool = True) -> float:
     """Colours and names of subjects, in as many lines as they need; returns their height."""
+    if len(subjects) < 2:
+        return 1.0
     size = page.style.size_pt
     step, swatch = page.line_height(size), 2.2
     x, y = rect.left, rect.top
@@ -128,9 +174,10 @@ def _legend(page: Page, rect: Rect, subjects: list[str]) -> float:
         need = swatch + 0.8 + page.width(name, fit)
         if x > rect.left and x + need > rect.right:
             x, y = rect.left, y + step
-        colour = SUBJECT_COLOURS[order % len(SUBJECT_COLOURS)]
-        page.fill(Rect(x, y + step * 0.15, swatch, step * 0.5), colour)
-        page.text(x + swatch + 0.8, y, name, size_pt=fit)
+        if draw:
+            colour = SUBJECT_COLOURS[order % len(SUBJECT_COLOURS)]
+            page.fill(Rect(x, y + step * 0.15, swatch, step * 0.5), colour)
+            page.text(x + swatch + 0.8, y, name, size_pt=fit)
         x += need + 3.0
     return y - rect.top + step + 0.8
 

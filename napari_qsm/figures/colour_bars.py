@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_qsm.figures.lettering import Rect, tick_texts
+from napari_qsm.figures.lettering import CAPITAL, DESCENT, MM_PER_PT, Rect, spaced_ticks, tick_texts
 from napari_qsm.figures.page import Page
 from napari_qsm.figures.parts import Cell, Display
 from napari_qsm.figures.plans import PicturePlan, Plan
 from napari_qsm.figures.spec import ColourBar
-from napari_qsm.looks.colours import STEPS, effective_window, lookup_table, ticks
+from napari_qsm.looks.colours import STEPS, effective_window, lookup_table
 
 _THICK_MM = 2.4
 _LEAD_MM = 1.6
@@ -36,13 +36,15 @@ def bar_title(plan: Plan, bar: ColourBar) -> str:
     return f"{names[0]} ({unit})" if unit else names[0]
 
 
-def _marks(plan: Plan, bar: ColourBar, count: int) -> tuple[list[float], list[str]]:
+def _marks(
+    plan: Plan, bar: ColourBar, length_mm: float, least_mm: float
+) -> tuple[list[float], list[str]]:
     """Ticks in the unit of the display, and as they are written."""
     display = plan.spec.displays[bar.display]
     low, high = effective_window(display)
     unit = bar_unit(plan, bar.display)
     factor = 1e3 if unit == "ppb" else 1.0
-    shown = ticks(low * factor, high * factor, count)
+    shown = spaced_ticks(low * factor, high * factor, length_mm, least_mm)
     texts = tick_texts(shown)
     return [v / factor for v in shown], texts
 
@@ -52,7 +54,7 @@ def bar_lane(page: Page, plan: Plan, bar: ColourBar) -> float:
     size = page.style.size_pt
     if bar.where == "bottom":
         return _LEAD_MM + _THICK_MM + _TICK_MM + page.line_height(size - 1) + 0.6
-    _, texts = _marks(plan, bar, 5)
+    _, texts = _marks(plan, bar, 100.0, 5.0)
     labels = max(page.width(text, size - 1) for text in texts)
     title = page.width(page.fitted(bar_title(plan, bar), 16.0, size)[0], size)
     return _LEAD_MM + max(_THICK_MM + _TICK_MM + 0.5 + labels, title) + 0.5
@@ -143,14 +145,14 @@ def draw_right(
     title, fit = page.fitted(bar_title(plan, bar), 16.0, size)
     page.text(x, top, title, size_pt=fit)
     head = top + page.line_height(size) + 0.4
-    length = max(bottom - head - 0.9, 3.0)
+    below = (DESCENT + CAPITAL / 2) * (size - 1) * MM_PER_PT  # half of the lowest tick's text
+    length = max(bottom - head - 0.4 - below, 3.0)
     rect = Rect(x, head + 0.4, _THICK_MM, length)
     strip = _strip(display, page.ground)[::-1][:, None]
     page.image(strip, (rect.left, rect.right, rect.bottom, rect.top), rect)
     _border(page, rect)
     low, high = effective_window(display)
-    count = int(np.clip(length / 7, 2, 7))
-    for mark, text in zip(*_marks(plan, bar, count), strict=True):
+    for mark, text in zip(*_marks(plan, bar, length, 6.0), strict=True):
         y = rect.bottom - (mark - low) / (high - low) * rect.height
         page.lines([np.array([[rect.right, y], [rect.right + _TICK_MM, y]])], page.ink, 0.5)
         page.text(rect.right + _TICK_MM + 0.5, y, text, size_pt=size - 1, level="middle")
@@ -173,9 +175,9 @@ def draw_bottom(
     _border(page, rect)
     page.text(rect.right + 1.2, rect.top + _THICK_MM / 2, title, size_pt=fit, level="middle")
     low, high = effective_window(display)
-    _, widest = _marks(plan, bar, 5)
+    _, widest = _marks(plan, bar, 100.0, 5.0)
     each = max(page.width(text, size - 1) for text in widest) + 2.0
-    for mark, text in zip(*_marks(plan, bar, int(np.clip(width / each, 2, 7))), strict=True):
+    for mark, text in zip(*_marks(plan, bar, width, each), strict=True):
         x = rect.left + (mark - low) / (high - low) * rect.width
         page.lines([np.array([[x, rect.bottom], [x, rect.bottom + _TICK_MM]])], page.ink, 0.5)
         page.text(x, rect.bottom + _TICK_MM + 0.2, text, size_pt=size - 1, across="center")

@@ -209,5 +209,5 @@ def panel_height(page: Page, one: AnyPlan, width_mm: float) -> float:
     if isinstance(one, NumbersPlan):
         if isinstance(one.panel, TablePanel):
             return table_height(page, one, width_mm)
-        return chart_height(width_mm)
+        return chart_height(page, one, width_mm)
     return text_height(page, one, width_mm)

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from napari_qsm.errors import QsmError
+from napari_qsm.looks.colours import ticks
 
 MM_PER_PT = 25.4 / 72
 #: Letters are never made smaller than this to fit.
@@ -213,3 +214,14 @@ def tick_texts(values: Sequence[float]) -> list[str]:
     while places < 6 and any(abs(v - round(v, places)) > 1e-9 * max(1, abs(v)) for v in values):
         places += 1
     return [f"{v + 0.0:.{places}f}".replace("-", "−") for v in values]
+
+
+def spaced_ticks(low: float, high: float, length_mm: float, least_mm: float) -> list[float]:
+    """Round ticks at most seven in number and at least so far apart on an axis of a length."""
+    for count in range(7, 1, -1):
+        found = ticks(low, high, count)
+        if len(found) < 2:
+            return found
+        if (found[1] - found[0]) / (high - low) * length_mm >= least_mm and len(found) <= 7:
+            return found
+    return found[:: max(len(found) - 1, 1)] if length_mm >= least_mm else found[:1]

@@ -100,7 +100,7 @@ def _statistics(
     return kept[1], kept[2]
 
 
-_SIDE_WORDS = re.compile(r"(?i)(?<![a-z])(left|right|lh|rh|lt|rt|l|r)(?![a-z])")
+_SIDE_WORDS = re.compile(r"(?i)[\s_-]*(?<![a-z])(left|right|lh|rh|lt|rt|l|r)(?![a-z])[\s_-]*")
 
 
 def plain_region(name: str, side: str) -> str:
@@ -113,7 +113,7 @@ def plain_region(name: str, side: str) -> str:
     """
     if not side:
         return name
-    bare = " ".join(re.split(r"[\s_]+", _SIDE_WORDS.sub(" ", name).strip(" _-,"))).strip(" -,")
+    bare = " ".join(_SIDE_WORDS.sub(" ", name).replace("_", " ").split()).strip(" ,-")
     return bare or name
 
 

@@ -1,0 +1,216 @@
+"""Words on figures: none collides with another, none is cut off; captions tell the truth."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from napari_qsm.errors import QsmError
+from napari_qsm.figures.annotations import Annotation
+from napari_qsm.figures.draw import _settings, render
+from napari_qsm.figures.gather import Given
+from napari_qsm.figures.lettering import Lettering
+from napari_qsm.figures.numbers import plain_region, sided_region
+from napari_qsm.figures.panels import ChartPanel, ImagePanel, Measured, MosaicPanel, TextPanel
+from napari_qsm.figures.parts import Box, Display, Regions, Source
+from napari_qsm.figures.spec import ColourBar, FigureSpec, Style
+from napari_qsm.figures.subjects import Subject
+from napari_qsm.figures.templates import TEMPLATES, from_template
+from napari_qsm.io.label_table import Region
+from tests.figures.makers import SOURCES, given, labels, two_panels, volume
+
+LONG = "Nucleus accumbens septi with an exceedingly long name, left hemisphere (second rater)"
+SUBJECTS = (
+    Subject("Control", "control", "control-regions", "control-magnitude"),
+    Subject("Patient", "patient", "patient-regions", "patient-magnitude"),
+)
+
+
+def check_words(drawn):
+    """Every text lies on the page; no two share a place; none is too small to read."""
+    page = drawn.page
+    assert page.written
+    for one in page.written:
+        assert page.rect.holds(one.rect), one.text
+        assert one.size_pt >= 5
+    for one, other in itertools.combinations(page.written, 2):
+        assert not one.rect.overlaps(other.rect), (one.text, other.text)
+
+
+def long_names():
+    regions = {n: Region(n, f"{LONG} {n}", "", "#ff8800") for n in (1, 2, 3, 4)}
+    more = {}
+    for name in ("control", "patient"):
+        more[f"{name}-regions"] = Given(volume(labels(), name="labels"), regions)
+    return given(**more)
+
+
+@pytest.mark.parametrize("width", [70, 85, 174])
+@pytest.mark.parametrize("ground", ["light", "dark"])
+def test_long_names_neither_collide_nor_leave_the_page(width, ground):
+    measured = tuple(
+        Measured(map=name, labels=f"{name}-regions", subject=f"{name} {LONG}")
+        for name in ("control", "patient")
+    )
+    line = Annotation(
+        kind="text", plane="axial", at_mm=(25, 24, 0), text="a word in the corner", id="t"
+    )
+    spec = FigureSpec(
+        sources={k: s.model_copy(update={"name": LONG}) for k, s in SOURCES.items()},
+        displays={"grey": Display()},
+        panels=(
+            ImagePanel(
+                map="control",
+                slice_mm=0,
+                letter="A",
+                title=LONG,
+                regions=Regions(labels="control-regions", names="full"),
+                scale_bar=True,
+                annotations=(line,),
+            ),
+            ImagePanel(map="patient", slice_mm=0, title="short"),
+            ChartPanel(letter="B", title=LONG, measured=measured),
+            ChartPanel(letter="C", chart="boxes", measured=measured),
+            TextPanel(text=f"{LONG} {'x' * 200}", letter="D"),
+        ),
+        column_titles=(LONG, LONG + " 2"),
+        row_titles=(LONG, LONG, "third"),
+        colour_bars=(
+            ColourBar(display="grey", title=LONG),
+            ColourBar(display="grey", where="bottom"),
+        ),
+        style=Style(width_mm=width, ground=ground),
+    )
+    drawn = render(spec, long_names(), preview=True)
+    check_words(drawn)
+    drawn.pixels()
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+@pytest.mark.parametrize("width", [85, 174])
+def test_templates_fit_their_page(name, width):
+    spec = from_template(name, SUBJECTS, SOURCES, given())
+    spec.style.width_mm = width
+    check_words(render(spec, given(), preview=True))
+
+
+def test_measured_widths_are_those_that_are_drawn():
+    """The ruler against matplotlib's own box of a drawn text."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    page = render(two_panels(), given()).page
+    canvas = FigureCanvasAgg(page.figure)
+    with _settings():
+        canvas.draw()
+        for one, text in zip(page.written, page.axes.texts, strict=True):
+            box = text.get_window_extent(canvas.get_renderer())
+            assert box.width / page.figure.dpi * 25.4 == pytest.approx(one.rect.width, abs=0.35)
+
+
+def test_texts_are_made_smaller_before_they_are_shortened():
+    pen = Lettering("DejaVu Sans", 7)
+    assert pen.fitted("Putamen", 100, 7) == ("Putamen", 7)
+    text, size = pen.fitted("Putamen", pen.width("Putamen", 7) * 0.9, 7)
+    assert text == "Putamen" and 5 <= size < 7
+    text, size = pen.fitted("Putamen", pen.width("Putamen", 5) * 0.7, 7)
+    assert text.endswith("…") and size == 5
+    assert pen.width(text, size) <= pen.width("Putamen", 5) * 0.7
+    for line in pen.wrapped(LONG * 3, 30, 7):
+        assert pen.width(line, 7) <= 30
+
+
+def test_words_that_do_not_fit_are_refused_not_cut():
+    spec = FigureSpec(
+        panels=(TextPanel(text=LONG * 20, box=Box(left_mm=1, top_mm=1, width_mm=40, height_mm=10)),)
+    )
+    with pytest.raises(QsmError, match="too small for its words"):
+        render(spec, {})
+
+
+def test_signs_are_written_as_they_are_and_unknown_ones_are_told():
+    spec = two_panels()
+    spec.panels[0].title = r"$\alpha$ & <b> 50 % χ µ ± 漢"
+    drawn = render(spec, given(), preview=True)
+    assert any(one.text == spec.panels[0].title for one in drawn.page.written)
+    assert any("漢" in note for note in drawn.notes)
+    drawn.pixels()
+
+
+def test_a_font_that_is_not_there_is_said():
+    with pytest.raises(QsmError, match="'No Such Font' is not on this computer"):
+        render(two_panels(font="No Such Font"), given())
+
+
+def test_names_of_regions():
+    assert plain_region("ctx-lh-insula", "left") == "ctx insula"
+    assert plain_region("Left", "left") == "Left"
+    assert sided_region("GP L", "left") == "Left GP"
+    assert sided_region("Substantia nigra R", "right") == "Right substantia nigra"
+
+
+def test_the_caption_tells_window_unit_sides_slices_and_making():
+    said = render(two_panels(), given(), preview=True).caption
+    for words in (
+        "(A) Control, axial slice S 0.0 mm",
+        "Window grey: −0.1 to 0.2 ppm.",
+        "The patient's right is on the left of the page (radiological view).",
+        "left putamen, right putamen",
+        "SD is that of a sample",
+        "without interpolation",
+        "Maps: napari-qsm 0.0.1, unwrapping: Laplacian",
+        "Mean of the whole mask",
+        "Drawn with napari-qsm",
+    ):
+        assert words in said
+    spec = two_panels()
+    spec.unit, spec.radiological = "ppb", False
+    spec.displays["grey"].interpolation = "linear"
+    spec.panels[1].unlocked_window = (0.0, 0.05)
+    said = render(spec, given(), preview=True).caption
+    for words in ("−100 to 200 ppb", "(neurological view)", "linear interpolation"):
+        assert words in said
+    assert "Panels with a window of their own: panel B: 0 to 50 ppb." in said
+    spec.caption = "My own words."
+    assert render(spec, given(), preview=True).caption == "My own words."
+
+
+def test_without_letters_the_caption_still_says_which_side_is_which():
+    spec = two_panels()
+    for panel in spec.panels[:2]:
+        panel.orientation_letters = False
+    drawn = render(spec, given(), preview=True)
+    assert not {"L", "P"} & {one.text for one in drawn.page.written}
+    assert "right is on the left of the page" in drawn.caption
+
+
+def test_unknown_sides_are_question_marks():
+    from dataclasses import replace
+
+    lost = {
+        name: replace(one, volume=replace(one.volume, orientation_known=False))
+        for name, one in given().items()
+    }
+    drawn = render(two_panels(), lost, preview=True)
+    texts = [one.text for one in drawn.page.written]
+    assert "?" in texts and "R" not in texts
+    assert "sides are unknown" in drawn.caption
+
+
+def test_the_table_is_written_as_in_the_case_report():
+    from napari_qsm.rois.files import rounded
+
+    texts = [one.text for one in render(two_panels(), given(), preview=True).page.written]
+    inside = labels() == 1
+    count = int(inside.sum())
+    assert "Left putamen" in texts and f"{count:,}" in texts
+    assert rounded(count * 1.5 * 1.2 * 3.0, 1) in [t.replace(",", "") for t in texts]
+    spread = given()["control"].volume.data[inside].astype(np.float64)
+    assert f"{rounded(spread.mean(), 3)} ± {rounded(spread.std(ddof=1), 3)}" in texts
+
+
+def test_a_row_of_one_mosaic_writes_letters_once():
+    panel = MosaicPanel(map="control", count=4, columns=4)
+    spec = FigureSpec(displays={"grey": Display()}, panels=(panel,), columns=1)
+    spec.sources = {"control": Source(name="Control")}
+    texts = [one.text for one in render(spec, given(), preview=True).page.written]
+    assert texts.count("R") == 1 and texts.count("L") == 1
