@@ -54,6 +54,8 @@ class MapEntry(EventedModel):
         Whether it takes part in the link between windows; a difference map does not.
     display : MapDisplay
         How it is coloured.
+    provenance : dict
+        How a result of this program was made, ready for JSON; empty for what was opened.
     """
 
     model_config = ConfigDict(
@@ -70,6 +72,7 @@ class MapEntry(EventedModel):
     group: str = ""
     linked: bool = True
     display: MapDisplay = Field(default_factory=MapDisplay)
+    provenance: dict[str, Any] = Field(default_factory=dict)
 
     def __eq__(self, other: object) -> bool:
         return self is other

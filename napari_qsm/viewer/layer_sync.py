@@ -11,7 +11,7 @@ from napari.layers import Image, Labels, Layer
 from napari_qsm.errors import QsmError
 from napari_qsm.session import Box, MapEntry, first_display, unique_name
 from napari_qsm.viewer import compat
-from napari_qsm.viewer.contributions import REGIONS_KEY
+from napari_qsm.viewer.contributions import REGIONS_KEY, VOLUME_KEY
 from napari_qsm.viewer.display import effective_window
 from napari_qsm.viewer.layers import (
     Mirror,
@@ -82,6 +82,7 @@ class LayerSync:
         entry.display.events.disconnect(self._on_display)
         entry.events.name.disconnect(self._on_name)
         entry.events.echo.disconnect(self._on_echo)
+        entry.events.volume.disconnect(self._on_volume)
         entry.events.regions.disconnect(self._on_regions)
 
     def entry_of(self, layer: Layer | None) -> MapEntry | None:
@@ -95,6 +96,7 @@ class LayerSync:
         entry.display.events.connect(self._on_display)
         entry.events.name.connect(self._on_name)
         entry.events.echo.connect(self._on_echo)
+        entry.events.volume.connect(self._on_volume)
         entry.events.regions.connect(self._on_regions)
         if entry.id in self.layers:
             return
@@ -393,6 +395,18 @@ class LayerSync:
                 layer.metadata[REGIONS_KEY] = entry.regions
                 with self._controller.marked("looks"):
                     layer.colormap = region_colours(entry.regions)
+        self._controller.drawn_again.emit()
+
+    def _on_volume(self) -> None:
+        """An image was replaced by another one on the same grid."""
+        frame = self._controller.frame
+        for entry in self.session if frame is not None else ():
+            layer = self.layers.get(entry.id)
+            if layer is None or layer.metadata.get(VOLUME_KEY) is entry.volume:
+                continue
+            layer.metadata[VOLUME_KEY] = entry.volume
+            if entry.editable is None:
+                layer.data = drawn(entry, frame).data
         self._controller.drawn_again.emit()
 
     def _on_echo(self) -> None:
