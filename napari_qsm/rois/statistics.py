@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_qsm.errors import MetadataError
@@ -94,19 +94,20 @@ def region_statistics(
         )
     live = LiveStatistics(as_labels(labels.like(values)), {"": values.data})
     names = {index: region for index, region in (names or {}).items() if index != 0}
-    present = sorted(set(live.labels) | set(names))
-    rows = {label: live.measures("", label, ranks=True) for label in present}
-    for label, measures in rows.items():
+    rows = []
+    for label in sorted(set(live.labels) | set(names)):
+        measures = live.measures("", label, ranks=True)
+        name = row_name(label, names.get(label))
         if warn is not None and measures.missing:
-            warn(f"{row_name(label, names.get(label))}: {missing_words(measures)}.")
+            warn(f"{name}: {missing_words(measures)}.")
+        rows.append((label, name, region_side(names.get(label)), measures))
     return frame_of(
-        rows, names, unit=unit, voxel_mm3=values.voxel_volume_mm3, factor=factor_of(values, unit)
+        rows, unit=unit, voxel_mm3=values.voxel_volume_mm3, factor=factor_of(values, unit)
     )
 
 
 def frame_of(
-    rows: Mapping[int, Measures],
-    names: Mapping[int, Any],
+    rows: Iterable[tuple[int, str, str, Measures]],
     *,
     unit: str,
     voxel_mm3: float,
@@ -116,10 +117,8 @@ def frame_of(
 
     Parameters
     ----------
-    rows : mapping of int to Measures
-        Label to numbers, with percentiles.
-    names : mapping
-        As for :func:`region_statistics`.
+    rows : iterable of (label, name, side, Measures)
+        With percentiles.
     unit : str
         In which the columns are named.
     voxel_mm3 : float
@@ -131,15 +130,11 @@ def frame_of(
 
     kept = [
         [
-            label,
-            row_name(label, names.get(label)),
-            region_side(names.get(label)),
-            rows[label].voxels,
-            rows[label].voxels * voxel_mm3,
-            *(rows[label].value(measure) * factor for measure in MEASURES),
-            rows[label].skewness,
+            *(label, name, side, measures.voxels, measures.voxels * voxel_mm3),
+            *(measures.value(each) * factor for each in MEASURES),
+            measures.skewness,
         ]
-        for label in sorted(rows)
+        for label, name, side, measures in rows
     ]
     table = pd.DataFrame(kept, columns=columns(unit))
     return table.astype({"label": int, "voxels": int, "name": object, "side": object})

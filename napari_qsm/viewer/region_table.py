@@ -1,74 +1,84 @@
-"""The table of regions below the views."""
+"""The table of regions below the views: it follows every stroke."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QApplication,
-    QComboBox,
-    QHBoxLayout,
-    QHeaderView,
-    QLabel,
-    QPushButton,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+import numpy as np
+from qtpy.QtCore import QSignalBlocker, QTimer, Signal
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_qsm.errors import QsmError
-from napari_qsm.rois.statistics import columns, region_statistics
-from napari_qsm.session import MapEntry, Session
+from napari_qsm.errors import GeometryError, QsmError
+from napari_qsm.rois.statistics import columns, frame_of, missing_words
+from napari_qsm.session import Box, MapEntry, sampled
+from napari_qsm.viewer.panels import PanelContext
+from napari_qsm.viewer.table import words
+from napari_qsm.viewer.table.actions import TableActions
+from napari_qsm.viewer.table.choice import Choice, load_choice, save_choice
+from napari_qsm.viewer.table.content import Content, Line, content_of, needs_ranks
+from napari_qsm.viewer.table.grid import Grid
+from napari_qsm.viewer.table.measured import measurable, measured_map, shown_name
+from napari_qsm.viewer.table.numbers import Numbers, Row, ShownMap
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_qsm.viewer.controller import Controller
-
-_EVERY_MS = 150
-
-
-def measured_map(session: Session, key: str = "") -> MapEntry | None:
-    """The susceptibility map whose values the table holds."""
-    maps = [entry for entry in session if entry.is_susceptibility]
-    for wanted in (key, session.selected):
-        for entry in maps:
-            if entry.id == wanted:
-                return entry
-    return maps[-1] if maps else None
-
-
-def table_of(session: Session, key: str = "") -> pd.DataFrame:
-    """The region table of a session: the chosen map under the label map that goes with it.
-
-    Without labels or map the table is empty.
-
-    Raises
-    ------
-    GeometryError
-        If labels and map lie on different grids.
-    """
-    import pandas as pd
-
-    entry = measured_map(session, key)
-    labels = session.labels_for(entry) if entry is not None else None
-    if entry is None or labels is None:
-        return pd.DataFrame(columns=columns(session.unit))
-    return region_statistics(entry.shown, labels.volume, labels.regions, unit=session.unit)
+#: Least time between two updates; the first of many changes is shown at once.
+_EVERY_MS = 30
 
 
 class RegionTable(QWidget):
-    """One row per region; follows labels, map and unit."""
+    """One row per region; follows labels, maps, fixed shapes and unit.
 
-    def __init__(self, controller: Controller) -> None:
+    Attributes
+    ----------
+    updated : Signal
+        The numbers or the rows that are selected have changed.
+    numbers : Numbers
+        The regions, measured.
+    """
+
+    updated = Signal()
+
+    def __init__(self, context: PanelContext) -> None:
         super().__init__()
         self.setObjectName("qsm.stats")
-        self._controller = controller
-        self._session = controller.session
-        self._filling = False
+        self.context = context
+        self._session = context.session
+        self._asked = ""
+        self._extra: tuple[str, ...] = ()
+        self.choice = load_choice()
+        self.numbers = Numbers(self._session)
+        self.maps: list[ShownMap] = []
+        self._rows: list[Row] = []
+        self._places: dict[str, tuple[Any, int]] = {}
+        self._followed: dict[str, MapEntry] = {}
+        self._blinded = self._session.blinded
+        self._build()
+        self._dirty = False
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_EVERY_MS)
+        self._timer.timeout.connect(self._on_timer)
+        events = self._session.events
+        self._connections: list[tuple[Any, Any]] = [
+            (self._session.labels_edited, self._on_edited),
+            (self._session.maps.events.inserted, self._on_maps),
+            (self._session.maps.events.removed, self._on_maps),
+            (events.unit, self.update_soon),
+            (events.selected, self.update_soon),
+            (events.painted, self.update_soon),
+            (events.shapes, self.update_early),
+            (events.blinded, self._on_blinded),
+            (events.active_region, self._show_active),
+        ]
+        for signal, call in self._connections:
+            signal.connect(call)
+        self._on_maps()
+
+    def _build(self) -> None:
         self._map = QComboBox()
         self._map.setObjectName("qsm.stats.map")
         self._map.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
@@ -76,131 +86,292 @@ class RegionTable(QWidget):
         self._map.currentIndexChanged.connect(self._on_map)
         self._note = QLabel()
         self._note.setObjectName("qsm.stats.note")
-        copy = QPushButton("Copy table")
-        copy.setObjectName("qsm.stats.copy")
-        copy.setToolTip("For a spreadsheet: values separated by tabs")
-        copy.clicked.connect(self._on_copy)
+        self.actions_ = TableActions(self)
+        self._transfer = QPushButton("Transfer the regions to this map's grid (nearest voxel)…")
+        self._transfer.setObjectName("qsm.stats.transfer")
+        self._transfer.clicked.connect(lambda _=False: self.actions_.transfer())
+        self._transfer.hide()
         head = QHBoxLayout()
         head.addWidget(QLabel("<b>Regions</b> on"))
         head.addWidget(self._map)
+        for button in self.actions_.left:
+            head.addWidget(button)
         head.addWidget(self._note, 1)
-        head.addWidget(copy)
-        self.table = QTableWidget()
-        self.table.setObjectName("qsm.stats.table")
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        numbers, header = self.table.verticalHeader(), self.table.horizontalHeader()
-        if numbers is not None:
-            numbers.hide()
-            numbers.setDefaultSectionSize(22)
-        if header is not None:
-            header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        head.addWidget(self._transfer)
+        for button in self.actions_.right:
+            head.addWidget(button)
+        self.table = Grid()
+        self.table.cellClicked.connect(self._on_clicked)
+        self.table.cellActivated.connect(self._on_clicked)
+        self.table.itemSelectionChanged.connect(self.updated)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 2, 6, 4)
         layout.setSpacing(3)
         layout.addLayout(head)
         layout.addWidget(self.table)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_EVERY_MS)
-        self._timer.timeout.connect(self.update_now)
-        self._events = [
-            self._session.labels_edited,
-            self._session.events.unit,
-            self._session.events.selected,
-            self._session.maps.events.inserted,
-            self._session.maps.events.removed,
-        ]
-        for signal in self._events:
-            signal.connect(self.update_soon)
-        self.frame = table_of(self._session)
 
     def dispose(self) -> None:
         """Stop listening."""
         self._timer.stop()
-        for signal in self._events:
-            signal.disconnect(self.update_soon)
+        for signal, call in self._connections:
+            with suppress(ValueError):
+                signal.disconnect(call)
+        for entry in self._followed.values():
+            entry.events.disconnect(self._on_entry)
+        self._followed.clear()
+
+    # -- what others ask ------------------------------------------------------------------
+
+    def frame_now(self) -> pd.DataFrame:
+        """The regions and fixed shapes of the first map, in full precision.
+
+        Raises
+        ------
+        GeometryError
+            If labels and map lie on different grids.
+        """
+        import pandas as pd
+
+        entry = measured_map(self._session, self._asked)
+        self.update_now()
+        if entry is None:
+            return pd.DataFrame(columns=columns(self._session.unit))
+        return self.frame_for(self.numbers.shown(entry))
+
+    def frame_for(self, shown: ShownMap) -> pd.DataFrame:
+        """The table of one map; values that a blinded reader must not see are missing."""
+        rows = self.numbers.rows([shown], ranks=True, shapes=self.choice.shapes)
+        listed = []
+        for row in rows:
+            measures = row.measures[shown.entry.id]
+            if row.hidden:
+                measures = type(measures)(measures.voxels, 0)
+            listed.append((row.label, row.name, row.side, measures))
+        return frame_of(listed, unit=shown.unit, voxel_mm3=shown.voxel_mm3, factor=shown.factor)
+
+    def rows(self) -> list[Row]:
+        """The rows as they were last measured."""
+        return self._rows
+
+    def selected_rows(self) -> list[Row]:
+        """The regions that the user has marked, in the order of the table."""
+        keys = {index.row() for index in self.table.selectedIndexes()}
+        lines = [self.table.content.lines[key] for key in sorted(keys) if key < self._count]
+        return [line.target for line in lines if line.target is not None]
+
+    @property
+    def _count(self) -> int:
+        return len(self.table.content.lines)
+
+    @property
+    def extra(self) -> tuple[str, ...]:
+        """Ids of the maps measured beside the first one."""
+        return self._extra
+
+    def set_extra(self, keys: tuple[str, ...]) -> None:
+        """Measure more maps beside the first one."""
+        self._extra = keys
+        self.update_soon()
+
+    def set_choice(self, choice: Choice) -> None:
+        """Show other columns or rows, and remember that."""
+        self.choice = choice
+        save_choice(choice)
+        self.update_soon()
+
+    # -- updating -------------------------------------------------------------------------
 
     def update_soon(self) -> None:
         """Update shortly; many changes in a row cost one update."""
+        self._dirty = True
         if not self._timer.isActive():
             self._timer.start()
 
+    def update_early(self) -> None:
+        """Update now unless the last update was a moment ago; then shortly."""
+        if self._timer.isActive() or not self.isVisible():
+            self._dirty = True
+            return
+        self.update_now()
+        self._timer.start()
+
     def update_now(self) -> None:
         """Measure and show."""
-        maps = [entry for entry in self._session if entry.is_susceptibility]
-        chosen = measured_map(self._session)
-        self._filling = True
-        wanted = [(entry.id, entry.name) for entry in maps]
-        if wanted != [
-            (self._map.itemData(i), self._map.itemText(i)) for i in range(self._map.count())
-        ]:
-            self._map.clear()
-            for key, name in wanted:
-                self._map.addItem(name, key)
-        if chosen is not None:
-            self._map.setCurrentIndex(self._map.findData(chosen.id))
-        self._filling = False
+        self._dirty = False
+        chosen = measured_map(self._session, self._asked)
+        self._fill_maps(chosen)
+        problem: QsmError | None = None
         try:
-            self.frame = table_of(self._session)
+            self.maps = [] if chosen is None else self._shown_maps(chosen)
+            content = self._content()
         except QsmError as error:
-            self._note.setText(str(error))
-            self.table.setRowCount(0)
-            return
-        labels = self._session.labels_for(chosen) if chosen is not None else None
-        self._note.setText(f"{labels.name};  SD of a sample (n − 1)" if labels else "")
-        self._fill()
+            problem, self.maps, self._rows, content = error, [], [], Content()
+        self.table.show_content(content)
+        self._transfer.setVisible(isinstance(problem, GeometryError))
+        text = str(problem) if problem is not None else self._notes()
+        if self._note.text() != text:
+            self._note.setText(text)
+            self._note.setToolTip(text)
+        self._show_active()
+        self.updated.emit()
 
-    def _fill(self) -> None:
-        frame = self.frame
-        self.table.setColumnCount(len(frame.columns))
-        self.table.setHorizontalHeaderLabels([title(name) for name in frame.columns])
-        self.table.setRowCount(len(frame))
-        for row in range(len(frame)):
-            for column, name in enumerate(frame.columns):
-                text = cell_text(name, frame.iat[row, column])
-                item = self.table.item(row, column)
-                if item is None:
-                    item = QTableWidgetItem()
-                    if name not in ("name", "side"):
-                        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-                        item.setTextAlignment(right)
-                    self.table.setItem(row, column, item)
-                if item.text() != text:
-                    item.setText(text)
+    def _shown_maps(self, chosen: MapEntry) -> list[ShownMap]:
+        """The first map, and those of the others that have regions on their grid."""
+        maps = [self.numbers.shown(chosen)]
+        for key in self._extra:
+            entry = self._session.entry(key)
+            if entry is not None and entry is not chosen:
+                shown = self.numbers.shown(entry)
+                with suppress(GeometryError):
+                    if shown.labels is not None:
+                        self.numbers.live(shown)
+                        maps.append(shown)
+        return maps
+
+    def _content(self) -> Content:
+        if not self.maps:
+            self._rows = []
+            return Content()
+        ranks = needs_ranks(self.choice)
+        self._rows = self.numbers.rows(self.maps, ranks=ranks, shapes=self.choice.shapes)
+        places = {shown.entry.id: self._places_of(shown) for shown in self.maps}
+        return content_of(self.numbers, self.maps, self._rows, self.choice, places)
+
+    def _places_of(self, shown: ShownMap) -> int:
+        """Decimals of a map; looked up once per map, so that they stay while numbers run."""
+        volume = shown.entry.volume
+        key = f"{shown.entry.id} {shown.unit}"
+        known = self._places.get(key)
+        if known is None or known[0] is not volume:
+            scale = 0.0
+            if words.needs_scale(shown.unit):
+                values = np.abs(sampled(volume, 50_000))
+                scale = float(np.percentile(values, 90)) if values.size else 0.0
+            known = self._places[key] = (volume, words.places_for(shown.unit, scale))
+        return known[1]
+
+    def _notes(self) -> str:
+        if not self.maps:
+            return "Open a map to measure regions on."
+        first = self.maps[0]
+        parts = []
+        if first.labels is None:
+            parts.append("no label map goes with this map")
+        else:
+            parts.append(shown_name(self._session, first.labels))
+        if self._session.blinded:
+            parts.append("blinded: values show once a region is locked")
+        if not first.unit:
+            parts.append("this map does not say its unit")
+        parts += self.missing_notes(first)[:2]
+        if self.choice.pairs:
+            without = sum(not row.side for row in self._rows)
+            if without:
+                parts.append(f"{without} without a side are not shown")
+        return " · ".join(parts)
+
+    def missing_notes(self, shown: ShownMap) -> list[str]:
+        """Which regions have voxels without a number."""
+        notes = []
+        for row in self._rows:
+            measures = row.measures.get(shown.entry.id)
+            if measures is not None and measures.missing:
+                notes.append(f"{row.name}: {missing_words(measures)}")
+        return notes
+
+    def _fill_maps(self, chosen: MapEntry | None) -> None:
+        wanted = [(e.id, shown_name(self._session, e)) for e in measurable(self._session)]
+        box = self._map
+        with QSignalBlocker(box):
+            if wanted != [(box.itemData(i), box.itemText(i)) for i in range(box.count())]:
+                box.clear()
+                for key, name in wanted:
+                    box.addItem(name, key)
+            if chosen is not None and box.currentData() != chosen.id:
+                box.setCurrentIndex(box.findData(chosen.id))
+
+    # -- events ---------------------------------------------------------------------------
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Catch up with what happened while the table was hidden."""
+        super().showEvent(event)
+        self.update_soon()
+
+    def _on_timer(self) -> None:
+        if self._dirty and self.isVisible():
+            self.update_now()
+            self._timer.start()
+
+    def _on_edited(self, key: str, box: Box) -> None:
+        self.numbers.edited(key, box)
+        self.update_early()
+
+    def _on_maps(self) -> None:
+        there = {entry.id: entry for entry in self._session}
+        for key in set(self._followed) - set(there):
+            self._followed.pop(key).events.disconnect(self._on_entry)
+        for key in set(there) - set(self._followed):
+            there[key].events.connect(self._on_entry)
+            self._followed[key] = there[key]
+        self._extra = tuple(key for key in self._extra if key in there)
+        self._asked = self._asked if self._asked in there else ""
+        self._places = {k: v for k, v in self._places.items() if k.split()[0] in there}
+        self.numbers.forget_gone()
+        self.update_soon()
+
+    def _on_entry(self, *_: Any) -> None:
+        self.update_soon()
 
     def _on_map(self, index: int) -> None:
-        if not self._filling and index >= 0:
-            self._session.selected = self._map.itemData(index)
+        entry = self._session.entry(self._map.itemData(index)) if index >= 0 else None
+        if entry is None:
+            return
+        # Another susceptibility map is another map for the whole window; a magnitude is not.
+        self._asked = "" if entry.is_susceptibility else entry.id
+        if entry.is_susceptibility:
+            self._session.selected = entry.id
+        self.update_soon()
 
-    def _on_copy(self) -> None:
-        clipboard = QApplication.clipboard()
-        if clipboard is not None:
-            clipboard.setText(self.frame.to_csv(sep="\t", index=False))
+    def _on_blinded(self, blinded: bool) -> None:
+        if self._blinded and not blinded:
+            self.actions_.record_unblinding(self._rows)
+        self._blinded = blinded
+        self.update_soon()
+
+    def _on_clicked(self, row: int, column: int) -> None:
+        line = self.table.content.lines[row] if 0 <= row < self._count else None
+        if line is None or line.target is None or not self.maps:
+            return
+        self.go_to(line.target)
+
+    def go_to(self, row: Row) -> None:
+        """Bring the crosshair to a region's middle, and make it the active one."""
+        labels = self.maps[0].labels
+        if row.shape is not None:
+            self.context.controller.go_to(np.array(row.shape.centre_mm))
+            return
+        for shown in self.maps:
+            if shown.labels is not None and shown.entry.id in row.measures:
+                labels = shown.labels
+                centre = self.numbers.live(shown).centre(row.label)
+                if centre is not None:
+                    self.context.controller.go_to(labels.volume.voxel_to_world(centre))
+                break
+        if labels is not None and self._session.painted in ("", labels.id):
+            self._session.active_region = row.label
+
+    def _show_active(self, *_: Any) -> None:
+        """Mark the row of the active region, unless several rows are marked for a chart."""
+        if len({index.row() for index in self.table.selectedIndexes()}) > 1:
+            return
+        label = self._session.active_region
+        lines = self.table.content.lines
+        found = (i for i, line in enumerate(lines) if label and _is_region(line, label))
+        row = next(found, -1)
+        if row >= 0 and row != self.table.currentRow():
+            self.table.show_row(row)
 
 
-def title(column: str) -> str:
-    """A column's name as a reader writes it: ``"mean (ppm)"``."""
-    if column == "volume_mm3":
-        return "volume (mm³)"
-    base, _, unit = column.rpartition("_")
-    if unit in ("ppm", "ppb"):
-        words = {"sd": "SD", "p05": "5 %", "p95": "95 %"}
-        return f"{words.get(base, base)} ({unit})"
-    return column
-
-
-def cell_text(column: str, value: object) -> str:
-    """A cell as text, with the decimals that the number honestly carries."""
-    if isinstance(value, str):
-        return value
-    number = float(value)  # type: ignore[arg-type]
-    if number != number:
-        return "–"
-    if column in ("label", "voxels"):
-        return f"{int(number):,}".replace(",", " ")
-    places = 1 if column.endswith("_ppb") or column == "volume_mm3" else 3
-    if column == "skewness":
-        places = 2
-    text = f"{number:,.{places}f}".replace(",", " ")
-    return text.replace("-", "−")
+def _is_region(line: Line, label: int) -> bool:
+    row = line.target
+    return line.kind == "region" and row is not None and row.label == label

@@ -26,7 +26,7 @@ from napari_qsm.viewer.panels.data import DataPanel
 from napari_qsm.viewer.panels.display import DisplayPanel
 from napari_qsm.viewer.panels.regions import RegionsPanel
 from napari_qsm.viewer.readout import Readout
-from napari_qsm.viewer.region_table import RegionTable, table_of
+from napari_qsm.viewer.region_table import RegionTable
 from napari_qsm.viewer.settings import REMEMBERED, load_settings, save_settings
 from napari_qsm.viewer.slice_view import SliceView
 from napari_qsm.viewer.stage import Drops, Stage
@@ -151,7 +151,7 @@ class Workspace:
             inner = QVBoxLayout(side)
             inner.setContentsMargins(0, 0, 0, 0)
             inner.addWidget(self.side)
-        self.regions = RegionTable(self.controller)
+        self.regions = RegionTable(self.context)
         self._regions_dock = viewer.window.add_dock_widget(
             self.regions, area="bottom", name="Regions"
         )
@@ -219,16 +219,16 @@ class Workspace:
         -------
         DataFrame
             Columns ``label, name, side, voxels, volume_mm3, mean_ppm, …`` (``_ppb`` while the
-            window writes ppb); empty without a label map and a susceptibility map.
+            window writes ppb, and the map's own unit for maps of other kinds); regions, then
+            fixed shapes. Values hidden from a blinded reader are NaN. Empty without regions or
+            without a map.
 
         Raises
         ------
         GeometryError
             If labels and map lie on different grids.
         """
-        frame = table_of(self.session)
-        self.regions.update_now()
-        return frame
+        return self.regions.frame_now()
 
     def save(self, folder: Path | str) -> Path:
         """Save all maps and regions, and the way they are shown, into a folder.
@@ -346,6 +346,7 @@ class Workspace:
         session, controller = self.session, self.controller
         session.maps.events.inserted.connect(self._on_maps)
         session.maps.events.removed.connect(self._on_maps)
+        session.events.shapes.connect(self._on_maps)
         controller.said.connect(self.say)
         controller.entered.connect(self._on_entered)
         for name in REMEMBERED:
@@ -355,6 +356,7 @@ class Workspace:
         session, controller = self.session, self.controller
         session.maps.events.inserted.disconnect(self._on_maps)
         session.maps.events.removed.disconnect(self._on_maps)
+        session.events.shapes.disconnect(self._on_maps)
         controller.said.disconnect(self.say)
         controller.entered.disconnect(self._on_entered)
         for name in REMEMBERED:
@@ -362,7 +364,7 @@ class Workspace:
 
     def _on_maps(self) -> None:
         self.stage.show_welcome(not self.session.maps)
-        wanted = bool(self.session.of_role("labels"))
+        wanted = bool(self.session.of_role("labels") or (self.session.maps and self.session.shapes))
         if wanted and self._regions_dock.isHidden():
             self._regions_dock.show()
             compat.dock_height(self.viewer, self._regions_dock, _TABLE_HEIGHT)

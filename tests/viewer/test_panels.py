@@ -263,7 +263,8 @@ def test_painting_in_any_view_shows_in_all_and_is_undone_once(workspace):
     assert list(table["voxels"]) == [painted]
     shown = child(workspace, "qsm.stats.table")
     assert shown.item(0, 3).text() == str(painted)
-    assert shown.item(0, 5).text() == f"{table['mean_ppm'][0]:.3f}"
+    mean, sd = table["mean_ppm"][0], table["sd_ppm"][0]
+    assert shown.item(0, 5).text() == f"{mean:.3f} ± {sd:.3f}"
     assert workspace.session.history.undo() == "drawing"
     assert (labels.volume.data == 0).all()
     main = workspace.controller.main
