@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -190,7 +191,7 @@ def test_somebody_elses_changes_are_not_overwritten_unasked(tmp_path):
     labels = tmp_path / "work" / "regions.nii.gz"
     theirs = read_volume(labels)
     write_volume(theirs.with_data(np.where(theirs.data == 3, 9, 0).astype(np.uint8)), labels)
-    with pytest.raises(ChangedOnDisk, match="changed 'regions.nii.gz'") as told:
+    with pytest.raises(ChangedOnDisk, match=r"changed 'regions\.nii\.gz'") as told:
         save_session(session, tmp_path / "work")
     assert told.value.files == ("regions.nii.gz",)
     assert (read_volume(labels).data == 9).any()
@@ -254,7 +255,7 @@ def test_a_save_that_fails_leaves_the_folder_as_it_was(tmp_path, monkeypatch, nu
     real, calls = os.replace, []
 
     def failing(source, target):
-        if os.path.dirname(target) == str(tmp_path / "work"):
+        if Path(target).parent == tmp_path / "work":
             calls.append(target)
             if len(calls) > number:
                 raise OSError(28, "No space left on device")

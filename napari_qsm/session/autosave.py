@@ -65,6 +65,8 @@ class Autosave:
     ----------
     folder : Path or None
         The recovery folder of this session, once there is something to keep.
+    edits : int
+        Grows with each change.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Autosave:
         delay_s: float = DELAY_S,
     ) -> None:
         self.folder: Path | None = None
+        self.edits = 0
         self._session, self._home = session, home
         self._failed, self._delay_s = failed, delay_s
         self._wake = threading.Condition()
@@ -132,13 +135,20 @@ class Autosave:
             time.sleep(0.005)
         return False
 
-    def forget(self) -> None:
+    def forget(self, at: int | None = None) -> None:
         """Remove what was kept, because it is saved elsewhere or not wanted.
 
         Work that goes on afterwards is kept anew.
+
+        Parameters
+        ----------
+        at : int, optional
+            Value of :attr:`edits` when it was saved; if there were more, nothing is removed.
         """
         with self._writing:
             with self._wake:
+                if at is not None and at != self.edits:
+                    return
                 self._slices.clear()
                 self._pending = False
                 replaced, self._replaced = self._replaced, []
@@ -186,6 +196,7 @@ class Autosave:
         with self._wake:
             if self._stopping:
                 return
+            self.edits += 1
             self._pending = True
             if self._thread is None:
                 self._thread = threading.Thread(

@@ -128,6 +128,10 @@ class Unsaved:
         """Grows with each change; hand it to :meth:`saved` once that state is on the disk."""
         return self._count
 
+    def more(self) -> None:
+        """There is something unsaved, for example work that was restored."""
+        self._more()
+
     def saved(self, count: int | None = None) -> None:
         """The state at ``count``, or of now, is on the disk."""
         self._saved = self._count if count is None else count

@@ -111,6 +111,12 @@ class Stage(QWidget):
         area.installEventFilter(self)
         self.show_welcome(True)
 
+    def put_above(self, widget: QWidget) -> None:
+        """Show a widget above everything else."""
+        layout = self.layout()
+        if isinstance(layout, QVBoxLayout):
+            layout.insertWidget(0, widget)
+
     def show_welcome(self, shown: bool) -> None:
         """Offer the three choices, or the views."""
         self.welcome.setGeometry(self.area.geometry())

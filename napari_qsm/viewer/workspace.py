@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import napari
-from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from napari_qsm.errors import Cancelled, QsmError
 from napari_qsm.session import Session
-from napari_qsm.session.folder import save_session
 from napari_qsm.viewer import compat
 from napari_qsm.viewer.arrangement import ViewArea
 from napari_qsm.viewer.closing import Closing
@@ -26,7 +24,9 @@ from napari_qsm.viewer.panels.data import DataPanel
 from napari_qsm.viewer.panels.display import DisplayPanel
 from napari_qsm.viewer.panels.regions import RegionsPanel
 from napari_qsm.viewer.readout import Readout
+from napari_qsm.viewer.region_files import RegionFiles
 from napari_qsm.viewer.region_table import RegionTable
+from napari_qsm.viewer.saving import Saving
 from napari_qsm.viewer.settings import REMEMBERED, load_settings, save_settings
 from napari_qsm.viewer.slice_view import SliceView
 from napari_qsm.viewer.stage import Drops, Stage
@@ -70,6 +70,7 @@ def open_workspace(paths: Paths | None = None, *, show: bool = True) -> Workspac
         viewer.window.resize(1500, 940)
     if show:
         viewer.window.show()
+        workspace.saving.offer_recoveries()
     if paths is not None:
         listed = [paths] if isinstance(paths, str | Path) else list(paths)
         if listed:
@@ -98,7 +99,13 @@ class Workspace:
     controller : Controller
         Views and layers.
     files : Files
-        Opening and saving, and the questions that belong to them.
+        Opening, and the questions that belong to it.
+    saving : Saving
+        Saving, and what is kept in the background.
+    region_files : RegionFiles
+        Files of regions.
+    owns_viewer : bool
+        Whether the window is the workspace's own.
     """
 
     def __init__(
@@ -108,34 +115,17 @@ class Workspace:
         self.viewer = viewer
         self.session = Session()
         self.files = Files(self)
-        self._owns_viewer = owns_viewer
+        self.owns_viewer = owns_viewer
         self._closed = False
         self.last_view: SliceView | None = None
         self._apply_settings()
         self._window: Any = compat.qt_window(viewer)
         self._welcome_before = compat.set_welcome(compat.qt_viewer(viewer), False)
         self.area = ViewArea(viewer)
-        choices: list[tuple[str, str, str, Callable[..., Any]]] = [
-            (
-                "folder",
-                "Open a scanner folder",
-                "DICOM or BIDS, or a saved session",
-                self.files.ask_folder,
-            ),
-            (
-                "map",
-                "Open a map",
-                "NIfTI files: susceptibility, magnitude, regions",
-                self.files.ask_map,
-            ),
-            (
-                "head",
-                "Try the built-in head",
-                "A head made by formula, with known iron",
-                self.open_head,
-            ),
-        ]
-        self.stage = Stage(self.area, choices, self.open)
+        self.stage = Stage(self.area, self.files.choices(), self.open)
+        self.saving = Saving(self)
+        self.region_files = RegionFiles(self)
+        self.stage.put_above(self.saving.box)
         layout = self._window.centralWidget().layout()
         layout.addWidget(self.stage)
         self.controller = Controller(viewer, self.session, self.area)
@@ -168,7 +158,7 @@ class Workspace:
         for target in self._drop_targets:
             target.setAcceptDrops(True)
             target.installEventFilter(self._drops)
-        self._closing = Closing(self.leave)
+        self._closing = Closing(self.saving.may_close, self.leave)
         self._window.installEventFilter(self._closing)
         self._connect()
         _OPEN.add(self)
@@ -230,8 +220,16 @@ class Workspace:
         """
         return self.regions.frame_now()
 
-    def save(self, folder: Path | str) -> Path:
-        """Save all maps and regions, and the way they are shown, into a folder.
+    def save(self, folder: Path | str, *, overwrite: bool = False) -> Path:
+        """Save maps, regions and everything else of this work into a folder.
+
+        Parameters
+        ----------
+        folder : path
+            Made if missing. Maps that were opened from files stay there.
+        overwrite : bool
+            Replace a session in that folder that somebody else has saved or changed; it then
+            stays in the folder ``previous`` within.
 
         Returns
         -------
@@ -241,14 +239,14 @@ class Workspace:
         Raises
         ------
         FileError
-            If the folder cannot be written to.
+            If the folder cannot be written to, or holds somebody else's session.
         """
-        return save_session(self.session, folder)
+        return self.saving.save_now(Path(folder), overwrite=overwrite)
 
     def close(self) -> None:
         """Leave the workspace; a window that it opened itself is closed too."""
         self.leave()
-        if self._owns_viewer and not compat.is_closed(self.viewer):
+        if self.owns_viewer and not compat.is_closed(self.viewer):
             self.viewer.close()
 
     def leave(self) -> None:
@@ -259,6 +257,7 @@ class Workspace:
         _OPEN.discard(self)
         self._remember()
         self.stage.jobs.stop_all()
+        self.saving.stop()
         self._disconnect()
         self._window.removeEventFilter(self._closing)
         for target in self._drop_targets:
@@ -392,31 +391,7 @@ class Workspace:
 
     def _remember(self) -> None:
         values = {name: getattr(self.session, name) for name in REMEMBERED}
-        if self._owns_viewer and not self._window.isMaximized():
+        if self.owns_viewer and not self._window.isMaximized():
             size = self._window.size()
             values["window"] = [size.width(), size.height()]
         save_settings(values)
-
-
-class WorkspaceDock(QWidget):
-    """The workspace as a widget of plain napari, around the layers that are there.
-
-    Closing the widget gives napari back as it was.
-    """
-
-    def __init__(self, napari_viewer: napari.Viewer) -> None:
-        super().__init__()
-        self.setObjectName("qsm.dock")
-        self.workspace = Workspace(napari_viewer, side=self)
-
-    def event(self, event: QEvent | None) -> bool:
-        """Leave the workspace when napari takes the widget out of its window."""
-        handled = super().event(event)
-        if (
-            event is not None
-            and event.type() == QEvent.Type.ParentChange
-            and self.parent() is None
-            and hasattr(self, "workspace")
-        ):
-            self.workspace.leave()
-        return bool(handled)

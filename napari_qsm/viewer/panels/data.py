@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_qsm.session import MapEntry
 from napari_qsm.viewer.panels import PanelContext
+from napari_qsm.viewer.panels.save_buttons import SaveButtons
 from napari_qsm.viewer.style import main_button, quiet
 
 _ROLE_TITLES = {
@@ -68,13 +69,10 @@ class DataPanel(QWidget):
         self._remove.setObjectName("qsm.data.remove")
         self._remove.setToolTip("Take this map out of the window; its file stays where it is")
         self._remove.clicked.connect(self._on_remove)
-        self._save = QPushButton("Save everything …")
-        self._save.setObjectName("qsm.data.save")
-        self._save.setToolTip("All maps and regions with the way they are shown, into one folder")
-        self._save.clicked.connect(workspace.files.ask_save)
+        self._keep = SaveButtons(workspace)
         below = QHBoxLayout()
         below.addWidget(self._remove)
-        below.addWidget(self._save)
+        below.addStretch(1)
         self._facts = QFormLayout()
         self._facts.setHorizontalSpacing(12)
         self._facts.setVerticalSpacing(3)
@@ -92,11 +90,13 @@ class DataPanel(QWidget):
         layout.addLayout(below)
         layout.addWidget(self._echo)
         layout.addLayout(self._facts)
+        layout.addWidget(self._keep)
         context.controller.drawn_again.connect(self.refresh)
         self.refresh()
 
     def dispose(self) -> None:
         """Stop listening."""
+        self._keep.dispose()
         self._context.controller.drawn_again.disconnect(self.refresh)
 
     def refresh(self) -> None:
@@ -117,7 +117,7 @@ class DataPanel(QWidget):
         self._hint.setVisible(not entries)
         self._list.setVisible(bool(entries))
         self._remove.setVisible(bool(entries))
-        self._save.setVisible(bool(entries))
+        self._keep.setVisible(bool(entries))
         self._show_facts(self._session.selected_entry)
 
     def _fill(self, item: QListWidgetItem | None, entry: MapEntry) -> None:
