@@ -128,18 +128,31 @@ def _beside(
     return places
 
 
-def draw_scale_bar(frame: Frame, length_mm: float, size_pt: float) -> None:
-    """A bar of a round length in the lower right corner, its length above it."""
+def draw_scale_bar(frame: Frame, length_mm: float, size_pt: float) -> bool:
+    """A bar of a round length in the lower right corner, its length above it.
+
+    Returns
+    -------
+    bool
+        Whether there was room for both; a bar without its length is not drawn.
+    """
     width = length_mm * frame.scale
     rect, thick = frame.rect, 0.45
     bar = Rect(rect.right - 1.2 - width, rect.bottom - 1.2 - thick, width, thick)
+    above = bar.top - 0.35
+    places: list[tuple[float, float, Side, Level]] = [
+        (bar.left + width / 2, above, "center", "bottom"),
+        (bar.right, above, "right", "bottom"),
+        (bar.right, above - frame.page.line_height(size_pt), "right", "bottom"),
+    ]
+    if any(bar.overlaps(taken) for taken in frame.taken) or not frame.write(
+        places, f"{length_mm:g} mm", size_pt=size_pt
+    ):
+        return False
     ink, edge = frame.ink(bar)
     if edge is not None:
         around = Rect(bar.left - 0.2, bar.top - 0.2, width + 0.4, thick + 0.4)
         frame.page.fill(around, edge, alpha=0.75, zorder=3.9)
     frame.page.fill(bar, ink, zorder=4)
     frame.taken.append(bar)
-    middle = bar.left + width / 2
-    frame.write(
-        [(middle, bar.top - 0.35, "center", "bottom")], f"{length_mm:g} mm", size_pt=size_pt
-    )
+    return True

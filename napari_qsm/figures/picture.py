@@ -83,7 +83,9 @@ def draw_picture(
             if not fits:
                 notes.append(f"{plan.who}: too small to write the slice's position in it.")
         if panel.scale_bar and last:
-            draw_scale_bar(frame, scale_bar_mm(frame.scale, tile.width / 4), size - 1)
+            length = scale_bar_mm(frame.scale, tile.width / 4)
+            if not draw_scale_bar(frame, length, size - 1):
+                notes.append(f"{plan.who}: too small for a scale bar.")
         if panel.orientation_letters and first:
             _write_letters(frame, plan, radiological)
         if isinstance(panel, ImagePanel):

@@ -105,7 +105,9 @@ def _write_column(
     free = rect.top + 0.5
     for number, (y, x, name, colour) in enumerate(found):
         room = (abs(x - rect.left) if edge == "left" else abs(rect.right - x)) - PAD_MM - 2.0
-        text, fit = page.fitted(name, max(room, rect.width * 0.36), size)
+        text, fit = page.fitted(name, max(room, 0.1), size)
+        if text != name:  # rather over its region than shortened
+            text, fit = page.fitted(name, max(room, rect.width * 0.36), size)
         at = rect.left + PAD_MM if edge == "left" else rect.right - PAD_MM
         side: Side = "left" if edge == "left" else "right"
         # Below the one before, and so that those to come find room above the lower edge.
@@ -115,8 +117,7 @@ def _write_column(
         for middle in heights:
             spot = page.text_rect(at, middle, text, size_pt=fit, across=side, level="middle")
             if frame.write([(at, middle, side, "middle")], text, size_pt=fit, smaller=False):
-                start = spot.right + 0.4 if edge == "left" else spot.left - 0.4
-                line = np.array([[start, middle], [x, y]])
+                line = _leader(spot, edge, middle, x, y)
                 page.lines([line], "#000000", 1.0, clip=rect, alpha=0.6, zorder=3.4)
                 page.lines([line], colour, 0.5, clip=rect, zorder=3.5)
                 free = middle + step / 2
@@ -124,3 +125,11 @@ def _write_column(
         else:
             notes.append(f"{who}: no room to write '{name}' beside its region.")
     return notes
+
+
+def _leader(spot: Rect, edge: str, middle: float, x: float, y: float) -> Array:
+    """From a name to its region: from the name's end, or from above or below it."""
+    start = spot.right + 0.4 if edge == "left" else spot.left - 0.4
+    if (start <= x) if edge == "left" else (start >= x):
+        return np.array([[start, middle], [x, y]])
+    return np.array([[x, min(max(y, spot.top), spot.bottom)], [x, y]])

@@ -83,7 +83,7 @@ def standard_displays() -> dict[str, Display]:
         "colour": Display(
             colouring="colour", colormap="inferno", window=(0.0, 0.12), threshold_low=0.02
         ),
-        "inverted": Display(colouring="inverted"),
+        "inverted": Display(colouring="inverted", window=(-0.1, 0.15)),
     }
 
 

@@ -102,7 +102,7 @@ def maps_and_putamen(people: Sequence[Known]) -> FigureSpec:
         columns=columns,
         column_titles=tuple(titles),
         colour_bars=(ColourBar(display="grey"),),
-        displays={"grey": Display()},
+        displays={"grey": Display(window=(-0.1, 0.15))},
     )
 
 
