@@ -18,7 +18,7 @@ def swatch(color: str) -> QIcon:
     painter.setBrush(QBrush(QColor(color)))
     painter.drawRoundedRect(QRectF(4, 4, _SIDE - 8, _SIDE - 8), 5, 5)
     painter.end()
-    return QIcon(picture)
+    return _icon(picture)
 
 
 @lru_cache(maxsize=8)
@@ -36,7 +36,7 @@ def eye(is_open: bool, dark: bool) -> QIcon:
     if not is_open:
         painter.drawLine(QPointF(5, 31), QPointF(31, 5))
     painter.end()
-    return QIcon(picture)
+    return _icon(picture)
 
 
 @lru_cache(maxsize=8)
@@ -56,7 +56,14 @@ def lock(is_locked: bool, dark: bool) -> QIcon:
         shackle.lineTo(QPointF(25, 17))
     painter.drawPath(shackle)
     painter.end()
-    return QIcon(picture)
+    return _icon(picture)
+
+
+def _icon(picture: QPixmap) -> QIcon:
+    """The same in a chosen row: Qt would tint it, and colours would not be true."""
+    icon = QIcon(picture)
+    icon.addPixmap(picture, QIcon.Mode.Selected)
+    return icon
 
 
 def _canvas() -> tuple[QPixmap, QPainter]:

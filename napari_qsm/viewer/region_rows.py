@@ -43,7 +43,8 @@ class RegionRows(QTableWidget):
         self.setIconSize(QSize(18, 18))
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setStyleSheet(
-            f"QTableWidget::item:selected {{ background: {ACCENT}; color: white; }}"
+            f"QTableWidget::item:selected {{ background: {ACCENT}; color: white;"
+            " border: none; padding: 0 2px; }"
             " QTableWidget::item { padding: 0 2px; }"
         )
         numbers, header = self.verticalHeader(), self.horizontalHeader()

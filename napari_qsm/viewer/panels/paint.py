@@ -21,12 +21,13 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible, QDoubleRangeSlider, QDoubleSlider
+from superqt import QDoubleRangeSlider, QDoubleSlider
 
 from napari_qsm.viewer.display import decimals, from_shown, to_shown
+from napari_qsm.viewer.folding import Folding
 from napari_qsm.viewer.painting.painter import Painter
 from napari_qsm.viewer.panels import PanelContext
-from napari_qsm.viewer.style import FOLDING, TOOL_BUTTONS
+from napari_qsm.viewer.style import TOOL_BUTTONS
 
 _TOOLS = (
     ("brush", "Brush", "Paint with the left button (B)"),
@@ -41,21 +42,17 @@ _REACH_PPM = 0.3
 _WIDEST_ON_SLIDER_MM = 20.0
 
 
-class PaintBox(QCollapsible):
+class PaintBox(Folding):
     """The drawing tools."""
 
     def __init__(self, context: PanelContext) -> None:
-        super().__init__("Draw")
-        self.setObjectName("qsm.paint")
+        super().__init__("Draw", "qsm.paint", is_open=True)
         self._context = context
         self._session = context.session
         self._filling = False
         self.painter = Painter(context.controller)
         self.options = self.painter.options
-        body = QWidget()
-        layout = QVBoxLayout(body)
-        layout.setContentsMargins(4, 2, 4, 2)
-        layout.setSpacing(5)
+        layout = self.body
         layout.addLayout(self._tool_rows())
         layout.addLayout(self._size_rows())
         layout.addLayout(self._limit_rows())
@@ -66,9 +63,6 @@ class PaintBox(QCollapsible):
         self._says.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         layout.addWidget(self._says)
         layout.addLayout(self._undo_row())
-        self.toggleButton().setStyleSheet(FOLDING)
-        self.addWidget(body)
-        self.expand(animate=False)
         self._bind_keys()
         session, controller = context.session, context.controller
         self._connections: list[tuple[Any, Callable[..., Any]]] = [
@@ -116,7 +110,7 @@ class PaintBox(QCollapsible):
         self._size.setRange(0.1, 100)
         self._size.setDecimals(1)
         self._size.setSingleStep(0.5)
-        self._size.setSuffix(" mm wide")
+        self._size.setSuffix(" mm")
         self._size.setKeyboardTracking(False)
         self._size.setToolTip("Width of the brush; the keys [ and ] change it")
         self._size.valueChanged.connect(lambda value: self._set(diameter_mm=value))
@@ -157,34 +151,38 @@ class PaintBox(QCollapsible):
         )
         self._protect.toggled.connect(lambda on: self._set(protect=on))
         column.addWidget(self._protect)
-        self._limited = QCheckBox("Only where the map is")
+        self._limited = QCheckBox("Only where the map lies between")
         self._limited.setObjectName("qsm.paint.limited")
         self._limited.setToolTip("Draw only voxels whose susceptibility lies between two values")
         self._limited.toggled.connect(lambda on: self._set(limited=on))
-        self._low, self._high = QDoubleSpinBox(), QDoubleSpinBox()
-        row = QHBoxLayout()
+        column.addWidget(self._limited)
+        self._limits = QWidget()
+        row = QHBoxLayout(self._limits)
+        row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)
-        row.addWidget(self._limited)
-        for spin, name in ((self._low, "low"), (self._high, "high")):
-            spin.setObjectName(f"qsm.paint.{name}")
-            spin.setRange(-1e6, 1e6)
-            spin.setKeyboardTracking(False)
-            spin.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-            spin.setMaximumWidth(72)
-            spin.valueChanged.connect(self._on_typed)
-            row.addWidget(spin)
-            if spin is self._low:
-                row.addWidget(QLabel("to"))
-        self._unit = QLabel()
-        row.addWidget(self._unit)
-        row.addStretch(1)
-        column.addLayout(row)
+        self._low = self._limit_spin("low")
+        self._high = self._limit_spin("high")
         self._range = QDoubleRangeSlider(Qt.Orientation.Horizontal)
         self._range.setObjectName("qsm.paint.limits")
         self._range.setMinimumHeight(22)
         self._range.valueChanged.connect(self._on_range)
-        column.addWidget(self._range)
+        self._unit = QLabel()
+        row.addWidget(self._low)
+        row.addWidget(self._range, 1)
+        row.addWidget(self._high)
+        row.addWidget(self._unit)
+        column.addWidget(self._limits)
         return column
+
+    def _limit_spin(self, name: str) -> QDoubleSpinBox:
+        spin = QDoubleSpinBox()
+        spin.setObjectName(f"qsm.paint.{name}")
+        spin.setRange(-1e6, 1e6)
+        spin.setKeyboardTracking(False)
+        spin.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+        spin.setFixedWidth(64)
+        spin.valueChanged.connect(self._on_typed)
+        return spin
 
     def _undo_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -235,10 +233,9 @@ class PaintBox(QCollapsible):
                 spin.setDecimals(places)
                 spin.setSingleStep(5 * 10.0**-places)
                 spin.setValue(value)
-                spin.setEnabled(options.limited)
             self._range.setRange(min(-reach, low), max(reach, high))
             self._range.setValue((low, high))
-            self._range.setVisible(options.limited)
+            self._limits.setVisible(options.limited)
             self._unit.setText(unit)
         finally:
             self._filling = False

@@ -14,19 +14,17 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QVBoxLayout,
-    QWidget,
 )
-from superqt import QCollapsible
 
 from napari_qsm.errors import QsmError
 from napari_qsm.rois.mirror import other_side_name
 from napari_qsm.session import MapEntry, region_edits, regions
+from napari_qsm.viewer.folding import Folding
 from napari_qsm.viewer.geometry import DEPTH_AXIS, side_mm
 from napari_qsm.viewer.painting.midline import midline_of, midline_outline
 from napari_qsm.viewer.painting.target import find_target
 from napari_qsm.viewer.panels import PanelContext
-from napari_qsm.viewer.style import FOLDING, quiet
+from napari_qsm.viewer.style import quiet
 
 _CHANGES = (
     ("smooth", "Smooth", "Round corners and notches off"),
@@ -37,17 +35,13 @@ _CHANGES = (
 )
 
 
-class ChangeBox(QCollapsible):
+class ChangeBox(Folding):
     """Smooth, shrink, grow, fill, copy to the next slice, interpolate."""
 
     def __init__(self, context: PanelContext) -> None:
-        super().__init__("Change the region")
-        self.setObjectName("qsm.change")
+        super().__init__("Change the region", "qsm.change", is_open=False)
         self._context = context
-        body = QWidget()
-        layout = QVBoxLayout(body)
-        layout.setContentsMargins(4, 2, 4, 2)
-        layout.setSpacing(5)
+        layout = self.body
         row = QHBoxLayout()
         self._by = QDoubleSpinBox()
         self._by.setObjectName("qsm.change.by")
@@ -90,8 +84,6 @@ class ChangeBox(QCollapsible):
             button.clicked.connect(lambda _=False, c=call: self._do(c))
             slices.addWidget(button)
         layout.addLayout(slices)
-        self.toggleButton().setStyleSheet(FOLDING)
-        self.addWidget(body)
 
     def dispose(self) -> None:
         """Nothing is listened to here."""
@@ -136,19 +128,15 @@ class ChangeBox(QCollapsible):
         region_edits.interpolate_region(self._context.session, entry, index, self._axis())
 
 
-class MirrorBox(QCollapsible):
+class MirrorBox(Folding):
     """The midline, and the region's image on the other side of it."""
 
     def __init__(self, context: PanelContext) -> None:
-        super().__init__("The other side")
-        self.setObjectName("qsm.mirror")
+        super().__init__("The other side", "qsm.mirror", is_open=False)
         self._context = context
         self._session = context.session
         self._filling = False
-        body = QWidget()
-        layout = QVBoxLayout(body)
-        layout.setContentsMargins(4, 2, 4, 2)
-        layout.setSpacing(5)
+        layout = self.body
         row = QHBoxLayout()
         row.addWidget(QLabel("Midline"))
         self._at = QDoubleSpinBox()
@@ -178,9 +166,7 @@ class MirrorBox(QCollapsible):
         )
         self._mirror.clicked.connect(lambda _=False: self._on_mirror())
         layout.addWidget(self._mirror)
-        self.toggleButton().setStyleSheet(FOLDING)
-        self.addWidget(body)
-        self.toggled.connect(lambda _: context.controller.repaint_all())
+        self.heading.toggled.connect(lambda _: context.controller.repaint_all())
         session = context.session
         self._connections: list[tuple[Any, Callable[..., Any]]] = [
             (session.events.midline_mm, self._on_midline),
