@@ -147,9 +147,9 @@ def quantities(inputs: Inputs, grid: Volume) -> dict[str, Any]:
     if magnitude:
         have["magnitude"] = stack(magnitude).astype(np.float32, copy=False)
     if inputs.mask is not None:
-        have["given_mask"] = _as_bool(inputs.mask.like(grid), "mask")
+        have["given_mask"] = as_bool(inputs.mask.like(grid), "mask")
     if inputs.reference_roi is not None:
-        have["reference_roi"] = _as_bool(inputs.reference_roi.like(grid), "reference region")
+        have["reference_roi"] = as_bool(inputs.reference_roi.like(grid), "reference region")
     if inputs.unwrapped is not None:
         volume = inputs.unwrapped
         count = volume.data.shape[3] if volume.data.ndim == 4 else 1
@@ -171,7 +171,14 @@ def quantities(inputs: Inputs, grid: Volume) -> dict[str, Any]:
     return have
 
 
-def _as_bool(volume: Volume, what: str) -> Array:
+def as_bool(volume: Volume, what: str) -> Array:
+    """A mask or region of 0 and 1 as bool, (x, y, z).
+
+    Raises
+    ------
+    MetadataError
+        For other values, and for 4-D volumes.
+    """
     data = volume.data
     if data.ndim != 3 or not ((data == 0) | (data == 1)).all():
         raise MetadataError(

@@ -31,6 +31,7 @@ __all__ = [
     "StageOutcome",
     "finish",
     "left_out",
+    "makes_local_mask",
     "plan",
     "quantities",
     "run",
@@ -250,7 +251,7 @@ def run(
     for stage, choice in steps:
         outcome = run_stage(stage, choice, have, progress=progress, cancelled=cancelled)
         have.update(outcome.quantities)
-        if stage == "mask" and "local_mask" not in have and _starts_behind_mask(inputs):
+        if stage == "mask" and makes_local_mask(inputs):
             have["local_mask"] = have["mask"]
         warnings += [f"{stage}: {sentence}" for sentence in outcome.warnings]
         records.append(outcome.record)
@@ -345,7 +346,8 @@ def run_stage(
     return StageOutcome(made, said, record)
 
 
-def _starts_behind_mask(inputs: Inputs) -> bool:
+def makes_local_mask(inputs: Inputs) -> bool:
+    """Whether the mask is also the mask of the local field, because that field was given."""
     return inputs.local_field_ppm is not None or inputs.chi_ppm is not None
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_qsm import __version__
 from napari_qsm.recon.stages import Method, get_method
 from napari_qsm.volume import Volume
+
+if TYPE_CHECKING:
+    from napari_qsm.recon.recipe import Recipe
 
 _LIBRARIES = ("numpy", "scipy", "numba", "nibabel", "scikit-image")
 
@@ -48,6 +52,40 @@ def input_record(role: str, volume: Volume) -> dict[str, Any]:
         "shape": list(data.shape),
         "dtype": str(data.dtype),
         "sha256": hashlib.sha256(data.tobytes() if data.ndim == 0 else data.data).hexdigest(),
+    }
+
+
+def described(
+    *,
+    recipe: Recipe,
+    records: Sequence[Mapping[str, Any]],
+    inputs: Sequence[Mapping[str, Any]],
+    warnings: Sequence[str],
+    facts: Mapping[str, Any],
+) -> dict[str, Any]:
+    """How one result was made, ready for JSON.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        In full, though only the stages in ``records`` have taken part.
+    records : sequence of mapping
+        The stages, in order.
+    inputs : sequence of mapping
+        From :func:`input_record`.
+    warnings : sequence of str
+        What the user should know.
+    facts : mapping
+        Echo times and the like.
+    """
+    return {
+        "software": {"napari-qsm": __version__, **software_versions()},
+        "inputs": [dict(record) for record in inputs],
+        **facts,
+        "recipe": recipe.to_dict(),
+        "stages": [dict(record) for record in records],
+        "warnings": list(warnings),
+        "methods": methods_paragraph(records),
     }
 
 

@@ -35,6 +35,18 @@ class Choice:
     settings: Mapping[str, Any]
 
 
+def default_choice(stage: str, method: str) -> Choice:
+    """A method with its default settings.
+
+    Raises
+    ------
+    RecipeError
+        If the stage has no such method.
+    """
+    chosen = get_method(stage, method)
+    return Choice(chosen, {name: s.default for name, s in chosen.settings.items()})
+
+
 @dataclass(frozen=True)
 class Recipe:
     """What to run: a name, a sentence, and a choice for every stage in order."""

@@ -1,0 +1,610 @@
+"""The reconstruction of a session: inputs, recipe, and what each stage has made from them.
+
+A stage's result belongs to a *making*: its method and settings, and the makings of everything
+it was computed from. A result is current as long as its making is the one asked for now, so a
+setting changed and changed back leaves nothing stale, and results are those that
+:func:`napari_qsm.recon.pipeline.run` gives for the same recipe, bit by bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from psygnal import Signal
+
+from napari_qsm.errors import MetadataError, QsmError
+from napari_qsm.session.scan_source import Facts, ScanSource
+
+if TYPE_CHECKING:
+    from napari_qsm.recon.pipeline import Inputs, Result
+    from napari_qsm.recon.recipe import Choice, Recipe
+    from napari_qsm.session.reconstruction_task import Made, Prepared, Task
+    from napari_qsm.volume import Array, Volume
+
+State = Literal["not run", "running", "done", "stale", "failed", "given", "not needed"]
+
+#: Intermediates that can be given instead of computed, and the stage that else makes them.
+GIVEN_AT: Mapping[str, str] = {
+    "mask": "mask",
+    "unwrapped": "unwrap",
+    "total_field_ppm": "echoes",
+    "local_field_ppm": "background",
+    "chi_ppm": "inversion",
+    "reference_roi": "reference",
+}
+#: Those of which one at most is used: the reconstruction starts there.
+STARTS = ("unwrapped", "total_field_ppm", "local_field_ppm", "chi_ppm")
+#: Images of the scan, and what their sidecars say of them.
+_IMAGES = frozenset({"raw_phase", "metadata", "magnitude"})
+
+
+@dataclass(frozen=True)
+class HandEdit:
+    """What a brush has done to a mask: the mask now, and how many voxels differ."""
+
+    mask: Array
+    added: int
+    removed: int
+    number: int
+
+
+class Reconstruction:
+    """Inputs, recipe, and the state of every stage.
+
+    Attributes
+    ----------
+    changed : Signal
+        Something that is shown has changed.
+    made : Signal
+        A stage has a new result; sends its name.
+    source : ScanSource or None
+        The scan to reconstruct.
+    facts : Facts
+        What is known of it now, typed in or recorded.
+    given : dict of str to Volume
+        Intermediates to start from, a mask, a reference region; see :data:`GIVEN_AT`.
+    origin : Recipe
+        The preset or file that the choices came from.
+    choices : dict of str to Choice
+        Method and settings of each stage now.
+    hand : HandEdit or None
+        What a brush has done to the mask since it was made. A painted mask stays what it is
+        until the stage itself is run again: a drawing is never replaced unasked.
+    running : tuple of str
+        The stages that are running or about to.
+    problem : str
+        What kept the last run from starting; empty if nothing did.
+    """
+
+    changed = Signal()
+    made = Signal(str)
+
+    def __init__(self, recipe: str = "case-report") -> None:
+        from napari_qsm.recon.recipe import load_recipe
+
+        self.source: ScanSource | None = None
+        self.facts = Facts()
+        self.given: dict[str, Volume] = {}
+        self.origin: Recipe = load_recipe(recipe)
+        self.choices: dict[str, Choice] = dict(self.origin.choices)
+        self.hand: HandEdit | None = None
+        self.running: tuple[str, ...] = ()
+        self.problem = ""
+        self._results: dict[str, Made] = {}
+        self._before: dict[str, Made] = {}
+        self._failures: dict[str, tuple[int, str]] = {}
+        self._numbers: dict[tuple[Any, ...], int] = {}
+        self._prepared: Prepared | None = None
+        self._mask_choice: Choice | None = None
+
+    # -- what goes in ---------------------------------------------------------------------
+
+    def use_scan(self, source: ScanSource | None) -> None:
+        """Reconstruct this scan; what its files say is taken over, nothing else is assumed."""
+        if source is not None and self.source is not None and source.key == self.source.key:
+            return
+        self.source = source
+        self.facts = source.recorded if source is not None else Facts()
+        self._results.clear()  # of another head: no result of it may stand beside the new ones
+        self._before.clear()
+        self._failures.clear()
+        self.hand = None
+        self._prepared = None
+        for role in list(self.given):
+            self.take_away(role)
+        self.changed.emit()
+
+    def set_facts(self, **facts: Any) -> None:
+        """Type in echo times, field strength, or whether the phase is a difference."""
+        new = replace(self.facts, **facts)
+        if new != self.facts:
+            self.facts = new
+            self.changed.emit()
+
+    def give(self, role: str, volume: Volume) -> None:
+        """Start from an intermediate, or use a mask or reference region of one's own.
+
+        Raises
+        ------
+        GeometryError
+            If it lies on another grid than the scan.
+        MetadataError
+            If a mask or region holds other values than 0 and 1.
+        """
+        from napari_qsm.recon.inputs import as_bool
+        from napari_qsm.recon.recipe import default_choice
+        from napari_qsm.volume import check_same_grid
+
+        if self.source is not None:
+            volume = volume.like(self.source.phase[0])
+        else:
+            for other in self.given.values():
+                check_same_grid(volume.like(other), other)
+        if role in ("mask", "reference_roi"):
+            as_bool(volume, role.replace("_roi", " region"))
+        if role in STARTS:
+            for other_role in STARTS:
+                self.given.pop(other_role, None)
+        self.given[role] = volume
+        if role == "mask" and self.choices["mask"].method.name != "given":
+            self._mask_choice = self.choices["mask"]
+            self.choices["mask"] = default_choice("mask", "given")
+        if role == "mask":
+            self.hand = None
+        if role == "reference_roi":
+            self.choices["reference"] = default_choice("reference", "roi")
+        self.changed.emit()
+
+    def take_away(self, role: str) -> None:
+        """Compute again what was given."""
+        if self.given.pop(role, None) is None:
+            return
+        if role == "mask" and self._mask_choice is not None:
+            self.choices["mask"] = self._mask_choice
+            self._mask_choice = None
+        if role == "reference_roi":
+            self.choices["reference"] = self.origin.choices["reference"]
+        self.changed.emit()
+
+    def grid(self) -> Volume | None:
+        """A volume that stands for the grid of the inputs; None without any."""
+        if self.source is not None:
+            return self.source.phase[0]
+        return next((self.given[r] for r in STARTS if r in self.given), None)
+
+    def missing(self) -> list[str]:
+        """Sentences on what must be known before anything can run; empty if nothing is."""
+        from napari_qsm.session.scan_source import check_facts
+
+        if self.source is None:
+            if not any(role in self.given for role in STARTS):
+                return ["Open a scan first: its phase images are needed."]
+            if "unwrapped" in self.given:
+                volume = self.given["unwrapped"]
+                count = volume.data.shape[3] if volume.data.ndim == 4 else 1
+                return _problem(check_facts, replace(self.facts, phase_difference=False), count)
+            return []
+        return _problem(check_facts, self.facts, self.source.echoes)
+
+    def inputs(self) -> Inputs:
+        """What :func:`napari_qsm.recon.pipeline.run` takes; reads files.
+
+        Raises
+        ------
+        QsmError
+            If something is missing or does not fit.
+        """
+        from napari_qsm.recon.inputs import Inputs
+
+        given: dict[str, Any] = dict(self.given)
+        if self.source is not None:
+            return Inputs(scan=self.source.make(self.facts), **given)
+        return Inputs(
+            **given,
+            echo_times_s=self.facts.echo_times_s if "unwrapped" in self.given else (),
+            field_strength_t=self.facts.field_strength_t if "unwrapped" in self.given else None,
+        )
+
+    # -- recipe ---------------------------------------------------------------------------
+
+    def use_recipe(self, recipe: Recipe | str | Path) -> None:
+        """Take over a preset, a recipe file or a recipe.
+
+        Raises
+        ------
+        RecipeError
+            If there is no such recipe or it is not valid.
+        """
+        from napari_qsm.recon.recipe import Recipe, load_recipe
+
+        self.origin = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+        self.choices = dict(self.origin.choices)
+        self._mask_choice = None
+        if "mask" in self.given and self.choices["mask"].method.name != "given":
+            from napari_qsm.recon.recipe import default_choice
+
+            self._mask_choice = self.choices["mask"]
+            self.choices["mask"] = default_choice("mask", "given")
+        self.changed.emit()
+
+    def recipe(self) -> Recipe:
+        """The recipe as it stands, with every setting."""
+        return replace(self.origin, choices=dict(self.choices))
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether a method or setting differs from the preset or file it came from."""
+        return bool(self.recipe().to_dict() != self.origin.to_dict())
+
+    def choose(self, stage: str, method: str) -> None:
+        """Use another method at a stage, with its default settings.
+
+        Raises
+        ------
+        RecipeError
+            If the stage has no such method.
+        """
+        from napari_qsm.recon.recipe import default_choice
+
+        if self.choices[stage].method.name != method:
+            self.choices[stage] = default_choice(stage, method)
+            self.changed.emit()
+
+    def set(self, stage: str, **settings: Any) -> None:
+        """Change settings of a stage.
+
+        Raises
+        ------
+        RecipeError
+            Naming the setting and what is allowed.
+        """
+        choice = self.choices[stage]
+        checked = {
+            name: choice.method.settings[name].check(value, f"{stage}.{name}")
+            for name, value in settings.items()
+        }
+        if {**choice.settings, **checked} != dict(choice.settings):
+            self.choices[stage] = replace(choice, settings={**choice.settings, **checked})
+            self.changed.emit()
+
+    def reset(self, stage: str) -> None:
+        """Put a stage back to what its recipe says."""
+        if self.choices[stage] != self.origin.choices[stage]:
+            self.choices[stage] = self.origin.choices[stage]
+            self.changed.emit()
+
+    # -- states ---------------------------------------------------------------------------
+
+    def active(self) -> list[str]:
+        """The stages that take part, in order."""
+        from napari_qsm.recon.pipeline import left_out
+        from napari_qsm.recon.stages import STAGES
+
+        try:
+            skip = left_out(self._roles())
+        except MetadataError:
+            skip = set()
+        return [stage for stage in STAGES if stage not in skip]
+
+    def _roles(self) -> Any:
+        """Which inputs there are; :func:`left_out` does not look into them."""
+        from napari_qsm.recon.inputs import Inputs
+
+        given: dict[str, Any] = dict(self.given)
+        scan: Any = self.source
+        return Inputs(scan=scan, **given)
+
+    def state(self, stage: str) -> State:
+        """What the light of a stage shows."""
+        if stage in self.running:
+            return "running"
+        if stage not in self.active():
+            is_given = any(GIVEN_AT[role] == stage for role in STARTS if role in self.given)
+            return "given" if is_given else "not needed"
+        number = self.number(stage)
+        failure = self._failures.get(stage)
+        if failure is not None and failure[0] == number:
+            return "failed"
+        result = self._results.get(stage)
+        if result is None:
+            return "not run"
+        if result.number == number or (stage == "mask" and self.hand is not None):
+            return "done"
+        return "stale"
+
+    def failure(self, stage: str) -> str:
+        """The sentence of a failed stage; empty for others."""
+        failure = self._failures.get(stage)
+        return failure[1] if failure is not None and failure[0] == self.number(stage) else ""
+
+    def result_of(self, stage: str) -> Made | None:
+        """The last good result of a stage, current or not."""
+        return self._results.get(stage)
+
+    def previous_of(self, stage: str) -> Made | None:
+        """The result before that one, to compare."""
+        return self._before.get(stage)
+
+    def stale_stages(self) -> list[str]:
+        """The stages that Run all would run."""
+        return [s for s in self.active() if self.state(s) != "done"]
+
+    def needed(self, stage: str) -> list[str]:
+        """What runs when this one stage is asked for: it, and what it needs that is not current."""
+        wanted = {stage}
+        queue = [stage]
+        while queue:
+            for source in self._sources(queue.pop()).values():
+                if (
+                    isinstance(source, str)
+                    and source not in wanted
+                    and self.state(source) != "done"
+                ):
+                    wanted.add(source)
+                    queue.append(source)
+        return [s for s in self.active() if s in wanted]
+
+    def _sources(self, stage: str) -> dict[str, Any]:
+        """What each input of a stage comes from: a stage's name, or what was given."""
+        from napari_qsm.recon.stages import STAGES
+
+        method = self.choices[stage].method
+        wanted = [*method.inputs]
+        if stage == "echoes":  # R2* is fitted there as well
+            wanted += ["magnitude", "magnitude_echo_times_s", "mask"]
+        active = self.active()
+        before = list(STAGES)[: list(STAGES).index(stage)]
+        found: dict[str, Any] = {}
+        for name in wanted:
+            makers = [s for s in before if name in STAGES[s] and s in active]
+            if name == "given_mask" or (stage == "mask" and "phase" not in active):
+                found["given_mask"] = self.given.get("mask")
+            if name in self.given and name != "mask":
+                found[name] = self.given[name]
+            elif makers:
+                found[name] = makers[-1]
+            elif name == "local_mask":
+                field = self.given.get("chi_ppm") or self.given.get("local_field_ppm")
+                found[name] = "mask" if "mask" in active else field
+            elif name == "field_strength_t":
+                found[name] = (self.facts.field_strength_t,)
+            elif name in ("echo_times_s", "magnitude_echo_times_s"):
+                found[name] = (self.facts.echo_times_s, self.facts.phase_difference)
+            elif name in _IMAGES and self.source is not None:
+                # A scan sorts its images by echo time, so times typed in may reorder them.
+                times = self.facts.echo_times_s
+                order = tuple(sorted(range(len(times)), key=times.__getitem__))
+                found[name] = (self.source.key, order)
+        return found
+
+    def number(self, stage: str, memo: dict[str, int] | None = None) -> int:
+        """A number for the making that is asked for now; equal for equal makings."""
+        memo = {} if memo is None else memo
+        if stage in memo:
+            return memo[stage]
+        choice = self.choices[stage]
+        grid = self.grid()
+        parts: list[Any] = [stage, choice.method.name, tuple(sorted(choice.settings.items()))]
+        parts.append(id(grid.data.base) if grid is not None else 0)
+        for name, source in sorted(self._sources(stage).items()):
+            made = self._number_out(source, memo) if isinstance(source, str) else source
+            parts.append((name, made))
+        memo[stage] = self._numbers.setdefault(tuple(parts), len(self._numbers))
+        return memo[stage]
+
+    def _number_out(self, stage: str, memo: dict[str, int]) -> Any:
+        """The number of what a stage hands on: a painted mask is another one."""
+        if stage == "mask" and self.hand is not None:
+            return ("hand", self.hand.number)
+        return self.number(stage, memo)
+
+    # -- running --------------------------------------------------------------------------
+
+    def task(self, stages: Sequence[str]) -> Task:
+        """Everything a thread needs to run some stages, apart from this object.
+
+        Raises
+        ------
+        MetadataError
+            If something is missing that must be known.
+        QsmError
+            If stages are running already.
+        """
+        from napari_qsm.session.reconstruction_task import Task
+
+        if self.running:
+            raise QsmError("A reconstruction is running; wait for it, or cancel it first.")
+        problems = self.missing()
+        if problems:
+            raise MetadataError(problems[0])
+        active = self.active()
+        have: dict[str, Any] = {}
+        for stage in active:
+            result = self._results.get(stage)
+            if result is not None and stage not in stages and self.state(stage) == "done":
+                have.update(self._handed_on(stage, result))
+        prepared = self._prepared
+        if prepared is not None and prepared.key != self._inputs_key():
+            prepared = None
+        steps = [(s, self.choices[s], self._number_fresh(s, stages)) for s in stages]
+        return Task(
+            key=self._inputs_key(),
+            make_inputs=_frozen_inputs(self),
+            steps=steps,
+            have=have,
+            prepared=prepared,
+        )
+
+    def _number_fresh(self, stage: str, stages: Sequence[str]) -> int:
+        """The number a stage gets in a run: a mask that is made anew is no longer painted on."""
+        if "mask" not in stages or self.hand is None:
+            return self.number(stage)
+        hand, self.hand = self.hand, None
+        try:
+            return self.number(stage)
+        finally:
+            self.hand = hand
+
+    def _handed_on(self, stage: str, result: Made) -> dict[str, Any]:
+        out = dict(result.quantities)
+        if stage == "mask" and self.hand is not None:
+            out = dict.fromkeys(out, self.hand.mask)
+        return out
+
+    def _inputs_key(self) -> tuple[Any, ...]:
+        key = self.source.key if self.source is not None else None
+        given = tuple(sorted(self.given.items(), key=lambda item: item[0]))
+        return (key, self.facts, given)
+
+    def start(self, stages: Sequence[str]) -> None:
+        """The stages are running from now on."""
+        self.running = tuple(stages)
+        self.problem = ""
+        self.changed.emit()
+
+    def take(self, made: Made) -> None:
+        """A stage has come to its end; what it made replaces its last result."""
+        self.running = tuple(s for s in self.running if s != made.stage)
+        old = self._results.get(made.stage)
+        if old is not None:
+            self._before[made.stage] = old
+        self._results[made.stage] = made
+        self._failures.pop(made.stage, None)
+        if made.stage == "mask":
+            self.hand = None
+        self.made.emit(made.stage)
+        self.changed.emit()
+
+    def take_prepared(self, prepared: Prepared) -> None:
+        """Inputs as arrays, to be used again by the next run."""
+        self._prepared = prepared
+
+    def end(self, stage: str = "", sentence: str = "") -> None:
+        """Nothing runs any more; a stage may have failed, with a sentence."""
+        self.running = ()
+        if stage:
+            self._failures[stage] = (self.number(stage), sentence)
+        else:
+            self.problem = sentence
+        self.changed.emit()
+
+    def paint_mask(self, mask: Array) -> None:
+        """The mask's voxels as they are now, after somebody drew on it, or undid that.
+
+        Parameters
+        ----------
+        mask : (x, y, z) ndarray
+            Non-zero inside; on the grid of the results.
+        """
+        result = self._results.get("mask")
+        if result is None or "mask" in self.running:
+            return
+        before = result.quantities["mask"]
+        now = np.ascontiguousarray(mask != 0)
+        added = int(np.count_nonzero(now & ~before))
+        removed = int(np.count_nonzero(before & ~now))
+        number = hash(np.packbits(now).tobytes())
+        self.hand = HandEdit(now, added, removed, number) if added or removed else None
+        self.changed.emit()
+
+    # -- what comes out -------------------------------------------------------------------
+
+    def arrays(self) -> dict[str, Any]:
+        """Every quantity that is current, by name; of one made twice, the later."""
+        have = dict(self._prepared.have) if self._prepared is not None else {}
+        for stage in self.active():
+            result = self._results.get(stage)
+            if result is not None and self.state(stage) == "done":
+                have.update(self._handed_on(stage, result))
+        return have
+
+    def records(self, upto: str | None = None) -> list[dict[str, Any]]:
+        """How the results came about, stage by stage, up to one of them."""
+        records = []
+        for stage in self.active():
+            result = self._results.get(stage)
+            if result is not None:
+                record = dict(result.record)
+                if stage == "mask" and self.hand is not None:
+                    record["edited_by_hand"] = {
+                        "added": self.hand.added,
+                        "removed": self.hand.removed,
+                    }
+                records.append(record)
+            if stage == upto:
+                break
+        return records
+
+    def warnings(self) -> list[str]:
+        """What the user should know of the inputs and of all results, in order."""
+        said = list(self._prepared.warnings) if self._prepared is not None else []
+        for record in self.records():
+            said += [f"{record['stage']}: {sentence}" for sentence in record["warnings"]]
+            hand = record.get("edited_by_hand")
+            if hand:
+                said.append(
+                    f"mask: edited by hand ({hand['added']} voxels added, "
+                    f"{hand['removed']} removed)."
+                )
+        return said
+
+    def provenance(self, stage: str) -> dict[str, Any]:
+        """How the result of one stage was made, ready for JSON."""
+        from napari_qsm.recon.provenance import described
+
+        prepared = self._prepared
+        return described(
+            recipe=self.recipe(),
+            records=self.records(stage),
+            inputs=prepared.records if prepared is not None else [],
+            warnings=self.warnings(),
+            facts={
+                "echo_times_s": list(self.facts.echo_times_s),
+                "field_strength_t": self.facts.field_strength_t,
+                "phase_difference": self.facts.phase_difference,
+            },
+        )
+
+    def result(self) -> Result:
+        """The finished reconstruction.
+
+        Raises
+        ------
+        QsmError
+            If a stage has not run, or is stale.
+        """
+        from napari_qsm.recon.pipeline import finish
+
+        open_stages = self.stale_stages()
+        if open_stages or self._prepared is None:
+            raise QsmError(
+                f"The reconstruction is not finished; still to run: {', '.join(open_stages)}."
+            )
+        prepared = self._prepared
+        return finish(
+            self.recipe(),
+            prepared.inputs,
+            prepared.grid,
+            self.arrays(),
+            self.records(),
+            self.warnings(),
+        )
+
+
+def _problem(check: Any, facts: Facts, echoes: int) -> list[str]:
+    try:
+        check(facts, echoes)
+    except MetadataError as error:
+        return [str(error)]
+    return []
+
+
+def _frozen_inputs(recon: Reconstruction) -> Any:
+    """A callable that makes the inputs as they are chosen now, whatever is changed later."""
+    frozen = Reconstruction.__new__(Reconstruction)
+    frozen.source, frozen.facts, frozen.given = recon.source, recon.facts, dict(recon.given)
+    return frozen.inputs
