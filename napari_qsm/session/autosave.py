@@ -339,10 +339,10 @@ class _Writer:
     def maps(self) -> bool:
         """Find or write what the other maps need; returns whether anything is new."""
         new = False
-        here = {entry.id for entry in self._session}
+        here = {entry.id for entry in self._session.lasting}
         for gone in [key for key in self._places if key not in here and " " not in key]:
             del self._places[gone]
-        for entry in self._session:
+        for entry in self._session.lasting:
             if entry.id in self._slabs:
                 continue
             known = self._places.get(entry.id)
@@ -367,7 +367,7 @@ class _Writer:
         """Replace the file that ties everything together; what it no longer needs goes."""
         maps = []
         drawn: dict[str, list[str]] = {}
-        for entry in self._session:
+        for entry in self._session.lasting:
             slabs = self._slabs.get(entry.id)
             record = entry_record(entry)
             if slabs is not None:

@@ -56,6 +56,8 @@ class MapEntry(EventedModel):
         How it is coloured.
     provenance : dict
         How a result of this program was made, ready for JSON; empty for what was opened.
+    preview : bool
+        There to be looked at for a while, never saved.
     """
 
     model_config = ConfigDict(
@@ -73,6 +75,7 @@ class MapEntry(EventedModel):
     linked: bool = True
     display: MapDisplay = Field(default_factory=MapDisplay)
     provenance: dict[str, Any] = Field(default_factory=dict)
+    preview: bool = False
 
     def __eq__(self, other: object) -> bool:
         return self is other

@@ -124,7 +124,7 @@ def save_session(
     now.copy_scans = copy_scans
     with Exchange(folder, PREVIOUS, last=SESSION_FILE, listed=_files_of(folder)) as exchange:
         writer = _Writer(exchange.staging, now, before if same else None)
-        maps = [writer.entry(entry) for entry in session]
+        maps = [writer.entry(entry) for entry in session.lasting]
         content = {
             "format": FORMAT,
             "program": f"napari-qsm {__version__}",

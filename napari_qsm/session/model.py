@@ -71,6 +71,8 @@ class Session(EventedModel):
         The figure being made.
     reconstruction : Reconstruction or None
         What the Reconstruct panel works on: inputs, recipe, states and results.
+    ratings : tuple of Rating
+        Verdicts on maps, the latest last; each knows its map by checksum.
     blinded : bool
         Whether values are hidden until a region is locked.
     notes : str
@@ -108,6 +110,7 @@ class Session(EventedModel):
     annotations: tuple[Any, ...] = ()
     figure: Any = None
     reconstruction: Any = None
+    ratings: tuple[Any, ...] = ()
     blinded: bool = False
     notes: str = ""
 
@@ -133,6 +136,11 @@ class Session(EventedModel):
             if entry.id == key:
                 return entry
         return next((entry for entry in self.maps if entry.name == key), None)
+
+    @property
+    def lasting(self) -> list[MapEntry]:
+        """The entries that are saved: all but previews."""
+        return [entry for entry in self.maps if not entry.preview]
 
     @property
     def selected_entry(self) -> MapEntry | None:

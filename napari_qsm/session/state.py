@@ -41,6 +41,7 @@ _MODELS: dict[str, tuple[str, str, str]] = {
     "shapes": ("napari_qsm.rois.shapes", "FixedShape", "shapes of fixed size"),
     "annotations": ("napari_qsm.figures.annotations", "Annotation", "annotations"),
     "figure": ("napari_qsm.figures.spec", "FigureSpec", "figure"),
+    "ratings": ("napari_qsm.qc.rating", "Rating", "ratings"),
 }
 _ENTRY_FIELDS = (
     "id",
@@ -124,6 +125,8 @@ def _add_to_own(values: dict[str, Any], session: Session) -> None:
         own = getattr(session, name)
         known = {each.id for each in own}
         values[name] = (*own, *(each for each in values.get(name, ()) if each.id not in known))
+    kept = values.get("ratings", ())
+    values["ratings"] = (*session.ratings, *(r for r in kept if r not in session.ratings))
     if session.figure is not None:
         values.pop("figure", None)
     notes = [note for note in (session.notes, values.pop("notes", "")) if note]

@@ -11,9 +11,17 @@ from napari_qsm.session.history import Box
 from napari_qsm.session.model import Session
 
 #: Fields of the session that a person makes.
-WORK_FIELDS = ("shapes", "annotations", "notes", "figure", "midline_mm", "reconstruction")
+WORK_FIELDS = (
+    "shapes",
+    "annotations",
+    "notes",
+    "figure",
+    "midline_mm",
+    "reconstruction",
+    "ratings",
+)
 #: Those among them whose loss would be the loss of something drawn or written.
-DRAWN_FIELDS = ("shapes", "annotations", "notes")
+DRAWN_FIELDS = ("shapes", "annotations", "notes", "ratings")
 
 
 class Work:
@@ -77,6 +85,9 @@ class Work:
 
     def _on_reconstruction(self) -> None:
         self.made.emit("reconstruction")
+
+    def _on_ratings(self) -> None:
+        self.made.emit("ratings")
 
     def _on_regions(self) -> None:
         self.made.emit("regions")

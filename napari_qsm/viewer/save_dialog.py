@@ -102,7 +102,7 @@ class SaveDialog(QDialog):
 
     def _explain(self) -> None:
         drawn, copied, stay = [], [], []
-        for entry in self._session:
+        for entry in self._session.lasting:
             if entry.editable is not None:
                 drawn.append(entry.name)
             elif entry.volume.origin is None or self._copy.isChecked():
