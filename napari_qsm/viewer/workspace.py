@@ -22,6 +22,7 @@ from napari_qsm.viewer.opening import Loaded, load
 from napari_qsm.viewer.panels import PanelContext, PanelMaker
 from napari_qsm.viewer.panels.data import DataPanel
 from napari_qsm.viewer.panels.display import DisplayPanel
+from napari_qsm.viewer.panels.figure import FigurePanel
 from napari_qsm.viewer.panels.regions import RegionsPanel
 from napari_qsm.viewer.readout import Readout
 from napari_qsm.viewer.region_files import RegionFiles
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: The tabs, in the order of the work. A new panel is one more line here.
-PANELS: tuple[PanelMaker, ...] = (DataPanel, DisplayPanel, RegionsPanel)
+PANELS: tuple[PanelMaker, ...] = (DataPanel, DisplayPanel, RegionsPanel, FigurePanel)
 
 _SIDE_WIDTH = 350
 _TABLE_HEIGHT = 170

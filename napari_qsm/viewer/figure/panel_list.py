@@ -1,0 +1,190 @@
+"""The list of a figure's panels: order, copies, new ones."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QListWidget,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_qsm.errors import QsmError
+from napari_qsm.figures.panels import ImagePanel
+from napari_qsm.viewer.figure import editing
+from napari_qsm.viewer.figure.from_session import Look, add_view, describe
+from napari_qsm.viewer.figure.marks import marks_on, panel_slice
+from napari_qsm.viewer.figure.template_box import TemplateBox
+from napari_qsm.viewer.figure.work import FigureWork
+from napari_qsm.viewer.geometry import DRAWN_AXES, triple
+from napari_qsm.viewer.slice_view import SliceView
+from napari_qsm.viewer.style import TOOL_BUTTONS
+
+_TALL = 132
+
+
+class PanelList(QWidget):
+    """Names of the panels in reading order, and what can be done with the chosen one."""
+
+    def __init__(self, work: FigureWork, templates: TemplateBox) -> None:
+        super().__init__()
+        self._work = work
+        self._templates = templates
+        self._filling = False
+        self._add = QPushButton("Add current view as a panel")
+        self._add.setObjectName("qsm.figure.add_view")
+        self._add.setToolTip("The slice, zoom, colours, regions and marks of the view used last")
+        self._add.clicked.connect(lambda _=False: self._work.attempt(self._add_view))
+        self._list = QListWidget()
+        self._list.setObjectName("qsm.figure.panels")
+        self._list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self._list.setFixedHeight(_TALL)
+        self._list.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._list.currentRowChanged.connect(self._on_row)
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        self._buttons: dict[str, QToolButton] = {}
+        for name, text, tip in (
+            ("up", "↑", "Earlier in the figure"),
+            ("down", "↓", "Later in the figure"),
+            ("copy", "Duplicate", "The same panel once more, for another slice or display"),
+            ("delete", "Delete", "Take this panel out; undo brings it back"),
+            ("go", "Show slice", "Bring the views to the slice of this panel"),
+        ):
+            button = QToolButton()
+            button.setObjectName(f"qsm.figure.{name}")
+            button.setText(text)
+            button.setToolTip(tip)
+            button.setStyleSheet(TOOL_BUTTONS)
+            button.clicked.connect(lambda _=False, n=name: self._work.attempt(lambda: self._do(n)))
+            row.addWidget(button)
+            self._buttons[name] = button
+        row.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self._add)
+        layout.addWidget(self._list)
+        layout.addLayout(row)
+
+    def refresh(self) -> None:
+        """Show the panels as they are."""
+        spec = self._work.spec
+        self._filling = True
+        lines = (
+            []
+            if spec is None
+            else [describe(spec, i, self._where(i)) for i in range(len(spec.panels))]
+        )
+        if lines != [self._list.item(i).text() for i in range(self._list.count())]:
+            self._list.clear()
+            self._list.addItems(lines)
+        self._list.setCurrentRow(self._work.chosen)
+        self._filling = False
+        self._list.setVisible(bool(lines))
+        chosen, count = self._work.chosen, len(lines)
+        for button in self._buttons.values():
+            button.setVisible(bool(lines))
+            button.setEnabled(chosen >= 0)
+        self._buttons["up"].setEnabled(chosen > 0)
+        self._buttons["down"].setEnabled(0 <= chosen < count - 1)
+        panel = spec.panels[chosen] if spec is not None and chosen >= 0 else None
+        self._buttons["go"].setEnabled(isinstance(panel, ImagePanel))
+        self._add.setEnabled(self._work.context.controller.frame is not None)
+
+    def _where(self, index: int) -> str:
+        spec = self._work.spec
+        panel = spec.panels[index] if spec is not None else None
+        if not isinstance(panel, ImagePanel):
+            return ""
+        volume = self._work.volume(panel.map)
+        try:
+            return panel_slice(panel, volume).text if volume is not None else ""
+        except QsmError:
+            return "outside the map"
+
+    def _on_row(self, row: int) -> None:
+        if not self._filling and row >= 0:
+            self._work.choose(row)
+
+    def _do(self, name: str) -> None:
+        work, spec, at = self._work, self._work.spec, self._work.chosen
+        if spec is None or at < 0:
+            return
+        if name in ("up", "down"):
+            to = at + (1 if name == "down" else -1)
+            work.change("panel moved", editing.moved(spec, at, to), to)
+        elif name == "copy":
+            work.change("panel duplicated", editing.duplicated(spec, at), at + 1)
+        elif name == "delete":
+            left = editing.without(spec, at)
+            work.change("panel deleted", left if left.panels else None, max(at - 1, 0))
+        else:
+            self._go(spec.panels[at])
+
+    def _go(self, panel: object) -> None:
+        """Bring the views to a panel's slice, and its map on top."""
+        if not isinstance(panel, ImagePanel):
+            return
+        entry, volume = self._work.entry(panel.map), self._work.volume(panel.map)
+        if volume is None:
+            return
+        where = panel_slice(panel, volume)
+        if entry is not None:
+            self._work.session.selected = entry.id
+        controller = self._work.context.controller
+        voxel = volume.world_to_voxel(self._work.session.crosshair_mm)
+        voxel[{"axial": 2, "coronal": 1, "sagittal": 0}[panel.plane]] = where.index
+        controller.go_to(volume.voxel_to_world(voxel))
+
+    # -- the current view -----------------------------------------------------------------
+
+    def _view(self) -> SliceView:
+        workspace, controller = self._work.context.workspace, self._work.context.controller
+        view = workspace.last_view
+        return view if view is not None and view in controller.views else controller.main
+
+    def _add_view(self) -> None:
+        work, session = self._work, self._work.session
+        controller, view = work.context.controller, self._view()
+        frame = controller.frame
+        if frame is None:
+            raise QsmError("Open a map first: a panel shows what a view shows.")
+        if view.is_3d:
+            raise QsmError("A panel shows a slice. Leave the 3-D view first.")
+        entry = controller.shown_in(view)
+        if entry is None:
+            raise QsmError("This view shows no map. Tick one in the Data panel first.")
+        camera = view.camera()
+        depth = frame.world_to_display(session.crosshair_mm)
+        centre = depth.copy()
+        across, up = DRAWN_AXES[view.plane]
+        centre[across], centre[up] = camera.centre
+        look = Look(
+            entry,
+            view.plane,
+            session.crosshair_mm,
+            triple(frame.display_to_world(centre)),
+            (camera.size[0] / camera.zoom, camera.size[1] / camera.zoom),
+        )
+        spec = add_view(
+            work.spec or session.figure, session, look, name=self._templates.name_of(entry)
+        )
+        new = next(i for i, p in enumerate(spec.panels) if _is_new(p, work.spec))
+        panel = spec.panels[new]
+        if isinstance(panel, ImagePanel):
+            spec = editing.with_marks(spec, new, marks_on(session.annotations, panel, entry))
+        work.change("view added to the figure", spec, new)
+
+
+def _is_new(panel: object, before: object) -> bool:
+    """Whether a panel was not in the figure, wherever it lay."""
+    if before is None:
+        return True
+    old = [p.model_copy(update={"cell": None, "title": ""}) for p in before.panels]  # type: ignore[attr-defined]
+    return panel.model_copy(update={"cell": None, "title": ""}) not in old  # type: ignore[attr-defined]

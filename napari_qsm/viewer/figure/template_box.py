@@ -1,0 +1,147 @@
+"""Choosing whose maps a figure shows and which template makes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QPushButton, QWidget
+
+from napari_qsm.figures.spec import FigureSpec
+from napari_qsm.session import MapEntry
+from napari_qsm.viewer.figure.from_session import guess, make, maps_of, wanted
+from napari_qsm.viewer.figure.marks import adopt
+from napari_qsm.viewer.figure.rendering import DRAWING
+from napari_qsm.viewer.figure.work import FigureWork
+
+#: Key and name of each template, in the order offered.
+TITLES = (
+    ("case-report-1", "Case report figure 1"),
+    ("case-report-2", "Case report figure 2"),
+    ("fixed-shape-plate", "Fixed-shape ROI plate"),
+    ("qc-montage", "QC montage"),
+    ("methods-and-results", "Methods and results table"),
+)
+_HELP = (
+    "Grey maps of control and patient, two slices each; the same with the putamen outlined; "
+    "its numbers",
+    "Colour maps with arrows on the putamen and circles on the globus pallidus; inverted images",
+    "Every region on the slice where it is largest, filled and named",
+    "All slices, axial, coronal and sagittal, for a check",
+    "How the maps were made, the numbers of the regions, and a chart",
+)
+
+
+def narrow(combo: QComboBox, characters: int = 14) -> QComboBox:
+    """Let a long choice not widen the panel."""
+    policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+    combo.setSizeAdjustPolicy(policy)
+    combo.setMinimumContentsLength(characters)
+    return combo
+
+
+class TemplateBox(QWidget):
+    """Control, patient, template."""
+
+    def __init__(self, work: FigureWork) -> None:
+        super().__init__()
+        self._work = work
+        self._session = work.session
+        self._filling = False
+        self._touched: set[str] = set()
+        form = QFormLayout(self)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setVerticalSpacing(4)
+        self._people: dict[str, QComboBox] = {}
+        for who in ("control", "patient"):
+            combo = narrow(QComboBox())
+            combo.setObjectName(f"qsm.figure.{who}")
+            combo.setToolTip(f"The map that the figure calls '{who.capitalize()}'")
+            combo.activated.connect(lambda _=0, w=who: self._touched.add(w))
+            self._people[who] = combo
+            form.addRow(QLabel(who.capitalize()), combo)
+        self._template = narrow(QComboBox())
+        self._template.setObjectName("qsm.figure.template")
+        self._template.addItem("Choose a template …", "")
+        for (key, title), help_ in zip(TITLES, _HELP, strict=True):
+            self._template.addItem(title, key)
+            self._template.setItemData(self._template.count() - 1, help_, 3)
+        self._template.setToolTip("Makes a figure from what is open; undo brings the old one back")
+        self._template.activated.connect(self._on_template)
+        form.addRow(QLabel("Template"), self._template)
+        self._again = QPushButton("Make it again")
+        self._again.setObjectName("qsm.figure.again")
+        self._again.setToolTip("Choose the slices anew, after regions or maps have changed")
+        self._again.clicked.connect(lambda _=False: self._on_template())
+        form.addRow("", self._again)
+        self._session.maps.events.inserted.connect(self.refresh)
+        self._session.maps.events.removed.connect(self.refresh)
+        self.refresh()
+
+    def dispose(self) -> None:
+        """Stop listening."""
+        self._session.maps.events.inserted.disconnect(self.refresh)
+        self._session.maps.events.removed.disconnect(self.refresh)
+
+    def refresh(self, *_: Any) -> None:
+        """Offer the maps that are open; names say who is who unless somebody chose."""
+        entries = maps_of(self._session)
+        for who, combo in self._people.items():
+            before = combo.currentData()
+            ids = [entry.id for entry in entries]
+            combo.clear()
+            combo.addItem("–" if entries else "no map is open", "")
+            for entry in entries:
+                combo.addItem(entry.name, entry.id)
+            found = guess(self._session, who)
+            keep = before in ids and who in self._touched
+            wanted_id = before if keep else (found.id if found is not None else "")
+            combo.setCurrentIndex(max(combo.findData(wanted_id), 0))
+            combo.setEnabled(bool(entries))
+        self._again.setVisible(self._template.currentIndex() > 0)
+
+    def people(self) -> list[tuple[str, MapEntry]]:
+        """The chosen subjects with their maps."""
+        out = []
+        for who, combo in self._people.items():
+            entry = self._session.entry(combo.currentData() or "")
+            if entry is not None:
+                out.append((who.capitalize(), entry))
+        return out
+
+    def name_of(self, entry: MapEntry) -> str:
+        """What the figure calls a map that is new to it."""
+        return next((name for name, each in self.people() if each is entry), entry.name)
+
+    def choose(self, template: str) -> None:
+        """Choose a template and make its figure."""
+        self._template.setCurrentIndex(self._template.findData(template))
+        self._on_template()
+
+    def _on_template(self, *_: Any) -> None:
+        template = self._template.currentData()
+        self._again.setVisible(bool(template))
+        if template:
+            self._work.attempt(lambda: self._make(template))
+
+    def _make(self, template: str) -> None:
+        work, session = self._work, self._session
+        people = self.people()
+        if len({entry.id for _, entry in people}) < len(people):
+            work.context.workspace.say("Control and patient are one map. Choose two, or only one.")
+            return
+        what = wanted(session, template, people, work.revisions, work.known_provenance())
+        before = work.spec
+        cache = work.renderer.cache.loaded
+
+        def job(progress: Any, cancelled: Any) -> FigureSpec:
+            with DRAWING:
+                return make(what, cache, before.style if before is not None else None)
+
+        def done(spec: FigureSpec) -> None:
+            figure, marks = adopt(session, spec)
+            work.choose(0)
+            session.change("figure from a template", figure=figure, annotations=marks)
+            if what.notes:
+                work.context.workspace.say(" ".join(what.notes))
+
+        work.context.workspace.run("Making the figure", job, done)

@@ -1,0 +1,184 @@
+"""What the sections of the Figure panel share: the figure, its volumes, the chosen panel."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from psygnal import Signal
+
+from napari_qsm.errors import FileError, QsmError
+from napari_qsm.figures.gather import Given
+from napari_qsm.figures.spec import FigureSpec
+from napari_qsm.io.nifti import stem
+from napari_qsm.io.sidecar import read_json
+from napari_qsm.session import MapEntry
+from napari_qsm.session.references import References
+from napari_qsm.viewer.figure.from_session import given_of
+from napari_qsm.viewer.figure.rendering import Preview, Renderer
+from napari_qsm.viewer.panels import PanelContext
+from napari_qsm.volume import Volume
+
+
+class FigureWork:
+    """The figure being made.
+
+    Attributes
+    ----------
+    context : PanelContext
+        Workspace, session and views.
+    renderer : Renderer
+        Draws previews.
+    provenance : dict
+        How maps of the session were made, by entry id, where no file beside them says it.
+    references : References
+        Which maps are still what their files hold.
+    preview : Preview or None
+        The last drawing.
+    """
+
+    changed = Signal()  # the figure is another
+    chosen_changed = Signal()  # another panel is chosen
+    previewed = Signal()  # the preview was drawn, or could not be
+
+    def __init__(self, context: PanelContext) -> None:
+        self.context = context
+        self.session = context.session
+        self.renderer = Renderer()
+        self.references = References()
+        self.provenance: dict[str, dict[str, Any]] = {}
+        self.revisions: Counter[str] = Counter()
+        self.preview: Preview | None = None
+        self.problem = ""
+        self._chosen = -1
+        self.session.events.figure.connect(self._on_figure)
+        self.session.labels_edited.connect(self._on_labels)
+
+    def dispose(self) -> None:
+        """Stop listening."""
+        self.session.events.figure.disconnect(self._on_figure)
+        self.session.labels_edited.disconnect(self._on_labels)
+        self.renderer.dispose()
+
+    @property
+    def spec(self) -> FigureSpec | None:
+        """The figure; None if there is none yet."""
+        figure = self.session.figure
+        return figure if isinstance(figure, FigureSpec) and figure.panels else None
+
+    @property
+    def chosen(self) -> int:
+        """Which panel is chosen, from 0; -1 if there is none."""
+        spec = self.spec
+        return -1 if spec is None else min(self._chosen, len(spec.panels) - 1)
+
+    def choose(self, index: int) -> None:
+        """Choose a panel."""
+        if index != self._chosen:
+            self._chosen = index
+            self.chosen_changed.emit()
+
+    def change(self, text: str, spec: FigureSpec | None, choose: int | None = None) -> None:
+        """Put another figure in place of this one, so that it can be undone."""
+        if choose is not None:
+            self._chosen = choose
+        if spec != self.session.figure:
+            self.session.change(text, figure=spec)
+
+    def attempt(self, call: Callable[[], Any]) -> Any:
+        """Do something; say in a sentence why it could not be done."""
+        try:
+            return call()
+        except QsmError as error:
+            self.context.workspace.say(str(error))
+        return None
+
+    # -- volumes --------------------------------------------------------------------------
+
+    def entry(self, key: str) -> MapEntry | None:
+        """The session's entry behind a source."""
+        return self.session.entry(key)
+
+    def volume(self, key: str) -> Volume | None:
+        """The volume behind a source, 3-D and canonical; None before a file was read."""
+        entry = self.session.entry(key)
+        if entry is not None:
+            return entry.shown
+        loaded = self.renderer.cache.loaded.get(key)
+        return loaded.volume if loaded is not None else None
+
+    def given(self) -> dict[str, Given]:
+        """The volumes that the figure takes from the session.
+
+        Raises
+        ------
+        QsmError
+            If one is no longer open.
+        """
+        spec = self.spec
+        if spec is None:
+            return {}
+        return given_of(self.session, spec, self.revisions, self.known_provenance())
+
+    def known_provenance(self) -> dict[str, dict[str, Any]]:
+        """How the maps were made, by entry id: as told, or from the file beside a map."""
+        out: dict[str, dict[str, Any]] = {}
+        for entry in self.session.of_role("map"):
+            said = self.provenance.get(entry.id) or _beside(entry.volume)
+            if said:
+                out[entry.id] = said
+        return out
+
+    def draw(self) -> None:
+        """Ask for a new preview."""
+        spec = self.spec
+        self.problem = ""
+        if spec is None:
+            self.renderer.forget()
+            self.preview = None
+            self.previewed.emit()
+            return
+        try:
+            self.renderer.request(spec, self.given())
+        except QsmError as error:
+            self.show_problem(str(error))
+
+    def show_problem(self, sentence: str) -> None:
+        """Show a sentence instead of a picture."""
+        self.problem, self.preview = sentence, None
+        self.previewed.emit()
+
+    def show_preview(self, preview: Preview) -> None:
+        """Show a picture."""
+        if self.spec is not None:
+            self.problem, self.preview = "", preview
+            self.previewed.emit()
+
+    def _on_figure(self) -> None:
+        self.changed.emit()
+
+    def _on_labels(self, key: str, box: object) -> None:
+        spec = self.spec
+        self.revisions[key] += 1
+        if spec is not None and key in spec.sources:
+            self.draw_later()
+
+    def draw_later(self) -> None:
+        """Replaced by the panel: draws when it is on show."""
+
+
+def _beside(volume: Volume) -> dict[str, Any]:
+    """What ``provenance.json`` beside a map's file says."""
+    path = volume.origin
+    if path is None:
+        return {}
+    name = stem(path)
+    prefix = name.rpartition("_")[0] + "_" if "_" in name else ""
+    for candidate in (f"{prefix}provenance.json", "provenance.json"):
+        if (path.parent / candidate).is_file():
+            try:
+                return read_json(path.parent / candidate)
+            except (FileError, ValueError):
+                return {}
+    return {}
