@@ -107,13 +107,13 @@ class Frame:
         light = self.lightness_under(rect)
         if light.size == 0:
             return colour or "#ffffff", None
-        low, high = np.percentile(light, (5, 95))
+        low, high = float(light.min()), float(light.max())
         if colour is None:
             middle = float(light.mean())
             colour = "#ffffff" if _contrast(1, middle) >= _contrast(0, middle) else "#000000"
         own = float(lightness(np.array([rgb(colour)])).item())
         worst = min(_contrast(own, low), _contrast(own, high))
-        if low <= own <= high or worst < 4.5:
+        if low <= own <= high or worst < 3.0:
             return colour, "#000000" if own > 0.18 else "#ffffff"
         return colour, None
 

@@ -136,18 +136,20 @@ def draw_scale_bar(frame: Frame, length_mm: float, size_pt: float) -> bool:
     bool
         Whether there was room for both; a bar without its length is not drawn.
     """
-    width = length_mm * frame.scale
-    rect, thick = frame.rect, 0.45
-    bar = Rect(rect.right - 1.2 - width, rect.bottom - 1.2 - thick, width, thick)
-    above = bar.top - 0.35
-    places: list[tuple[float, float, Side, Level]] = [
-        (bar.left + width / 2, above, "center", "bottom"),
-        (bar.right, above, "right", "bottom"),
-        (bar.right, above - frame.page.line_height(size_pt), "right", "bottom"),
-    ]
-    if any(bar.overlaps(taken) for taken in frame.taken) or not frame.write(
-        places, f"{length_mm:g} mm", size_pt=size_pt
-    ):
+    width, thick = length_mm * frame.scale, 0.45
+    rect, text = frame.rect, f"{length_mm:g} mm"
+    for raised in (0.0, frame.page.line_height(size_pt)):
+        top = rect.bottom - 1.2 - thick - raised
+        bar = Rect(rect.right - 1.2 - width, top, width, thick)
+        places: list[tuple[float, float, Side, Level]] = [
+            (bar.left + width / 2, top - 0.35, "center", "bottom"),
+            (bar.right, top - 0.35, "right", "bottom"),
+        ]
+        if any(bar.overlaps(taken, -0.15) for taken in frame.taken):
+            continue
+        if frame.write(places, text, size_pt=size_pt):
+            break
+    else:
         return False
     ink, edge = frame.ink(bar)
     if edge is not None:

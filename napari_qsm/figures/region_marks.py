@@ -104,7 +104,7 @@ def _write_column(
     step = page.line_height(size)
     free = rect.top + 0.5
     for number, (y, x, name, colour) in enumerate(found):
-        room = (abs(x - rect.left) if edge == "left" else abs(rect.right - x)) - PAD_MM - 2.0
+        room = (abs(x - rect.left) if edge == "left" else abs(rect.right - x)) - PAD_MM - 1.2
         text, fit = page.fitted(name, max(room, 0.1), size)
         if text != name:  # rather over its region than shortened
             text, fit = page.fitted(name, max(room, rect.width * 0.36), size)

@@ -278,3 +278,12 @@ def test_the_table_beside_the_figure_is_the_statistics(tmp_path):
     assert found["sd_ppm"][0] == pytest.approx(inside.std(ddof=1))
     assert found["voxels"].tolist() == expected["voxels"].tolist()[:2]
     assert json.loads((tmp_path / "f.json").read_text())["version"] == 1
+
+
+def test_the_guides_example_is_a_figure():
+    from pathlib import Path
+
+    guide = Path(__file__).parents[2] / "docs/user-guide/figures.md"
+    example = re.search(r"```json\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL)
+    spec = parse_spec(example[1])
+    assert len(spec.panels) == 2 and len(spec.panels[1].annotations) == 2
