@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QPoint, Qt
 
-from napari_qsm.session import regions
+from napari_qsm.session import Session, regions
 from napari_qsm.viewer.geometry import DEPTH_AXIS, DRAWN_AXES
 from napari_qsm.viewer.overlay import Outline, Ring
-from napari_qsm.volume import Volume
 from tests.viewer.actions import (
     LEFT,
     NONE,
@@ -18,89 +17,41 @@ from tests.viewer.actions import (
     drag,
     hover,
     picture,
-    pixel_of,
     press,
     wheel,
 )
-from tests.viewer.conftest import affine_of, ramp, settle
+from tests.viewer.conftest import settle
+from tests.viewer.drawn_on import (
+    SHAPE,
+    SIZE,
+    at_pixel,
+    begin,
+    disc,
+    display,
+    entry_of,
+    middle,
+    open_map,
+    options_of,
+    view_of,
+)
 
 pytestmark = pytest.mark.window
 
-#: Anisotropic, and unlike along every axis.
-SHAPE = (40, 44, 18)
-SIZE = np.array([1.25, 1.0, 3.0])
+
+@pytest.fixture(scope="module")
+def opened(one_window):
+    """One map and one region map for all tests: taking layers away takes napari long."""
+    fresh = Session()
+    names = set(type(fresh).model_fields) - {"maps"}
+    one_window.session.update({name: getattr(fresh, name) for name in names})
+    open_map(one_window)
+    return one_window
 
 
 @pytest.fixture
-def work(workspace):
-    """A map and an empty region map with two regions, the Regions tab on show."""
-    rng = np.random.default_rng(1)
-    values = rng.normal(0.05, 0.05, SHAPE).astype(np.float32)
-    chi = Volume(values, affine_of(SHAPE, SIZE), unit="ppm", name="χ test")
-    workspace.session.add(chi)
-    panel = workspace.panel("Regions")
-    workspace.tabs.setCurrentWidget(panel)
-    press(workspace, "qsm.regions.new")
-    entry = workspace.session.entry("regions test")
-    for name in ("Putamen L", "Putamen R"):
-        regions.add_region(workspace.session, entry, name)
-    workspace.session.active_region = 1
-    painter = child(workspace, "qsm.paint").painter
-    painter.options.update(
-        {"diameter_mm": 7.0, "tip": "round", "in_3d": False, "protect": True, "limited": False}
-    )
-    settle()
-    yield workspace
-    painter.use("")
-    workspace.session.history.clear()
-
-
-def entry_of(workspace):
-    return workspace.session.entry(workspace.session.painted)
-
-
-def options_of(workspace):
-    return child(workspace, "qsm.paint").painter.options
-
-
-def view_of(workspace, plane):
-    return next(v for v in workspace.controller.views if v.plane == plane)
-
-
-def display(workspace):
-    """Display mm of every voxel centre, (x, y, z, 3)."""
-    entry = entry_of(workspace)
-    grid = np.stack(np.meshgrid(*map(np.arange, SHAPE), indexing="ij"), axis=-1)
-    return workspace.controller.frame.world_to_display(entry.volume.voxel_to_world(grid))
-
-
-def at_pixel(view, pixel):
-    """Display mm under a pixel of a view."""
-    return view.camera().to_display((pixel.x(), pixel.y()), view.depth_mm)
-
-
-def disc(workspace, view, pixels, diameter, tip="round", ball=False):
-    """Voxels whose centres lie within the brush put down densely along a way over pixels."""
-    places = display(workspace)
-    across, up = DRAWN_AXES[view.plane]
-    axes = [0, 1, 2] if ball else [across, up]
-    way = [at_pixel(view, pixel) for pixel in pixels]
-    out = np.zeros(SHAPE, dtype=bool)
-    for start, end in zip(way, way[1:] or way, strict=False):
-        for t in np.linspace(0, 1, 400):
-            offset = places - (start + t * (end - start))
-            if tip == "round":
-                out |= np.linalg.norm(offset[..., axes], axis=-1) <= diameter / 2
-            else:
-                out |= np.abs(offset[..., axes]).max(axis=-1) <= diameter / 2
-    if not ball:
-        depth = DEPTH_AXIS[view.plane]
-        out &= np.abs(places[..., depth] - view.depth_mm) < SIZE[depth] / 2
-    return out
-
-
-def middle(workspace, view):
-    return pixel_of(workspace, view, workspace.session.crosshair_mm)
+def work(opened):
+    begin(opened)
+    return opened
 
 
 @pytest.mark.parametrize("plane", ["axial", "coronal", "sagittal"])
@@ -354,66 +305,6 @@ def test_keys_of_the_tab(work):
     assert options_of(work).diameter_mm == 6.0
     QTest.keyClick(native, Qt.Key.Key_Escape)
     assert options_of(work).kind == "" and work.controller.tool is None
-
-
-def test_deleting_what_is_drawn_on_ends_the_stroke(work):
-    main = work.controller.main
-    at = middle(work, main)
-    press(work, "qsm.paint.brush")
-    entry = entry_of(work)
-    _send(main, QEvent.Type.MouseButtonPress, at, LEFT, LEFT, NONE)
-    _send(main, QEvent.Type.MouseMove, at + QPoint(9, 9), LEFT, LEFT, NONE)
-    work.viewer.layers.remove(work.controller.layers[entry.id])
-    _send(main, QEvent.Type.MouseMove, at + QPoint(20, 9), LEFT, LEFT, NONE)
-    _send(main, QEvent.Type.MouseButtonRelease, at, LEFT, Qt.MouseButton.NoButton, NONE)
-    settle()
-    assert work.session.painted == "" and work.session.history.undo_text == ""
-    assert "region map first" in child(work, "qsm.paint.says").text()
-    click(main, at)  # nothing to draw in: a sentence, no error
-    chi = work.session.entry("χ test")
-    work.session.remove(chi)
-    settle()
-    assert "Open a map first" in child(work, "qsm.paint.says").text()
-
-
-def test_a_new_map_is_made_only_when_asked_and_nothing_is_drawn_without(workspace):
-    workspace.session.add(ramp(name="χ control"))
-    workspace.tabs.setCurrentWidget(workspace.panel("Regions"))
-    press(workspace, "qsm.paint.brush")
-    main = workspace.controller.main
-    click(main, QPoint(main.native.width() // 2, main.native.height() // 2))
-    assert not workspace.session.of_role("labels")
-    press(workspace, "qsm.regions.new")
-    entry = workspace.session.entry("regions control")
-    assert workspace.session.painted == entry.id
-    click(main, QPoint(main.native.width() // 2, main.native.height() // 2))
-    assert not entry.editable.any()  # no region chosen yet
-    assert "Choose a region" in child(workspace, "qsm.paint.says").text()
-    press(workspace, "qsm.regions.add")
-    assert workspace.session.active_region == 1
-    press(workspace, "qsm.paint.brush")
-
-
-def test_labels_on_a_turned_grid_say_so_and_masks_are_painted(work):
-    turned = Volume(
-        np.zeros(SHAPE, np.uint8), affine_of(SHAPE, SIZE, degrees=(0, 0, 9)), name="turned"
-    )
-    entry = work.session.add(turned, role="labels", regions={1: "x"})
-    work.session.painted, work.session.active_region = entry.id, 1
-    press(work, "qsm.paint.brush")
-    main = work.controller.main
-    click(main, middle(work, main))
-    assert not entry.editable.any()
-    assert "turned against 'χ test'" in child(work, "qsm.paint.says").text()
-    mask = work.session.add(
-        Volume(np.zeros(SHAPE, np.uint8), affine_of(SHAPE, SIZE), name="brain"), role="mask"
-    )
-    work.session.painted = mask.id
-    settle()
-    assert "Paints the mask 'brain'" in child(work, "qsm.paint.says").text()
-    at = middle(work, main)
-    click(main, at)
-    np.testing.assert_array_equal(mask.editable == 1, disc(work, main, [at], 7.0))
 
 
 def test_list_buttons_and_mirror(work):
