@@ -23,6 +23,21 @@ def caption(plan: Plan) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
+def final_caption(plan: Plan) -> str:
+    """The spec's own caption, or a draft.
+
+    What a reader must not miss is added to a caption of one's own that lacks it: which side
+    is which where no panel has letters, and windows that differ from those of the others.
+    """
+    own = plan.spec.caption.strip()
+    if not own:
+        return caption(plan)
+    needed = [_unlocked(plan)]
+    if not any(one.panel.orientation_letters for one in plan.pictures):
+        needed.append(_sides(plan))
+    return " ".join([own, *(said for said in needed if said and said not in own)])
+
+
 def _panels(plan: Plan) -> str:
     """What each panel shows; panels up to the next letter are told together."""
     groups: list[tuple[str, list[AnyPlan]]] = []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_qsm.figures.captions import caption
+from napari_qsm.figures.captions import final_caption
 from napari_qsm.figures.charts import draw_chart
 from napari_qsm.figures.colour_bars import draw_bottom, draw_right, place_bars
 from napari_qsm.figures.gather import Given, Loaded, gather
@@ -209,7 +209,7 @@ def render(
     return Rendered(
         spec=spec,
         base=Path(base),
-        caption=spec.caption or caption(plan),
+        caption=final_caption(plan),
         table=full_table(plan.numbers),
         notes=tuple(dict.fromkeys(notes)),
         page=page,

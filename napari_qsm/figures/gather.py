@@ -94,6 +94,19 @@ class Loaded:
             ends.append((at[0], at[-1]) if at.size else (0, data.shape[axis] - 1))
         return np.array(ends)
 
+    @cached_property
+    def grey_window(self) -> tuple[float, float]:
+        """A window for a magnitude with head room above white matter, as in the viewer."""
+        data = self.volume.data
+        step = max(1, round((data.size / 400_000) ** (1 / 3)))
+        values = np.asarray(data[::step, ::step, ::step], dtype=np.float64).ravel()
+        values = values[np.isfinite(values) & (values != 0)]
+        if values.size == 0:
+            return 0.0, 1.0
+        low, high = (float(v) for v in np.percentile(values, (1, 99)))
+        low, high = min(0.0, low), 1.25 * high if high > 0 else high
+        return (low, high) if high > low else (low, low + 1.0)
+
     def region_called(self, label: int) -> str:
         """Name of a region, or its number."""
         return region_name(self.regions.get(label)) or f"region {label}"

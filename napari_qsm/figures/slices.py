@@ -187,15 +187,20 @@ def view_of(
 
 
 def _region_ends(crop: RegionsCrop, map_: Loaded, sources: Mapping[str, Loaded]) -> Array:
+    """First and last voxel of regions along each axis; kept with the map for previews."""
     labels = sources[crop.labels]
     which = wanted_labels(labels, crop.which)
-    inside = np.isin(labels_like(labels, map_), which)
-    ends = []
-    for axis in range(3):
-        others = tuple(a for a in range(3) if a != axis)
-        at = np.flatnonzero(inside.any(axis=others))
-        ends.append((at[0], at[-1]))
-    return np.array(ends)
+    kept = map_.measured.get(("ends", which))
+    if kept is None or kept[0] is not labels:
+        inside = np.isin(labels_like(labels, map_), which)
+        ends = []
+        for axis in range(3):
+            others = tuple(a for a in range(3) if a != axis)
+            at = np.flatnonzero(inside.any(axis=others))
+            ends.append((at[0], at[-1]))
+        kept = map_.measured["ends", which] = (labels, np.array(ends))
+    found: Array = kept[1]
+    return found
 
 
 def crop_family(plane: Plane, crop: Crop) -> tuple[Any, ...]:
@@ -292,7 +297,7 @@ def _grey(
     over: Loaded, map_: Loaded, where: Slice, box: tuple[slice, slice], window: Window | None
 ) -> Array:
     """Grey of an image at the voxels of a map's slice, 0 to 1; NaN outside. Axes (across, up)."""
-    low, high = window or grey_window(over)
+    low, high = window or over.grey_window
     depth = DEPTH_AXIS[where.plane]
     index: list[Any] = [slice(None)] * 3
     index[depth] = where.index
@@ -323,19 +328,6 @@ def _nearest(volume: Volume, like: Volume, index: list[Any]) -> Array:
     return out.reshape(
         [len(r) for r, part in zip(ranges, index, strict=True) if isinstance(part, slice)]
     )
-
-
-def grey_window(over: Loaded) -> Window:
-    """A window for a magnitude with head room above white matter, as in the window."""
-    data = over.volume.data
-    step = max(1, round((data.size / 400_000) ** (1 / 3)))
-    values = np.asarray(data[::step, ::step, ::step], dtype=np.float64).ravel()
-    values = values[np.isfinite(values) & (values != 0)]
-    if values.size == 0:
-        return 0.0, 1.0
-    low, high = (float(v) for v in np.percentile(values, (1, 99)))
-    low, high = min(0.0, low), 1.25 * high if high > 0 else high
-    return (low, high) if high > low else (low, low + 1.0)
 
 
 def visible_on(point_mm: Point, where: Slice, volume: Volume) -> bool:

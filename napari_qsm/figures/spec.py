@@ -115,7 +115,8 @@ class FigureSpec(Model):
     unit : {"ppm", "ppb"}
         In which susceptibilities are written.
     caption : str
-        Your own caption; a draft is made where it is empty.
+        Your own caption; a draft is made where it is empty. Sides, where no panel has letters,
+        and windows of single panels are added to it.
     """
 
     version: int = Field(default=SPEC_VERSION, ge=1, le=SPEC_VERSION)

@@ -171,6 +171,9 @@ def test_the_caption_tells_window_unit_sides_slices_and_making():
         assert words in said
     assert "Panels with a window of their own: panel B: 0 to 50 ppb." in said
     spec.caption = "My own words."
+    said = render(spec, given(), preview=True).caption
+    assert said == "My own words. Panels with a window of their own: panel B: 0 to 50 ppb."
+    spec.panels[1].unlocked_window = None
     assert render(spec, given(), preview=True).caption == "My own words."
 
 
@@ -181,6 +184,8 @@ def test_without_letters_the_caption_still_says_which_side_is_which():
     drawn = render(spec, given(), preview=True)
     assert not {"L", "P"} & {one.text for one in drawn.page.written}
     assert "right is on the left of the page" in drawn.caption
+    spec.caption = "My own words."
+    assert "right is on the left of the page" in render(spec, given(), preview=True).caption
 
 
 def test_unknown_sides_are_question_marks():
