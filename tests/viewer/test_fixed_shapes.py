@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_qsm.io.label_table import Region
 from napari_qsm.rois.shape_files import read_shapes
 from napari_qsm.rois.shapes import realised, voxels_of
+from napari_qsm.session import Session
 from napari_qsm.viewer.overlay import Patch
 from napari_qsm.viewer.shapes.drawing import edges
 from napari_qsm.viewer.shapes.work import DEFAULT
@@ -25,10 +26,27 @@ def noisy(degrees=(0, 0, 0), name="χ", seed=3, **more):
 
 
 @pytest.fixture
+def workspace(one_window, request):
+    """The module's workspace at its start; a map that is there already is used again."""
+    session = one_window.session
+    keep = {"χ"} if "chi" in request.fixturenames else set()
+    for entry in list(session):
+        if entry.name not in keep or entry.group:
+            session.remove(entry)
+    fresh = Session()
+    session.update({n: getattr(fresh, n) for n in set(Session.model_fields) - {"maps"}})
+    one_window.stage.message.hide()
+    one_window.controller.main.reset_zoom()
+    settle()
+    return one_window
+
+
+@pytest.fixture
 def box(workspace):
     """The section for shapes, as it is at its start."""
     found = child(workspace, "qsm.shapes")
     workspace.tabs.setCurrentWidget(workspace.panel("Regions"))
+    found.set_open(True)
     found.put_away()
     found.guide.stop()
     found.work.placing = True
@@ -42,7 +60,8 @@ def box(workspace):
 
 @pytest.fixture
 def chi(workspace, box):
-    entry = workspace.session.add(noisy())
+    entry = workspace.session.entry("χ") or workspace.session.add(noisy())
+    workspace.session.selected = entry.id
     workspace.controller.go_to(entry.volume.voxel_to_world([11, 14, 9]))
     settle()
     return entry
@@ -101,25 +120,6 @@ def test_ghost_click_undo_redo(workspace, box, chi):
     assert workspace.controller.tool is None
     click(main, at(workspace, main, [5, 5, 9]))
     assert len(session.shapes) == 1
-
-
-@pytest.mark.parametrize("degrees", [(0, 0, 0), (9, -6, 12)])
-def test_every_click_in_every_view_has_the_same_count(workspace, box, degrees):
-    volume = workspace.session.add(noisy(degrees)).volume
-    settle()
-    press(workspace, "qsm.shapes.place")
-    rng = np.random.default_rng(5)
-    for plane in ("axial", "coronal", "sagittal"):
-        view = view_of(workspace, plane)
-        counts = set()
-        for _ in range(4):
-            workspace.session.shapes = ()
-            spot = at(workspace, view, rng.uniform([8, 9, 7], [15, 20, 10]))
-            click(view, spot + QPoint(int(rng.integers(-4, 5)), int(rng.integers(-4, 5))))
-            (shape,) = workspace.session.shapes
-            assert shape.plane == plane
-            counts.add(voxels_of(shape, volume).size)
-        assert counts == {realised(box.work.template.but(plane=plane), volume).voxels}
 
 
 def test_drag_is_one_undo_and_numbers_follow(workspace, box, chi):
@@ -197,6 +197,7 @@ def test_wheel_turns_what_can_turn_and_else_steps(workspace, box, chi):
     spot = at(workspace, main, [11, 14, 9])
     click(main, spot)
     first = session.shapes[0]
+    spot = at(workspace, main, [11, 14, 9])  # the table may have come up
     wheel(main, spot, 2)
     # The picture is mirrored in the radiological view: up turns it counter-clockwise there.
     assert session.shapes[0].rotation_deg == -10.0
@@ -430,6 +431,49 @@ def test_size_from_area_and_volume(workspace, box, chi):
     assert not child(workspace, "qsm.shapes.slices").isVisible()
 
 
+def test_values_stay_hidden_while_reading_blind(workspace, box, chi):
+    session, main = workspace.session, workspace.controller.main
+    press(workspace, "qsm.shapes.place")
+    click(main, at(workspace, main, [11, 14, 9]))
+    session.blinded = True
+    settle()
+    assert "values hidden" in list_text(workspace) and "ppm" not in list_text(workspace)
+    workspace.controller.repaint_all()
+    assert all("ppm" not in p.text for view in workspace.controller.views for p in patches(view))
+    session.blinded = False
+    assert "ppm" in list_text(workspace)
+
+
+def test_edges_enclose_their_cells():
+    rng = np.random.default_rng(4)
+    for _ in range(30):
+        mask = rng.random((7, 9)) < 0.5
+        area = 0.0
+        for loop in edges(np.argwhere(mask)):
+            x, y = np.array(loop, dtype=float).T
+            area += 0.5 * np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y)
+        assert area == mask.sum()
+
+
+@pytest.mark.parametrize("degrees", [(0, 0, 0), (9, -6, 12)])
+def test_every_click_in_every_view_has_the_same_count(workspace, box, degrees):
+    volume = workspace.session.add(noisy(degrees)).volume
+    settle()
+    press(workspace, "qsm.shapes.place")
+    rng = np.random.default_rng(5)
+    for plane in ("axial", "coronal", "sagittal"):
+        view = view_of(workspace, plane)
+        counts = set()
+        for _ in range(4):
+            workspace.session.shapes = ()
+            spot = at(workspace, view, rng.uniform([8, 9, 7], [15, 20, 10]))
+            click(view, spot + QPoint(int(rng.integers(-4, 5)), int(rng.integers(-4, 5))))
+            (shape,) = workspace.session.shapes
+            assert shape.plane == plane
+            counts.add(voxels_of(shape, volume).size)
+        assert counts == {realised(box.work.template.but(plane=plane), volume).voxels}
+
+
 def test_files_and_another_visit(workspace, box, monkeypatch, tmp_path):
     session, main = workspace.session, workspace.controller.main
     first = session.add(noisy(name="χ t0"), group="t0")
@@ -468,31 +512,7 @@ def test_files_and_another_visit(workspace, box, monkeypatch, tmp_path):
     assert "no fixed shapes" in workspace.stage.message.text and len(box.work.rows) == 4
 
 
-def test_values_stay_hidden_while_reading_blind(workspace, box, chi):
-    session, main = workspace.session, workspace.controller.main
-    press(workspace, "qsm.shapes.place")
-    click(main, at(workspace, main, [11, 14, 9]))
-    session.blinded = True
-    settle()
-    assert "values hidden" in list_text(workspace) and "ppm" not in list_text(workspace)
-    workspace.controller.repaint_all()
-    assert all("ppm" not in p.text for view in workspace.controller.views for p in patches(view))
-    session.blinded = False
-    assert "ppm" in list_text(workspace)
-
-
 def test_no_map_says_so(workspace, box):
     press(workspace, "qsm.shapes.place")
     assert workspace.controller.tool is None
     assert "Open a map first" in workspace.stage.message.text
-
-
-def test_edges_enclose_their_cells():
-    rng = np.random.default_rng(4)
-    for _ in range(30):
-        mask = rng.random((7, 9)) < 0.5
-        area = 0.0
-        for loop in edges(np.argwhere(mask)):
-            x, y = np.array(loop, dtype=float).T
-            area += 0.5 * np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y)
-        assert area == mask.sum()

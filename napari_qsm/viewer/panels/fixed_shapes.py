@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 from napari_qsm.errors import QsmError
 from napari_qsm.rois.shape_changes import Applied
 from napari_qsm.rois.shapes import FixedShape
+from napari_qsm.viewer.folding import Folding
 from napari_qsm.viewer.geometry import side_mm
 from napari_qsm.viewer.panels import PanelContext
 from napari_qsm.viewer.panels.shape_form import ShapeForm
@@ -31,17 +32,16 @@ from napari_qsm.viewer.shapes.burning import burn
 from napari_qsm.viewer.shapes.guide import Guide
 from napari_qsm.viewer.shapes.tool import ShapeTool
 from napari_qsm.viewer.shapes.work import ShapeWork
-from napari_qsm.viewer.style import FOLDING, main_button
+from napari_qsm.viewer.style import main_button
 
 _FILES = "Fixed shapes (*.json)"
 
 
-class FixedShapesBox(QWidget):
+class FixedShapesBox(Folding):
     """The section of the Regions panel for shapes of one size."""
 
     def __init__(self, context: PanelContext) -> None:
-        super().__init__()
-        self.setObjectName("qsm.shapes")
+        super().__init__("Fixed shapes", "qsm.shapes", is_open=False)
         self._context = context
         self._session = context.session
         self.work = ShapeWork(context.session, context.controller)
@@ -51,10 +51,7 @@ class FixedShapesBox(QWidget):
         self._soon.setSingleShot(True)
         self._soon.setInterval(0)
         self._soon.timeout.connect(self.refresh)
-        body = QWidget()
-        layout = QVBoxLayout(body)
-        layout.setContentsMargins(4, 2, 4, 4)
-        layout.setSpacing(5)
+        layout = self.body
         self._place = main_button("Place shapes", "qsm.shapes.place", self._on_place)
         self._place.setToolTip(
             "Click puts a shape down, drag moves it, arrow keys and Page Up/Down nudge it by a "
@@ -76,19 +73,6 @@ class FixedShapesBox(QWidget):
         self._copy_bar = self._copy_row()
         layout.addWidget(self._copy_bar)
         self._add_burn_rows(layout)
-        # A collapsible of superqt cuts texts that need another line; this heading just hides.
-        self._fold = QPushButton()
-        self._fold.setObjectName("qsm.shapes.fold")
-        self._fold.setCheckable(True)
-        self._fold.setStyleSheet(FOLDING)
-        self._fold.toggled.connect(self._on_fold)
-        self._body = body
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.setSpacing(2)
-        outer.addWidget(self._fold)
-        outer.addWidget(body)
-        self._fold.setChecked(True)
         context.controller.rings.append(self.tool.patches)
         for emitter, call in self._connections():
             emitter.connect(call)
@@ -150,9 +134,9 @@ class FixedShapesBox(QWidget):
         self._hint.setVisible(self.tool.active)
         self._context.controller.repaint_all()
 
-    def _on_fold(self, open_: bool) -> None:
-        self._fold.setText(f"{'▾' if open_ else '▸'} Fixed shapes")
-        self._body.setVisible(open_)
+    def _on_fold(self, is_open: bool) -> None:
+        if not is_open:  # nobody should click with a tool whose panel is out of sight
+            self.put_away()
 
     def _words(self, shape: FixedShape) -> str:
         row = next((row for row in self.work.rows if row.shape is shape), None)
@@ -348,6 +332,7 @@ class FixedShapesBox(QWidget):
         session, controller = self._session, self._context.controller
         return [
             (controller.tool_changed, self._on_tool),
+            (self.heading.toggled, self._on_fold),
             (controller.drawn_again, self._refresh_soon),
             (session.maps.events.inserted, self._refresh_soon),
             (session.maps.events.removed, self._refresh_soon),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,15 @@ GHOST = "#ffd640"
 WARNING = "#ffb020"
 
 
+@dataclass(frozen=True)
+class _Held:
+    """A shape in the hand: its centre (display mm) and the pixel that was pressed."""
+
+    id: str
+    centre: Array
+    pixel: tuple[float, float]
+
+
 class ShapeTool:
     """The left button in every view while shapes are placed.
 
@@ -49,7 +59,7 @@ class ShapeTool:
         self._work = work
         self._put_away = put_away
         self._words = words
-        self._held: tuple[str, Array] | None = None
+        self._held: _Held | None = None
         self._over: SliceView | None = None
         self._dragging = False
         self.active = False
@@ -61,6 +71,7 @@ class ShapeTool:
         frame = self._work.controller.frame
         if frame is None:
             return
+        pixel = view.camera().to_pixel(at)
         under = self.under(view, at)
         doing = f"move {under.name}" if under is not None else f"place {self._work.template.name}"
         self._work.session.history.begin(doing)
@@ -74,15 +85,16 @@ class ShapeTool:
             return
         self._work.choose(under.id)
         self._work.hover(view.plane, None)
-        self._held = (under.id, frame.world_to_display(under.centre_mm) - at)
+        self._held = _Held(under.id, frame.world_to_display(under.centre_mm), pixel)
 
     def drag(self, view: SliceView, at: Array) -> None:
         """Move the shape that is held, within the slice."""
         frame = self._work.controller.frame
         if self._held is None or frame is None:
             return
-        key, away = self._held
-        self._work.move(key, frame.display_to_world(at + away))
+        # From pixels anew each time: the first shape may bring up the table, and the view shrink.
+        start = view.camera().to_display(self._held.pixel, at[DEPTH_AXIS[view.plane]])
+        self._work.move(self._held.id, frame.display_to_world(self._held.centre + at - start))
 
     def release(self, view: SliceView, at: Array) -> None:
         """Let go; the whole drag is one undo."""
