@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 
-NAMES = ("startup", "speed", "scaling", "accuracy", "background", "inversion", "viewer")
+NAMES = ("startup", "speed", "scaling", "accuracy", "background", "inversion", "viewer", "autosave")
 
 
 def main() -> None:

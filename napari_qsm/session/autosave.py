@@ -67,6 +67,8 @@ class Autosave:
         The recovery folder of this session, once there is something to keep.
     edits : int
         Grows with each change.
+    written : int
+        Grows each time that the state of the drawings is on the disk.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Autosave:
     ) -> None:
         self.folder: Path | None = None
         self.edits = 0
+        self.written = 0
         self._session, self._home = session, home
         self._failed, self._delay_s = failed, delay_s
         self._wake = threading.Condition()
@@ -122,9 +125,8 @@ class Autosave:
         attempts = self._attempts
         while time.monotonic() < end:
             with self._wake:
-                self._hurry = True
+                waiting = self._hurry = self._pending
                 self._wake.notify_all()
-                waiting = self._pending
                 if self._trouble and self._attempts > attempts:
                     return False
             if not waiting and self._writing.acquire(timeout=0.05):
@@ -249,6 +251,7 @@ class Autosave:
         if writer is not None:
             writer.drawings(slices)
             writer.tie()
+            self.written += 1
             if writer.maps():
                 writer.tie()
 
