@@ -201,6 +201,8 @@ def render(
         grid = lay_out(plan, ruler)
         page = Page(spec.style, grid.height_mm, dpi or (PREVIEW_DPI if preview else spec.style.dpi))
         notes = [*plan.notes, *_draw_panels(page, plan, grid, cache)]
+        if spec.colour_bars and not grid.rows:
+            notes.append("Colour bars stand beside the grid; panels in free boxes have none.")
         _draw_titles(page, plan, grid)
         _draw_bars(page, plan, grid)
     if page.missing:
