@@ -13,10 +13,13 @@ from napari_qsm.figures.annotations import Annotation
 from napari_qsm.figures.spec import FigureSpec
 from napari_qsm.io.label_table import Region, read_label_table
 from napari_qsm.io.nifti import read_volume, write_volume
+from napari_qsm.recon.recipe import load_recipe
 from napari_qsm.rois.shapes import FixedShape
 from napari_qsm.scan import Scan
 from napari_qsm.session import Session
 from napari_qsm.session.folder import ChangedOnDisk, read_session, save_session
+from napari_qsm.session.reconstruction import Reconstruction
+from napari_qsm.session.scan_source import source_of_scan
 from napari_qsm.volume import Volume
 from tests.viewer.conftest import ORDERS, SHAPE, code_of, ramp, stored_in
 
@@ -114,6 +117,25 @@ def test_the_scan_comes_back_and_its_images_are_kept_once(tmp_path):
     assert back.scan.phase[0].unit == "rad"
     images = sorted(p.name for p in (tmp_path / "work").glob("*.nii.gz"))
     assert images == ["mag.nii.gz", "scan_phase_1.nii.gz"]
+
+
+def test_the_reconstruction_comes_back_with_what_was_typed_in(tmp_path):
+    phase = read_volume(file_of(tmp_path, "phase"), unit="rad")
+    session = Session()
+    session.scan = Scan((phase,), (0.021,), 3.0)
+    session.add(phase, role="phase", group="patient")
+    made = session.add(ramp(name="χ made"), group="patient")
+    made.provenance = {"recipe": {"name": "consensus"}, "software": "x"}
+    session.reconstruction = Reconstruction("consensus")
+    session.reconstruction.use_scan(source_of_scan(session.scan, "patient"))
+    session.reconstruction.set_facts(echo_times_s=(0.0205,), field_strength_t=2.89)
+    save_session(session, tmp_path / "work")
+    assert load_recipe(tmp_path / "work" / "recipe.yaml").name == "consensus"
+    back, problems = again(tmp_path / "work")
+    assert problems == []
+    assert back.reconstruction.recipe().to_dict() == session.reconstruction.recipe().to_dict()
+    assert back.reconstruction.facts == session.reconstruction.facts
+    assert back.entry("χ made").provenance == made.provenance
 
 
 def test_one_echo_of_a_file_is_kept_as_that(tmp_path):

@@ -31,6 +31,7 @@ from napari_qsm.session.grids import grid_record
 from napari_qsm.session.history import Box
 from napari_qsm.session.locks import FolderLock
 from napari_qsm.session.model import Session
+from napari_qsm.session.reconstruction_record import reconstruction_record
 from napari_qsm.session.recovery import FORMAT, RECOVERY_FILE, Recovery
 from napari_qsm.session.references import References, stamp_of
 from napari_qsm.session.scan_record import scan_record
@@ -395,6 +396,7 @@ class _Writer:
             "drawn": drawn,
             "session": state_record(self._session),
             "scan": self._scan,
+            "reconstruction": reconstruction_record(self._session),
             "maps": maps,
         }
         write_text(self._folder / RECOVERY_FILE, json.dumps(content))

@@ -23,6 +23,7 @@ from napari_qsm.io.segmentation import write_labels
 from napari_qsm.session.entries import MapEntry
 from napari_qsm.session.exchange import Exchange
 from napari_qsm.session.model import Session
+from napari_qsm.session.reconstruction_record import reconstruction_record
 from napari_qsm.session.references import References, Stamp, stamp_in, stamp_of
 from napari_qsm.session.saved import SavedMap, SavedSession, checked, look_up
 from napari_qsm.session.scan_record import scan_record
@@ -31,6 +32,7 @@ from napari_qsm.volume import Volume
 
 SESSION_FILE = "session.json"
 PREVIOUS = "previous"
+RECIPE_FILE = "recipe.yaml"
 #: Version of the format that this program writes; older ones are read.
 FORMAT = 2
 
@@ -131,8 +133,12 @@ def save_session(
             "saved": datetime.now(UTC).replace(microsecond=0).isoformat(),
             "session": state_record(session),
             "scan": scan_record(session, writer.keep),
+            "reconstruction": reconstruction_record(session),
             "maps": maps,
         }
+        if session.reconstruction is not None:
+            write_text(exchange.staging / RECIPE_FILE, session.reconstruction.recipe().to_yaml())
+            writer.names.append(RECIPE_FILE)
         text = json.dumps(content, indent=1, ensure_ascii=False)
         write_text(exchange.staging / SESSION_FILE, text + "\n")
         exchange.keep(writer.kept)
@@ -243,6 +249,7 @@ def _files_of(folder: Path) -> list[str]:
     try:
         content = json.loads((folder / SESSION_FILE).read_text(encoding="utf-8"))
         names = [SESSION_FILE]
+        names += [RECIPE_FILE] if content.get("reconstruction") else []
         scan = content.get("scan") or {}
         for item in (*content["maps"], *scan.get("phase", ()), *scan.get("magnitude", ())):
             file = item.get("file")
@@ -281,6 +288,7 @@ def read_session(folder: Path | str) -> SavedSession:
             [_saved_map(item, old) for item in content["maps"]],
             content["settings"] if old else content["session"],
             None if old else content["scan"],
+            None if old else content.get("reconstruction"),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, FileError):

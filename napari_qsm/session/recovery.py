@@ -160,7 +160,9 @@ def read_recovery(folder: Path) -> SavedSession:
     """
     try:
         content = _content(folder)
-        saved = SavedSession(folder, [], content["session"], content["scan"])
+        saved = SavedSession(
+            folder, [], content["session"], content["scan"], content.get("reconstruction")
+        )
         for record in content["maps"]:
             saved.maps.append(_read_map(folder, record, saved.problems))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -8,6 +8,7 @@ from typing import Any
 
 from napari_qsm.errors import FileError, QsmError
 from napari_qsm.session.model import Session
+from napari_qsm.session.reconstruction_record import restore_reconstruction
 from napari_qsm.session.references import find, read_reference, stamp_in
 from napari_qsm.session.scan_record import scan_from
 from napari_qsm.session.state import add_entry, apply_state
@@ -76,6 +77,8 @@ class SavedSession:
         Fields of the session.
     scan : dict or None
         Echo times, field strength and what the scan's images are.
+    reconstruction : dict or None
+        Recipe and what was typed in.
     problems : list of str
         Sentences about files that are missing, changed or unreadable.
     saved_as : object
@@ -86,6 +89,7 @@ class SavedSession:
     maps: list[SavedMap] = field(default_factory=list)
     state: dict[str, Any] = field(default_factory=dict)
     scan: dict[str, Any] | None = None
+    reconstruction: dict[str, Any] | None = None
     problems: list[str] = field(default_factory=list)
     saved_as: Any = None
 
@@ -126,6 +130,7 @@ class SavedSession:
             scan = None
         if scan is not None:
             session.scan = scan
+        problems += restore_reconstruction(self.reconstruction, session)
         if fresh and self.saved_as is not None and not self.missing:
             session._saved = self.saved_as
         return problems
