@@ -8,7 +8,7 @@ setting changed and changed back leaves nothing stale, and results are those tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -577,6 +577,18 @@ class Reconstruction:
         QsmError
             If a stage has not run, or is stale.
         """
+        return self.result_maker()()
+
+    def result_maker(self) -> Callable[[], Result]:
+        """What makes the finished reconstruction, for a thread: it needs this object no more.
+
+        Raises
+        ------
+        QsmError
+            If a stage has not run, or is stale.
+        """
+        from functools import partial
+
         from napari_qsm.recon.pipeline import finish
 
         open_stages = self.stale_stages()
@@ -585,7 +597,8 @@ class Reconstruction:
                 f"The reconstruction is not finished; still to run: {', '.join(open_stages)}."
             )
         prepared = self._prepared
-        return finish(
+        return partial(
+            finish,
             self.recipe(),
             prepared.inputs,
             prepared.grid,
