@@ -56,6 +56,11 @@ def flicker(workspace: Workspace) -> None:
     session.selected = show.id
 
 
+def flip_result(workspace: Workspace) -> None:
+    """The result of a reconstruction's stage before this one, or this one."""
+    workspace.panel("Reconstruct").flip()
+
+
 def next_colouring(workspace: Workspace) -> None:
     """Go round grey, inverted, colour and both sides."""
     entry = workspace.session.selected_entry

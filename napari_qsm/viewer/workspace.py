@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from napari_qsm.viewer.panels import PanelContext, PanelMaker
 from napari_qsm.viewer.panels.data import DataPanel
 from napari_qsm.viewer.panels.display import DisplayPanel
 from napari_qsm.viewer.panels.figure import FigurePanel
+from napari_qsm.viewer.panels.reconstruct import ReconstructPanel
 from napari_qsm.viewer.panels.regions import RegionsPanel
 from napari_qsm.viewer.readout import Readout
 from napari_qsm.viewer.region_files import RegionFiles
@@ -36,8 +37,17 @@ from napari_qsm.viewer.viewbar import ViewBar
 if TYPE_CHECKING:
     import pandas as pd
 
+    from napari_qsm.recon.pipeline import Result
+    from napari_qsm.recon.recipe import Recipe
+
 #: The tabs, in the order of the work. A new panel is one more line here.
-PANELS: tuple[PanelMaker, ...] = (DataPanel, DisplayPanel, RegionsPanel, FigurePanel)
+PANELS: tuple[PanelMaker, ...] = (
+    DataPanel,
+    ReconstructPanel,
+    DisplayPanel,
+    RegionsPanel,
+    FigurePanel,
+)
 
 _SIDE_WIDTH = 350
 _TABLE_HEIGHT = 170
@@ -243,6 +253,29 @@ class Workspace:
             If the folder cannot be written to, or holds somebody else's session.
         """
         return self.saving.save_now(Path(folder), overwrite=overwrite)
+
+    def reconstruct(
+        self, recipe: str | Path | Recipe | Mapping[str, Any] = "case-report"
+    ) -> Result:
+        """Reconstruct the scan that is open, and show the results in the window.
+
+        Parameters
+        ----------
+        recipe : str, path, Recipe or dict
+            A preset, a recipe file, or a recipe.
+
+        Returns
+        -------
+        Result
+            Once all stages have run; the same arrays as the command line gives for the recipe.
+
+        Raises
+        ------
+        QsmError
+            If something is missing or fails, or a reconstruction is running already.
+        """
+        result: Result = self.panel("Reconstruct").reconstruct(recipe)
+        return result
 
     def close(self) -> None:
         """Leave the workspace; a window that it opened itself is closed too."""

@@ -1,0 +1,95 @@
+"""The answer to "how was this made?"."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import Any
+
+from qtpy.QtWidgets import (
+    QApplication,
+    QDialog,
+    QHBoxLayout,
+    QPushButton,
+    QTextBrowser,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_qsm.recon.stages import get_method
+from napari_qsm.session.scan_source import in_ms
+from napari_qsm.viewer.reconstruct.texts import STAGE_TEXTS, label_of
+
+
+class HowMade(QDialog):
+    """Steps and settings of a result, and the paragraph for a paper, to copy."""
+
+    def __init__(self, name: str, provenance: Mapping[str, Any], parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("qsm.reconstruct.how_made")
+        self.setWindowTitle(f"How was this made? {name}")
+        self.resize(620, 560)
+        self._methods = str(provenance.get("methods", ""))
+        text = QTextBrowser()
+        text.setObjectName("qsm.reconstruct.how_made.text")
+        text.setHtml(page(name, provenance))
+        copy = QPushButton("Copy the text for a paper")
+        copy.setObjectName("qsm.reconstruct.how_made.copy")
+        copy.clicked.connect(self.copy)
+        close = QPushButton("Close")
+        close.setObjectName("qsm.reconstruct.how_made.close")
+        close.clicked.connect(self.accept)
+        row = QHBoxLayout()
+        row.addWidget(copy)
+        row.addStretch(1)
+        row.addWidget(close)
+        layout = QVBoxLayout(self)
+        layout.addWidget(text)
+        layout.addLayout(row)
+
+    def copy(self) -> None:
+        """Put the paragraph on the clipboard."""
+        clipboard = QApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(self._methods)
+
+
+def page(name: str, provenance: Mapping[str, Any]) -> str:
+    """Everything as HTML."""
+    rows = "".join(_step(step) for step in provenance.get("stages", ()))
+    times = in_ms(provenance.get("echo_times_s", ()))
+    strength = provenance.get("field_strength_t")
+    facts = [f"TE {times} ms"] if times else []
+    facts += [f"B0 {strength:g} T"] if strength else []
+    facts += ["phase difference"] if provenance.get("phase_difference") else []
+    recipe = provenance.get("recipe", {}).get("name", "")
+    notes = "".join(f"<li>{html.escape(str(s))}</li>" for s in provenance.get("warnings", ()))
+    software = provenance.get("software", {})
+    versions = ", ".join(f"{html.escape(k)} {html.escape(v)}" for k, v in software.items())
+    methods = html.escape(str(provenance.get("methods", ""))).replace("\n", "<br>")
+    return (
+        f"<h3>{html.escape(name)}</h3><p>{html.escape(', '.join(facts))}"
+        f"{'; recipe ' + html.escape(recipe) if recipe else ''}</p>"
+        f"<table cellpadding='3'>{rows}</table>"
+        + (f"<h4>Notes</h4><ul>{notes}</ul>" if notes else "")
+        + f"<h4>For a paper</h4><p>{methods}</p><p>{versions}</p>"
+    )
+
+
+def _step(step: Mapping[str, Any]) -> str:
+    method = get_method(step["stage"], step["method"])
+    settings = []
+    for key, value in step["settings"].items():
+        setting = method.settings[key]
+        said = {True: "on", False: "off"}[value] if isinstance(value, bool) else f"{value}"
+        settings.append(f"{label_of(setting)} {said} {setting.param.unit}".rstrip())
+    hand = step.get("edited_by_hand")
+    if hand:
+        settings.append(
+            f"<b>then edited by hand: {hand['added']} voxels added, {hand['removed']} removed</b>"
+        )
+    title = STAGE_TEXTS[step["stage"]].title
+    return (
+        f"<tr><td valign='top'><b>{title}</b></td><td>{html.escape(method.title)}"
+        f"<br><small>{'; '.join(settings)}</small></td></tr>"
+    )

@@ -1,0 +1,134 @@
+"""Stages of a reconstruction run in a thread, their results handed to the window one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from qtpy.QtCore import QEventLoop, QObject, Qt, Signal, Slot
+
+from napari_qsm.errors import Cancelled, QsmError
+from napari_qsm.session.reconstruction import Reconstruction
+from napari_qsm.session.reconstruction_task import Made, Prepared, StageFailed
+from napari_qsm.viewer.jobs import Job, JobBar
+from napari_qsm.viewer.reconstruct.texts import STAGE_TEXTS
+
+
+class Runner(QObject):
+    """Runs stages of a reconstruction; one run at a time.
+
+    Parameters
+    ----------
+    jobs : JobBar
+        Runs the thread, and shows how far it is.
+    recon : Reconstruction
+        Gets the results.
+    """
+
+    _handed = Signal(object)
+    _told = Signal(str, float)
+
+    def __init__(self, jobs: JobBar, recon: Reconstruction) -> None:
+        super().__init__()
+        self._jobs = jobs
+        self._recon = recon
+        self._job: Job | None = None
+        self._loop: QEventLoop | None = None
+        self._error: Exception | None = None
+        self._gone = False
+        self.on_made: Callable[[Made], None] = lambda made: None
+        self.on_progress: Callable[[str, float], None] = lambda stage, fraction: None
+        queued = Qt.ConnectionType.QueuedConnection
+        self._handed.connect(self._on_handed, queued)
+        self._told.connect(self._on_told, queued)
+
+    def run(self, stages: Sequence[str]) -> None:
+        """Start.
+
+        Raises
+        ------
+        QsmError
+            If something is missing, or a run is going on.
+        """
+        task = self._recon.task(stages)
+        self._error = None
+        count = max(len(stages), 1)
+
+        def work(progress: Callable[[float, str], None], cancelled: Callable[[], bool]) -> None:
+            def told(stage: str, fraction: float) -> None:
+                done = (list(stages).index(stage) + fraction) / count
+                progress(done, f"{STAGE_TEXTS[stage].title} …")
+                self._told.emit(stage, fraction)
+
+            task.run(self._handed.emit, progress=told, cancelled=cancelled)
+
+        self._recon.start(stages)
+        self._job = self._jobs.run(
+            "Reading the scan …", work, done=self._on_done, failed=self._on_failed
+        )
+
+    def wait(self) -> None:
+        """Let the window live until the run has ended.
+
+        Raises
+        ------
+        Exception
+            What the run ended with, if it failed or was stopped.
+        """
+        if self._job is not None:
+            self._loop = QEventLoop()
+            self._loop.exec()
+            self._loop = None
+        if self._gone:
+            raise Cancelled("The window was closed before the reconstruction had ended.")
+        if self._error is not None:
+            raise self._error
+
+    def cancel(self) -> None:
+        """Stop at the next opportunity; results that are there stay."""
+        if self._job is not None:
+            self._job.cancel()
+
+    def dispose(self) -> None:
+        """The window goes away: stop, and listen to nothing any more."""
+        self._gone = True
+        self.cancel()
+        self._end()
+
+    @Slot(object)
+    def _on_handed(self, item: Any) -> None:
+        if self._gone:
+            return
+        if isinstance(item, Prepared):
+            self._recon.take_prepared(item)
+        elif isinstance(item, Made):
+            self._recon.take(item)
+            self.on_made(item)
+
+    @Slot(str, float)
+    def _on_told(self, stage: str, fraction: float) -> None:
+        if not self._gone and stage in self._recon.running:
+            self.on_progress(stage, fraction)
+
+    def _on_done(self, result: Any) -> None:
+        self._recon.end()
+        self._end()
+
+    def _on_failed(self, error: Exception) -> None:
+        if isinstance(error, StageFailed):
+            self._error = error.error
+            self._recon.end(error.stage, str(error))
+        elif isinstance(error, QsmError):
+            self._error = error
+            self._recon.end()
+        else:
+            self._error = QsmError(f"Something in the program went wrong: {error}")
+            self._recon.end("", str(self._error))
+            self._end()
+            raise error
+        self._end()
+
+    def _end(self) -> None:
+        self._job = None
+        if self._loop is not None:
+            self._loop.quit()
