@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_qsm.io.series import ScanFiles
     from napari_qsm.session.entries import MapEntry
 
-FROM_FILE = "from the file's sidecar"
+FROM_FILE = "from the sidecar"
 FROM_SCAN = "from the scan"
 TYPED = "typed in"
 MISSING = "not recorded"
