@@ -97,10 +97,15 @@ def map_reference(origin: Path | None) -> str:
     if said.get("Reference"):
         shift = said.get("ReferencePpm")
         return str(said["Reference"]) + (f" ({shift} ppm subtracted)" if shift is not None else "")
-    record = _object(origin.with_name("provenance.json"))
-    for step in record.get("stages", []) if isinstance(record.get("stages"), list) else []:
-        if isinstance(step, dict) and step.get("stage") == "reference":
-            shift = record.get("reference_ppm")
+    return recorded_reference(_object(origin.with_name("provenance.json")))
+
+
+def recorded_reference(provenance: Mapping[str, Any]) -> str:
+    """What a result of this program is referenced to, from its provenance; empty if unknown."""
+    steps = provenance.get("stages")
+    for step in steps if isinstance(steps, list | tuple) else ():
+        if isinstance(step, Mapping) and step.get("stage") == "reference":
+            shift = provenance.get("reference_ppm")
             words = str(step.get("method", ""))
             return words + (f" ({shift:.4g} ppm subtracted)" if isinstance(shift, float) else "")
     return ""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
+from qtpy.QtCore import QTimer
 
 from napari_qsm.errors import QsmError
 from napari_qsm.session import Box, MapEntry, first_display, unique_name
@@ -22,12 +23,15 @@ from napari_qsm.viewer.layers import (
     read_display,
     region_colours,
 )
+from napari_qsm.viewer.replaced import take_new_data
 from napari_qsm.viewer.slice_view import SliceView
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.controller import Controller
 
 _LOOKS = ("contrast_limits", "colormap", "opacity")
+#: How long nobody steps before labels are looked through for unseen edits.
+_REST_MS = 300
 _LABEL_EVENTS = ("paint", "labels_update", "set_data")
 
 
@@ -50,6 +54,10 @@ class LayerSync:
         self.mirrors: dict[tuple[SliceView, Layer], Mirror] = {}
         self._labels_point: tuple[float, ...] | None = None
         self._stroke = False
+        self._look_again = QTimer()
+        self._look_again.setSingleShot(True)
+        self._look_again.setInterval(_REST_MS)
+        self._look_again.timeout.connect(self._take_unseen)
         self._connections: list[tuple[Any, Callable[..., Any]]] = [
             (self.session.maps.events.inserted, self._on_entry_added),
             (self.session.maps.events.removed, self._on_entry_removed),
@@ -64,6 +72,7 @@ class LayerSync:
 
     def dispose(self) -> None:
         """Stop following; layers stay in the viewer."""
+        self._look_again.stop()
         for emitter, call in self._connections:
             emitter.disconnect(call)
         for entry in self.session:
@@ -147,6 +156,7 @@ class LayerSync:
                 getattr(layer.events, name).connect(self._on_layer_looks)
         layer.events.visible.connect(self._on_layer_visible)
         layer.events.name.connect(self._on_layer_name)
+        layer.events.data.connect(self._on_layer_data)
         if isinstance(layer, Labels):
             for name in _LABEL_EVENTS:
                 getattr(layer.events, name).connect(self._on_labels)
@@ -170,6 +180,7 @@ class LayerSync:
                 getattr(layer.events, name).disconnect(self._on_layer_looks)
         layer.events.visible.disconnect(self._on_layer_visible)
         layer.events.name.disconnect(self._on_layer_name)
+        layer.events.data.disconnect(self._on_layer_data)
         if isinstance(layer, Labels):
             for name in _LABEL_EVENTS:
                 getattr(layer.events, name).disconnect(self._on_labels)
@@ -302,6 +313,15 @@ class LayerSync:
         self.session.set_display(entry, visible=visible)
         self._controller.set_visible()
 
+    def _on_layer_data(self, event: Any) -> None:
+        entry, frame = self.entry_of(event.source), self._controller.frame
+        if entry is None or frame is None or "layers" in self._controller.busy:
+            return
+        try:
+            take_new_data(self.session, entry, event.source, drawn(entry, frame))
+        except QsmError as error:
+            self._controller.said.emit(str(error))
+
     def _on_layer_name(self, event: Any) -> None:
         entry = self.entry_of(event.source)
         if entry is not None and entry.name != event.source.name:
@@ -328,6 +348,8 @@ class LayerSync:
             point = tuple(self.viewer.dims.point)
             moved, self._labels_point = point != self._labels_point, point
             if moved:
+                # Looking through the whole array waits until the hand rests.
+                self._look_again.start()
                 return
         if "paint" in self._controller.busy:
             return
@@ -338,13 +360,24 @@ class LayerSync:
         if entry is not None and "paint" not in self._controller.busy:
             self._take_stroke(entry, ends=ends)
 
+    def _take_unseen(self) -> None:
+        """Find what was written into label arrays without a word, before a step to a slice."""
+        for key, layer in self.layers.items():
+            entry = self.session.entry(key)
+            if entry is not None and isinstance(layer, Labels) and not self._stroke:
+                self.session.take_outside_edit(entry)
+
     def _take_stroke(self, entry: MapEntry, *, ends: bool) -> None:
         """Napari's own brush, or a script, has changed labels: one stroke is one undo."""
         history = self.session.history
-        if not ends and not self._stroke:
-            self._stroke = True
+        begins = not ends and not self._stroke
+        if begins:
             history.begin("drawing")
-        self.session.take_outside_edit(entry)
+        changed = self.session.take_outside_edit(entry)
+        if begins and changed:
+            self._stroke = True
+        elif begins:  # a script's edit sends this after its end, too
+            history.end()
         if ends:
             if self._stroke:
                 self._stroke = False

@@ -18,9 +18,10 @@ from qtpy.QtWidgets import (
 )
 
 from napari_qsm.errors import QsmError
-from napari_qsm.rois.exports import Exported, about_table, joined, write_export
+from napari_qsm.rois.exports import Exported, about_table, joined, recorded_reference, write_export
 from napari_qsm.rois.statistics import row_name
 from napari_qsm.viewer.settings import load_settings, save_settings
+from napari_qsm.viewer.style import TOOL_BUTTONS
 from napari_qsm.viewer.table import clipboard
 from napari_qsm.viewer.table.choice import OPTIONAL
 from napari_qsm.viewer.table.measured import labels_of, measurable, measured_map, shown_name
@@ -47,18 +48,12 @@ class TableActions:
         self._session = table.context.session
         maps = self._menu_button("More maps", "maps", self._fill_maps)
         maps.setToolTip("Measure other maps in the same rows")
-        show = self._menu_button("Show", "show", self._fill_show)
-        show.setToolTip("Columns, pairs, blinded reading")
-        copy = QToolButton()
-        copy.setText("Copy")
+        show = self._menu_button("Columns", "show", self._fill_show)
+        show.setToolTip("Columns and rows, left against right, blinded reading")
+        copy = QPushButton("Copy table")
         copy.setObjectName("qsm.stats.copy")
         copy.setToolTip("Copy the table as it is shown, for Word, Excel or a text")
         copy.clicked.connect(lambda _=False: self.copy_shown())
-        copy.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
-        menu = QMenu(copy)
-        self._add(menu, "As it is shown", "copy.shown", self.copy_shown)
-        self._add(menu, "All numbers, mean and SD apart", "copy.numbers", self.copy_numbers)
-        copy.setMenu(menu)
         export = QPushButton("Export…")
         export.setObjectName("qsm.stats.export")
         export.setToolTip("Write a .csv, .tsv, .xlsx or .json file")
@@ -96,7 +91,12 @@ class TableActions:
         labels = "" if shown.labels is None else shown_name(session, shown.labels)
         volume = shown.entry.shown
         about = about_table(
-            volume, unit=shown.unit, map_name=shown.name, regions_name=labels, notes=notes
+            volume,
+            unit=shown.unit,
+            map_name=shown.name,
+            regions_name=labels,
+            reference=recorded_reference(shown.entry.provenance),
+            notes=notes,
         )
         return Exported(table.frame_for(shown), shown.unit, about)
 
@@ -192,8 +192,9 @@ class TableActions:
 
     def _menu_button(self, text: str, name: str, fill: Any) -> QToolButton:
         button = QToolButton()
-        button.setText(text)
+        button.setText(f"{text} ▾")
         button.setObjectName(f"qsm.stats.{name}")
+        button.setStyleSheet(TOOL_BUTTONS + " QToolButton::menu-indicator { image: none; }")
         button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(button)
         menu.setObjectName(f"qsm.stats.{name}.menu")
@@ -272,3 +273,5 @@ class TableActions:
             self._session.blinded,
         )
         blind.setToolTip("Names of subjects are hidden too. Switching it off goes into the notes.")
+        menu.addSeparator()
+        self._add(menu, "Copy all numbers, mean and SD apart", "copy.numbers", self.copy_numbers)

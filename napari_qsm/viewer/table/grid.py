@@ -112,5 +112,7 @@ class Grid(QTableWidget):
         if color not in self._swatches:
             picture = QPixmap(_SWATCH, _SWATCH)
             picture.fill(QColor(color))
-            self._swatches[color] = QIcon(picture)
+            icon = QIcon(picture)
+            icon.addPixmap(picture, QIcon.Mode.Selected)  # not tinted in the row that is marked
+            self._swatches[color] = icon
         return self._swatches[color]
