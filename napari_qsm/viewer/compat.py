@@ -183,10 +183,11 @@ def refresh_labels(layer: Labels, box: tuple[slice, slice, slice]) -> None:
         return
     if not layer.visible:
         return  # it is sliced anew when it comes on show
-    slice_point = layer._data_slice
+    # napari works the slice out with units each time, which takes longer than all the rest;
+    # every layer of ours has mm, and a little room keeps rounding from hiding a change.
     for axis in shown.not_displayed:
-        at = slice_point.point[axis]
-        if not (np.isfinite(at) and box[axis].start <= round(float(at)) < box[axis].stop):
+        at = (shown.world_slice.point[axis] - layer.translate[axis]) / layer.scale[axis]
+        if not box[axis].start - 0.51 <= at <= box[axis].stop - 0.49:
             return
     part = tuple(box[axis] for axis in shown.displayed)
     view = layer._slice.image.view

@@ -105,13 +105,13 @@ class Painter:
             return
         if self.options.kind == "lasso":
             stroke.points.append(at)
+            self._repaint()
         elif self.options.kind in ("brush", "eraser"):
             last = stroke.points[-1]
             # After a turn of the wheel the hand goes on in another slice.
             start = last if last[stroke.across] == at[stroke.across] else at
             stroke.sweep(start, at)
-            stroke.points = [at]
-        self._repaint()
+            stroke.points = [at]  # the rim has followed the pointer already
 
     def release(self, view: SliceView, at: Array) -> None:
         """End a stroke; a polygon goes on until it is closed."""

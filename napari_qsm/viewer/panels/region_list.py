@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_qsm.errors import QsmError
-from napari_qsm.session import MapEntry, regions
+from napari_qsm.session import Box, MapEntry, regions
 from napari_qsm.viewer.geometry import nearest_voxel
 from napari_qsm.viewer.painting.midline import midline_of
 from napari_qsm.viewer.panels import PanelContext
@@ -40,6 +40,7 @@ class RegionList(QWidget):
         self._session = context.session
         self._followed: MapEntry | None = None
         self._filling = False
+        self._unlisted = False
         self._hint = quiet("")
         self._hint.setObjectName("qsm.regions.hint")
         self._new = main_button("New region map", "qsm.regions.new", self._on_new)
@@ -117,6 +118,7 @@ class RegionList(QWidget):
             (session.events.painted, self._on_painted),
             (session.events.active_region, self.refresh),
             (session.history.changed, self._on_history),
+            (session.labels_edited, self._on_labels),
             (controller.region_picked, self._on_picked),
             (context.workspace.viewer.events.theme, self._on_theme),
             (self.rows.chosen, self._on_chosen),
@@ -224,13 +226,18 @@ class RegionList(QWidget):
             entry.events.regions.connect(self.refresh)
             entry.events.name.connect(self.refresh)
 
+    def _on_labels(self, key: str, box: Box) -> None:
+        """Notice labels without a row; looking at the box alone costs nothing during a stroke."""
+        entry = self.entry
+        if entry is not None and entry.id == key and entry.role == "labels":
+            highest = max(entry.regions, default=0)
+            self._unlisted = self._unlisted or int(entry.editable[box].max()) > highest
+
     def _on_history(self) -> None:
         """Labels that came with an edit from outside get a row of their own."""
-        entry = self.entry
-        if entry is not None and entry.role == "labels" and not self._session.history.is_open:
-            highest = max(entry.regions, default=0)
-            if int(entry.editable.max()) > highest:
-                regions.list_labels(entry)
+        if self._unlisted and self.entry is not None and not self._session.history.is_open:
+            self._unlisted = False
+            regions.list_labels(self.entry)
 
     def _on_theme(self, event: Any = None) -> None:
         self.refresh()
