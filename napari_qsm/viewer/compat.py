@@ -161,6 +161,11 @@ def share_history(source: Labels, target: Labels) -> None:
     target._redo_history = source._redo_history
 
 
+def is_drawing(layer: Labels) -> bool:
+    """Whether a stroke is going on in a labels layer, as opposed to a single edit from code."""
+    return bool(getattr(layer, "_block_history", False))
+
+
 def clear_history(layer: Labels) -> None:
     """Make napari forget what could be undone in a labels layer; its copies share the list."""
     layer._undo_history.clear()

@@ -353,12 +353,13 @@ class LayerSync:
                 return
         if "paint" in self._controller.busy:
             return
-        self._take_stroke(entry, ends=event.type != "labels_update")
+        ends = event.type != "labels_update" or not compat.is_drawing(layer)
+        self._take_stroke(entry, ends=ends)
 
     def _on_copy_painted(self, mirror: Mirror, ends: bool) -> None:
         entry = self.entry_of(mirror.source)
         if entry is not None and "paint" not in self._controller.busy:
-            self._take_stroke(entry, ends=ends)
+            self._take_stroke(entry, ends=ends or not compat.is_drawing(mirror.copy))
 
     def _take_unseen(self) -> None:
         """Find what was written into label arrays without a word, before a step to a slice."""
@@ -370,14 +371,10 @@ class LayerSync:
     def _take_stroke(self, entry: MapEntry, *, ends: bool) -> None:
         """Napari's own brush, or a script, has changed labels: one stroke is one undo."""
         history = self.session.history
-        begins = not ends and not self._stroke
-        if begins:
-            history.begin("drawing")
-        changed = self.session.take_outside_edit(entry)
-        if begins and changed:
+        if not ends and not self._stroke:
             self._stroke = True
-        elif begins:  # a script's edit sends this after its end, too
-            history.end()
+            history.begin("drawing")
+        self.session.take_outside_edit(entry)
         if ends:
             if self._stroke:
                 self._stroke = False
