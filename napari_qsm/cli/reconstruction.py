@@ -1,0 +1,193 @@
+"""Commands that reconstruct, and judge what was reconstructed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_qsm.cli.terminal import note, numbers, progress, say
+from napari_qsm.errors import MetadataError
+
+if TYPE_CHECKING:
+    from napari_qsm.outputs import Layout
+    from napari_qsm.recon.pipeline import Inputs
+
+Files = Annotated[list[Path] | None, typer.Option(help="NIfTI file(s).", metavar="FILE...")]
+OneFile = Annotated[Path | None, typer.Option(metavar="FILE")]
+
+
+def reconstruct(
+    source: Annotated[
+        Path | None, typer.Argument(help="A BIDS, import or plain folder with the scan.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results.")] = None,
+    phase: Files = None,
+    magnitude: Files = None,
+    mask: OneFile = None,
+    unwrapped: OneFile = None,
+    total_field: OneFile = None,
+    local_field: OneFile = None,
+    reference_roi: OneFile = None,
+    echo_times_ms: Annotated[
+        list[str] | None, typer.Option(help="Echo times in ms; for a phase difference, TE2-TE1.")
+    ] = None,
+    field_strength_t: Annotated[float | None, typer.Option(help="Field strength in tesla.")] = None,
+    phase_difference: Annotated[
+        bool | None,
+        typer.Option(
+            "--phase-difference/--no-phase-difference", help="The phase is TE2 minus TE1."
+        ),
+    ] = None,
+    recipe: Annotated[
+        str, typer.Option(help="Preset (case-report, consensus) or a recipe file.")
+    ] = "case-report",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="stage.setting=value", metavar="CHANGE...")
+    ] = None,
+    series: Annotated[str | None, typer.Option(help="Which series, if there are several.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would run.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results.")] = False,
+    report: Annotated[
+        bool,
+        typer.Option("--report/--no-report", help="Also write report.html on the map's quality."),
+    ] = True,
+) -> None:
+    """Compute susceptibility in ppm, from phase or from any intermediate."""
+    from napari_qsm.recon.pipeline import plan, run
+    from napari_qsm.recon.recipe import load_recipe, with_settings
+
+    chosen = with_settings(load_recipe(recipe), set_ or [])
+    if out is None and not dry_run:
+        raise MetadataError("Give --out FOLDER, where the results go.")
+    times = tuple(t * 1e-3 for t in numbers(echo_times_ms or [], "--echo-times-ms"))
+    inputs = _inputs(
+        source,
+        series=series,
+        phase=phase or [],
+        magnitude=magnitude or [],
+        echo_times_s=times,
+        field_strength_t=field_strength_t,
+        phase_difference=phase_difference,
+        mask=mask,
+        unwrapped=unwrapped,
+        total_field_ppm=total_field,
+        local_field_ppm=local_field,
+        reference_roi=reference_roi,
+    )
+    inputs.grid()
+    if dry_run:
+        for stage, choice in plan(chosen, inputs):
+            settings = ", ".join(f"{k}={v}" for k, v in choice.settings.items())
+            say(f"{stage:<11} {choice.method.name:<15} {settings}".rstrip())
+        return
+    from napari_qsm.outputs import check_free, write_result
+
+    assert out is not None
+    layout = _layout(source, series)
+    if not overwrite:
+        check_free(out, layout)
+    with progress() as show:
+        result = run(chosen, inputs, progress=show)
+    write_result(result, out, layout, overwrite=overwrite)
+    for sentence in result.warnings:
+        note(sentence)
+    if report:
+        from napari_qsm.qc.files import write_quality
+
+        for finding in write_quality(result, inputs, out / f"{layout.prefix}report.html"):
+            note(finding.sentence)
+    seconds = sum(step["seconds"] for step in result.provenance["stages"])
+    say(f"The susceptibility map and its intermediates are in '{out}' ({seconds:.1f} s).")
+
+
+def report_(
+    folder: Annotated[Path, typer.Argument(metavar="RESULT_DIR", help="What 'reconstruct' wrote.")],
+    out: Annotated[
+        Path | None, typer.Option(help="An .html file; by default report.html in the folder.")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Label map: named iron-rich regions settle the sign.")
+    ] = None,
+    table: Annotated[Path | None, typer.Option(help="Label names.")] = None,
+) -> None:
+    """Judge a finished reconstruction again: numbers, warnings, pictures, rating."""
+    from napari_qsm.qc.files import rebuild_report
+
+    path, found = rebuild_report(folder, out, labels=labels, label_table=table)
+    for finding in found:
+        note(finding.sentence)
+    say(f"The report is in '{path}'.")
+
+
+def _inputs(
+    source: Path | None,
+    *,
+    series: str | None,
+    phase: list[Path],
+    magnitude: list[Path],
+    echo_times_s: tuple[float, ...],
+    field_strength_t: float | None,
+    phase_difference: bool | None,
+    **others: Path | None,
+) -> Inputs:
+    from napari_qsm.io.nifti import read_volume
+    from napari_qsm.io.sources import load_scan, open_source
+    from napari_qsm.recon.pipeline import Inputs
+
+    if source is not None and phase:
+        raise MetadataError("Give either a folder or --phase, not both.")
+    given: dict[str, Any] = {
+        role: read_volume(path) for role, path in others.items() if path is not None
+    }
+    fields = [r for r in ("unwrapped", "total_field_ppm", "local_field_ppm") if r in given]
+    if len(fields) > 1:
+        raise MetadataError("Give only one of --unwrapped, --total-field and --local-field.")
+    scan = None
+    if source is not None:
+        scan = open_source(
+            source,
+            series=series,
+            echo_times_s=echo_times_s or None,
+            field_strength_t=field_strength_t,
+            phase_difference=phase_difference,
+        )
+    elif phase:
+        scan = load_scan(
+            phase,
+            magnitude,
+            echo_times_s=echo_times_s or None,
+            field_strength_t=field_strength_t,
+            phase_difference=phase_difference,
+        )
+    elif not fields:
+        raise MetadataError(
+            "Nothing to reconstruct: give a folder, --phase, --unwrapped, --total-field or "
+            "--local-field."
+        )
+    extra: dict[str, Any] = {}
+    if scan is None:
+        extra["magnitude"] = tuple(
+            volume.echo(i)
+            for volume in map(read_volume, magnitude)
+            for i in range(volume.data.shape[3] if volume.data.ndim == 4 else 1)
+        )
+        if "unwrapped" in given:
+            from napari_qsm.scan import check_echo_times, check_field_strength
+
+            extra["echo_times_s"] = check_echo_times(echo_times_s)
+            extra["field_strength_t"] = check_field_strength(field_strength_t)
+    return Inputs(scan=scan, **given, **extra)
+
+
+def _layout(source: Path | None, series: str | None) -> Layout:
+    """BIDS names for a scan from a BIDS dataset, plain ones otherwise."""
+    from napari_qsm.io.bids import is_bids
+    from napari_qsm.io.series import choose
+    from napari_qsm.io.sources import find_scans
+    from napari_qsm.outputs import PLAIN, bids_layout
+
+    if source is None or not source.is_dir() or not is_bids(source):
+        return PLAIN
+    return bids_layout(choose(find_scans([source]) or [], series, source.name))

@@ -1,0 +1,77 @@
+"""Commands that turn maps into numbers and figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from napari_qsm.cli.terminal import note, say
+
+
+def stats(
+    map_: Annotated[Path, typer.Argument(metavar="MAP", help="Susceptibility map (ppm).")],
+    labels: Annotated[Path, typer.Argument(help="Label map on the same grid, or .seg.nrrd.")],
+    table: Annotated[Path | None, typer.Option(help="Label names.")] = None,
+    unit: Annotated[Literal["ppm", "ppb"], typer.Option(help="ppm or ppb.")] = "ppm",
+    out: Annotated[Path | None, typer.Option(help="A .csv, .tsv, .xlsx or .json file.")] = None,
+) -> None:
+    """Print or write voxels, volume, mean and SD of every region."""
+    from napari_qsm.rois.files import check_ending, region_table, table_text, write_table
+
+    if out is not None:
+        check_ending(out)
+    frame = region_table(map_, labels, names_path=table, unit=unit, warn=note)
+    if out is None:
+        say(table_text(frame))
+    else:
+        write_table(frame, out)
+
+
+def figure(
+    spec: Annotated[
+        Path | None, typer.Argument(metavar="[SPEC.json]", help="A figure's JSON file.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A .png, .tiff, .pdf or .svg file.")
+    ] = None,
+    template: Annotated[
+        str | None,
+        typer.Option(
+            help="case-report-1, case-report-2, fixed-shape-plate, qc-montage or "
+            "methods-and-results."
+        ),
+    ] = None,
+    control: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Results of the control.")
+    ] = None,
+    patient: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Results of the patient.")
+    ] = None,
+    labels: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE...", help="Label maps, if they lie elsewhere."),
+    ] = None,
+    save_spec: Annotated[
+        Path | None, typer.Option(metavar="S.json", help="Write the figure's JSON file.")
+    ] = None,
+    width_mm: Annotated[float | None, typer.Option(help="85, 114 or 174 in most journals.")] = None,
+    dpi: Annotated[int | None, typer.Option(help="Dots per inch of pictures.")] = None,
+) -> None:
+    """Draw a figure for a paper, from its JSON file or from a template."""
+    from napari_qsm.figures.command import make_figure
+
+    written = make_figure(
+        out,
+        spec_path=spec,
+        template=template,
+        control=control,
+        patient=patient,
+        labels=tuple(labels or ()),
+        save_spec=save_spec,
+        width_mm=width_mm,
+        dpi=dpi,
+        warn=note,
+    )
+    say(f"Written: {', '.join(str(path) for path in written)}")

@@ -1,0 +1,87 @@
+"""Commands about scans: make one, check one, bring one in from DICOM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_qsm.cli.terminal import numbers, progress, say
+
+
+def phantom(
+    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    subject: Annotated[str, typer.Option(help="control or patient.")] = "control",
+    bids: Annotated[bool, typer.Option("--bids", help="Write a BIDS dataset.")] = False,
+    shape: Annotated[str, typer.Option(help="Voxels along R, A, S.")] = "384,312,72",
+    voxel_size_mm: Annotated[str, typer.Option(help="Voxel edges in mm.")] = "0.625,0.625,2",
+    echo_times_ms: Annotated[list[str] | None, typer.Option(help="Echo times in ms.")] = None,
+    field_strength_t: Annotated[float, typer.Option(help="Field strength in tesla.")] = 3.0,
+    b0_direction: Annotated[
+        str, typer.Option(help="B0 in voxel axes; turns the grid, for example 0,0.2,0.98.")
+    ] = "0,0,1",
+    snr: Annotated[float, typer.Option(help="Signal-to-noise ratio of the first echo.")] = 40.0,
+    seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
+    bleed: Annotated[bool, typer.Option("--bleed", help="Add a small bleed.")] = False,
+    calcification: Annotated[
+        bool, typer.Option("--calcification", help="Add a calcification.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files.")] = False,
+) -> None:
+    """Write the built-in head: phase, magnitude, mask, true map, labels."""
+    from napari_qsm.outputs import write_head, write_head_bids
+    from napari_qsm.phantom import make_head
+
+    times = numbers(echo_times_ms or ["21"], "--echo-times-ms")
+    nx, ny, nz = (int(n) for n in numbers([shape], "--shape", 3))
+    dx, dy, dz = numbers([voxel_size_mm], "--voxel-size-mm", 3)
+    bx, by, bz = numbers([b0_direction], "--b0-direction", 3)
+    head = make_head(
+        subject,
+        shape=(nx, ny, nz),
+        voxel_size_mm=(dx, dy, dz),
+        echo_times_s=tuple(t * 1e-3 for t in times),
+        field_strength_t=field_strength_t,
+        b0_direction=(bx, by, bz),
+        snr=snr,
+        seed=seed,
+        bleed=bleed,
+        calcification=calcification,
+    )
+    (write_head_bids if bids else write_head)(head, out, overwrite=overwrite)
+    say(f"The built-in head ({subject}) was written to '{out}'.")
+
+
+def check(
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders.")],
+) -> None:
+    """Say what each file is, how it lies, in which unit, and what is wrong with it."""
+    from napari_qsm.inspect import inspect_paths
+
+    report = inspect_paths(paths)
+    say(report.text())
+    if report.problems:
+        raise typer.Exit(1)
+
+
+def import_(
+    folder: Annotated[Path, typer.Argument(help="Folder with DICOM files.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    series: Annotated[str | None, typer.Option(help="Which series, if there are several.")] = None,
+    subject: Annotated[str, typer.Option(help="Label of the subject in the dataset.")] = "01",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files.")] = False,
+) -> None:
+    """Turn a scanner's DICOM folder into NIfTI with sidecars that name nobody."""
+    from napari_qsm.io.dicom import import_dicom
+
+    with progress() as report:
+        done = import_dicom(
+            folder,
+            out,
+            series=series,
+            subject=subject,
+            overwrite=overwrite,
+            progress=lambda fraction: report("reading DICOM", fraction),
+        )
+    say(done.text())
