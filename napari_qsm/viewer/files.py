@@ -139,6 +139,7 @@ class Files:
         box.setDefaultButton(locate)
         box.setEscapeButton(without)
         box.exec()
+        box.deleteLater()
         if box.clickedButton() is not locate:
             return None
         name, _ = QFileDialog.getOpenFileName(

@@ -120,6 +120,7 @@ class RegionFiles:
         box.setDefaultButton(cancel)
         box.setEscapeButton(cancel)
         box.exec()
+        box.deleteLater()
         if box.clickedButton() is not carry:
             return
 
@@ -174,7 +175,7 @@ class RegionFiles:
             try:
                 return save_regions(entry, path, table=table, known=stamp, overwrite=overwrite)
             except ChangedOnDisk as changed:
-                return changed
+                return changed.with_traceback(None)  # its frames would hold the window
 
         def done(result: Stamp | ChangedOnDisk) -> None:
             if isinstance(result, Stamp):
@@ -217,6 +218,7 @@ class RegionFiles:
         box.setDefaultButton(cancel)
         box.setEscapeButton(cancel)
         box.exec()
+        box.deleteLater()
         return box.clickedButton() is replace_it
 
 

@@ -81,7 +81,9 @@ class Saving:
     def ask(self) -> None:
         """Ask for a folder and save the session into it."""
         dialog = self._dialog()
-        if dialog.exec():
+        agreed = dialog.exec()
+        dialog.deleteLater()
+        if agreed:
             self.save_into(dialog.folder, copy_scans=dialog.copy_scans)
 
     def save_into(
@@ -93,7 +95,7 @@ class Saving:
             try:
                 return self._save(folder, copy_scans, overwrite)
             except ChangedOnDisk as changed:
-                return changed
+                return changed.with_traceback(None)  # its frames would hold the window
 
         def done(result: tuple[Path, int] | ChangedOnDisk) -> None:
             if not isinstance(result, ChangedOnDisk):
@@ -149,6 +151,7 @@ class Saving:
         box.setDefaultButton(other)
         box.setEscapeButton(cancel)
         box.exec()
+        box.deleteLater()
         return {id(replace): "replace", id(other): "elsewhere"}.get(
             id(box.clickedButton()), "cancel"
         )
@@ -170,6 +173,7 @@ class Saving:
         box.setDefaultButton(save)
         box.setEscapeButton(cancel)
         box.exec()
+        box.deleteLater()
         if box.clickedButton() is drop:
             self._unwanted = self.unsaved.count
             return True
@@ -180,7 +184,9 @@ class Saving:
         while True:
             if folder is None:
                 dialog = self._dialog()
-                if not dialog.exec():
+                agreed = dialog.exec()
+                dialog.deleteLater()
+                if not agreed:
                     return False
                 folder, copy_scans = dialog.folder, dialog.copy_scans
             try:
