@@ -42,11 +42,8 @@ class RegionRows(QTableWidget):
         self.setShowGrid(False)
         self.setIconSize(QSize(18, 18))
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setStyleSheet(
-            f"QTableWidget::item:selected {{ background: {ACCENT}; color: white;"
-            " border: none; padding: 0 2px; }"
-            " QTableWidget::item { padding: 0 2px; }"
-        )
+        # The theme's own grey of a chosen row is too faint for what the tools draw in.
+        self.setStyleSheet(f"QTableWidget::item:selected {{ background: {ACCENT}; color: white; }}")
         numbers, header = self.verticalHeader(), self.horizontalHeader()
         if numbers is not None:
             numbers.hide()

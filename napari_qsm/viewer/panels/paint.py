@@ -54,14 +54,13 @@ class PaintBox(Folding):
         self.options = self.painter.options
         layout = self.body
         layout.addLayout(self._tool_rows())
-        layout.addLayout(self._size_rows())
-        layout.addLayout(self._limit_rows())
         self._says = QLabel()
         self._says.setObjectName("qsm.paint.says")
         self._says.setWordWrap(True)
         self._says.setMinimumHeight(self._says.fontMetrics().height() * 2 + 2)
-        self._says.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         layout.addWidget(self._says)
+        layout.addLayout(self._size_rows())
+        layout.addLayout(self._limit_rows())
         layout.addLayout(self._undo_row())
         self._bind_keys()
         session, controller = context.session, context.controller

@@ -51,6 +51,7 @@ class ChangeBox(Folding):
         self._by.setValue(1.0)
         self._by.setPrefix("by ")
         self._by.setSuffix(" mm")
+        self._by.setMinimumWidth(145)
         self._by.setToolTip("How far to smooth, shrink or grow")
         self._how = QComboBox()
         self._how.setObjectName("qsm.change.how")
@@ -153,7 +154,7 @@ class MirrorBox(Folding):
         here.clicked.connect(lambda _=False: self._on_here())
         row.addWidget(here, 1)
         layout.addLayout(row)
-        self._says = quiet("")
+        self._says = quiet(" ")
         self._says.setObjectName("qsm.mirror.says")
         layout.addWidget(self._says)
         self._line = QCheckBox("Show the midline")
@@ -197,7 +198,7 @@ class MirrorBox(Folding):
         if x_mm is None:
             self._says.setText("Put the crosshair between the two sides, then press the button.")
         else:
-            self._says.setText(f"The midline is at {side_mm(0, x_mm)}, across the axial view.")
+            self._says.setText(f"The midline lies at {side_mm(0, x_mm)}: the dashed line.")
         row = self._row()
         self._mirror.setEnabled(row is not None and x_mm is not None)
         other = "" if row is None else other_side_name(row[1])

@@ -41,7 +41,7 @@ class RegionList(QWidget):
         self._followed: MapEntry | None = None
         self._filling = False
         self._unlisted = False
-        self._hint = quiet("")
+        self._hint = quiet(" ")
         self._hint.setObjectName("qsm.regions.hint")
         self._new = main_button("New region map", "qsm.regions.new", self._on_new)
         self._map = QComboBox()
@@ -184,6 +184,7 @@ class RegionList(QWidget):
             for widget in (self._map, self._another):
                 widget.setVisible(bool(drawn))
             self._presets.setVisible(like is not None)
+            self._presets.stand_alone(not drawn)
             self.rows.setVisible(is_list and bool(entry and entry.regions))
             self._buttons.setVisible(is_list)
         finally:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QFileDialog, QInputDialog, QMenu, QToolButton
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QMenu, QSizePolicy, QToolButton
 
 from napari_qsm.errors import QsmError
 from napari_qsm.io.label_table import Region
@@ -53,6 +53,12 @@ class PresetsButton(QToolButton):
         self._lists.setToolTipsVisible(True)
         self._lists.aboutToShow.connect(self._fill_menu)
         self.setMenu(self._lists)
+
+    def stand_alone(self, alone: bool) -> None:
+        """Say more, and take the whole row, where nothing stands beside it."""
+        self.setText("Start from a list of regions" if alone else "Lists")
+        policy = QSizePolicy.Policy.Expanding if alone else QSizePolicy.Policy.Preferred
+        self.setSizePolicy(policy, QSizePolicy.Policy.Fixed)
 
     def _entry(self) -> MapEntry | None:
         return self._session.entry(self._session.painted) if self._session.painted else None
