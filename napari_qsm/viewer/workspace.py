@@ -15,6 +15,7 @@ from napari_qsm.viewer import compat
 from napari_qsm.viewer.arrangement import ViewArea
 from napari_qsm.viewer.closing import Closing
 from napari_qsm.viewer.controller import Controller
+from napari_qsm.viewer.demonstration import open_demonstration
 from napari_qsm.viewer.files import Files
 from napari_qsm.viewer.jobs import Job
 from napari_qsm.viewer.keys import HelpPage, Keys
@@ -327,9 +328,19 @@ class Workspace:
         """Read files and folders in the background and show them."""
         self.files.open(paths)
 
-    def open_head(self, subject: str = "control") -> None:
-        """Make the built-in head in the background and show it."""
-        self.files.open_head(subject)
+    def open_head(self, subject: str = "") -> None:
+        """Make the built-in heads in the background and show them.
+
+        Parameters
+        ----------
+        subject : {"", "control", "patient"}
+            One head with its true map; both of them, reconstructed from their phase and with
+            the figures of the case report, unless given.
+        """
+        if subject:
+            self.files.open_head(subject)
+        else:
+            open_demonstration(self)
 
     def show_loaded(self, loaded: Loaded) -> None:
         """Put what was read into the session, and say what could not be."""

@@ -121,7 +121,7 @@ class PanelForm(QWidget):
         self._form.addRow("Window", self._window)
         self._lock = self._check("lock", "Same window for all panels of this map")
         self._lock.setToolTip("Where one panel has a window of its own, the caption says so")
-        self._form.addRow("", self._lock)
+        self._form.addRow(self._lock)
         self._style = self._combo("regions", _STYLES)
         self._names = self._combo("names", _NAMES)
         self._regions = QWidget()
@@ -140,7 +140,7 @@ class PanelForm(QWidget):
             "scale_bar": self._check("scale_bar", "Scale bar"),
         }
         self._bar = self._check("colour_bar", "Colour bar")
-        self._marks = self._check("marks", "Arrows and marks")
+        self._marks = self._check("marks", "Marks")
         self._marks.setToolTip("The marks drawn in the views on this slice")
         for number, box in enumerate((*self._flags.values(), self._bar, self._marks)):
             grid.addWidget(box, number // 2, number % 2)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
+from collections.abc import Callable
+
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -27,6 +29,41 @@ from napari_qsm.viewer.style import TOOL_BUTTONS
 _TALL = 132
 
 
+class _Uses(QObject):
+    """Remembers in which view the mouse was pressed or its wheel turned last.
+
+    The view that the mouse was over last is no guide: on its way to the panel it crosses others.
+    """
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        super().__init__()
+        self._changed = changed
+        self._natives: dict[QObject, SliceView] = {}
+        self.last: SliceView | None = None
+
+    def watch(self, views: list[SliceView]) -> None:
+        """Watch these views from now on."""
+        for native in [n for n, view in self._natives.items() if view not in views]:
+            native.removeEventFilter(self)
+            del self._natives[native]
+        for view in views:
+            if view.native not in self._natives:
+                self._natives[view.native] = view
+                view.native.installEventFilter(self)
+        if self.last not in views:
+            self.last = None
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Notice; never keep an event from its receiver."""
+        kinds = (QEvent.Type.MouseButtonPress, QEvent.Type.Wheel)
+        if event is not None and watched is not None and event.type() in kinds:
+            view = self._natives.get(watched)
+            if view is not self.last:
+                self.last = view
+                self._changed()
+        return False
+
+
 class PanelList(QWidget):
     """Names of the panels in reading order, and what can be done with the chosen one."""
 
@@ -35,9 +72,12 @@ class PanelList(QWidget):
         self._work = work
         self._templates = templates
         self._filling = False
+        self._uses = _Uses(self._name_view)
         self._add = QPushButton("Add current view as a panel")
         self._add.setObjectName("qsm.figure.add_view")
-        self._add.setToolTip("The slice, zoom, colours, regions and marks of the view used last")
+        self._add.setToolTip(
+            "The slice, zoom, colours, regions and marks of the view that you clicked last"
+        )
         self._add.clicked.connect(lambda _=False: self._work.attempt(self._add_view))
         self._list = QListWidget()
         self._list.setObjectName("qsm.figure.panels")
@@ -71,6 +111,27 @@ class PanelList(QWidget):
         layout.addWidget(self._add)
         layout.addWidget(self._list)
         layout.addLayout(row)
+        work.context.controller.drawn_again.connect(self._on_views)
+        self._on_views()
+
+    def dispose(self) -> None:
+        """Stop listening."""
+        self._work.context.controller.drawn_again.disconnect(self._on_views)
+        self._uses.watch([])
+
+    def _on_views(self) -> None:
+        controller = self._work.context.controller
+        self._uses.watch(controller.views)
+        self._add.setEnabled(controller.frame is not None)
+        self._name_view()
+
+    def _name_view(self) -> None:
+        """Say on the button which view it means."""
+        controller = self._work.context.controller
+        words = "Add current view as a panel"
+        if controller.frame is not None and controller.views:
+            words = f"Add current view ({self._view().plane}) as a panel"
+        self._add.setText(words)
 
     def refresh(self) -> None:
         """Show the panels as they are."""
@@ -95,7 +156,7 @@ class PanelList(QWidget):
         self._buttons["down"].setEnabled(0 <= chosen < count - 1)
         panel = spec.panels[chosen] if spec is not None and chosen >= 0 else None
         self._buttons["go"].setEnabled(isinstance(panel, ImagePanel))
-        self._add.setEnabled(self._work.context.controller.frame is not None)
+        self._name_view()
 
     def _where(self, index: int) -> str:
         spec = self._work.spec
@@ -145,9 +206,9 @@ class PanelList(QWidget):
     # -- the current view -----------------------------------------------------------------
 
     def _view(self) -> SliceView:
-        workspace, controller = self._work.context.workspace, self._work.context.controller
-        view = workspace.last_view
-        return view if view is not None and view in controller.views else controller.main
+        controller = self._work.context.controller
+        last = self._uses.last
+        return last if last is not None and last in controller.views else controller.main
 
     def _add_view(self) -> None:
         work, session = self._work, self._work.session

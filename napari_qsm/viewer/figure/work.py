@@ -30,8 +30,6 @@ class FigureWork:
         Workspace, session and views.
     renderer : Renderer
         Draws previews.
-    provenance : dict
-        How maps of the session were made, by entry id, where no file beside them says it.
     references : References
         Which maps are still what their files hold.
     preview : Preview or None
@@ -47,7 +45,6 @@ class FigureWork:
         self.session = context.session
         self.renderer = Renderer()
         self.references = References()
-        self.provenance: dict[str, dict[str, Any]] = {}
         self.revisions: Counter[str] = Counter()
         self.preview: Preview | None = None
         self.problem = ""
@@ -122,10 +119,10 @@ class FigureWork:
         return given_of(self.session, spec, self.revisions, self.known_provenance())
 
     def known_provenance(self) -> dict[str, dict[str, Any]]:
-        """How the maps were made, by entry id: as told, or from the file beside a map."""
+        """How the maps were made, by entry id: as the entry has it, or the file beside it."""
         out: dict[str, dict[str, Any]] = {}
         for entry in self.session.of_role("map"):
-            said = self.provenance.get(entry.id) or _beside(entry.volume)
+            said = dict(entry.provenance) or _beside(entry.volume)
             if said:
                 out[entry.id] = said
         return out

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QScrollArea, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_qsm.viewer.figure.caption_box import CaptionBox
@@ -28,7 +28,7 @@ class FigurePanel(QWidget):
     Attributes
     ----------
     work : FigureWork
-        The figure; ``work.provenance`` may be told how a map was made, by entry id.
+        The figure.
     templates, preview, export : QWidget
         Sections that scripts may use.
     """
@@ -74,6 +74,11 @@ class FigurePanel(QWidget):
         outer.setSpacing(0)
         outer.addWidget(scroll, 1)
         outer.addWidget(self.export)
+        self._wheels = _Wheels()
+        for kind in (QComboBox, QAbstractSpinBox):
+            for control in body.findChildren(kind):
+                control.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+                control.installEventFilter(self._wheels)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_LATER_MS)
@@ -94,7 +99,13 @@ class FigurePanel(QWidget):
         work.previewed.disconnect(self._on_previewed)
         session.maps.events.inserted.disconnect(self._on_maps)
         session.maps.events.removed.disconnect(self._on_maps)
-        for section in (self.templates, self.preview, self._marks, self._caption):
+        for section in (
+            self.templates,
+            self.preview,
+            self._panels,
+            self._marks,
+            self._caption,
+        ):
             section.dispose()
         work.dispose()
 
@@ -133,6 +144,19 @@ class FigurePanel(QWidget):
         self._stale = not self.isVisible()
         if self.isVisible() or self.work.spec is None:
             self.work.draw()
+
+
+class _Wheels(QObject):
+    """Lets the wheel scroll the panel, not change what happens to be under the pointer."""
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Pass the wheel on unless the control is in use."""
+        if event is None or event.type() != QEvent.Type.Wheel or not isinstance(watched, QWidget):
+            return False
+        if watched.hasFocus():
+            return False
+        event.ignore()
+        return True
 
 
 def _folding(title: str, name: str, widget: QWidget, is_open: bool) -> QCollapsible:
