@@ -12,6 +12,7 @@ from napari_qsm.rois.canonical_grid import within, world_of
 from napari_qsm.rois.shapes import (
     FEW_VOXELS,
     FixedShape,
+    bounds_of,
     indices_of,
     voxels_of,
 )
@@ -134,6 +135,9 @@ def _shared(
     own = None
     for other in others:
         if other.id == shape.id:
+            continue
+        their_low, their_high = bounds_of(other, volume)
+        if (their_low > high).any() or (their_high < low).any():
             continue
         theirs = indices_of(other, volume)
         near = theirs[np.all((theirs >= low) & (theirs <= high), axis=1)]

@@ -224,6 +224,18 @@ def indices_of(shape: FixedShape, volume: Volume) -> Array:
     return base + _offsets_for(shape, canonical_spacing(volume), tuple(rest.tolist()))
 
 
+def bounds_of(shape: FixedShape, volume: Volume) -> tuple[Array, Array]:
+    """Lowest and highest canonical index of a shape's voxels; low above high if it has none."""
+    centre = centre_index(shape, volume)
+    base = np.floor(centre + _TIE).astype(np.intp)
+    rest = np.round(centre - base, 9) + 0.0
+    offsets = _offsets_for(shape, canonical_spacing(volume), tuple(rest.tolist()))
+    if len(offsets) == 0:
+        return base, base - 1
+    # Offsets come in the order of their first axis; the other two need a look at all of them.
+    return base + offsets.min(axis=0), base + offsets.max(axis=0)
+
+
 def realised(shape: FixedShape, volume: Volume) -> Realised:
     """What a shape comes to on a volume's grid.
 

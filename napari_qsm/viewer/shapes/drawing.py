@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from napari_qsm.rois.canonical_grid import canonical_spacing
 from napari_qsm.rois.shapes import FixedShape, centre_index, indices_of
+from napari_qsm.session import Plane
 from napari_qsm.viewer.geometry import DEPTH_AXIS, DRAWN_AXES, DisplayFrame
 from napari_qsm.viewer.overlay import Patch
 from napari_qsm.viewer.slice_view import SliceView
@@ -16,53 +19,83 @@ Corner = tuple[int, int]
 _LETTER = 7.6
 
 
+@dataclass(frozen=True)
+class Section:
+    """What a shape is on one slice of a plane, display mm; found once and drawn many times.
+
+    Attributes
+    ----------
+    loops : list of (n, 3) ndarray
+        Edges of its voxels.
+    curve : (n, 3) ndarray or None
+        The line of the shape itself, in its own plane.
+    """
+
+    loops: list[Array]
+    curve: Array | None
+
+
+class Sections:
+    """Sections of shapes on the grid of one map, kept until the map or the slice changes."""
+
+    def __init__(self, volume: Volume, frame: DisplayFrame) -> None:
+        self.volume = volume
+        self.reference = frame.reference
+        self._matrix = frame.display_of(volume)
+        self._known: dict[tuple[str, Plane], tuple[FixedShape, float, Section | None]] = {}
+
+    def fits(self, volume: Volume, frame: DisplayFrame) -> bool:
+        """Whether they are those of this map in this frame."""
+        return volume is self.volume and frame.reference is self.reference
+
+    def of(self, shape: FixedShape, plane: Plane, depth_mm: float) -> Section | None:
+        """The part of a shape on a slice; None if there is none."""
+        known = self._known.get((shape.id, plane))
+        if known is None or known[0] is not shape or known[1] != depth_mm:
+            known = (shape, depth_mm, self._find(shape, plane, depth_mm))
+            self._known[shape.id, plane] = known
+        return known[2]
+
+    def _find(self, shape: FixedShape, plane: Plane, depth_mm: float) -> Section | None:
+        matrix, volume = self._matrix, self.volume
+        across, up = DRAWN_AXES[plane]
+        depth = DEPTH_AXIS[plane]
+        indices = indices_of(shape, volume)
+        heights = indices @ matrix[depth, :3] + matrix[depth, 3]
+        on = indices[np.abs(heights - depth_mm) <= abs(matrix[depth, depth]) * 0.5 - 1e-6]
+        if len(on) == 0:
+            return None
+        middle = float(np.median(on[:, depth]))
+        loops = []
+        for loop in edges(on[:, (across, up)]):
+            corners = np.empty((len(loop), 3))
+            corners[:, (across, up)] = np.array(loop) - 0.5
+            corners[:, depth] = middle
+            loops.append(self._display(corners))
+        own = plane == shape.plane
+        return Section(loops, self._display(_curve(shape, volume, middle)) if own else None)
+
+    def _display(self, index: Array) -> Array:
+        return index @ self._matrix[:3, :3].T + self._matrix[:3, 3]
+
+
 def patch_of(
-    shape: FixedShape,
-    volume: Volume,
-    view: SliceView,
-    frame: DisplayFrame,
-    *,
-    text: str = "",
-    with_curve: bool = False,
-) -> Patch | None:
-    """The part of a shape on the slice that a view shows; None if there is none.
+    section: Section, view: SliceView, *, text: str = "", with_curve: bool = False
+) -> Patch:
+    """A section as a view draws it.
 
     Parameters
     ----------
-    shape : FixedShape
-        Any.
-    volume : Volume
-        The grid of its voxels, in canonical axis order.
     text : str
         Words beside it.
     with_curve : bool
-        Draw the shape itself as well as its voxels, in its own plane.
+        Draw the shape itself as well as its voxels.
     """
-    indices = indices_of(shape, volume)
-    if len(indices) == 0:
-        return None
-    matrix = frame.display_of(volume)
-    across, up = DRAWN_AXES[view.plane]
-    depth = DEPTH_AXIS[view.plane]
-    heights = indices @ matrix[depth, :3] + matrix[depth, 3]
-    on = indices[np.abs(heights - view.depth_mm) <= abs(matrix[depth, depth]) * 0.5 - 1e-6]
-    if len(on) == 0:
-        return None
     camera = view.camera()
-
-    def pixels(index: Array) -> list[tuple[float, float]]:
-        display = index @ matrix[:3, :3].T + matrix[:3, 3]
-        return [camera.to_pixel(place) for place in display]
-
-    loops = []
-    for loop in edges(on[:, (across, up)]):
-        corners = np.empty((len(loop), 3))
-        corners[:, (across, up)] = np.array(loop) - 0.5
-        corners[:, depth] = np.median(on[:, depth])
-        loops.append(pixels(corners))
+    loops = [[camera.to_pixel(place) for place in loop.tolist()] for loop in section.loops]
     patch = Patch(loops=loops, text=text)
-    if with_curve and view.plane == shape.plane:
-        patch.curve = pixels(_curve(shape, volume, float(np.median(on[:, depth]))))
+    if with_curve and section.curve is not None:
+        patch.curve = [camera.to_pixel(place) for place in section.curve.tolist()]
     if text:
         patch.text_at = _beside(loops, text, camera.size)
     return patch

@@ -11,11 +11,10 @@ import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeyEvent
 
-from napari_qsm.rois.canonical_grid import canonical_spacing
-from napari_qsm.rois.shapes import TURNABLE, FixedShape, indices_of
+from napari_qsm.rois.shapes import TURNABLE, FixedShape, bounds_of, indices_of
 from napari_qsm.viewer.geometry import DEPTH_AXIS, DRAWN_AXES, across_sign
 from napari_qsm.viewer.overlay import Patch
-from napari_qsm.viewer.shapes.drawing import patch_of
+from napari_qsm.viewer.shapes.drawing import Section, Sections, patch_of
 from napari_qsm.viewer.shapes.work import ShapeWork
 from napari_qsm.volume import Array
 
@@ -61,6 +60,7 @@ class ShapeTool:
         self._words = words
         self._held: _Held | None = None
         self._over: SliceView | None = None
+        self._sections: Sections | None = None
         self._dragging = False
         self.active = False
 
@@ -145,14 +145,11 @@ class ShapeTool:
         index = np.linalg.solve(matrix[:3, :3], np.asarray(at) - matrix[:3, 3])
         shapes = sorted(work.shapes, key=lambda shape: shape.id != work.chosen)
         for shape in shapes:
-            near = np.linalg.norm(frame.world_to_display(shape.centre_mm) - at)
-            far = max(shape.size_mm) + shape.slices * max(canonical_spacing(volume))
-            if (
-                near <= far
-                and (
-                    np.abs(indices_of(shape, volume) - index).max(axis=1, initial=0) <= 0.5 + 1e-6
-                ).any()
-            ):
+            low, high = bounds_of(shape, volume)
+            if (index < low - 0.5).any() or (index > high + 0.5).any():
+                continue
+            apart = np.abs(indices_of(shape, volume) - index).max(axis=1)
+            if (apart <= 0.5 + 1e-6).any():
                 return shape
         return None
 
@@ -204,37 +201,38 @@ class ShapeTool:
             return []
         if work.session.layout == "compare":
             return []
+        if self._sections is None or not self._sections.fits(volume, frame):
+            self._sections = Sections(volume, frame)
         found = []
-        for row in work.rows:
+        colours = work.colours(work.shapes)
+        for row, colour in zip(work.rows, colours, strict=True):
+            section = self._sections.of(row.shape, view.plane, view.depth_mm)
+            if section is None:
+                continue
             chosen = self.active and row.shape.id == work.chosen
             own = chosen and work.ghost is None and view.plane == row.shape.plane
             text = self._words(row.shape) if own else ""
-            patch = patch_of(row.shape, volume, view, frame, text=text, with_curve=chosen)
-            if patch is not None:
-                patch.colour, patch.bold = work.colour(row.shape), chosen
-                patch.dashed, patch.filled = bool(row.flags), chosen
-                found.append(patch)
+            patch = patch_of(section, view, text=text, with_curve=chosen)
+            patch.colour, patch.bold = colour, chosen
+            patch.dashed, patch.filled = bool(row.flags), chosen
+            found.append(patch)
         if self.active and work.ghost is not None:
-            found += self._ghost(view, work.ghost)
+            section = self._sections.of(work.ghost, view.plane, view.depth_mm)
+            if section is not None:
+                found.append(self._ghost(view, work.ghost, section))
         return found
 
-    def _ghost(self, view: SliceView, ghost: FixedShape) -> list[Patch]:
-        work, frame, volume = self._work, self._work.controller.frame, self._work.volume
-        if frame is None or volume is None:
-            return []
-        flags = work.flags(ghost)
-        result = work.realised()
-        text = ghost.region_name
+    def _ghost(self, view: SliceView, ghost: FixedShape, section: Section) -> Patch:
+        work = self._work
+        flags, result = work.flags(ghost), work.realised()
+        words = [ghost.region_name]
         if result is not None:
-            text += (
-                f"\n{result.voxels} voxels\n{result.area_mm2:.1f} mm² · {result.volume_mm3:.1f} mm³"
-            )
-        text = "\n".join([text, *(f"! {flag}" for flag in flags)]).strip()
+            sizes = f"{result.area_mm2:.1f} mm² · {result.volume_mm3:.1f} mm³"
+            words += [f"{result.voxels} voxels", sizes]
+        words += [f"! {flag}" for flag in flags]
         # In the other views the outline is enough.
-        text = text if view is self._over else ""
-        patch = patch_of(ghost, volume, view, frame, text=text, with_curve=True)
-        if patch is None:
-            return []
+        text = "\n".join(word for word in words if word) if view is self._over else ""
+        patch = patch_of(section, view, text=text, with_curve=True)
         patch.filled, patch.dashed = True, bool(flags)
         patch.colour = WARNING if flags else GHOST
-        return [patch]
+        return patch

@@ -16,7 +16,7 @@ from napari_qsm.rois.canonical_grid import index_of, within
 from napari_qsm.rois.shape_changes import Applied, applied, mirrored, nudged, turned
 from napari_qsm.rois.shape_checks import Numbers, flags_of, numbers_under
 from napari_qsm.rois.shape_files import read_shapes, write_shapes
-from napari_qsm.rois.shapes import FixedShape, Realised, indices_of, realised, snap
+from napari_qsm.rois.shapes import FixedShape, Realised, bounds_of, indices_of, realised, snap
 from napari_qsm.rois.statistics import region_name, region_side
 from napari_qsm.session import MapEntry, Plane, Session
 from napari_qsm.viewer.controller import Controller
@@ -27,11 +27,16 @@ DEFAULT = FixedShape(kind="circle", size_mm=(6.0,), slices=3)
 
 @dataclass(frozen=True)
 class Row:
-    """One placed shape with its numbers on the map that is measured."""
+    """One placed shape with its numbers on the map that is measured.
+
+    ``low`` and ``high`` are the bounds of its voxels, canonical indices.
+    """
 
     shape: FixedShape
     numbers: Numbers
     flags: tuple[str, ...]
+    low: Array
+    high: Array
 
 
 class ShapeWork:
@@ -124,12 +129,20 @@ class ShapeWork:
 
     def colour(self, shape: FixedShape) -> str:
         """That of its region."""
+        return self.colours([shape])[0]
+
+    def colours(self, shapes: list[FixedShape]) -> list[str]:
+        """Those of their regions."""
         labels = self.labels
-        if labels is not None:
-            for index, region in labels.regions.items():
-                if region_name(region) == shape.region_name and shape.region_name:
-                    return str(getattr(region, "color", "") or default_color(index))
-        return default_color(shape.region) if shape.region else "#ffd640"
+        regions = labels.regions if labels is not None else {}
+        known = {
+            region_name(region): str(getattr(region, "color", "") or default_color(index))
+            for index, region in regions.items()
+        }
+        return [
+            known.get(s.region_name) or (default_color(s.region) if s.region else "#ffd640")
+            for s in shapes
+        ]
 
     def values_hidden(self, shape: FixedShape) -> bool:
         """Whether its numbers must not be shown yet: reading blind, and its region not locked."""
@@ -152,14 +165,20 @@ class ShapeWork:
             shapes = [s for s in self.session.shapes if s.group in ("", entry.group)]
             key = (entry.id, entry.echo, self.session.midline_mm, id(self.mask()))
             known = {row.shape.id: row for row in self.rows} if key == self._last else {}
-            changed = {s.id for s in shapes if s.id not in known or known[s.id].shape is not s}
-            gone = set(known) - {s.id for s in shapes}
-            touched = self._touched(known, changed | gone)
+            stale = [row for row in known.values() if not _same(row, shapes)]
+            fresh = {
+                s.id: bounds_of(s, volume)
+                for s in shapes
+                if s.id not in known or known[s.id].shape is not s
+            }
+            # Those that had or may now have voxels in common with what has changed.
+            boxes = [(row.low, row.high) for row in stale] + list(fresh.values())
+            touched = {k for k, row in known.items() if any(_meet(row, box) for box in boxes)}
             self._last = key
             self.rows = [
-                known[s.id]
-                if s.id not in changed and s.id not in touched
-                else self._row(s, shapes, volume)
+                self._row(s, shapes, volume, fresh.get(s.id))
+                if s.id in fresh or s.id in touched
+                else known[s.id]
                 for s in shapes
             ]
         if self.chosen and self.chosen_shape is None:
@@ -167,21 +186,16 @@ class ShapeWork:
         self.rows_changed.emit()
         self.controller.repaint_all()
 
-    def _touched(self, known: dict[str, Row], changed: set[str]) -> set[str]:
-        """Shapes that had or may now have voxels in common with changed ones."""
-        moved = [known[key].shape for key in changed if key in known]
-        moved += [shape for shape in self.session.shapes if shape.id in changed]
-        return {
-            key
-            for key, row in known.items()
-            for shape in moved
-            if np.linalg.norm(np.subtract(shape.centre_mm, row.shape.centre_mm))
-            <= _reach(shape) + _reach(row.shape)
-        }
-
-    def _row(self, shape: FixedShape, others: list[FixedShape], volume: Volume) -> Row:
+    def _row(
+        self,
+        shape: FixedShape,
+        others: list[FixedShape],
+        volume: Volume,
+        bounds: tuple[Array, Array] | None,
+    ) -> Row:
+        low, high = bounds or bounds_of(shape, volume)
         flags = self.flags(shape, others)
-        return Row(shape, numbers_under(shape, volume), flags)
+        return Row(shape, numbers_under(shape, volume), flags, low, high)
 
     def flags(
         self, shape: FixedShape, others: Iterable[FixedShape] | None = None
@@ -424,6 +438,10 @@ def _measures(entry: MapEntry, group: str) -> bool:
     return entry.group == group and entry.role == "map"
 
 
-def _reach(shape: FixedShape) -> float:
-    """No voxel of the shape lies further from its centre, mm; slices are thinner than 10 mm."""
-    return max(shape.size_mm) + 5.0 * shape.slices
+def _same(row: Row, shapes: list[FixedShape]) -> bool:
+    return any(shape is row.shape for shape in shapes)
+
+
+def _meet(row: Row, box: tuple[Array, Array]) -> bool:
+    low, high = box
+    return not ((row.low > high).any() or (row.high < low).any())
