@@ -5,7 +5,17 @@ from __future__ import annotations
 import argparse
 import importlib
 
-NAMES = ("startup", "speed", "scaling", "accuracy", "background", "inversion", "viewer", "autosave")
+NAMES = (
+    "startup",
+    "speed",
+    "scaling",
+    "accuracy",
+    "background",
+    "inversion",
+    "viewer",
+    "shapes",
+    "autosave",
+)
 
 
 def main() -> None:

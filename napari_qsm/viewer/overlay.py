@@ -6,13 +6,13 @@ crosshair does not redraw the images.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from math import ceil
+from math import ceil, floor
 from typing import Any, Protocol
 
 import numpy as np
-from qtpy.QtCore import QPointF, QRectF, Qt
+from qtpy.QtCore import QPoint, QPointF, QRect, QRectF, Qt
 from qtpy.QtGui import (
     QBrush,
     QColor,
@@ -167,8 +167,12 @@ class Overlay(QWidget):
     def show_content(self, content: OverlayContent) -> None:
         """Draw this from now on."""
         if content != self.content:
-            self.content = content
-            self.update()
+            before, self.content = self.content, content
+            area = _moved(before, content)
+            if area is None:
+                self.update()
+            else:
+                self.update(area)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw the content."""
@@ -194,6 +198,38 @@ class Overlay(QWidget):
         if content.colour_bar is not None and height > 260:
             _colour_bar(painter, content.colour_bar, width, height)
         painter.end()
+
+
+def _moved(before: OverlayContent, after: OverlayContent) -> QRect | None:
+    """Where two contents differ, if only patches do; None for everywhere.
+
+    Drawing a whole canvas anew takes longer than all the work of a drag.
+    """
+    if replace(before, rings=after.rings) != after:
+        return None
+    gone = [ring for ring in before.rings if ring not in after.rings]
+    come = [ring for ring in after.rings if ring not in before.rings]
+    area = QRect()
+    for ring in gone + come:
+        if not isinstance(ring, Patch):
+            return None
+        area = area.united(_reach(ring))
+    return area
+
+
+def _reach(patch: Patch) -> QRect:
+    """All that a patch can draw on."""
+    points = [point for loop in patch.loops for point in loop] + patch.curve
+    if patch.text:
+        x, y = patch.text_at
+        lines = patch.text.split("\n")
+        points += [(x, y - 20), (x + 12.0 * max(map(len, lines)), y + 18 * len(lines))]
+    across, down = zip(*points, strict=True) if points else ((0.0,), (0.0,))
+    low, high = (
+        QPoint(floor(min(across)), floor(min(down))),
+        QPoint(ceil(max(across)), ceil(max(down))),
+    )
+    return QRect(low, high).adjusted(-8, -8, 8, 8)
 
 
 def _font(pixels: int, bold: bool = False) -> QFont:
