@@ -6,9 +6,18 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QSignalBlocker, QTimer, Signal
+from qtpy.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QElidingLabel
 
 from napari_qsm.errors import GeometryError, QsmError
 from napari_qsm.rois.statistics import columns, frame_of, missing_words
@@ -84,8 +93,14 @@ class RegionTable(QWidget):
         self._map.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self._map.setMinimumWidth(150)
         self._map.currentIndexChanged.connect(self._on_map)
-        self._note = QLabel()
+        # Elided, so that a long note never widens the window.
+        self._note = QElidingLabel()
         self._note.setObjectName("qsm.stats.note")
+        self._note.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._problem = QLabel()
+        self._problem.setObjectName("qsm.stats.problem")
+        self._problem.setWordWrap(True)
+        self._problem.hide()
         self.actions_ = TableActions(self)
         self._transfer = QPushButton("Transfer the regions to this map's grid (nearest voxel)…")
         self._transfer.setObjectName("qsm.stats.transfer")
@@ -97,7 +112,6 @@ class RegionTable(QWidget):
         for button in self.actions_.left:
             head.addWidget(button)
         head.addWidget(self._note, 1)
-        head.addWidget(self._transfer)
         for button in self.actions_.right:
             head.addWidget(button)
         self.table = Grid()
@@ -108,6 +122,8 @@ class RegionTable(QWidget):
         layout.setContentsMargins(6, 2, 6, 4)
         layout.setSpacing(3)
         layout.addLayout(head)
+        layout.addWidget(self._problem)
+        layout.addWidget(self._transfer, 0, Qt.AlignmentFlag.AlignLeft)
         layout.addWidget(self.table)
 
     def dispose(self) -> None:
@@ -208,7 +224,9 @@ class RegionTable(QWidget):
             problem, self.maps, self._rows, content = error, [], [], Content()
         self.table.show_content(content)
         self._transfer.setVisible(isinstance(problem, GeometryError))
-        text = str(problem) if problem is not None else self._notes()
+        self._problem.setText("" if problem is None else str(problem))
+        self._problem.setVisible(problem is not None)
+        text = "" if problem is not None else self._notes()
         if self._note.text() != text:
             self._note.setText(text)
             self._note.setToolTip(text)

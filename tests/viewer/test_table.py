@@ -425,7 +425,7 @@ def test_other_grid_is_said_and_transferred_only_when_asked(workspace, monkeypat
     chi = session.add(noisy())
     wait()
     assert cells(workspace) == []
-    assert "coarse regions" in note(workspace)
+    assert "coarse regions" in child(workspace, "qsm.stats.problem").text()
     button = child(workspace, "qsm.stats.transfer")
     assert button.isVisible()
     monkeypatch.setattr(QMessageBox, "question", lambda *a: QMessageBox.StandardButton.No)
@@ -571,3 +571,31 @@ def test_buttons_are_named_and_explained(opened):
         button = child(workspace, f"qsm.stats.{name}")
         assert isinstance(button, QPushButton) and button.toolTip()
     assert isinstance(child(workspace, "qsm.stats.show").menu(), QMenu)
+
+
+def test_the_chart_follows_marked_rows(opened):
+    workspace, chi, labels = opened
+    workspace.tabs.setCurrentWidget(workspace.panel("Regions"))
+    box = child(workspace, "qsm.charts")
+    box.set_open(True)
+    table = child(workspace, "qsm.stats.table")
+    table.clearSelection()
+    workspace.session.active_region = 0
+    table.selectRow(0)
+    wait(6)
+    (group,) = box.chart.groups
+    inside = chi.volume.data[labels.editable == 1].astype(np.float64)
+    np.testing.assert_array_equal(np.sort(group.values), np.sort(inside))
+    assert group.text == f"{inside.mean():.3f} ± {inside.std(ddof=1):.3f} ppm, 140 voxels"
+    at = np.flatnonzero((labels.editable == 1).ravel(order="F"))[:40]
+    workspace.session.edit_labels(labels, at, 0)
+    wait(6)
+    assert box.chart.groups[0].values.size == 100
+    child(workspace, "qsm.charts.kind").setCurrentIndex(1)
+    wait(6)
+    assert box.chart.kind == "boxes"
+    assert not box.chart.grab().isNull()
+    workspace.session.blinded = True
+    wait(6)
+    assert box.chart.groups == [] and "locked" in box.chart.empty_text
+    box.set_open(False)

@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from napari_qsm.viewer.panels import PanelContext
+from napari_qsm.viewer.panels.charts import ChartsBox
 from napari_qsm.viewer.panels.fixed_shapes import FixedShapesBox
 from napari_qsm.viewer.panels.paint import PaintBox
 from napari_qsm.viewer.panels.region_edits import ChangeBox, MirrorBox
@@ -22,6 +23,7 @@ SECTIONS: tuple[Callable[[PanelContext], Any], ...] = (
     FixedShapesBox,
     ChangeBox,
     MirrorBox,
+    ChartsBox,
 )
 
 

@@ -15,7 +15,7 @@ from napari_qsm.rois.shapes import FixedShape, voxels_of
 from napari_qsm.rois.statistics import region_side, row_name
 from napari_qsm.session import Box, MapEntry, Session
 from napari_qsm.viewer.table.measured import labels_of, shown_factor, shown_name, shown_unit
-from napari_qsm.volume import Volume, check_same_grid, relative_axis_order
+from napari_qsm.volume import Array, Volume, check_same_grid, relative_axis_order
 
 
 @dataclass(frozen=True)
@@ -172,6 +172,12 @@ class Numbers:
         """Several regions as one."""
         return self.live(shown).pooled(shown.entry.id, labels, ranks=ranks)
 
+    def values(self, row: Row, shown: ShownMap) -> Array:
+        """Values of a row on a map, in the map's own unit; may hold NaN."""
+        if row.shape is not None:
+            return _inside(row.shape, shown.entry.shown)
+        return self.live(shown).values(shown.entry.id, [row.label])
+
     def _region_row(self, label: int, regions: Mapping[int, Any], labels: MapEntry) -> Row:
         region = regions.get(label)
         name = row_name(label, region)
@@ -212,12 +218,15 @@ class Numbers:
         source = (shape, entry.volume, entry.echo)
         if known is not None and all(a is b for a, b in zip(known, source, strict=False)):
             return known[3]
-        volume = entry.shown
-        at = voxels_of(shape, volume)
-        inside = volume.data[np.unravel_index(at, volume.shape, order="F")]
-        measures = measures_of(inside)
+        measures = measures_of(_inside(shape, entry.shown))
         self._shapes[shape.id, entry.id] = (*source, measures)
         return measures
+
+
+def _inside(shape: FixedShape, volume: Volume) -> Array:
+    """Values of a map in a fixed shape."""
+    at = np.unravel_index(voxels_of(shape, volume), volume.shape, order="F")
+    return volume.data[at].astype(np.float64)
 
 
 def _in_order_of(values: Volume, labels: Volume) -> Volume:
