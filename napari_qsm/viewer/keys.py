@@ -54,6 +54,16 @@ _MOUSE = (
     ("Ctrl wheel, right drag", "zoom"),
     ("middle drag, Shift drag", "move the picture"),
     ("double click", "make this view the large one"),
+    ("Alt click", "choose the region under the pointer"),
+)
+#: Bound by the Regions tab, and only while it is on show.
+_REGION_KEYS = (
+    ("1 – 9", "choose a region of the list"),
+    ("B", "brush"),
+    ("X", "eraser, and back to the brush"),
+    ("[ ]", "narrower, wider brush"),
+    ("Enter, Backspace", "close a polygon, take its last corner back"),
+    ("Esc", "give up an outline, put the tool away"),
 )
 
 
@@ -164,5 +174,6 @@ def _page(bound: list[Key]) -> str:
     return (
         "<h3>Keys and mouse</h3><table><tr>"
         f"<td style='padding-right:40px' valign='top'>{left}</td>"
-        f"<td valign='top'>{table('Keys', ours)}</td></tr></table>"
+        f"<td valign='top'>{table('Keys', ours)}"
+        f"{table('On the Regions tab', list(_REGION_KEYS))}</td></tr></table>"
     )

@@ -95,6 +95,8 @@ class Painter:
             self._session.history.begin(stroke.text)
             stroke.sweep(at, at)
         self._repaint()
+        if kind == "polygon":
+            self.changed.emit()
 
     def drag(self, view: SliceView, at: Array) -> None:
         """Go on."""
@@ -132,6 +134,11 @@ class Painter:
         else:
             self.press(view, at)
 
+    @property
+    def has_outline(self) -> bool:
+        """Whether a polygon is being drawn and waits for its next corner."""
+        return self._stroke is not None and self.options.kind == "polygon"
+
     # -- what keys and buttons do ---------------------------------------------------------
 
     def use(self, kind: Any) -> None:
@@ -148,6 +155,7 @@ class Painter:
             else:
                 stroke.outline()
         self._repaint()
+        self.changed.emit()
 
     def drop_corner(self) -> None:
         """Take the polygon's last corner back."""
@@ -155,6 +163,7 @@ class Painter:
             self._stroke.points.pop()
             if not self._stroke.points:
                 self._stroke = None
+                self.changed.emit()
             self._repaint()
 
     def cancel(self) -> bool:
@@ -165,6 +174,7 @@ class Painter:
         if self.options.kind in ("brush", "eraser") and self._session.history.is_open:
             self._session.history.end()
         self._repaint()
+        self.changed.emit()
         return True
 
     # -- what is shown --------------------------------------------------------------------

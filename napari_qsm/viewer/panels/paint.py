@@ -203,12 +203,20 @@ class PaintBox(Folding):
             ("X", self._toggle_eraser),
             ("[", lambda: self.options.wider(-1)),
             ("]", lambda: self.options.wider(1)),
+        ):
+            QShortcut(QKeySequence(key), self).activated.connect(call)
+        # Text fields need these themselves, so they are taken only when they have a meaning.
+        self._outline_keys = []
+        for key, call in (
             ("Return", painter.close),
             ("Enter", painter.close),
             ("Backspace", painter.drop_corner),
-            ("Escape", self._escape),
         ):
-            QShortcut(QKeySequence(key), self).activated.connect(call)
+            shortcut = QShortcut(QKeySequence(key), self)
+            shortcut.activated.connect(call)
+            self._outline_keys.append(shortcut)
+        self._escape_key = QShortcut(QKeySequence("Escape"), self)
+        self._escape_key.activated.connect(self._escape)
 
     # -- showing --------------------------------------------------------------------------
 
@@ -238,6 +246,9 @@ class PaintBox(Folding):
             self._unit.setText(unit)
         finally:
             self._filling = False
+        for shortcut in self._outline_keys:
+            shortcut.setEnabled(self.painter.has_outline)
+        self._escape_key.setEnabled(bool(options.kind))
         self._say()
 
     def _say(self) -> None:
