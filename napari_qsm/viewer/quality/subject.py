@@ -1,0 +1,137 @@
+"""What is judged: a finished reconstruction of the session, and the regions that help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_qsm.errors import GeometryError
+from napari_qsm.qc.measures import IRON_RICH, measure
+from napari_qsm.qc.quality import QualityReport
+from napari_qsm.qc.warnings import Finding, findings
+from napari_qsm.recon.pipeline import Result
+from napari_qsm.recon.stages import Progress
+from napari_qsm.rois.statistics import region_name
+from napari_qsm.session import MapEntry, Session
+from napari_qsm.volume import Array, Volume, check_same_grid
+
+if TYPE_CHECKING:
+    from napari_qsm.session.reconstruction import Reconstruction
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A map that can be judged.
+
+    Attributes
+    ----------
+    key : hashable
+        Equal as long as the map is the same.
+    make : callable
+        Gives the result with all its intermediates; may take a while and runs in a thread.
+    grid : Volume
+        Stands for the grid of the result (closest-canonical).
+    magnitude : (x, y, z) or (E, x, y, z) ndarray, or None
+        On that grid.
+    group : str
+        The group of entries that the map belongs to.
+    folder : Path or None
+        Where the result lies on the disk, if it does.
+    prefix : str
+        What comes before ``rating.json`` there.
+    """
+
+    key: Hashable
+    make: Callable[[], Result]
+    grid: Volume
+    magnitude: Array | None = None
+    group: str = ""
+    folder: Path | None = None
+    prefix: str = ""
+
+
+@dataclass(frozen=True)
+class NamedLabels:
+    """A label map on the grid of a result, and the names of its values."""
+
+    values: Array
+    names: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """The outcome for one map."""
+
+    subject: Subject
+    result: Result
+    quality: QualityReport
+    findings: list[Finding]
+
+
+def finished_map(recon: Reconstruction | None, group: str = "") -> Subject | None:
+    """The map of a reconstruction if all of it is current; None otherwise."""
+    if recon is None or recon.running or recon.stale_stages():
+        return None
+    arrays = recon.arrays()
+    made = next((m for s in recon.active() if (m := recon.result_of(s)) is not None), None)
+    if made is None or "chi_ppm" not in arrays:
+        return None
+    key = (id(recon), *(recon.number(stage) for stage in recon.active()), id(arrays["chi_ppm"]))
+    return Subject(
+        key=key,
+        make=recon.result_maker(),
+        grid=made.grid,
+        magnitude=arrays.get("magnitude"),
+        group=group,
+    )
+
+
+def judge(subject: Subject, labels: NamedLabels | None, progress: Progress) -> Judgement:
+    """Measure a map; see :func:`napari_qsm.qc.measures.measure`."""
+    result = subject.make()
+    quality = measure(
+        result,
+        magnitude=subject.magnitude,
+        labels=None if labels is None else labels.values,
+        label_names=None if labels is None else labels.names,
+        progress=progress,
+    )
+    return Judgement(subject, result, quality, findings(quality))
+
+
+def iron_rich_labels(session: Session, grid: Volume, group: str = "") -> NamedLabels | None:
+    """Regions that are positive in everybody, from a label map on the grid of the result.
+
+    Parameters
+    ----------
+    session : Session
+        Its label maps are looked through, those of the group first.
+    grid : Volume
+        Closest-canonical.
+    group : str
+        Label maps of another group show another head, and are not used.
+
+    Returns
+    -------
+    NamedLabels or None
+        A copy that a thread may read; None if there is no such region.
+    """
+    candidates = [e for e in session.of_role("labels") if not group or e.group in ("", group)]
+    for entry in sorted(candidates, key=lambda e: e.group != group):
+        names = {key: region_name(region) for key, region in dict(entry.regions).items()}
+        rich = [k for k, name in names.items() if name.strip().lower().startswith(IRON_RICH)]
+        if rich and _lies_on(entry, grid) and np.isin(entry.editable, rich).any():
+            return NamedLabels(np.array(entry.editable), names)
+    return None
+
+
+def _lies_on(entry: MapEntry, grid: Volume) -> bool:
+    try:
+        check_same_grid(entry.volume, grid)
+    except GeometryError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Trying settings of one stage side by side in the window."""

@@ -1,0 +1,331 @@
+"""The judgement of a map in the window, through its buttons."""
+
+import json
+
+import numpy as np
+import pytest
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QFileDialog, QLabel, QScrollArea
+
+from napari_qsm.errors import QsmError
+from napari_qsm.qc.measures import magnitude_of, measure
+from napari_qsm.qc.quality import map_checksum
+from napari_qsm.qc.rating import RATING_FILE, make_rating, read_ratings
+from napari_qsm.qc.warnings import Finding
+from napari_qsm.recon.fourier import forward_field
+from napari_qsm.session import Session
+from napari_qsm.session.folder import read_session, save_session
+from napari_qsm.session.work import Unsaved
+from napari_qsm.viewer.quality.box import QualityBox
+from napari_qsm.viewer.quality.lists import FIRST_ROWS, FindingList
+from napari_qsm.viewer.quality.marks import sign
+from napari_qsm.viewer.quality.subject import finished_map, iron_rich_labels
+from napari_qsm.viewer.quality.unexplained import unexplained_field
+from tests.viewer.actions import child, press
+from tests.viewer.conftest import settle
+from tests.viewer.reconstructed import GROUP, reconstruction_of, run, settled_jobs, small_head
+
+pytestmark = pytest.mark.window
+
+
+@pytest.fixture(scope="module")
+def head():
+    return small_head()
+
+
+@pytest.fixture(scope="module")
+def finished(head):
+    """Shared by tests that do not change it."""
+    return run(reconstruction_of(head))
+
+
+@pytest.fixture
+def recon(head, finished):
+    """One of its own, with the same results."""
+    own = reconstruction_of(head)
+    own.take_prepared(finished._prepared)
+    for stage in finished.active():
+        own.number(stage)
+        own.take(finished.result_of(stage))
+    assert not own.stale_stages()
+    return own
+
+
+@pytest.fixture
+def box(workspace, recon):
+    made = QualityBox(workspace.context, lambda: finished_map(recon, GROUP))
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setWidget(made)
+    workspace.tabs.addTab(area, "Quality")
+    workspace.tabs.setCurrentWidget(area)
+    recon.changed.connect(made.refresh)
+    settle()
+    yield made
+    recon.changed.disconnect(made.refresh)
+    made.dispose()
+    workspace.tabs.removeTab(workspace.tabs.indexOf(area))
+    area.setParent(None)
+    area.deleteLater()
+    settle()
+
+
+@pytest.fixture
+def judged(workspace, box):
+    box.refresh()
+    settled_jobs(workspace)
+    return box
+
+
+def type_text(workspace, name, text):
+    field = child(workspace, name)
+    field.setFocus()
+    field.selectAll()
+    QTest.keyClicks(field, text)
+    settle()
+
+
+def test_nothing_is_judged_before_every_stage_has_run(workspace, head):
+    recon = reconstruction_of(head)
+    made = QualityBox(workspace.context, lambda: finished_map(recon))
+    assert finished_map(recon) is None and finished_map(None) is None
+    made.refresh()
+    assert made.judgement is None and not workspace.stage.jobs.busy
+    assert "Once every stage above has run" in made.findChild(QLabel, "qsm.quality.state").text()
+    made.dispose()
+    made.deleteLater()
+
+
+def test_the_map_is_judged_in_the_background(workspace, head, recon, box):
+    assert box.judgement is None
+    box.refresh()
+    assert box.judgement is None and workspace.stage.jobs.busy
+    box.refresh()  # asked again meanwhile: judged once
+    settled_jobs(workspace)
+    result = recon.result()
+    magnitude = magnitude_of(recon._prepared.inputs, result.grid)
+    assert box.judgement.quality == measure(result, magnitude=magnitude)
+    shown = {row.name: row.value for row in (*box.numbers.rows, *box.more_numbers.rows)}
+    assert [row.name for row in box.numbers.rows] == list(FIRST_ROWS)
+    assert shown["Streaks"] == f"{box.judgement.quality.streak_ratio:.2f}"
+    counts = np.histogram(
+        result.arrays["chi_ppm"][result.arrays["local_mask"]], np.arange(-0.3, 0.305, 0.01)
+    )[0]
+    heights = np.array(box.histogram.bars)
+    assert np.abs(heights - counts / counts.max()).max() < 0.02
+    assert len(box.findings.texts) == max(len(box.judgement.findings), 1)
+    labels = child(workspace, "qsm.quality.numbers").findChildren(QLabel)
+    assert all(label.toolTip() for label in labels)
+
+
+def test_findings_have_a_word_a_shape_and_a_sentence(qtbot):
+    found = [
+        Finding("sign", "serious", "The sign is in doubt."),
+        Finding("noise", "warning", "Much noise."),
+        Finding("x", "note", "Good to know."),
+    ]
+    shown = FindingList()
+    qtbot.addWidget(shown)
+    shown.show_findings(found)
+    assert shown.texts == [
+        "Serious. The sign is in doubt.", "Warning. Much noise.", "Note. Good to know."
+    ]  # fmt: skip
+    shown.show_findings([])
+    assert shown.texts[0].startswith("Nothing unusual")
+    pictures = []
+    for kind in ("serious", "warning", "note", "good", "doubtful"):
+        image = sign(kind).toImage()
+        alpha = [
+            [image.pixelColor(x, y).alpha() > 127 for x in range(0, image.width(), 4)]
+            for y in range(0, image.height(), 4)
+        ]
+        pictures.append(np.array(alpha))
+    octagon, triangle, circle, good, diamond = pictures
+    assert (circle == good).all()
+    for other in (octagon, triangle, diamond):  # told apart without colour
+        assert (circle != other).sum() > 4
+
+
+def test_what_is_left_unexplained_is_an_image_replaced_in_place(workspace, recon, judged):
+    session = workspace.session
+    session.add(recon.result().volume("chi_ppm"), role="map", name="χ", group=GROUP)
+    settle()
+    press(workspace, "qsm.quality.unexplained")
+    settled_jobs(workspace)
+    entry = session.entry("unexplained field")
+    assert session.selected == entry.id and entry.display.window == (-0.02, 0.02)
+    assert entry.role == "other" and entry.provenance and not entry.is_susceptibility
+    result = recon.result()
+    have, mask = result.arrays, result.arrays["local_mask"]
+    source = np.where(mask, have["chi_ppm"] + have["reference_ppm"], 0)
+    field = forward_field(source, result.grid.voxel_size_mm, result.grid.b0_direction)
+    expected = (have["local_field_ppm"] - field)[mask]
+    np.testing.assert_allclose(entry.volume.data[mask], expected - expected.mean(), atol=2e-5)
+    assert not entry.volume.data[~mask].any()
+    before = entry.volume.data
+    recon.set("inversion", threshold=0.3)
+    assert "Something above has changed" in child(workspace, "qsm.quality.state").text()
+    run(recon)
+    settled_jobs(workspace)
+    assert [e.name for e in session if e.name.startswith("unexplained")] == ["unexplained field"]
+    after = session.entry("unexplained field").volume.data
+    assert after is not before and (after != before).any()
+    np.testing.assert_array_equal(after, unexplained_field(recon.result()).data)
+
+
+def test_a_map_given_from_outside_has_nothing_to_compare_with(finished):
+    from dataclasses import replace
+
+    result = finished.result()
+    arrays = {k: v for k, v in result.arrays.items() if k != "local_field_ppm"}
+    with pytest.raises(QsmError, match="not made from a field"):
+        unexplained_field(replace(result, arrays=arrays))
+
+
+def test_a_verdict_belongs_to_its_map(workspace, recon, judged, tmp_path):
+    session = workspace.session
+    unsaved = Unsaved(session)
+    save = child(workspace, "qsm.quality.save_rating")
+    assert not save.isEnabled()
+    press(workspace, "qsm.quality.doubtful")
+    assert save.isEnabled()
+    press(workspace, "qsm.quality.save_rating")
+    assert "name or initials" in child(workspace, "qsm.quality.rating_said").text()
+    assert session.ratings == ()
+    type_text(workspace, "qsm.quality.rater", "AB")
+    type_text(workspace, "qsm.quality.comment", "streaks below the sinus")
+    press(workspace, "qsm.quality.save_rating")
+    [rating] = session.ratings
+    chi = recon.result().arrays["chi_ppm"]
+    assert (rating.verdict, rating.rater) == ("doubtful", "AB")
+    assert rating.comment == "streaks below the sinus"
+    assert rating.chi_sha256 == map_checksum(chi)
+    assert unsaved.is_unsaved
+    unsaved.stop()
+    [line] = judged.form.past
+    assert line.startswith("Doubtful, AB, ") and line.endswith(": streaks below the sinus")
+    assert not save.isEnabled() and child(workspace, "qsm.quality.comment").text() == ""
+
+    folder = tmp_path / "result"
+    folder.mkdir()
+    judged.result_saved(folder)
+    assert read_ratings(folder).ratings == (rating,)
+    press(workspace, "qsm.quality.pass")
+    press(workspace, "qsm.quality.save_rating")  # the name is still there
+    assert read_ratings(folder).ratings == session.ratings and len(session.ratings) == 2
+    assert json.loads((folder / RATING_FILE).read_text())["ratings"][1]["verdict"] == "pass"
+
+    recon.set("inversion", threshold=0.3)
+    run(recon)
+    settled_jobs(workspace)
+    assert all("for an earlier or another map" in text for text in judged.form.past)
+    press(workspace, "qsm.quality.fail")
+    press(workspace, "qsm.quality.save_rating")
+    assert len(read_ratings(folder).ratings) == 2  # another map than the one in the folder
+    assert judged.form.past[0].startswith("Fail") and "earlier" not in judged.form.past[0]
+
+
+def test_ratings_are_saved_with_the_session(tmp_path):
+    session = Session()
+    one = make_rating("pass", rater="AB", chi_sha256="1" * 64)
+    two = make_rating("fail", rater="CD", comment="noise", chi_sha256="2" * 64)
+    session.ratings = (one, two)
+    save_session(session, tmp_path / "work")
+    back = Session()
+    assert read_session(tmp_path / "work").into(back) == []
+    assert back.ratings == (one, two)
+    other = Session()
+    other.ratings = (two,)
+    from napari_qsm.session.state import apply_state, state_record
+
+    apply_state(state_record(session), other, {}, fresh=False)
+    assert other.ratings == (two, one)  # nobody's verdict is lost, none is doubled
+
+
+def test_previews_are_not_saved(tmp_path, head):
+    session = Session()
+    kept = session.add(head.chi, role="map", name="kept")
+    session.add(head.chi, role="other", name="preview A").preview = True
+    assert session.lasting == [kept]
+    save_session(session, tmp_path / "work")
+    back = Session()
+    read_session(tmp_path / "work").into(back)
+    assert [e.name for e in back] == ["kept"]
+
+
+def test_the_report_is_written_where_the_user_says(workspace, judged, tmp_path, monkeypatch):
+    path = tmp_path / "page.html"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: (str(path), ""))
+    opened = []
+    monkeypatch.setattr(
+        "napari_qsm.viewer.quality.box.QDesktopServices.openUrl",
+        lambda url: opened.append(url.toLocalFile()) or True,
+    )
+    workspace.session.ratings = (
+        make_rating("pass", rater="AB", chi_sha256=judged.judgement.quality.chi_sha256),
+    )
+    assert child(workspace, "qsm.quality.open_report").isHidden()
+    press(workspace, "qsm.quality.report")
+    settled_jobs(workspace)
+    text = path.read_text("utf-8")
+    assert "Pictures of each stage" in text and "AB" in text
+    assert str(path) in workspace.stage.message.text
+    press(workspace, "qsm.quality.open_report")
+    assert [str(path)] == opened
+
+
+def test_regions_on_the_grid_settle_the_sign(workspace, head, recon, judged):
+    assert judged.judgement.quality.iron_contrast_ppm is None
+    session = workspace.session
+    regions = {region.index: region for region in head.label_names}
+    entry = session.add(head.labels, role="labels", regions=regions, group=GROUP)
+    settle()
+    press(workspace, "qsm.quality.again")
+    settled_jobs(workspace)
+    contrast = judged.judgement.quality.iron_contrast_ppm
+    assert contrast is not None and contrast > 0
+    grid = recon.result().grid
+    assert iron_rich_labels(session, grid, "somebody else") is None
+    entry.regions = dict.fromkeys(regions, "white matter")
+    assert iron_rich_labels(session, grid, GROUP) is None
+
+
+def test_a_failure_is_one_sentence_and_can_be_taken_up(workspace, recon, box, monkeypatch):
+    def fails(*args, **kwargs):
+        raise QsmError("This cannot be judged.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("napari_qsm.viewer.quality.box.judge", fails)
+        box.refresh()
+        settled_jobs(workspace)
+    assert child(workspace, "qsm.quality.state").text() == "This cannot be judged."
+    press(workspace, "qsm.quality.again")
+    settled_jobs(workspace)
+    assert box.judgement is not None and child(workspace, "qsm.quality.state").isHidden()
+
+
+def test_a_run_stops_the_judging_in_silence(workspace, recon, box):
+    workspace.stage.message.hide()
+    box.refresh()
+    recon.start(["inversion"])
+    settled_jobs(workspace)
+    assert box.judgement is None and workspace.stage.message.text == ""
+    recon.end()
+    settled_jobs(workspace)
+    assert box.judgement is not None
+
+
+def test_the_histogram_follows_unit_and_theme(workspace, judged):
+    shown = child(workspace, "qsm.quality.histogram")
+    dark = shown.grab().toImage()
+    workspace.session.unit = "ppb"
+    settle()
+    assert shown.grab().toImage() != dark
+    ink = judged.histogram._ink().lightness()
+    theme = workspace.viewer.theme
+    workspace.viewer.theme = "light"
+    settle()
+    try:
+        assert ink > 200 > 60 > judged.histogram._ink().lightness()
+    finally:
+        workspace.viewer.theme = theme
