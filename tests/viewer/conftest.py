@@ -55,6 +55,14 @@ def code_of(order):
     return stored_in(ramp(), order).orientation
 
 
+@pytest.fixture(scope="module", autouse=True)
+def swept():
+    """Collect what the last module's window left, before windows are counted."""
+    import gc
+
+    gc.collect()
+
+
 @pytest.fixture(scope="module")
 def one_window(qapp):
     """A workspace in a shown window of 1200 x 800, for all tests of a module."""

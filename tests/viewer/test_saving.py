@@ -1,6 +1,5 @@
 """Saving, files of regions and recovery, as a person does them in the window."""
 
-import gc
 import time
 from pathlib import Path
 
@@ -29,13 +28,6 @@ def wait_for(condition, seconds=20):
         settle(1)
         time.sleep(0.005)
     settle()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def swept():
-    """Collect what the module's window leaves; tests that count windows come next."""
-    yield
-    gc.collect()
 
 
 @pytest.fixture
