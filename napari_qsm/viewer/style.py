@@ -40,10 +40,9 @@ def main_button(text: str, name: str, call: Callable[..., Any]) -> QPushButton:
 
 
 def quiet(text: str) -> QLabel:
-    """Text that explains, in a softer tone."""
+    """Text that explains, in lines as wide as the panel allows; contrast as any other text."""
     label = QLabel(text)
     label.setWordWrap(True)
-    label.setStyleSheet("QLabel { color: palette(mid); }" if not text else "")
     font = label.font()
     font.setItalic(False)
     label.setFont(font)
