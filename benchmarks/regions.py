@@ -111,9 +111,56 @@ def painting() -> None:
         workspace.close()
 
 
+def table_seconds(workspace, entry) -> list[float]:
+    """Seconds from an edit of one brush step to the numbers that stand in the table."""
+    from qtpy.QtWidgets import QApplication
+
+    table, session = workspace.regions, workspace.session
+    middle = np.array(entry.editable.shape) // 2
+    offsets = np.arange(-5, 6)
+    across, up = np.meshgrid(offsets, offsets, indexing="ij")
+    disc = across**2 + up**2 <= 25
+    times = []
+    for step in range(MOVES):
+        angle = 2 * np.pi * step / MOVES
+        x = across[disc] + middle[0] + round(40 * np.cos(angle))
+        y = up[disc] + middle[1] + round(40 * np.sin(angle))
+        z = np.full_like(x, middle[2])
+        at = np.ravel_multi_index((x, y, z), entry.editable.shape, order="F")
+        label = 1 + step % 26
+        row = next(i for i, each in enumerate(table.rows()) if each.label == label)
+        before = table.table.item(row, 3).text()
+        start = time.perf_counter()
+        changed = session.edit_labels(entry, at, label)
+        while changed and table.table.item(row, 3).text() == before:
+            QApplication.processEvents()
+        times.append(time.perf_counter() - start)
+        # As between two moves of a hand: the table's own pause is over.
+        until = time.perf_counter() + 0.04
+        while time.perf_counter() < until:
+            QApplication.processEvents()
+    return times
+
+
+def stroke_to_table() -> None:
+    """Print how long numbers take to follow the brush."""
+    print(f"stroke to table: 26 regions, median and extremes shown; {machine()}")
+    for size, (shape, _) in SIZES.items():
+        workspace, _painter, entry = opened(size)
+        workspace.regions.update_now()
+        times = table_seconds(workspace, entry)
+        middle, worst = statistics.median(times), max(times)
+        print(
+            f"{size:14}{1e3 * middle:.1f} ms, worst {1e3 * worst:.1f}   "
+            f"(FFT pair {1e3 * pair_seconds(shape):.0f} ms)"
+        )
+        workspace.close()
+
+
 def main() -> None:
     """Print the tables."""
     painting()
+    stroke_to_table()
 
 
 if __name__ == "__main__":
