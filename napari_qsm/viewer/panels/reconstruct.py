@@ -26,6 +26,8 @@ from napari_qsm.session.reconstruction import Reconstruction
 from napari_qsm.session.reconstruction_task import Made
 from napari_qsm.viewer.files import last_folder
 from napari_qsm.viewer.panels import PanelContext
+from napari_qsm.viewer.quality.box import QualityBox
+from napari_qsm.viewer.quality.subject import Subject, finished_map
 from napari_qsm.viewer.reconstruct.how_made import HowMade
 from napari_qsm.viewer.reconstruct.inputs import InputBox
 from napari_qsm.viewer.reconstruct.lights import eye_icon
@@ -36,6 +38,7 @@ from napari_qsm.viewer.reconstruct.scans import OpenScans, chosen, offers, read_
 from napari_qsm.viewer.reconstruct.sections import Actions, StageSection
 from napari_qsm.viewer.reconstruct.texts import STAGE_TEXTS
 from napari_qsm.viewer.style import main_button
+from napari_qsm.viewer.tryouts.dialog import TryOuts, try_button
 
 if TYPE_CHECKING:
     from napari_qsm.recon.pipeline import Result
@@ -49,8 +52,10 @@ class ReconstructPanel(QWidget):
 
     Attributes
     ----------
-    below : QVBoxLayout
-        Below the stages, for what judges the result.
+    quality : QualityBox
+        Below the stages; judges the result.
+    tryouts : TryOuts
+        Settings of a stage tried side by side.
     """
 
     title = "Reconstruct"
@@ -65,6 +70,8 @@ class ReconstructPanel(QWidget):
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._body: QWidget | None = None
+        self.quality: QualityBox | None = None
+        self.tryouts = TryOuts(context)
         self._dialog: HowMade | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -91,6 +98,9 @@ class ReconstructPanel(QWidget):
 
     def _setup(self, recon: Reconstruction | None) -> None:
         """Build everything around a reconstruction; a new one unless the session has one."""
+        self.tryouts.close()
+        if self.quality is not None:
+            self.quality.dispose()
         self.recon = recon if isinstance(recon, Reconstruction) else Reconstruction()
         if self._session.reconstruction is not self.recon:
             self._session.reconstruction = self.recon
@@ -135,10 +145,11 @@ class ReconstructPanel(QWidget):
         column.addWidget(_heading("Recipe"))
         column.addWidget(self._recipes)
         column.addWidget(_heading("Steps"))
-        for section in self.sections.values():
+        for stage, section in self.sections.items():
             column.addWidget(section)
-        self.below = QVBoxLayout()
-        column.addLayout(self.below)
+            section.below.addWidget(try_button(stage, self._on_try))
+        self.quality = QualityBox(self._context, self._finished)
+        column.addWidget(self.quality)
         column.addStretch(1)
         scroll = QScrollArea()
         scroll.setObjectName("qsm.reconstruct.scroll")
@@ -174,6 +185,9 @@ class ReconstructPanel(QWidget):
         """Stop what is running, and stop listening."""
         self._disposed = True
         self._timer.stop()
+        self.tryouts.close()
+        if self.quality is not None:
+            self.quality.dispose()
         self.runner.dispose()
         self.recon.changed.disconnect(self.refresh)
         for signal, call in self._events:
@@ -225,6 +239,11 @@ class ReconstructPanel(QWidget):
         else:
             text = "Runs " + ", ".join(STAGE_TEXTS[stage].title.lower() for stage in stale) + "."
         self._plan.setText(text)
+        if self.quality is not None:
+            self.quality.refresh()
+
+    def _finished(self) -> Subject | None:
+        return finished_map(self.recon, self.results.group)
 
     def show_how(self, stage: str) -> None:
         """Say how a stage's result was made."""
@@ -346,6 +365,13 @@ class ReconstructPanel(QWidget):
         except QsmError as error:
             self._workspace.say(str(error))
         self.refresh()
+
+    def _on_try(self, stage: str) -> None:
+        try:
+            self._take_mask()
+            self.tryouts.open(self.recon, stage)
+        except QsmError as error:
+            self._workspace.say(str(error))
 
     def _on_paint(self, stage: str) -> None:
         entry = self.results.entry(stage)

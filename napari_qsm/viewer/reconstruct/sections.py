@@ -80,6 +80,8 @@ class StageSection(QFrame):
     ----------
     extra : QHBoxLayout
         A row for more buttons of this stage.
+    below : QVBoxLayout
+        Below them.
     """
 
     def __init__(self, stage: str, number: int, recon: Reconstruction, actions: Actions) -> None:
@@ -205,6 +207,8 @@ class StageSection(QFrame):
         for button in (self._reset, self._flip, self._how):
             self.extra.addWidget(button)
         layout.addLayout(self.extra)
+        self.below = QVBoxLayout()
+        layout.addLayout(self.below)
         self._paint = self._button(
             "Paint it", "paint", "Draw on the mask; later steps are then out of date"
         )
