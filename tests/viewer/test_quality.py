@@ -4,8 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QFileDialog, QLabel, QScrollArea
+from qtpy.QtWidgets import QFileDialog, QLabel, QScrollArea, QWidget
 
 from napari_qsm.errors import QsmError
 from napari_qsm.qc.measures import magnitude_of, measure
@@ -21,7 +22,7 @@ from napari_qsm.viewer.quality.lists import FIRST_ROWS, FindingList
 from napari_qsm.viewer.quality.marks import sign
 from napari_qsm.viewer.quality.subject import finished_map, iron_rich_labels
 from napari_qsm.viewer.quality.unexplained import unexplained_field
-from tests.viewer.actions import child, press
+from tests.viewer import actions
 from tests.viewer.conftest import settle
 from tests.viewer.reconstructed import GROUP, reconstruction_of, run, settled_jobs, small_head
 
@@ -75,6 +76,17 @@ def judged(workspace, box):
     box.refresh()
     settled_jobs(workspace)
     return box
+
+
+def child(workspace, name):
+    """A control of the box under test; the Reconstruct panel has one of its own."""
+    box = workspace.tabs.widget(workspace.tabs.count() - 1).widget()
+    return box if box.objectName() == name else box.findChild(QWidget, name)
+
+
+def press(workspace, name):
+    QTest.mouseClick(child(workspace, name), Qt.MouseButton.LeftButton)
+    settle()
 
 
 def type_text(workspace, name, text):
@@ -329,3 +341,30 @@ def test_the_histogram_follows_unit_and_theme(workspace, judged):
         assert ink > 200 > 60 > judged.histogram._ink().lightness()
     finally:
         workspace.viewer.theme = theme
+
+
+def test_in_the_panel_a_run_is_judged_and_settings_can_be_tried(workspace, head):
+    session = workspace.session
+    for volume, role in ((head.scan.magnitude[0], "magnitude"), (head.scan.phase[0], "phase")):
+        session.add(volume, role=role, group=GROUP)
+    session.scan = head.scan
+    panel = workspace.panel("Reconstruct")
+    workspace.tabs.setCurrentWidget(panel)
+    panel.recon.use_recipe(reconstruction_of(head).recipe())
+    settle()
+    assert panel.quality.judgement is None
+    actions.press(workspace, "qsm.reconstruct.run_all")
+    settled_jobs(workspace)
+    judged = panel.quality.judgement
+    assert judged.quality.chi_sha256 == map_checksum(panel.recon.arrays()["chi_ppm"])
+    assert judged.subject.group == panel.results.group
+    assert judged.quality.dark_share is not None  # the magnitude was at hand
+    panel.sections["inversion"].open(True)
+    settle()
+    actions.press(workspace, "qsm.tryouts.open.inversion")
+    assert panel.tryouts.dialog.stage == "inversion"
+    old = panel.quality
+    session.reconstruction = None  # another session is opened
+    settle()
+    assert panel.tryouts.dialog is None and panel.quality is not old
+    assert panel.quality.judgement is None

@@ -367,3 +367,12 @@ class TryOuts:
         dialog, self.dialog = self.dialog, None
         if dialog is not None:
             dialog.deleteLater()
+
+
+def try_button(stage: str, call: Callable[[str], None]) -> QPushButton:
+    """The button of a stage's section that opens the window."""
+    button = QPushButton("Try settings …")
+    button.setObjectName(f"qsm.tryouts.open.{stage}")
+    button.setToolTip("Run this step in two or three ways, see them side by side, and pick one")
+    button.clicked.connect(lambda _=False: call(stage))
+    return button
