@@ -1,6 +1,7 @@
 """Makes the pictures of the window in the documentation, from the built-in heads.
 
-Needs a display (``xvfb-run -s "-screen 0 1600x1200x24" python docs/make_screenshots.py``).
+Needs a display (``xvfb-run -s "-screen 0 1600x1200x24" python docs/make_screenshots.py``); names
+of parts (``workspace``, ``regions``) make these alone.
 """
 
 from __future__ import annotations
@@ -8,12 +9,16 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from qtpy.QtWidgets import QApplication
+from qtpy.QtCore import QEvent, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtWidgets import QApplication, QPushButton, QScrollArea, QToolButton, QWidget
 
+from napari_qsm.rois.presets import built_in_presets
 from napari_qsm.viewer.opening import load_head
 from napari_qsm.viewer.settings import settings_file
 from napari_qsm.viewer.workspace import Workspace, open_workspace
@@ -53,9 +58,89 @@ def at_putamen(workspace: Workspace, subject: str) -> None:
     workspace.controller.go_to(labels.volume.voxel_to_world(voxels.mean(axis=0)))
 
 
+def shoot_screen(workspace: Workspace, name: str) -> None:
+    """The same with what stands before the window, such as an open menu."""
+    window = workspace.viewer.window._qt_window
+    window.move(0, 0)
+    settle()
+    screen = QApplication.primaryScreen()
+    path = IMAGES / f"{name}.png"
+    screen.grabWindow(0).copy(window.geometry()).save(str(path))
+    picture = Image.open(path).convert("RGB")
+    picture.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(f"{path.name}: {path.stat().st_size // 1000} kB")
+
+
+def hold_brush(
+    workspace: Workspace, path_mm: list[tuple[float, float, float]]
+) -> Callable[[], None]:
+    """Paint along a way in the large view and keep the button down; call the result to let go."""
+    view = workspace.controller.main
+    left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
+
+    def send(kind: QEvent.Type, point: tuple[float, float, float], button: Qt.MouseButton) -> None:
+        display = workspace.controller.frame.world_to_display(point)
+        at = QPointF(*view.camera().to_pixel(display))
+        everywhere = QPointF(view.native.mapToGlobal(at.toPoint()))
+        plain = Qt.KeyboardModifier.NoModifier
+        QApplication.sendEvent(view.native, QMouseEvent(kind, at, everywhere, button, left, plain))
+
+    send(QEvent.Type.MouseButtonPress, path_mm[0], left)
+    for point in path_mm:
+        send(QEvent.Type.MouseMove, point, none)
+        settle(0.1)
+    return lambda: send(QEvent.Type.MouseButtonRelease, path_mm[-1], left)
+
+
+def regions() -> None:
+    """Pictures of the Regions tab: starting, painting, changing, mirroring."""
+    workspace = open_workspace()
+    workspace.viewer.window.resize(*SIZE)
+    loaded = load_head("control")
+    loaded.maps = [each for each in loaded.maps if each.role != "labels"]
+    loaded.into(workspace.session)
+    workspace.controller.go_to((26, 2, 2))
+    panel = workspace.panel("Regions")
+    workspace.tabs.setCurrentWidget(panel)
+    lists = panel.findChild(QToolButton, "qsm.regions.presets")
+    settle()
+    lists.menu().popup(lists.mapToGlobal(lists.rect().bottomLeft()))
+    shoot_screen(workspace, "regions-lists")
+    lists.menu().hide()
+    lists.use_preset(built_in_presets()[0])
+    workspace.session.active_region = 2
+    painter = panel.findChild(QWidget, "qsm.paint").painter
+    painter.options.update(
+        {"diameter_mm": 6.0, "in_3d": True, "limited": True, "window_ppm": (0.025, 0.3)}
+    )
+    painter.use("brush")
+    settle()
+    way = [(22, 14, 2), (25, 6, 2), (27, 0, 2), (28, -6, 2), (27.5, -9, 2), (27, -4, 2), (26, 2, 2)]
+    let_go = hold_brush(workspace, way)
+    shoot(workspace, "regions-painting")
+    let_go()
+    painter.use("")
+    workspace.session.midline_mm = 0.0
+    for name in ("qsm.change", "qsm.mirror"):
+        panel.findChild(QWidget, name).set_open(True)
+    settle()
+    panel.findChild(QPushButton, "qsm.mirror.do").click()
+    workspace.stage.message.hide()
+    bar = panel.findChild(QScrollArea).verticalScrollBar()
+    bar.setValue(bar.maximum())
+    shoot(workspace, "regions-other-side")
+    for name in ("qsm.change", "qsm.mirror"):
+        panel.findChild(QWidget, name).set_open(False)
+    bar.setValue(0)
+    workspace.viewer.theme = "light"
+    workspace.viewer.window.resize(1280, 720)
+    painter.use("brush")
+    shoot(workspace, "regions-light")
+    workspace.close()
+
+
 def main() -> None:
     """Make all pictures."""
-    IMAGES.mkdir(exist_ok=True)
     workspace = open_workspace()
     workspace.viewer.window.resize(*SIZE)
     shoot(workspace, "workspace-empty")
@@ -108,4 +193,7 @@ if __name__ == "__main__":
         os.environ["XDG_CONFIG_HOME"] = os.environ["APPDATA"] = home
         if sys.platform == "darwin" and settings_file().exists():
             sys.exit("Rename the settings file first; the pictures show a first start.")
-        main()
+        IMAGES.mkdir(exist_ok=True)
+        parts: dict[str, Callable[[], None]] = {"workspace": main, "regions": regions}
+        for part in sys.argv[1:] or parts:
+            parts[part]()
