@@ -9,6 +9,7 @@ from typing import Any
 
 from napari_qsm.errors import Cancelled, FileError
 from napari_qsm.io.nifti import is_nifti, read_volume, stem
+from napari_qsm.io.segmentation import is_segmentation, read_segmentation
 from napari_qsm.io.series import AmbiguousSeries
 from napari_qsm.scan import Scan
 from napari_qsm.session import MapDisplay, Role, Session
@@ -117,13 +118,17 @@ def _load_one(path: Path, loaded: Loaded) -> None:
         _load_folder(path, loaded)
     elif path.name == SESSION_FILE:
         _load_session(path.parent, loaded)
+    elif path.is_file() and is_segmentation(path):
+        volume, regions = read_segmentation(path)
+        loaded.maps.append(Opened(volume, "labels", {row.index: row for row in regions}))
     elif is_nifti(path):
         loaded.maps.append(_open_file(path))
     elif not path.exists():
         raise FileError(f"There is no file or folder '{path}'.")
     else:
         raise FileError(
-            f"'{path.name}' is neither a NIfTI file (.nii, .nii.gz) nor a folder with a scan."
+            f"'{path.name}' is neither an image (.nii, .nii.gz, .seg.nrrd) nor a folder with a "
+            "scan."
         )
 
 
