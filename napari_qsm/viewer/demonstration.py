@@ -13,14 +13,23 @@ from napari_qsm.session import MapEntry
 from napari_qsm.volume import Volume
 
 if TYPE_CHECKING:
+    from napari_qsm.figures.spec import FigureSpec
     from napari_qsm.phantom import Head
     from napari_qsm.recon.pipeline import Result
     from napari_qsm.viewer.workspace import Workspace
 
 #: Makes and reconstructs a subject; told how far it is by ``progress(what, fraction)``.
 Maker = Callable[[str, Callable[[str, float], None]], "tuple[Head, Result]"]
-#: Parts of the work that the head takes, and each stage of the reconstruction.
-_HEAD, _STAGE = 0.3, 0.1
+#: Parts of the time that the steps take for one subject, about.
+_SHARES = {
+    "head": 0.45,
+    "phase": 0.01,
+    "mask": 0.05,
+    "unwrap": 0.01,
+    "echoes": 0.01,
+    "background": 0.06,
+    "inversion": 0.40,
+}
 _SUBJECTS = ("control", "patient")
 
 
@@ -43,7 +52,7 @@ def open_demonstration(workspace: Workspace, make: Maker | None = None) -> None:
     Parameters
     ----------
     workspace : Workspace
-        Works on in the background; the window stays free.
+        Stays free meanwhile.
     make : callable
         Makes and reconstructs one subject; as ``napari-qsm demo`` does unless given.
     """
@@ -51,35 +60,51 @@ def open_demonstration(workspace: Workspace, make: Maker | None = None) -> None:
         workspace.say("Something is being worked on. Wait for it, or cancel it below the views.")
         return
 
-    def work(progress: Any, cancelled: Any) -> list[Made]:
+    _next(workspace, make, list(_SUBJECTS))
+
+
+def _next(workspace: Workspace, make: Maker | None, left: list[str]) -> None:
+    """Make the next subject, show it, and go on; the figures come last.
+
+    One after the other, so that the first map is there to be looked at early and one
+    reconstruction at a time takes memory.
+    """
+    subject = left.pop(0)
+    number = len(_SUBJECTS) - len(left)
+
+    def work(progress: Any, cancelled: Any) -> Made:
         from napari_qsm.demo import reconstruct_subject
 
-        made = []
-        for number, subject in enumerate(_SUBJECTS):
-            steps = _Steps(progress, number / len(_SUBJECTS), 1 / len(_SUBJECTS))
-            head, result = (make or reconstruct_subject)(subject, steps.told)
-            made.append(_kept(subject, head, result))
-        return made
+        steps = _Steps(progress, f"Head {number} of {len(_SUBJECTS)}")
+        head, result = (make or reconstruct_subject)(subject, steps.told)
+        return _kept(subject, head, result)
 
-    workspace.run(
-        "Making two heads and their maps", work, lambda made: show_demonstration(workspace, made)
-    )
+    def done(made: Made) -> None:
+        show_subject(workspace, made)
+        if left:
+            _next(workspace, make, left)
+        else:
+            show_figures(workspace)
+
+    workspace.run(f"Making the {subject}'s head and map", work, done)
 
 
 class _Steps:
     """Turns the progress of stages into that of the whole, which never goes back."""
 
-    def __init__(self, progress: Any, start: float, share: float) -> None:
-        self._progress, self._start, self._share = progress, start, share
-        self._stages: list[str] = []
+    def __init__(self, progress: Any, title: str) -> None:
+        self._progress, self._title = progress, title
+        self._done = 0.0
+        self._now = ""
 
     def told(self, what: str, fraction: float) -> None:
-        """One stage has come so far."""
-        if what not in self._stages:
-            self._stages.append(what)
-        before = len(self._stages) - 1
-        done = _HEAD * fraction if before == 0 else _HEAD + _STAGE * (before - 1 + fraction)
-        self._progress(self._start + self._share * min(done, 1.0), f"Built-in {what}")
+        """One step (``"control: head"``) has come so far."""
+        step = what.rpartition(": ")[2]
+        if step != self._now:
+            self._done += _SHARES.get(self._now, 0.0)
+            self._now = step
+        part = min(self._done + _SHARES.get(step, 0.0) * fraction, 1.0)
+        self._progress(part, f"{self._title}, {what}")
 
 
 def _kept(subject: str, head: Head, result: Result) -> Made:
@@ -95,30 +120,45 @@ def _kept(subject: str, head: Head, result: Result) -> Made:
     )
 
 
-def show_demonstration(workspace: Workspace, made: list[Made]) -> None:
-    """Put the subjects into the session and have both figures made."""
+def show_subject(workspace: Workspace, made: Made) -> None:
+    """Put a subject into the session, with the crosshair in the left putamen."""
     session = workspace.session
-    figure = workspace.panel("Figure")
-    for one in made:
-        session.add(one.magnitude, role="magnitude", group=one.subject)
-        chi = session.add(one.chi, role="map", group=one.subject)
-        labels = session.add(
-            one.labels, role="labels", regions=dict(one.regions), group=one.subject
-        )
-        chi.provenance = dict(one.provenance)
-        session.scan = one.scan
-        session.selected = chi.id
+    group = made.subject
+    session.add(made.magnitude, role="magnitude", group=group)
+    chi = session.add(made.chi, role="map", group=group)
+    labels = session.add(made.labels, role="labels", regions=dict(made.regions), group=group)
+    chi.provenance = dict(made.provenance)
+    session.scan = made.scan
+    session.selected = chi.id
     _to_putamen(workspace, labels)
+
+
+def show_figures(workspace: Workspace) -> None:
+    """Have both figures of the case report made; the first one stays on show."""
+    figure = workspace.panel("Figure")
     workspace.tabs.setCurrentWidget(figure)
+
+    def to_marks(spec: FigureSpec) -> None:
+        """Bring the views to a slice with arrows and circles."""
+        chosen = workspace.session.selected_entry
+        labels = workspace.session.labels_for(chosen) if chosen is not None else None
+        marks = [mark for panel in spec.panels for mark in getattr(panel, "annotations", ())]
+        if marks and labels is not None:
+            _to_putamen(workspace, labels, marks[-1].at_mm)
+
     # The second one first: its arrows and circles then stand over the views too.
-    for template in ("case-report-2", "case-report-1"):
-        figure.templates.choose(template)
+    figure.templates.choose("case-report-2", to_marks)
+    figure.templates.choose("case-report-1")
 
 
-def _to_putamen(workspace: Workspace, labels: MapEntry) -> None:
-    """Put the crosshair into the middle of the left putamen."""
-    for index, region in labels.regions.items():
-        if region.name == "Putamen L":
-            voxels = np.argwhere(labels.volume.data == index)
-            if len(voxels):
-                workspace.controller.go_to(labels.volume.voxel_to_world(voxels.mean(axis=0)))
+def _to_putamen(
+    workspace: Workspace, labels: MapEntry, level_mm: tuple[float, float, float] | None = None
+) -> None:
+    """Put the crosshair into the left putamen: its middle, or on the slice through a point."""
+    index = next((k for k, r in labels.regions.items() if r.name == "Putamen L"), 0)
+    voxels = np.argwhere(labels.volume.data == index) if index else np.empty((0, 3))
+    if level_mm is not None:
+        level = round(float(labels.volume.world_to_voxel(level_mm)[2]))
+        voxels = voxels[voxels[:, 2] == level]
+    if len(voxels):
+        workspace.controller.go_to(labels.volume.voxel_to_world(voxels.mean(axis=0)))

@@ -64,7 +64,7 @@ class MarkBox(QWidget):
             button.setText(text)
             button.setToolTip(tip)
             button.setCheckable(True)
-            button.setStyleSheet(TOOL_BUTTONS)
+            button.setStyleSheet(TOOL_BUTTONS.replace("7px", "4px"))
             button.clicked.connect(lambda on=False, k=kind: self._on_tool(k, on))
             row.addWidget(button)
             self._tools[kind] = button
@@ -99,7 +99,7 @@ class MarkBox(QWidget):
             lambda: self._restyle(meaning=self._meaning.text().strip())
         )
         form.addRow("Points at", self._meaning)
-        self._delete = QPushButton("Delete mark")
+        self._delete = QPushButton("Delete")
         self._delete.setObjectName("qsm.figure.mark_delete")
         self._delete.clicked.connect(lambda _=False: self.tool.delete())
         self._shown = QCheckBox("Show in the views")

@@ -30,8 +30,8 @@ from napari_qsm.viewer.figure.work import FigureWork
 from napari_qsm.viewer.geometry import DEPTH_AXIS, side_mm
 from napari_qsm.volume import Volume
 
-_STYLES = (("none", "no regions"), ("outline", "outlined"), ("fill", "filled"), ("both", "both"))
-_NAMES = (("none", "without names"), ("short", "short names"), ("full", "full names"))
+_STYLES = (("none", "none"), ("outline", "outlined"), ("fill", "filled"), ("both", "both"))
+_NAMES = (("none", "no names"), ("short", "short names"), ("full", "full names"))
 _CROPS = (
     ("head", "the head"),
     ("whole", "the whole slice"),
@@ -96,15 +96,17 @@ class PanelForm(QWidget):
         self._form = QFormLayout(self)
         self._form.setContentsMargins(4, 2, 4, 2)
         self._form.setVerticalSpacing(4)
-        self._letter = self._line("letter", 4, "A, B, C in the corner")
+        self._letter = self._line("letter", 4, "The letter in the corner: A, B, C")
         self._letter.setFixedWidth(46)
         self._title = self._line("title", 200, "Above the panel")
+        self._letter.setPlaceholderText("A")
+        self._title.setPlaceholderText("no title")
         row = QHBoxLayout()
         row.addWidget(self._letter)
         row.addWidget(self._title, 1)
-        self._form.addRow("Letter, title", row)
+        self._form.addRow("Title", row)
         self._name = self._line("map_name", 200, "What the figure calls this map; never a name")
-        self._form.addRow("Map is called", self._name)
+        self._form.addRow("Map", self._name)
         self._slice = SliceSpin()
         self._slice.setObjectName("qsm.figure.slice")
         self._slice.valueChanged.connect(self._on_slice)
@@ -119,8 +121,10 @@ class PanelForm(QWidget):
         window.addWidget(QLabel("to"))
         window.addWidget(self._high)
         self._form.addRow("Window", self._window)
-        self._lock = self._check("lock", "Same window for all panels of this map")
-        self._lock.setToolTip("Where one panel has a window of its own, the caption says so")
+        self._lock = self._check("lock", "Same window in all panels")
+        self._lock.setToolTip(
+            "For all panels of this map; where one has a window of its own, the caption says so"
+        )
         self._form.addRow(self._lock)
         self._style = self._combo("regions", _STYLES)
         self._names = self._combo("names", _NAMES)
@@ -166,8 +170,9 @@ class PanelForm(QWidget):
         return line
 
     def _combo(self, name: str, choices: tuple[tuple[str, str], ...]) -> QComboBox:
-        combo = narrow(QComboBox(), 8)
+        combo = narrow(QComboBox(), 5)
         combo.setObjectName(f"qsm.figure.{name}")
+        combo.setMinimumWidth(88)
         for key, text in choices:
             combo.addItem(text, key)
         combo.activated.connect(lambda _=0, n=name: self._apply(n))
@@ -183,6 +188,8 @@ class PanelForm(QWidget):
         spin = QDoubleSpinBox()
         spin.setObjectName(f"qsm.figure.{name}")
         spin.setRange(-1e6, 1e6)
+        spin.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+        spin.setMinimumWidth(60)
         spin.setKeyboardTracking(False)
         spin.valueChanged.connect(lambda _=0.0: self._apply("window"))
         return spin
@@ -247,7 +254,7 @@ class PanelForm(QWidget):
         susceptibility = volume is None or volume.unit in ("ppm", "ppb")
         self._factor = 1e3 if susceptibility and spec.unit == "ppb" else 1.0
         unit = spec.unit if susceptibility else (volume.unit if volume is not None else "")
-        places = (1 if spec.unit == "ppb" else 4) if susceptibility else 3
+        places = (1 if spec.unit == "ppb" else 4) if susceptibility else 2
         low, high = editing.window_of(spec, self._work.chosen)
         for spin, value in ((self._low, low), (self._high, high)):
             spin.setDecimals(places)

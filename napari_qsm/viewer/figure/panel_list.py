@@ -75,6 +75,7 @@ class PanelList(QWidget):
         self._uses = _Uses(self._name_view)
         self._add = QPushButton("Add current view as a panel")
         self._add.setObjectName("qsm.figure.add_view")
+        self._add.setMinimumWidth(200)
         self._add.setToolTip(
             "The slice, zoom, colours, regions and marks of the view that you clicked last"
         )
@@ -94,13 +95,13 @@ class PanelList(QWidget):
             ("down", "↓", "Later in the figure"),
             ("copy", "Duplicate", "The same panel once more, for another slice or display"),
             ("delete", "Delete", "Take this panel out; undo brings it back"),
-            ("go", "Show slice", "Bring the views to the slice of this panel"),
+            ("go", "Go to", "Bring the views to the slice of this panel"),
         ):
             button = QToolButton()
             button.setObjectName(f"qsm.figure.{name}")
             button.setText(text)
             button.setToolTip(tip)
-            button.setStyleSheet(TOOL_BUTTONS)
+            button.setStyleSheet(TOOL_BUTTONS.replace("7px", "5px"))
             button.clicked.connect(lambda _=False, n=name: self._work.attempt(lambda: self._do(n)))
             row.addWidget(button)
             self._buttons[name] = button
@@ -130,7 +131,7 @@ class PanelList(QWidget):
         controller = self._work.context.controller
         words = "Add current view as a panel"
         if controller.frame is not None and controller.views:
-            words = f"Add current view ({self._view().plane}) as a panel"
+            words = f"Add current view as a panel ({self._view().plane})"
         self._add.setText(words)
 
     def refresh(self) -> None:

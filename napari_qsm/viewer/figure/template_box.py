@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QPushButton, QWidget
@@ -112,10 +113,11 @@ class TemplateBox(QWidget):
         """What the figure calls a map that is new to it."""
         return next((name for name, each in self.people() if each is entry), entry.name)
 
-    def choose(self, template: str) -> None:
-        """Choose a template and make its figure."""
+    def choose(self, template: str, then: Callable[[FigureSpec], None] | None = None) -> None:
+        """Choose a template and make its figure; ``then`` is called with it."""
         self._template.setCurrentIndex(self._template.findData(template))
-        self._on_template()
+        self._again.show()
+        self._work.attempt(lambda: self._make(template, then))
 
     def _on_template(self, *_: Any) -> None:
         template = self._template.currentData()
@@ -123,7 +125,7 @@ class TemplateBox(QWidget):
         if template:
             self._work.attempt(lambda: self._make(template))
 
-    def _make(self, template: str) -> None:
+    def _make(self, template: str, then: Callable[[FigureSpec], None] | None = None) -> None:
         work, session = self._work, self._session
         people = self.people()
         if len({entry.id for _, entry in people}) < len(people):
@@ -141,6 +143,8 @@ class TemplateBox(QWidget):
             figure, marks = adopt(session, spec)
             work.choose(0)
             session.change("figure from a template", figure=figure, annotations=marks)
+            if then is not None:
+                then(figure)
             if what.notes:
                 work.context.workspace.say(" ".join(what.notes))
 

@@ -58,7 +58,7 @@ class FigurePanel(QWidget):
             layout.addWidget(widget)
         for title, name, widget, is_open in (
             ("Chosen panel", "panel", self._form, True),
-            ("Arrows, circles and words in the views", "marks", self._marks, False),
+            ("Arrows and circles in the views", "marks", self._marks, False),
             ("Page", "page", self._page, False),
             ("Caption", "caption", self._caption, False),
         ):
@@ -165,6 +165,9 @@ def _folding(title: str, name: str, widget: QWidget, is_open: bool) -> QCollapsi
     box.toggleButton().setStyleSheet(FOLDING)
     box.toggleButton().setObjectName(f"qsm.figure.{name}_fold")
     box.addWidget(widget)
+    for layout in (box.layout(), box.content().layout()):
+        if layout is not None:
+            layout.setContentsMargins(0, 2, 0, 2)
     if is_open:
         box.expand(animate=False)
     else:
