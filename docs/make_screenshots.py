@@ -190,7 +190,8 @@ if __name__ == "__main__":
         # Pictures show the program as it first starts, whatever its user has chosen since.
         import os
 
-        os.environ["XDG_CONFIG_HOME"] = os.environ["APPDATA"] = home
+        for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "APPDATA", "LOCALAPPDATA"):
+            os.environ[name] = home
         if sys.platform == "darwin" and settings_file().exists():
             sys.exit("Rename the settings file first; the pictures show a first start.")
         IMAGES.mkdir(exist_ok=True)
