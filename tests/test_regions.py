@@ -284,3 +284,18 @@ def test_a_mask_is_changed_like_a_region():
     region_edits.change_shape(session, mask, 1, "shrink", by_mm=1)
     assert mask.editable[5:9, 4:8, 2:6].all() and mask.editable.sum() == 64
     assert session.history.undo() == "shrink brain"
+
+
+def test_rows_fields_and_voxels_share_one_undo(work):
+    session, entry = work
+    before = entry.editable.copy()
+    with session.history.group("all at once"):
+        session.change("note", notes="seen")
+        new = regions.add_region(session, entry, "Pons")
+        session.edit_labels(entry, np.arange(9), new)
+        session.change("note", notes="seen twice")
+    assert session.history.undo() == "all at once"
+    assert session.notes == "" and entry.regions == ROWS
+    np.testing.assert_array_equal(entry.editable, before)
+    session.history.redo()
+    assert session.notes == "seen twice" and (entry.editable == new).sum() == 9

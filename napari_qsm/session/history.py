@@ -232,6 +232,7 @@ def _merged(edits: list[Any]) -> list[Any]:
             last = merged[-1] if merged else None
         if (
             isinstance(last, FieldEdit)
+            and isinstance(edit, FieldEdit)
             and last.target is edit.target
             and set(last.before) == set(edit.before)
         ):
