@@ -15,6 +15,7 @@ NAMES = (
     "viewer",
     "shapes",
     "autosave",
+    "regions",
 )
 
 
