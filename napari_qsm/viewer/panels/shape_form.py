@@ -53,12 +53,11 @@ class ShapeForm(QWidget):
         self._kind.setObjectName("qsm.shapes.kind")
         for kind in SIZES:
             self._kind.addItem(kind.capitalize(), kind)
-        self._kind.setMinimumWidth(76)
         self._kind.activated.connect(self._on_kind)
         self._slices = QSpinBox()
         self._slices.setObjectName("qsm.shapes.slices")
         self._slices.setRange(1, 100)
-        self._slices.setMinimumWidth(76)
+        self._slices.setMinimumWidth(70)
         self._slices.setToolTip(
             "On how many slices. An even number reaches one slice further to the top (front, "
             "right) from the one you click"
@@ -80,11 +79,11 @@ class ShapeForm(QWidget):
         self._titles = [QLabel() for _ in range(3)]
         self._slices_title, self._turn_title = QLabel("Slices"), QLabel("Turn")
         cells: tuple[tuple[int, int, QWidget, QWidget], ...] = (
-            (0, 0, QLabel("Shape"), self._kind),
-            (0, 2, self._slices_title, self._slices),
             (1, 0, self._titles[0], self._size[0]),
             (1, 2, self._titles[1], self._size[1]),
+            # No kind has both a third width and slices.
             (2, 0, self._titles[2], self._size[2]),
+            (2, 0, self._slices_title, self._slices),
             (2, 2, self._turn_title, self._turn),
             (3, 0, QLabel("Area"), self._area),
             (3, 2, QLabel("Volume"), self._volume),
@@ -92,6 +91,8 @@ class ShapeForm(QWidget):
         for row, column, title, widget in cells:
             grid.addWidget(title, row, column)
             grid.addWidget(widget, row, column + 1)
+        grid.addWidget(QLabel("Shape"), 0, 0)
+        grid.addWidget(self._kind, 0, 1, 1, 3)
         self._region = QComboBox()
         self._region.setObjectName("qsm.shapes.region")
         self._region.setEditable(True)
@@ -244,7 +245,8 @@ def _spin(name: str, suffix: str, high: float, step: float) -> QDoubleSpinBox:
     spin.setSingleStep(step)
     spin.setSuffix(suffix)
     spin.setKeyboardTracking(False)
-    spin.setMinimumWidth(76)
+    spin.setMinimumWidth(70)
+    spin.setStyleSheet("QDoubleSpinBox { padding: 1px 2px; }")
     # Buttons would leave no room for the unit; arrow keys and the wheel step as well.
     spin.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
     return spin
