@@ -17,7 +17,7 @@ def run_program(paths: Sequence[Path]) -> None:
 
 
 def run_demo() -> None:
-    """Open the window on the built-in head, until it is closed."""
+    """Open the window, make the built-in heads in it up to both figures, until it is closed."""
     workspace = open_workspace()
     workspace.open_head()
     napari.run()

@@ -18,6 +18,7 @@ from napari_qsm.session import Session, first_display
 from napari_qsm.viewer.demonstration import open_demonstration
 from napari_qsm.viewer.figure import editing
 from napari_qsm.viewer.geometry import DRAWN_AXES
+from napari_qsm.viewer.opening import load
 from napari_qsm.volume import Volume
 from tests.viewer.actions import CTRL, child, click, drag, hover, key, pixel_of, press, wheel
 from tests.viewer.conftest import affine_of, settle
@@ -416,6 +417,29 @@ def test_the_preview_follows_the_drawing_of_regions(two, one_window):
     work = one_window.panel("Figure").work
     wait_for(lambda: work.preview is not None and not work.preview.drawn.table.equals(before))
     assert before["voxels"].max() - work.preview.drawn.table["voxels"].iloc[0] == 40
+
+
+def test_figure_and_marks_come_back_with_the_saved_work(two, one_window, tmp_path):
+    make(one_window, "case-report-2")
+    session = one_window.session
+    one_window.save(tmp_path / "work")
+    again = Session()
+    load([tmp_path / "work"]).into(again)
+    assert again.figure == session.figure
+    assert again.annotations == session.annotations
+    assert all(again.entry(key) is not None for key in again.figure.sources)
+
+
+def test_a_blinded_reader_sees_no_figure(two, one_window, tmp_path, monkeypatch):
+    make(one_window, "case-report-1")
+    one_window.session.blinded = True
+    quiet(one_window)
+    assert "Blinded" in child(one_window, "qsm.figure.preview").text()
+    export_to(one_window, tmp_path / "f.png", monkeypatch)
+    assert list(tmp_path.iterdir()) == []
+    one_window.session.blinded = False
+    work = one_window.panel("Figure").work
+    wait_for(lambda: work.preview is not None)
 
 
 def test_the_large_preview_fills_the_views(two, one_window):

@@ -14,7 +14,7 @@ from napari_qsm.figures.spec_files import read_spec
 from napari_qsm.viewer import compat
 from napari_qsm.viewer.figure.export import Frozen, clipboard_pixels, export, freeze, opened
 from napari_qsm.viewer.figure.preview_box import as_image
-from napari_qsm.viewer.figure.work import FigureWork
+from napari_qsm.viewer.figure.work import BLINDED, FigureWork
 from napari_qsm.viewer.files import last_folder
 from napari_qsm.viewer.settings import save_settings
 from napari_qsm.viewer.style import main_button
@@ -119,6 +119,8 @@ class ExportBox(QWidget):
             raise QsmError(
                 "There is no figure yet. Choose a template, or add the current view as a panel."
             )
+        if self._work.session.blinded:
+            raise QsmError(BLINDED)
         return freeze(self._work.session, spec, self._work.known_provenance())
 
     def write(self, path: Path) -> None:

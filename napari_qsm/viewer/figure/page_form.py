@@ -55,7 +55,7 @@ class PageForm(QWidget):
         self._ground = self._combo("ground", [("light", "white"), ("dark", "black")])
         form.addRow("Ground", self._ground)
         self._side = self._combo(
-            "side", [(True, "on the left (radiological)"), (False, "on the right (neurological)")]
+            "side", [(True, "left (radiological)"), (False, "right (neurological)")]
         )
         form.addRow("Patient's right", self._side)
         self._unit = self._combo("unit", [("ppm", "ppm"), ("ppb", "ppb")])

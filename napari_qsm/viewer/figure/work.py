@@ -20,6 +20,8 @@ from napari_qsm.viewer.figure.rendering import Preview, Renderer
 from napari_qsm.viewer.panels import PanelContext
 from napari_qsm.volume import Volume
 
+BLINDED = "Blinded reading: figures name subjects and tell values, so they are hidden for now."
+
 
 class FigureWork:
     """The figure being made.
@@ -51,11 +53,13 @@ class FigureWork:
         self._chosen = -1
         self.session.events.figure.connect(self._on_figure)
         self.session.labels_edited.connect(self._on_labels)
+        self.session.events.blinded.connect(self._on_blinded)
 
     def dispose(self) -> None:
         """Stop listening."""
         self.session.events.figure.disconnect(self._on_figure)
         self.session.labels_edited.disconnect(self._on_labels)
+        self.session.events.blinded.disconnect(self._on_blinded)
         self.renderer.dispose()
 
     @property
@@ -136,6 +140,10 @@ class FigureWork:
             self.preview = None
             self.previewed.emit()
             return
+        if self.session.blinded:
+            self.renderer.forget()
+            self.show_problem(BLINDED)
+            return
         try:
             self.renderer.request(spec, self.given())
         except QsmError as error:
@@ -148,12 +156,19 @@ class FigureWork:
 
     def show_preview(self, preview: Preview) -> None:
         """Show a picture."""
-        if self.spec is not None:
+        if self.spec is not None and not self.session.blinded:
             self.problem, self.preview = "", preview
             self.previewed.emit()
 
     def _on_figure(self) -> None:
         self.changed.emit()
+
+    def _on_blinded(self) -> None:
+        # A figure names subjects and tells values, so a blinded reader sees none.
+        if self.session.blinded:
+            self.draw()
+        else:
+            self.draw_later()
 
     def _on_labels(self, key: str, box: object) -> None:
         spec = self.spec
