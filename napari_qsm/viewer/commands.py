@@ -14,8 +14,11 @@ _COLOURINGS: tuple[Colouring, ...] = ("grey", "inverted", "colour", "both sides"
 
 def step(workspace: Workspace, steps: int) -> None:
     """Step slices in the view the mouse was last in."""
-    view = workspace.last_view if workspace.last_view in workspace.controller.views else None
-    workspace.controller.step((view or workspace.controller.main).plane, steps)
+    controller, view = workspace.controller, workspace.last_view
+    # The mouse may last have been in a view that the layout has since hidden.
+    if view not in controller.views or not view.qt.isVisible():
+        view = controller.main
+    controller.step(view.plane, steps)
 
 
 def next_map(workspace: Workspace) -> None:
