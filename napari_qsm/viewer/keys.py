@@ -31,7 +31,7 @@ KEYS: tuple[Key, ...] = (
     Key("PageDown", "next slice down", lambda w: commands.step(w, -1)),
     Key("N", "next map", commands.next_map),
     Key("K", "flicker between two maps", commands.flicker),
-    Key("O", "old or new result of the reconstruction", commands.flip_result),
+    Key("J", "old or new result of the reconstruction", commands.flip_result),
     Key("G", "grey, inverted, colour, both sides", commands.next_colouring),
     Key("U", "ppm or ppb", commands.toggle_unit),
     Key("H", "crosshair shown or hidden", commands.toggle_crosshair),

@@ -108,11 +108,12 @@ class ReconstructPanel(QWidget):
         self.runner = Runner(self._workspace.stage.jobs, self.recon)
         self.runner.on_made = self._on_made
         self.runner.on_progress = self._on_progress
+        self.runner.on_failed = self._on_failed
         self.recon.changed.connect(self.refresh)
         old, self._body = self._body, self._build()
         if old is not None:
             self._layout.replaceWidget(old, self._body)
-            old.hide()
+            old.setParent(None)
             old.deleteLater()
         else:
             self._layout.addWidget(self._body)
@@ -151,7 +152,7 @@ class ReconstructPanel(QWidget):
         self.quality = QualityBox(self._context, self._finished)
         column.addWidget(self.quality)
         column.addStretch(1)
-        scroll = QScrollArea()
+        self._scroll = scroll = QScrollArea()
         scroll.setObjectName("qsm.reconstruct.scroll")
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
@@ -350,8 +351,14 @@ class ReconstructPanel(QWidget):
         self.refresh()
 
     def _on_progress(self, stage: str, fraction: float) -> None:
+        if fraction == 0:
+            self._scroll.ensureWidgetVisible(self.sections[stage], 0, 20)
         self.sections[stage].show_fraction(fraction)
         self._plan.setText(f"Running: {STAGE_TEXTS[stage].title.lower()} …")
+
+    def _on_failed(self, stage: str) -> None:
+        """Bring the sentence into sight, where the tab may be scrolled or another one."""
+        self._scroll.ensureWidgetVisible(self.sections[stage] if stage else self._inputs, 0, 20)
 
     # -- what the sections ask for --------------------------------------------------------
 

@@ -91,5 +91,6 @@ def _step(step: Mapping[str, Any]) -> str:
     title = STAGE_TEXTS[step["stage"]].title
     return (
         f"<tr><td valign='top'><b>{title}</b></td><td>{html.escape(method.title)}"
-        f"<br><small>{'; '.join(settings)}</small></td></tr>"
+        + (f"<br><small>{'; '.join(settings)}</small>" if settings else "")
+        + "</td></tr>"
     )

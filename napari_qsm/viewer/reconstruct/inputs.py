@@ -58,7 +58,7 @@ class InputBox(QWidget):
         self._scans.setToolTip("Which of the open scans is reconstructed")
         self._scans.activated.connect(choose)
         spare_wheel(self._scans)
-        self._summary = quiet("")
+        self._summary = quiet(" ")
         self._summary.setObjectName("qsm.reconstruct.summary")
         self._times = QLineEdit()
         self._times.setObjectName("qsm.reconstruct.echo_times")
@@ -77,7 +77,7 @@ class InputBox(QWidget):
         self._angle, self._unit = QLabel(), QLabel()
         self._angle.setObjectName("qsm.reconstruct.b0_angle")
         self._unit.setObjectName("qsm.reconstruct.phase_unit")
-        self._sources = {"times": quiet(""), "strength": quiet("")}
+        self._sources = {"times": quiet(" "), "strength": quiet(" ")}
         self._problem = QLabel()
         self._problem.setObjectName("qsm.reconstruct.problem")
         self._problem.setWordWrap(True)

@@ -57,7 +57,7 @@ class RecipeRow(QWidget):
         self._save.setObjectName("qsm.reconstruct.save_recipe")
         self._save.setToolTip("Write all methods and settings into a recipe file")
         self._save.clicked.connect(self._on_save)
-        self._text = quiet("")
+        self._text = quiet(" ")
         self._text.setObjectName("qsm.reconstruct.recipe_text")
         row = QHBoxLayout()
         row.setSpacing(4)

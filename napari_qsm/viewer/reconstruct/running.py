@@ -37,6 +37,7 @@ class Runner(QObject):
         self._error: Exception | None = None
         self._gone = False
         self.on_made: Callable[[Made], None] = lambda made: None
+        self.on_failed: Callable[[str], None] = lambda stage: None
         self.on_progress: Callable[[str, float], None] = lambda stage, fraction: None
         queued = Qt.ConnectionType.QueuedConnection
         self._handed.connect(self._on_handed, queued)
@@ -118,6 +119,7 @@ class Runner(QObject):
         if isinstance(error, StageFailed):
             self._error = error.error
             self._recon.end(error.stage, str(error))
+            self.on_failed(error.stage)
         elif isinstance(error, QsmError):
             self._error = error
             self._recon.end()

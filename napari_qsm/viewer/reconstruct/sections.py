@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt import QElidingLabel
 
 from napari_qsm.recon.stages import methods
 from napari_qsm.session.reconstruction import Reconstruction
@@ -122,10 +123,9 @@ class StageSection(QFrame):
         self._run.setObjectName(f"{name}.run")
         self._run.setFixedWidth(52)
         self._run.clicked.connect(lambda _=False: actions.run(stage))
-        self._status = quiet("")
+        self._status = QElidingLabel()
         self._status.setObjectName(f"{name}.status")
         self._status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self._status.setWordWrap(False)
         self._error = QLabel()
         self._error.setObjectName(f"{name}.error")
         self._error.setWordWrap(True)
@@ -186,7 +186,7 @@ class StageSection(QFrame):
         self._method.activated.connect(self._on_method)
         spare_wheel(self._method)
         layout.addWidget(self._method)
-        self._summary = quiet("")
+        self._summary = quiet(" ")
         layout.addWidget(self._summary)
         self._form_place = QVBoxLayout()
         layout.addLayout(self._form_place)
@@ -198,7 +198,7 @@ class StageSection(QFrame):
         self._reset = self._button("Reset", "reset", "Back to what the recipe says")
         self._reset.clicked.connect(lambda _=False: self._recon.reset(stage))
         self._flip = self._button(
-            "Old / new", "flip", "The result before this one, or this one (O)"
+            "Old / new", "flip", "The result before this one, or this one (J)"
         )
         self._flip.setCheckable(True)
         self._flip.clicked.connect(lambda _=False: actions.flip(stage))

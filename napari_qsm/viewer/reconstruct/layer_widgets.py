@@ -1,0 +1,401 @@
+"""Each stage of the reconstruction as a widget of plain napari, on layers of one's choice."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import napari
+import numpy as np
+from magicgui.widgets import create_widget
+from napari.layers import Image, Labels, Layer
+from napari.qt.threading import create_worker
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_qsm.errors import Cancelled, MetadataError, QsmError
+from napari_qsm.recon.pipeline import UNITS, StageOutcome, run_stage
+from napari_qsm.recon.recipe import Choice
+from napari_qsm.recon.stages import STAGES, Method, methods
+from napari_qsm.session.scan_source import from_ms, from_tesla, in_ms
+from napari_qsm.viewer.contributions import VOLUME_KEY, layer_data
+from napari_qsm.viewer.reconstruct.forms import SettingsForm
+from napari_qsm.viewer.reconstruct.texts import STAGE_TEXTS, method_tooltip
+from napari_qsm.viewer.style import main_button, quiet
+from napari_qsm.volume import Volume, check_same_grid
+
+#: What a method's inputs are called, and whether echoes come as several layers.
+_IMAGES: Mapping[str, str] = {
+    "raw_phase": "Phase",
+    "phase": "Phase (rad)",
+    "magnitude": "Magnitude",
+    "unwrapped": "Unwrapped phase",
+    "total_field_ppm": "Total field (ppm)",
+    "noise_ppm": "Field noise",
+    "local_field_ppm": "Local field (ppm)",
+    "chi_ppm": "χ (ppm)",
+}
+_MASKS: Mapping[str, str] = {
+    "mask": "Mask",
+    "local_mask": "Mask of the local field",
+    "given_mask": "Mask of your own",
+    "reference_roi": "Reference region",
+}
+_ECHOES = frozenset({"raw_phase", "phase", "magnitude", "unwrapped"})
+_FROM_GRID = frozenset({"voxel_size_mm", "b0_direction"})
+
+
+class StageWidget(QWidget):
+    """Runs one stage on layers; what it makes becomes a layer.
+
+    Parameters
+    ----------
+    stage : str
+        Which.
+    viewer : napari.Viewer
+        Whose layers they are.
+    """
+
+    def __init__(self, stage: str, viewer: napari.Viewer) -> None:
+        super().__init__()
+        self.setObjectName(f"qsm.stage.{stage}")
+        self.stage = stage
+        self._viewer = viewer
+        self._form: SettingsForm | None = None
+        self._choosers: dict[str, Any] = {}
+        self._stop = threading.Event()
+        self._worker: Any = None
+        self._method = QComboBox()
+        self._method.setObjectName(f"qsm.stage.{stage}.method")
+        for method in methods(stage).values():
+            self._method.addItem(method.title, method.name)
+        self._method.currentIndexChanged.connect(self._show_method)
+        self._times, self._strength = QLineEdit(), QLineEdit()
+        for field, name, example in (
+            (self._times, "echo_times", "ms, for example 5, 10, 15"),
+            (self._strength, "field_strength", "T, for example 3"),
+        ):
+            field.setObjectName(f"qsm.stage.{stage}.{name}")
+            field.setPlaceholderText(example)
+        self._inputs = QFormLayout()
+        self._settings = QVBoxLayout()
+        self._run = main_button("Run", f"qsm.stage.{stage}.run", self.run)
+        self._cancel = QPushButton("Cancel")
+        self._cancel.setObjectName(f"qsm.stage.{stage}.cancel")
+        self._cancel.clicked.connect(self._stop.set)
+        self._cancel.setEnabled(False)
+        self._said = QLabel()
+        self._said.setObjectName(f"qsm.stage.{stage}.said")
+        self._said.setWordWrap(True)
+        body = QWidget()
+        column = QVBoxLayout(body)
+        column.addWidget(quiet(STAGE_TEXTS[stage].purpose))
+        column.addWidget(self._method)
+        column.addLayout(self._inputs)
+        column.addLayout(self._settings)
+        column.addWidget(self._run)
+        column.addWidget(self._cancel)
+        column.addWidget(self._said)
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setWidget(body)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(scroll)
+        viewer.layers.events.inserted.connect(self._on_layers)
+        viewer.layers.events.removed.connect(self._on_layers)
+        self.destroyed.connect(self._stop.set)
+        self._show_method()
+
+    @property
+    def method(self) -> Method:
+        """The method chosen."""
+        return methods(self.stage)[self._method.currentData()]
+
+    def choice(self) -> Choice:
+        """The method with the settings of the form."""
+        assert self._form is not None
+        return Choice(self.method, self._form.values())
+
+    def run(self) -> None:
+        """Run in a thread; a second run waits for nothing, it is refused."""
+        if self._worker is not None:
+            return
+        try:
+            have, grid = self.quantities()
+            choice = self.choice()
+        except QsmError as error:
+            self._say(str(error))
+            return
+        self._stop.clear()
+        self._run.setEnabled(False)
+        self._cancel.setEnabled(True)
+        self._say("Running …")
+
+        def work() -> StageOutcome | QsmError:
+            try:
+                return run_stage(self.stage, choice, have, cancelled=self._stop.is_set)
+            except QsmError as error:
+                return error
+
+        self._worker = create_worker(work, _start_thread=False)
+        self._worker.returned.connect(lambda made: self._on_done(made, grid))
+        self._worker.errored.connect(lambda error: self._end(str(error)))
+        self._worker.start()
+
+    def quantities(self) -> tuple[dict[str, Any], Volume]:
+        """What the chosen layers and fields say, as the method takes it.
+
+        Raises
+        ------
+        QsmError
+            If something is missing, or layers lie on different grids.
+        """
+        volumes: dict[str, list[Volume]] = {}
+        for name, chooser in self._choosers.items():
+            chosen = chooser.value
+            layers = list(chosen) if isinstance(chosen, list | tuple) else [chosen]
+            layers = [layer for layer in layers if layer is not None]
+            if layers:
+                volumes[name] = [_volume(layer, name) for layer in layers]
+            elif name not in self.method.optional_inputs and name != "magnitude":
+                raise MetadataError(f"Choose a layer for: {_title(name)}.")
+        listed = [v for vs in volumes.values() for v in vs]
+        grid = listed[0]
+        have: dict[str, Any] = {
+            "voxel_size_mm": grid.voxel_size_mm,
+            "b0_direction": grid.b0_direction,
+            "metadata": {},
+            "magnitude": None,
+            "magnitude_echo_times_s": (),
+        }
+        for name, parts in volumes.items():
+            for part in parts:
+                check_same_grid(part, grid)
+            arrays = [np.ascontiguousarray(part.data) for part in parts]
+            if name in _MASKS:
+                have[name] = arrays[0] != 0
+            else:
+                have[name] = np.stack(arrays) if name in _ECHOES else arrays[0]
+        sidecars = [_sidecar(part) for name in _ECHOES for part in volumes.get(name, [])]
+        if "raw_phase" in volumes:
+            have["metadata"] = _sidecar(volumes["raw_phase"][0])
+        self._fill_in(volumes, sidecars)
+        if "echo_times_s" in self.method.inputs:
+            have["echo_times_s"] = times = from_ms(self._times.text())
+            count = len(volumes.get("unwrapped", volumes.get("phase", [])))
+            if count != len(times):
+                raise MetadataError(
+                    f"{count} phase layers are chosen but {len(times)} echo times were typed."
+                )
+            if len(volumes.get("magnitude", [])) == len(times):
+                have["magnitude_echo_times_s"] = times
+        elif "magnitude_echo_times_s" in self.method.inputs:
+            have["magnitude_echo_times_s"] = from_ms(self._times.text())
+        if "field_strength_t" in self.method.inputs:
+            have["field_strength_t"] = from_tesla(self._strength.text())
+        return have, grid
+
+    def _fill_in(self, volumes: Mapping[str, list[Volume]], sidecars: list[dict[str, Any]]) -> None:
+        """Take what was not typed from the sidecars of the layers' files, where they agree."""
+        signal = volumes.get("phase") or volumes.get("raw_phase") or volumes.get("magnitude") or []
+        times = [_sidecar(part).get("EchoTime") for part in signal]
+        if not self._times.text() and times and all(isinstance(t, float | int) for t in times):
+            self._times.setText(in_ms([float(t) for t in times if t is not None]))
+        strengths = {s["MagneticFieldStrength"] for s in sidecars if "MagneticFieldStrength" in s}
+        if not self._strength.text() and len(strengths) == 1:
+            self._strength.setText(f"{strengths.pop():g}")
+
+    def _show_method(self, index: int = 0) -> None:
+        """Choosers and form of the chosen method."""
+        kept = (self._times, self._strength)
+        for field in kept:
+            field.setParent(None)
+        while self._inputs.rowCount():
+            self._inputs.removeRow(0)
+        self._choosers.clear()
+        method = self.method
+        self._method.setToolTip(method_tooltip(method))
+        for name in method.inputs:
+            if name in _IMAGES or name in _MASKS:
+                self._add_chooser(name, name in method.optional_inputs)
+        if {"echo_times_s", "magnitude_echo_times_s"} & set(method.inputs):
+            self._inputs.addRow("Echo times", self._times)
+        if "field_strength_t" in method.inputs:
+            self._inputs.addRow("Field strength", self._strength)
+        if self._form is not None:
+            self._form.setParent(None)
+            self._form.deleteLater()
+        defaults = {n: s.default for n, s in method.settings.items()}
+        self._form = SettingsForm(
+            method, defaults, f"qsm.stage.{self.stage}.set", lambda name, value: None
+        )
+        self._settings.addWidget(self._form)
+
+    def _add_chooser(self, name: str, optional: bool) -> None:
+        several = name in _ECHOES
+        kind = "Select" if several else "ComboBox"
+
+        def layers(widget: Any) -> list[Any]:
+            wanted = (Labels, Image) if name in _MASKS else (Image,)
+            return [
+                layer
+                for layer in self._viewer.layers
+                if isinstance(layer, wanted) and layer.ndim == 3
+            ]
+
+        options: dict[str, Any] = {"choices": layers}
+        if not several:
+            options["nullable"] = True
+        chooser = create_widget(widget_type=kind, options=options, name=name)
+        chooser.native.setObjectName(f"qsm.stage.{self.stage}.{name}")
+        if several:
+            chooser.native.setMaximumHeight(70)
+            chooser.tooltip = "One layer for each echo, in their order; Ctrl + click for several"
+        self._choosers[name] = chooser
+        self._inputs.addRow(_title(name) + (" (if any)" if optional else ""), chooser.native)
+
+    def _on_layers(self, event: Any = None) -> None:
+        for chooser in self._choosers.values():
+            chooser.reset_choices()
+
+    def _on_done(self, made: StageOutcome | QsmError, grid: Volume) -> None:
+        if isinstance(made, Cancelled):
+            self._end("Stopped.")
+            return
+        if isinstance(made, QsmError):
+            self._end(str(made))
+            return
+        for name in STAGES[self.stage]:
+            value = made.quantities.get(name)
+            if isinstance(value, np.ndarray):
+                for layer in result_layers(self.stage, name, value, grid, made.record):
+                    self._viewer.add_layer(layer)
+        said = " ".join(made.warnings)
+        self._end(f"Done in {made.seconds:.1f} s. {said}".strip())
+
+    def _end(self, sentence: str) -> None:
+        self._worker = None
+        self._run.setEnabled(True)
+        self._cancel.setEnabled(False)
+        self._say(sentence)
+
+    def _say(self, sentence: str) -> None:
+        self._said.setText(sentence)
+
+
+def result_layers(
+    stage: str, name: str, values: Any, grid: Volume, record: Mapping[str, Any]
+) -> list[Layer]:
+    """What a stage has made, as layers with their place and how they were made."""
+    text = STAGE_TEXTS[stage]
+    role = "mask" if values.dtype == bool else text.role if name == text.quantity else "other"
+    title = text.result if name == text.quantity else _title(name)
+    parts = list(values) if values.ndim == 4 else [values]
+    layers = []
+    for number, part in enumerate(parts, 1):
+        data = part.astype(np.uint8) if part.dtype == bool else part
+        named = title if len(parts) == 1 else f"{title} {number}"
+        volume = grid.with_data(data, unit=UNITS.get(name, ""), name=named)
+        for layer in layer_data(volume, role):
+            made = Layer.create(*layer)
+            made.metadata["qsm_made"] = dict(record)
+            layers.append(made)
+    return layers
+
+
+def _volume(layer: Layer, name: str) -> Volume:
+    """A layer's values in (x, y, z) with their place; masks from labels or images alike.
+
+    Raises
+    ------
+    MetadataError
+        If the layer's unit is another one than is needed.
+    """
+    data = np.asarray(layer.data).transpose(2, 1, 0)
+    known = layer.metadata.get(VOLUME_KEY)
+    if isinstance(known, Volume) and known.shape == data.shape:
+        wanted = UNITS.get(name, "")
+        if wanted and known.unit and known.unit != wanted:
+            raise MetadataError(
+                f"'{layer.name}' is in {known.unit}, but {_title(name)} needs {wanted}."
+            )
+        return replace(known, data=data, name=layer.name)
+    affine = np.eye(4)
+    affine[:3, :3] = np.diag(np.asarray(layer.scale)[::-1])
+    affine[:3, 3] = np.asarray(layer.translate)[::-1]
+    return Volume(data, affine, name=layer.name, orientation_known=False)
+
+
+def _sidecar(volume: Volume) -> dict[str, Any]:
+    """What stands beside the file that a layer came from; empty without one."""
+    if volume.origin is None or not volume.origin.is_file():
+        return {}
+    from napari_qsm.io.bids import sidecar_of
+
+    return sidecar_of(volume.origin)
+
+
+def _title(name: str) -> str:
+    return _IMAGES.get(name) or _MASKS.get(name) or name
+
+
+class PhaseWidget(StageWidget):
+    """Stored phase to radians."""
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__("phase", napari_viewer)
+
+
+class MaskWidget(StageWidget):
+    """Brain mask."""
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__("mask", napari_viewer)
+
+
+class UnwrapWidget(StageWidget):
+    """Phase without jumps."""
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__("unwrap", napari_viewer)
+
+
+class EchoesWidget(StageWidget):
+    """Field from the phase of all echoes."""
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__("echoes", napari_viewer)
+
+
+class BackgroundWidget(StageWidget):
+    """Field of the tissue alone."""
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__("background", napari_viewer)
+
+
+class InversionWidget(StageWidget):
+    """Susceptibility from the field."""
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__("inversion", napari_viewer)
+
+
+class ReferenceWidget(StageWidget):
+    """Which tissue counts as zero."""
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__("reference", napari_viewer)

@@ -1,0 +1,108 @@
+"""Each stage as a widget of plain napari, on layers of one's choice."""
+
+import time
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QWidget
+
+from napari_qsm.phantom import make_head
+from napari_qsm.recon.pipeline import Inputs, run
+from napari_qsm.recon.recipe import load_recipe, with_settings
+from napari_qsm.viewer.contributions import layer_data
+from napari_qsm.viewer.reconstruct.layer_widgets import EchoesWidget, ReferenceWidget, UnwrapWidget
+from tests.viewer.conftest import settle
+
+GRID = {"shape": (32, 36, 20), "voxel_size_mm": (5.5, 5.5, 7.0)}
+
+
+@pytest.fixture(scope="module")
+def made():
+    head = make_head("control", **GRID, seed=3, echo_times_s=(0.01, 0.02))
+    recipe = with_settings(
+        load_recipe("case-report"),
+        ["mask.method=threshold", "background.method=sharp", "background.radius_mm=9", "inversion.method=tkd"],
+    )
+    return run(recipe, Inputs(scan=head.scan))
+
+
+class Viewer:
+    """As much of napari's viewer as the widgets use, without a window."""
+
+    def __new__(cls):
+        from napari.components import ViewerModel
+
+        return ViewerModel()
+
+
+def add(viewer, volume, role=None):
+    from napari.layers import Layer
+
+    for item in layer_data(volume, role):
+        viewer.add_layer(Layer.create(*item))
+
+
+def click_run(widget):
+    button = widget.findChild(QWidget, f"{widget.objectName()}.run")
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    end = time.monotonic() + 60
+    while widget._worker is not None:
+        assert time.monotonic() < end
+        settle(1)
+        time.sleep(0.005)
+    settle()
+    return widget.findChild(QWidget, f"{widget.objectName()}.said").text()
+
+
+def type_in(widget, name, text):
+    QTest.keyClicks(widget.findChild(QWidget, f"{widget.objectName()}.{name}"), text)
+
+
+def test_steps_on_layers_give_the_arrays_of_the_pipeline(qtbot, made):
+    viewer = Viewer()
+    add(viewer, made.volume("phase"), "phase")
+    mask = made.volume("mask")
+    add(viewer, mask.with_data(mask.data.astype(np.uint8), name="mask"), "mask")
+    unwrap = UnwrapWidget(viewer)
+    qtbot.addWidget(unwrap)
+    assert "Choose a layer" in click_run(unwrap)
+    phases = [layer for layer in viewer.layers if layer.name.startswith("phase")]
+    unwrap._choosers["phase"].value = phases
+    unwrap._choosers["mask"].value = viewer.layers["mask"]
+    assert click_run(unwrap).startswith("Done")
+    names = ["unwrapped phase 1", "unwrapped phase 2"]
+    for echo, name in enumerate(names):
+        layer = viewer.layers[name]
+        expected = made.arrays["unwrapped"][echo].transpose(2, 1, 0)
+        np.testing.assert_array_equal(layer.data, expected)
+        assert tuple(layer.scale) == tuple(phases[0].scale)
+        assert layer.metadata["qsm_made"]["method"] == "laplacian"
+    echoes = EchoesWidget(viewer)
+    qtbot.addWidget(echoes)
+    method = echoes.findChild(QWidget, "qsm.stage.echoes.method")
+    method.setCurrentIndex(method.findData("laplacian-sum"))
+    echoes._choosers["unwrapped"].value = [viewer.layers[name] for name in names]
+    echoes._choosers["mask"].value = viewer.layers["mask"]
+    assert "echo time" in click_run(echoes)  # never assumed
+    type_in(echoes, "echo_times", "10, 20")
+    assert "field strength" in click_run(echoes)
+    type_in(echoes, "field_strength", "3")
+    assert click_run(echoes).startswith("Done")
+    field = viewer.layers["total field"]
+    expected = made.arrays["total_field_ppm"].transpose(2, 1, 0)
+    np.testing.assert_allclose(field.data, expected, atol=1e-7)
+    assert field.metadata["qsm_volume"].unit == "ppm"
+
+
+def test_a_layer_in_another_unit_is_refused(qtbot, made):
+    viewer = Viewer()
+    add(viewer, made.volume("unwrapped"), "phase")
+    mask = made.volume("mask")
+    add(viewer, mask.with_data(mask.data.astype(np.uint8), name="mask"), "mask")
+    widget = ReferenceWidget(viewer)
+    qtbot.addWidget(widget)
+    widget._choosers["chi_ppm"].value = viewer.layers["unwrapped 1"]
+    widget._choosers["local_mask"].value = viewer.layers["mask"]
+    assert "is in rad" in click_run(widget)
