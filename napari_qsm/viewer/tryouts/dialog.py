@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QPoint, Qt
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -29,7 +30,7 @@ from napari_qsm.viewer.jobs import Job
 from napari_qsm.viewer.panels import PanelContext
 from napari_qsm.viewer.reconstruct.texts import STAGE_TEXTS
 from napari_qsm.viewer.style import main_button
-from napari_qsm.viewer.tryouts.grid import VariantGrid
+from napari_qsm.viewer.tryouts.grid import VariantGrid, fit_text
 from napari_qsm.viewer.tryouts.neighbours import LETTERS, neighbours
 from napari_qsm.viewer.tryouts.previews import Previews
 from napari_qsm.viewer.tryouts.slab import slab_at_crosshair
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 #: Share of the time that goes to the steps before the one that is tried, where they must run.
 _BEFORE = 0.4
+#: Width of sentences, pixels.
+_WIDTH = 560
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,12 +81,12 @@ class TryOutDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(10, 8, 10, 10)
         layout.setSpacing(7)
-        said = QLabel(
+        layout.setSizeConstraint(QVBoxLayout.SizeConstraint.SetFixedSize)  # as large as its content
+        self._purpose = QLabel(
             "Each column runs with its own settings. The maps are previews, side by side in the "
             "views: they are never saved, and go when this window closes."
         )
-        said.setWordWrap(True)
-        layout.addWidget(said)
+        layout.addWidget(self._purpose)
         layout.addWidget(self.grid)
         self._all = QCheckBox("Show every setting")
         self._all.setObjectName("qsm.tryouts.all")
@@ -93,7 +96,6 @@ class TryOutDialog(QDialog):
         layout.addLayout(self._look_row())
         self._state = QLabel()
         self._state.setObjectName("qsm.tryouts.state")
-        self._state.setWordWrap(True)
         self._state.hide()
         layout.addWidget(self._state)
         row = QHBoxLayout()
@@ -244,14 +246,8 @@ class TryOutDialog(QDialog):
         text = f"In the views, from left to right: {', '.join(shown)}." if shown else ""
         if slab is not None and shown:
             text += f" Slices {slab.start + 1} to {slab.stop} only; numbers are of these."
-        said = [
-            f"{letter}: {sentence}"
-            for letter, one in zip(LETTERS, tried.variants, strict=False)
-            for sentence in one.warnings
-        ]
-        self._say("\n".join([text, *said]).strip())
+        self._say("\n".join([text, *_warnings(tried.variants)]).strip())
         self._enable()
-        self.adjustSize()
 
     def _on_failed(self, error: Exception) -> None:
         if self._is_over and isinstance(error, (QsmError, MemoryError)):
@@ -292,13 +288,13 @@ class TryOutDialog(QDialog):
 
     def _on_all(self, on: bool) -> None:
         self.grid.show_all(on)
-        self.adjustSize()
 
     def _on_extent(self, index: int = 0) -> None:
         self._slices.setVisible(self._extent.currentData() == "slab")
 
     def _say(self, sentence: str) -> None:
         self._state.setText(sentence)
+        fit_text(self._state, _WIDTH)
         self._state.setVisible(bool(sentence))
 
     def _enable(self) -> None:
@@ -312,10 +308,24 @@ class TryOutDialog(QDialog):
     def open_beside(self) -> None:
         """Show it over the panels, where it does not hide the views."""
         self.show()
-        self.adjustSize()
-        window = self._context.workspace.side.window()
+        fit_text(self._purpose, _WIDTH)
+        layout = self.layout()
+        if layout is not None:
+            layout.activate()
+        self.move(self._lowest())
+
+    def _lowest(self) -> QPoint:
+        """Where its corner lies when it sits in the lower right of the window."""
+        window, place = self._context.workspace.side.window(), self.frameGeometry()
         corner = window.mapToGlobal(QPoint(window.width(), window.height()))
-        self.move(max(corner.x() - self.width() - 12, 0), max(corner.y() - self.height() - 40, 0))
+        x, y = corner.x() - place.width() - 12, corner.y() - place.height() - 30
+        return QPoint(max(x, 0), max(y, 0))
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """It grows with its numbers: keep all of it within the window."""
+        super().resizeEvent(event)
+        lowest, now = self._lowest(), self.pos()
+        self.move(min(now.x(), lowest.x()), min(now.y(), lowest.y()))
 
     def done(self, result: int) -> None:
         """Stop what runs, and take the previews away."""
@@ -367,6 +377,18 @@ class TryOuts:
         dialog, self.dialog = self.dialog, None
         if dialog is not None:
             dialog.deleteLater()
+
+
+def _warnings(tried: Sequence[TryOut]) -> list[str]:
+    """What methods had to say, each sentence once, with the letters it is about."""
+    letters: dict[str, list[str]] = {}
+    for letter, one in zip(LETTERS, tried, strict=False):
+        for sentence in one.warnings:
+            letters.setdefault(sentence, []).append(letter)
+    return [
+        sentence if len(whose) == len(tried) else f"{', '.join(whose)}: {sentence}"
+        for sentence, whose in letters.items()
+    ]
 
 
 def try_button(stage: str, call: Callable[[str], None]) -> QPushButton:

@@ -27,7 +27,7 @@ from napari_qsm.viewer.reconstruct.texts import label_of, method_tooltip, toolti
 from napari_qsm.viewer.tryouts.neighbours import LETTERS, main_setting
 from napari_qsm.viewer.tryouts.previews import number_rows
 
-_WIDTH = 112
+_WIDTH = 136
 
 
 class VariantGrid(QWidget):
@@ -67,6 +67,9 @@ class VariantGrid(QWidget):
         self._layout.setHorizontalSpacing(6)
         self._layout.setVerticalSpacing(4)
         self._layout.setColumnStretch(0, 1)
+        for n in range(len(LETTERS)):  # the theme overrules a control's own least width
+            self._layout.setColumnMinimumWidth(n + 1, _WIDTH)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._build()
 
     @property
@@ -98,7 +101,9 @@ class VariantGrid(QWidget):
         self._numbers: list[tuple[int, QLabel]] = []
         count = len(self.wanted)
         for n, letter in enumerate(LETTERS):
-            self._layout.addWidget(self._heading(n, letter), 0, n + 1)
+            self._layout.addWidget(
+                self._heading(n, letter), 0, n + 1, Qt.AlignmentFlag.AlignHCenter
+            )
         self._add_methods(1, count)
         row = 2
         for name in self._names():
@@ -135,7 +140,7 @@ class VariantGrid(QWidget):
             box = QComboBox()
             box.setObjectName(f"qsm.tryouts.method_{LETTERS[n].lower()}")
             for index, method in enumerate(methods(self._stage).values()):
-                box.addItem(method.title, method.name)
+                box.addItem(method.title.partition(" (")[0], method.name)
                 box.setItemData(index, method_tooltip(method), Qt.ItemDataRole.ToolTipRole)
             box.setCurrentIndex(box.findData(self.choices[n].method.name))
             box.setToolTip(self.choices[n].method.title)
@@ -161,7 +166,6 @@ class VariantGrid(QWidget):
         setting = owner.method.settings[name]
         label = QLabel(label_of(setting))
         label.setToolTip(tooltip_of(setting))
-        label.setWordWrap(True)
         self._layout.addWidget(label, row, 0)
         for n in range(count):
             choice = self.choices[n]
@@ -174,6 +178,8 @@ class VariantGrid(QWidget):
             control = setting_widget(own)
             native = control.native
             native.setObjectName(f"qsm.tryouts.{name}_{LETTERS[n].lower()}")
+            if isinstance(native, QAbstractSpinBox):  # the room is for the number
+                native.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
             if isinstance(native, QDoubleSpinBox):
                 value = choice.settings[name]
                 native.setDecimals(max(_digits(value), _digits(own.default)))
@@ -184,7 +190,6 @@ class VariantGrid(QWidget):
 
     def _place(self, widget: QWidget, row: int, n: int) -> None:
         widget.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        widget.setMinimumWidth(_WIDTH)
         if isinstance(widget, QAbstractSpinBox | QComboBox):
             spare_wheel(widget)
         self._layout.addWidget(widget, row, n + 1)
@@ -195,7 +200,7 @@ class VariantGrid(QWidget):
             if one is not None and one.error:
                 error = QLabel(one.error)
                 error.setObjectName(f"qsm.tryouts.error_{LETTERS[n].lower()}")
-                error.setWordWrap(True)
+                fit_text(error, len(LETTERS) * _WIDTH)
                 self._layout.addWidget(QLabel(f"{LETTERS[n]} failed"), row, 0)
                 self._layout.addWidget(error, row, 1, 1, len(LETTERS))
                 row += 1
@@ -241,6 +246,14 @@ class VariantGrid(QWidget):
                 self._headings[n].setText(self._title(n))
 
         return heard
+
+
+def fit_text(label: QLabel, width: int) -> None:
+    """Give a text of several lines exactly the room it needs at a width."""
+    label.setWordWrap(True)
+    label.ensurePolished()
+    label.setFixedWidth(width)
+    label.setFixedHeight(max(label.heightForWidth(width), 0))
 
 
 def _digits(value: float) -> int:
