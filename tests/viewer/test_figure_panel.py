@@ -419,6 +419,24 @@ def test_the_preview_follows_the_drawing_of_regions(two, one_window):
     assert before["voxels"].max() - work.preview.drawn.table["voxels"].iloc[0] == 40
 
 
+def test_the_preview_follows_names_and_replaced_images(two, one_window):
+    control, _ = two
+    make(one_window, "case-report-1")
+    work = one_window.panel("Figure").work
+    labels = one_window.session.labels_for(control)
+    labels.regions = {**REGIONS, 1: Region(1, "Putamen left side", "left", "#ff0000")}
+    wait_for(
+        lambda: (
+            work.preview is not None
+            and "Putamen left side" in set(work.preview.drawn.table["name"])
+        )
+    )
+    before, volume = work.preview.drawn.table["mean_ppm"].iloc[0], control.volume
+    control.volume = volume.with_data(volume.data + np.float32(0.01))
+    wait_for(lambda: work.preview.drawn.table["mean_ppm"].iloc[0] > before + 0.009)
+    control.volume = volume
+
+
 def test_figure_and_marks_come_back_with_the_saved_work(two, one_window, tmp_path):
     make(one_window, "case-report-2")
     session = one_window.session

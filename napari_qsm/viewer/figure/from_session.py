@@ -35,8 +35,8 @@ _MOST = 4
 
 
 def maps_of(session: Session) -> list[MapEntry]:
-    """The susceptibility maps that are open."""
-    return [entry for entry in session if entry.is_susceptibility]
+    """The susceptibility maps that are open, without try-outs."""
+    return [entry for entry in session.lasting if entry.is_susceptibility]
 
 
 def guess(session: Session, who: str) -> MapEntry | None:
@@ -87,9 +87,9 @@ def given_of(
             raise QsmError(
                 f"'{source.name}' is no longer open. Open it again, or delete its panels."
             )
-        out[key] = Given(
-            entry.volume, dict(entry.regions), provenance.get(key, {}), revisions.get(key, 0)
-        )
+        # Names and colours of regions count as well as their voxels.
+        revision = hash((revisions.get(key, 0), repr(sorted(entry.regions.items()))))
+        out[key] = Given(entry.volume, dict(entry.regions), provenance.get(key, {}), revision)
     return out
 
 
@@ -350,6 +350,8 @@ def add_view(
             displays={}, unit=session.unit, radiological=session.radiological, style=style
         )
     entry = look.entry
+    if entry.preview:
+        raise QsmError(f"'{entry.name}' is a try-out, which goes again. Keep it as a map first.")
     sources = dict(spec.sources)
     sources.setdefault(entry.id, source_of(entry, name))
     called = sources[entry.id].name

@@ -254,7 +254,7 @@ class PanelForm(QWidget):
         susceptibility = volume is None or volume.unit in ("ppm", "ppb")
         self._factor = 1e3 if susceptibility and spec.unit == "ppb" else 1.0
         unit = spec.unit if susceptibility else (volume.unit if volume is not None else "")
-        places = (1 if spec.unit == "ppb" else 4) if susceptibility else 2
+        places = (0 if spec.unit == "ppb" else 3) if susceptibility else 2
         low, high = editing.window_of(spec, self._work.chosen)
         for spin, value in ((self._low, low), (self._high, high)):
             spin.setDecimals(places)
@@ -318,7 +318,14 @@ class PanelForm(QWidget):
         self.refresh()
 
     def _windowed(self, spec: FigureSpec, at: int, panel: Any) -> FigureSpec:
-        low, high = self._low.value() / self._factor, self._high.value() / self._factor
+        # An end that nobody touched keeps what lies behind the decimals shown.
+        before = editing.window_of(spec, at)
+        low, high = (
+            old
+            if abs(spin.value() - old * self._factor) <= 0.51 * 10.0 ** -spin.decimals()
+            else spin.value() / self._factor
+            for spin, old in zip((self._low, self._high), before, strict=True)
+        )
         if not high > low:
             raise QsmError("The window's upper end must lie above its lower end.")
         return editing.with_window(spec, at, (low, high))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QPushButton, QWidget
 
 from napari_qsm.figures.spec import FigureSpec
@@ -65,7 +66,9 @@ class TemplateBox(QWidget):
         self._template.addItem("Choose a template …", "")
         for (key, title), help_ in zip(TITLES, _HELP, strict=True):
             self._template.addItem(title, key)
-            self._template.setItemData(self._template.count() - 1, help_, 3)
+            self._template.setItemData(
+                self._template.count() - 1, help_, Qt.ItemDataRole.ToolTipRole
+            )
         self._template.setToolTip("Makes a figure from what is open; undo brings the old one back")
         self._template.activated.connect(self._on_template)
         form.addRow(QLabel("Template"), self._template)

@@ -51,15 +51,22 @@ class FigureWork:
         self.preview: Preview | None = None
         self.problem = ""
         self._chosen = -1
+        self._heard: list[MapEntry] = []
         self.session.events.figure.connect(self._on_figure)
         self.session.labels_edited.connect(self._on_labels)
         self.session.events.blinded.connect(self._on_blinded)
+        self.session.maps.events.inserted.connect(self._on_maps)
+        self.session.maps.events.removed.connect(self._on_maps)
+        self._on_maps()
 
     def dispose(self) -> None:
         """Stop listening."""
         self.session.events.figure.disconnect(self._on_figure)
         self.session.labels_edited.disconnect(self._on_labels)
         self.session.events.blinded.disconnect(self._on_blinded)
+        self.session.maps.events.inserted.disconnect(self._on_maps)
+        self.session.maps.events.removed.disconnect(self._on_maps)
+        self._hear([])
         self.renderer.dispose()
 
     @property
@@ -162,6 +169,25 @@ class FigureWork:
 
     def _on_figure(self) -> None:
         self.changed.emit()
+
+    def _on_maps(self) -> None:
+        self._hear(list(self.session.maps))
+
+    def _hear(self, entries: list[MapEntry]) -> None:
+        """Listen to these entries for other regions and replaced images, and to no others."""
+        for entry in self._heard:
+            if entry not in entries:
+                entry.events.regions.disconnect(self._on_content)
+                entry.events.volume.disconnect(self._on_content)
+        for entry in entries:
+            if entry not in self._heard:
+                entry.events.regions.connect(self._on_content)
+                entry.events.volume.connect(self._on_content)
+        self._heard = entries
+
+    def _on_content(self) -> None:
+        if self.spec is not None:
+            self.draw_later()
 
     def _on_blinded(self) -> None:
         # A figure names subjects and tells values, so a blinded reader sees none.
