@@ -245,7 +245,9 @@ class TryOutDialog(QDialog):
         slab = next((one.slab for one in tried.variants if one.slab is not None), None)
         text = f"In the views, from left to right: {', '.join(shown)}." if shown else ""
         if slab is not None and shown:
-            text += f" Slices {slab.start + 1} to {slab.stop} only; numbers are of these."
+            text += (
+                f" Slices {slab.start + 1} to {slab.stop} only; numbers are of these and a margin."
+            )
         self._say("\n".join([text, *_warnings(tried.variants)]).strip())
         self._enable()
 

@@ -116,6 +116,8 @@ class VariantGrid(QWidget):
             button.setAutoDefault(False)  # Enter ends the typing of a number, no more
             button.setToolTip("Put these settings into the recipe and end the try-out")
             button.clicked.connect(lambda _=False, m=n: self._use(LETTERS[m], self.choices[m]))
+            one = self._of(n)
+            button.setEnabled(one is None or not one.error)
             self._layout.addWidget(button, row, n + 1)
 
     def _heading(self, n: int, letter: str) -> QWidget:
