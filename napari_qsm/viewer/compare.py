@@ -9,6 +9,7 @@ from napari.layers import Image
 
 from napari_qsm.errors import GeometryError
 from napari_qsm.session import MapDisplay, MapEntry, Session
+from napari_qsm.session.blinding import shown_name
 from napari_qsm.viewer.composites import MixedMaps
 from napari_qsm.viewer.contributions import AXIS_LABELS, UNITS
 from napari_qsm.viewer.display import effective_window
@@ -63,11 +64,8 @@ class MixedLayer:
             "curtain" if kind == "curtain" else "checkerboard",
         )
         data.tile_mm, data.edge = self.tile_mm, self.edge
-        self.title = (
-            f"{first.name} | {second.name}"
-            if kind == "curtain"
-            else f"{first.name} / {second.name}"
-        )
+        names = (shown_name(self._controller.session, entry) for entry in (first, second))
+        self.title = (" | " if kind == "curtain" else " / ").join(names)
         layer = Image(
             data,
             name=self.title,

@@ -372,6 +372,10 @@ class Controller:
         self.repaint_all()
         self.drawn_again.emit()
 
+    def _on_blinded(self) -> None:
+        self.mixed.update()
+        self._on_group()
+
     def repaint(self, view: SliceView) -> None:
         """Draw what lies over a view anew."""
         if self._disposed or view not in self.views:
@@ -413,6 +417,7 @@ class Controller:
             (session.events.views_linked, self._on_views_linked),
             (session.events.selected, self._on_selected),
             (session.events.active_group, self._on_group),
+            (session.events.blinded, self._on_blinded),
             (viewer.dims.events.point, self._on_dims),
             (viewer.dims.events.ndisplay, self._on_ndisplay),
         ]

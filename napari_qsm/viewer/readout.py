@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_qsm.session import MapEntry, Session
+from napari_qsm.session.blinding import HIDDEN, hides_values, shown_name
 from napari_qsm.viewer.display import value_text
 from napari_qsm.viewer.geometry import (
     DisplayFrame,
@@ -71,7 +72,10 @@ def describe(session: Session, entries: list[MapEntry], world_mm: Vector) -> Pla
         voxel="" if voxel is None else " ".join(str(index) for index in voxel),
         position=position,
         values=tuple(
-            value_text(value_at(entry.shown, world_mm), entry, session.unit) for entry in entries
+            HIDDEN
+            if hides_values(session, entry)
+            else value_text(value_at(entry.shown, world_mm), entry, session.unit)
+            for entry in entries
         ),
     )
 
@@ -81,7 +85,7 @@ def line(session: Session, world_mm: Vector) -> str:
     entries = [entry for entry in session if session.is_shown(entry)]
     place = describe(session, entries, world_mm)
     parts = [f"voxel {place.voxel}" if place.voxel else "outside", place.position]
-    parts += [f"{e.name} {v}" for e, v in zip(entries, place.values, strict=True)]
+    parts += [f"{shown_name(session, e)} {v}" for e, v in zip(entries, place.values, strict=True)]
     return "  ·  ".join(parts)
 
 
@@ -203,8 +207,8 @@ class Readout(QWidget):
         for row, entry in enumerate(entries):
             note = grid_note(entry, self._controller.frame)
             if note:
-                notes.append(f"{entry.name}: {note}")
-            self._cell(row, 0, entry.name + (" *" if note else ""), note)
+                notes.append(f"{shown_name(session, entry)}: {note}")
+            self._cell(row, 0, shown_name(session, entry) + (" *" if note else ""), note)
             self._cell(row, 1, here.values[row], note)
             self._cell(row, 2, there.values[row], note)
         self.setVisible(bool(entries))

@@ -22,13 +22,14 @@ from superqt import QElidingLabel
 from napari_qsm.errors import GeometryError, QsmError
 from napari_qsm.rois.statistics import columns, frame_of, missing_words
 from napari_qsm.session import Box, MapEntry, sampled
+from napari_qsm.session.blinding import shown_name
 from napari_qsm.viewer.panels import PanelContext
 from napari_qsm.viewer.table import words
 from napari_qsm.viewer.table.actions import TableActions
 from napari_qsm.viewer.table.choice import Choice, load_choice, save_choice
 from napari_qsm.viewer.table.content import Content, Line, content_of, needs_ranks
 from napari_qsm.viewer.table.grid import Grid
-from napari_qsm.viewer.table.measured import measurable, measured_map, shown_name
+from napari_qsm.viewer.table.measured import measurable, measured_map
 from napari_qsm.viewer.table.numbers import Numbers, Row, ShownMap
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_qsm.session import MapEntry, SusceptibilityUnit
+from napari_qsm.session.blinding import shown_name
 from napari_qsm.viewer.display import (
     effective_window,
     lookup_table,
@@ -41,14 +42,14 @@ def overlay_content(view: SliceView, controller: Controller) -> OverlayContent:
     is_large = view is controller.main
     content.title = view.plane.capitalize()
     if beside and entry is not None:
-        content.title = entry.name
+        content.title = shown_name(session, entry)
     elif comparing and is_large:
         content.title = controller.mixed.title
     if entry is not None and entry.editable is None and (is_large or beside):
         content.colour_bar = colour_bar(entry, session.unit)
     if view.is_3d:
         content.letters = view.letters_in_3d() if known else letters("axial", known=False)
-        content.title = entry.name if entry else ""
+        content.title = shown_name(session, entry) if entry else ""
         content.slice_text = "brightest along the line of sight"
         return content
     content.letters = letters(view.plane, radiological=view.radiological, known=known)

@@ -425,3 +425,26 @@ def test_a_saved_session_comes_back(workspace, tmp_path):
     assert workspace.table().equals(table)
     saved = read_volume(tmp_path / "work" / "chi_one.nii.gz")
     np.testing.assert_array_equal(saved.affine, stored_in(noisy("", 4), ORDERS[40]).affine)
+
+
+def test_a_blinded_reader_learns_neither_names_nor_values(workspace):
+    session = workspace.session
+    for subject in ("Smith", "Jones"):
+        session.add(noisy(f"χ {subject}", 1), group=subject)
+    session.blinded = True
+    settle()
+    workspace.readout.update_now()
+    listed = child(workspace, "qsm.data.maps")
+    texts = [listed.item(row).text() for row in range(listed.count())]
+    read = child(workspace, "qsm.readout.table")
+    texts += [read.item(0, column).text() for column in (0, 1)]
+    session.compared = tuple(entry.id for entry in session)
+    session.layout = "compare"
+    settle()
+    texts += [view.overlay.content.title for view in workspace.controller.views[:2]]
+    assert not any(name in text for name in ("Smith", "Jones") for text in texts), texts
+    assert read.item(0, 1).text() == "hidden" and any("case A" in text for text in texts)
+    session.blinded = False
+    settle()
+    workspace.readout.update_now()
+    assert "Jones" in listed.item(0).text() and "ppm" in read.item(0, 1).text()

@@ -7,7 +7,8 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QPushBut
 from superqt import QCollapsible, QDoubleSlider
 
 from napari_qsm.errors import QsmError
-from napari_qsm.session import MapEntry
+from napari_qsm.session import MapEntry, Session
+from napari_qsm.session.blinding import shown_name
 from napari_qsm.viewer import commands
 from napari_qsm.viewer.compare import add_difference
 from napari_qsm.viewer.panels import PanelContext
@@ -101,7 +102,7 @@ class CompareBox(QCollapsible):
                 widget.setEnabled(enough)
             first, second = self._pair(maps, preferred)
             for combo, entry in ((self._first, first), (self._second, second)):
-                _fill(combo, maps, entry)
+                _fill(combo, self._session, maps, entry)
             self._way.setCurrentIndex(self._way.findData(self._session.mix))
             active = self._session.layout == "compare"
             self._start.setChecked(active)
@@ -166,8 +167,10 @@ class CompareBox(QCollapsible):
             self._context.workspace.say(str(error))
 
 
-def _fill(combo: QComboBox, entries: list[MapEntry], chosen: MapEntry | None) -> None:
-    wanted = [(entry.id, entry.name) for entry in entries]
+def _fill(
+    combo: QComboBox, session: Session, entries: list[MapEntry], chosen: MapEntry | None
+) -> None:
+    wanted = [(entry.id, shown_name(session, entry)) for entry in entries]
     if wanted != [(combo.itemData(i), combo.itemText(i)) for i in range(combo.count())]:
         combo.clear()
         for key, name in wanted:

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_qsm.session import MapEntry
+from napari_qsm.session.blinding import shown_name
 from napari_qsm.viewer.panels import PanelContext
 from napari_qsm.viewer.panels.save_buttons import SaveButtons
 from napari_qsm.viewer.style import main_button, quiet
@@ -124,10 +125,13 @@ class DataPanel(QWidget):
         if item is None:
             return
         item.setData(Qt.ItemDataRole.UserRole, entry.id)
-        item.setText(entry.name)
+        item.setText(shown_name(self._session, entry))
         item.setToolTip(_ROLE_TITLES[entry.role])
         flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
-        item.setFlags(flags | Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEditable)
+        flags |= Qt.ItemFlag.ItemIsUserCheckable
+        if not self._session.blinded:
+            flags |= Qt.ItemFlag.ItemIsEditable
+        item.setFlags(flags)
         shown = Qt.CheckState.Checked if entry.display.visible else Qt.CheckState.Unchecked
         item.setCheckState(shown)
 
@@ -145,7 +149,7 @@ class DataPanel(QWidget):
             self._echo.setSuffix(f" of {count}")
             self._echo.setValue(entry.echo + 1)
             self._filling = False
-        for title, text in facts(entry):
+        for title, text in facts(entry, with_file=not self._session.blinded):
             value = QLabel(text)
             value.setWordWrap(True)
             value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -159,7 +163,7 @@ class DataPanel(QWidget):
         if visible != entry.display.visible:
             self._session.set_display(entry, visible=visible)
         name = item.text().strip()
-        if name and name != entry.name:
+        if name and name != entry.name and not self._session.blinded:
             entry.name = name
 
     def _on_row(self, row: int) -> None:
@@ -178,7 +182,7 @@ class DataPanel(QWidget):
             self._session.remove(entry)
 
 
-def facts(entry: MapEntry) -> list[tuple[str, str]]:
+def facts(entry: MapEntry, *, with_file: bool = True) -> list[tuple[str, str]]:
     """What a reader may want to know about a map, from its file."""
     volume = entry.volume
     stored = volume.to_stored()
@@ -193,7 +197,7 @@ def facts(entry: MapEntry) -> list[tuple[str, str]]:
             f"{stored.orientation} (towards)" if volume.orientation_known else "not recorded",
         ),
     ]
-    if volume.origin is not None:
+    if with_file and volume.origin is not None:
         missing = "" if volume.origin.exists() else " (no longer there; the map stays open)"
         lines.append(("File", f"{volume.origin.name}{missing}"))
     return lines

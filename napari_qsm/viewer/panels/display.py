@@ -23,7 +23,8 @@ from qtpy.QtWidgets import (
 )
 from superqt import QDoubleRangeSlider, QDoubleSlider
 
-from napari_qsm.session import LINKED_FIELDS, MapEntry, auto_window
+from napari_qsm.session import LINKED_FIELDS, MapEntry, Session, auto_window
+from napari_qsm.session.blinding import shown_name
 from napari_qsm.viewer.display import (
     PRESETS,
     RAMPS,
@@ -215,7 +216,7 @@ class DisplayPanel(QWidget):
         entry = self._session.selected_entry
         self._filling = True
         try:
-            _fill_combo(self._map, entries, entry)
+            _fill_combo(self._map, self._session, entries, entry)
             self._form.setVisible(entry is not None)
             self._hint.setVisible(entry is None)
             if entry is not None:
@@ -413,9 +414,11 @@ def _places(unit: str, width: float) -> int:
     return 3 if width < 1 else 2 if width < 20 else 0
 
 
-def _fill_combo(combo: QComboBox, entries: list[MapEntry], chosen: MapEntry | None) -> None:
+def _fill_combo(
+    combo: QComboBox, session: Session, entries: list[MapEntry], chosen: MapEntry | None
+) -> None:
     known = [(combo.itemData(i), combo.itemText(i)) for i in range(combo.count())]
-    wanted = [(entry.id, entry.name) for entry in entries]
+    wanted = [(entry.id, shown_name(session, entry)) for entry in entries]
     if known != wanted:
         combo.clear()
         for key, name in wanted:

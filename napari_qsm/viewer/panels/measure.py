@@ -20,6 +20,7 @@ from superqt import QCollapsible
 from napari_qsm.errors import QsmError
 from napari_qsm.rois.statistics import region_name
 from napari_qsm.session import MapEntry, Plane
+from napari_qsm.session.blinding import HIDDEN, hides_values, shown_name
 from napari_qsm.viewer.display import number, shown_unit, to_shown
 from napari_qsm.viewer.geometry import DEPTH_AXIS, DRAWN_AXES, side_mm
 from napari_qsm.viewer.measuring import Extremes, in_region, under_circle
@@ -178,13 +179,18 @@ class MeasureBox(QCollapsible):
             self._ring_text = f"max {self._value(entry, found.high)}\nmin " + self._value(
                 entry, found.low
             )
-            self._show(found, f"Circle {2 * self.tool.radius_mm:.1f} mm, {entry.name}")
+            self._show(
+                found,
+                f"Circle {2 * self.tool.radius_mm:.1f} mm, {shown_name(self._session, entry)}",
+            )
         self._context.controller.repaint_all()
 
     def _target(self) -> MapEntry | None:
         return self._context.controller.shown_in(self._context.controller.main)
 
     def _value(self, entry: MapEntry, value: float) -> str:
+        if hides_values(self._session, entry):
+            return HIDDEN
         unit = shown_unit(entry, self._session.unit)
         shown = to_shown(value, entry.volume.unit, self._session.unit)
         return f"{number(shown, unit)} {unit}".rstrip()

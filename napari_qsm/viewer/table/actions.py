@@ -20,11 +20,12 @@ from qtpy.QtWidgets import (
 from napari_qsm.errors import QsmError
 from napari_qsm.rois.exports import Exported, about_table, joined, recorded_reference, write_export
 from napari_qsm.rois.statistics import row_name
+from napari_qsm.session.blinding import shown_name
 from napari_qsm.viewer.settings import load_settings, save_settings
 from napari_qsm.viewer.style import TOOL_BUTTONS
 from napari_qsm.viewer.table import clipboard
 from napari_qsm.viewer.table.choice import OPTIONAL
-from napari_qsm.viewer.table.measured import labels_of, measurable, measured_map, shown_name
+from napari_qsm.viewer.table.measured import labels_of, measurable, measured_map
 
 if TYPE_CHECKING:
     from napari_qsm.session import MapEntry

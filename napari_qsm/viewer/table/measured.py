@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from napari_qsm.errors import GeometryError
 from napari_qsm.session import MapEntry, Session, together
 from napari_qsm.volume import Volume
@@ -72,35 +70,3 @@ def shown_factor(session: Session, entry: MapEntry) -> float:
     """From the map's own unit to the one that is written."""
     units = (entry.volume.unit, shown_unit(session, entry))
     return {("ppm", "ppb"): 1e3, ("ppb", "ppm"): 1e-3}.get(units, 1.0)
-
-
-def shown_name(session: Session, entry: MapEntry) -> str:
-    """What an entry is called in the table; a blinded reader must not learn whose it is."""
-    if not session.blinded:
-        return entry.name
-    kind = {"map": "map", "magnitude": "magnitude", "labels": "regions"}.get(entry.role, "image")
-    if entry.is_susceptibility:
-        kind = "χ"
-    case = case_of(session, entry)
-    return f"{kind}, {case}" if case else kind
-
-
-def case_of(session: Session, entry: MapEntry) -> str:
-    """``"case A"`` and so on; the letters follow neither name nor order of subjects.
-
-    Maps without a group are a case each; label maps and other images without one are none.
-    """
-    cases = sorted({_case_key(each) for each in session} - {""}, key=_scrambled)
-    key = _case_key(entry)
-    if not key:
-        return ""
-    number = cases.index(key)
-    return f"case {chr(ord('A') + number % 26)}{number // 26 or ''}"
-
-
-def _case_key(entry: MapEntry) -> str:
-    return entry.group or (entry.name if entry.role == "map" else "")
-
-
-def _scrambled(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()

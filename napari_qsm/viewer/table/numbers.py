@@ -14,7 +14,8 @@ from napari_qsm.rois.measures import Measures, measures_of
 from napari_qsm.rois.shapes import FixedShape, voxels_of
 from napari_qsm.rois.statistics import region_side, row_name
 from napari_qsm.session import Box, MapEntry, Session
-from napari_qsm.viewer.table.measured import labels_of, shown_factor, shown_name, shown_unit
+from napari_qsm.session.blinding import shown_name
+from napari_qsm.viewer.table.measured import labels_of, shown_factor, shown_unit
 from napari_qsm.volume import Array, Volume, check_same_grid, relative_axis_order
 
 
