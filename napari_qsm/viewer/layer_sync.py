@@ -430,9 +430,9 @@ class LayerSync:
     def _on_volume(self) -> None:
         """An image was replaced by another one on the same grid."""
         frame = self._controller.frame
-        for entry in self.session if frame is not None else ():
+        for entry in self.session:
             layer = self.layers.get(entry.id)
-            if layer is None or layer.metadata.get(VOLUME_KEY) is entry.volume:
+            if frame is None or layer is None or layer.metadata.get(VOLUME_KEY) is entry.volume:
                 continue
             layer.metadata[VOLUME_KEY] = entry.volume
             if entry.editable is None:
