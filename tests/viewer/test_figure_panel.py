@@ -495,6 +495,15 @@ def test_a_spec_is_saved_and_opened_again(two, one_window, tmp_path, monkeypatch
     work = one_window.panel("Figure").work
     assert work.problem == ""
     np.testing.assert_array_equal(work.preview.pixels, before)
+    # Opened elsewhere, it is exported with the way back to its maps.
+    (tmp_path / "far").mkdir()
+    export_to(one_window, tmp_path / "far" / "three.png", monkeypatch)
+    assert not (tmp_path / "far" / "three_data").exists()
+    again = read_spec(tmp_path / "far" / "three.json")
+    assert again.sources["control_chi"].path == "../two_data/control_chi.nii.gz"
+    render(again, base=tmp_path / "far").save(tmp_path / "four.png", companions=False)
+    three = (tmp_path / "far" / "three.png").read_bytes()
+    assert (tmp_path / "four.png").read_bytes() == three
     (tmp_path / "bad.json").write_text('{"version": 99}')
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a: (str(tmp_path / "bad.json"), ""))
     press(one_window, "qsm.figure.open_spec")

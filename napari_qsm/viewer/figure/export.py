@@ -115,16 +115,14 @@ def export(
     given = {keys[key]: each for key, each in frozen.given.items()}
     folder = path.parent / f"{path.stem}_data"
     progress(0.05, "Looking where the maps lie")
-    files = {key: references.of(key, given[keys[key]].volume) for key in frozen.given}
-    copied = [
-        keys[key]
-        for key in frozen.given
-        if files[key] is None or spec.sources[keys[key]].role == "labels"
-    ]
+    files = {
+        key: None if spec.sources[keys[key]].role == "labels" else references.of(key, each.volume)
+        for key, each in frozen.given.items()
+    }
+    copied = [keys[key] for key, reference in files.items() if reference is None]
     sources = dict(spec.sources)
     for key, reference in files.items():
-        if keys[key] not in copied:
-            assert reference is not None
+        if reference is not None:
             echo = sources[keys[key]].echo if reference.echo is None else reference.echo
             fields = {"path": reference.path.as_posix(), "echo": echo}
             sources[keys[key]] = sources[keys[key]].model_copy(update=fields)
