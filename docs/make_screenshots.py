@@ -139,6 +139,60 @@ def regions() -> None:
     workspace.close()
 
 
+def reconstruct() -> None:
+    """The Reconstruct tab in each of its states, on a small head."""
+    from napari_qsm.phantom import SMALL, make_head
+    from napari_qsm.viewer.opening import Loaded, Opened
+
+    workspace = open_workspace()
+    window = workspace.viewer.window
+    window.resize(*SIZE)
+    panel = workspace.panel("Reconstruct")
+    workspace.tabs.setCurrentWidget(panel)
+    head = make_head("control", **SMALL, echo_times_s=(0.008, 0.016), seed=3)
+    magnitude = Opened(head.scan.magnitude[0], "magnitude", group="control")
+    Loaded(maps=[magnitude], scan=head.scan).into(workspace.session)
+
+    def press(name: str) -> None:
+        found = panel.findChild((QPushButton, QToolButton), f"qsm.reconstruct.{name}")
+        found.click()
+        settle()
+
+    def wait(stage: str = "") -> None:
+        while panel.recon.running and panel.recon.running[0] != stage:
+            settle(0.05)
+
+    def at(stage: str) -> None:
+        scroll = panel.findChild(QScrollArea, "qsm.reconstruct.scroll")
+        top = panel.sections[stage].y()
+        scroll.verticalScrollBar().setValue(top - 60)
+
+    shoot(workspace, "reconstruct-not-run")
+    press("run_all")
+    wait("inversion")
+    at("phase")
+    shoot(workspace, "reconstruct-running")
+    wait()
+    at("phase")
+    shoot(workspace, "reconstruct-done")
+    panel.recon.set("background", radius_max_mm=8)
+    panel.sections["background"].open(True)
+    settle()
+    at("echoes")
+    shoot(workspace, "reconstruct-stale")
+    panel.sections["background"].open(False)
+    panel.recon.reset("background")
+    panel.recon.choose("mask", "given")
+    press("mask.run")
+    wait()
+    workspace.viewer.theme = "light"
+    window.resize(1280, 720)
+    settle()
+    at("mask")
+    shoot(workspace, "reconstruct-failed")
+    workspace.close()
+
+
 def main() -> None:
     """Make all pictures."""
     workspace = open_workspace()
@@ -147,7 +201,7 @@ def main() -> None:
     session = workspace.session
     for subject in ("patient", "control"):
         load_head(subject).into(session)
-    workspace.tabs.setCurrentIndex(1)
+    workspace.tabs.setCurrentWidget(workspace.panel("Display"))
     chi, patient = session.entry("χ control"), session.entry("χ patient")
     at_putamen(workspace, "control")
     shoot(workspace, "workspace-three-views")
@@ -195,6 +249,10 @@ if __name__ == "__main__":
         if sys.platform == "darwin" and settings_file().exists():
             sys.exit("Rename the settings file first; the pictures show a first start.")
         IMAGES.mkdir(exist_ok=True)
-        parts: dict[str, Callable[[], None]] = {"workspace": main, "regions": regions}
+        parts: dict[str, Callable[[], None]] = {
+            "workspace": main,
+            "reconstruct": reconstruct,
+            "regions": regions,
+        }
         for part in sys.argv[1:] or parts:
             parts[part]()

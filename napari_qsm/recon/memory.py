@@ -9,17 +9,17 @@ import numpy as np
 
 from napari_qsm.recon.stages import Method
 
-#: Peak memory of a method beyond its inputs, in volumes of the scan's size at the inputs'
-#: precision, measured on the built-in head of 192 x 156 x 72 voxels and rounded up. Echo-wise
-#: methods take so much for each echo.
+#: Peak memory of a method beyond its inputs, in volumes of the scan's size at 4 bytes a voxel:
+#: the largest of the presets' methods on the built-in head of 96 x 80 x 48 voxels with one and
+#: two echoes, as ``tracemalloc`` counts it, rounded up. Of the stages below it is for each echo.
 _VOLUMES: Mapping[str, float] = {
-    "phase": 4,
-    "mask": 12,
-    "unwrap": 12,
-    "echoes": 8,
-    "background": 20,
-    "inversion": 30,
-    "reference": 3,
+    "phase": 6,
+    "mask": 8,
+    "unwrap": 6,
+    "echoes": 6,
+    "background": 12,
+    "inversion": 20,
+    "reference": 2,
 }
 _PER_ECHO = frozenset({"phase", "unwrap", "echoes"})
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_qsm.session.reconstruction_task import Made, Prepared, Task
     from napari_qsm.volume import Array, Volume
 
-State = Literal["not run", "running", "done", "stale", "failed", "given", "not needed"]
+State = Literal["not run", "waiting", "running", "done", "stale", "failed", "given", "not needed"]
 
 #: Intermediates that can be given instead of computed, and the stage that else makes them.
 GIVEN_AT: Mapping[str, str] = {
@@ -301,7 +301,7 @@ class Reconstruction:
     def state(self, stage: str) -> State:
         """What the light of a stage shows."""
         if stage in self.running:
-            return "running"
+            return "running" if stage == self.running[0] else "waiting"
         if stage not in self.active():
             is_given = any(GIVEN_AT[role] == stage for role in STARTS if role in self.given)
             return "given" if is_given else "not needed"

@@ -236,7 +236,7 @@ def angle_text(recon: Reconstruction) -> str:
         return "not recorded; third axis taken"
     b0 = grid.to_canonical().b0_direction
     angle = math.degrees(math.acos(min(abs(b0[2]), 1.0)))
-    return f"{angle:.1f}° to the slice axis (file)"
+    return f"{angle:.1f}° to the slice axis"
 
 
 def phase_unit_text(source: ScanSource, settings: dict[str, Any]) -> tuple[str, str, bool]:

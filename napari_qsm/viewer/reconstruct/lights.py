@@ -55,6 +55,13 @@ def _running(painter: QPainter) -> None:
     painter.drawPolygon(QPolygonF([QPointF(7, 5), QPointF(13, 9), QPointF(7, 13)]))
 
 
+def _waiting(painter: QPainter) -> None:
+    painter.setPen(QPen(QColor("#2f7fd8"), 2))
+    painter.drawEllipse(QRectF(3, 3, 12, 12))
+    painter.drawLine(QPointF(9, 9), QPointF(9, 5.5))
+    painter.drawLine(QPointF(9, 9), QPointF(11.5, 10.5))
+
+
 def _done(painter: QPainter) -> None:
     _disc(painter, "#2a9d55")
     painter.setPen(QPen(QColor("white"), 2))
@@ -92,6 +99,7 @@ def _not_needed(painter: QPainter) -> None:
 
 _SHAPES: Mapping[State, Callable[[QPainter], None]] = {
     "not run": _not_run,
+    "waiting": _waiting,
     "running": _running,
     "done": _done,
     "stale": _stale,

@@ -254,7 +254,7 @@ class StageSection(QFrame):
         """Show the stage as it stands."""
         recon, stage = self._recon, self.stage
         state = recon.state(stage)
-        if state != "running":
+        if state not in ("running", "waiting"):
             self._fraction = 0.0
         self._light.show_state(state)
         self._show_status()

@@ -80,7 +80,7 @@ STAGE_TEXTS: Mapping[str, StageText] = {
         "total_field_ppm",
     ),
     "background": StageText(
-        "Background removal",
+        "Background",
         "Takes away the field of air, bone and everything outside the brain.",
         "local_field_ppm",
         "local field",
@@ -111,6 +111,7 @@ STAGE_TEXTS: Mapping[str, StageText] = {
 #: What the light says beside its colour and shape.
 STATE_WORDS: Mapping[State, str] = {
     "not run": "not run",
+    "waiting": "waiting",
     "running": "running",
     "done": "done",
     "stale": "out of date",
