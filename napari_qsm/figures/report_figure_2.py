@@ -78,7 +78,8 @@ def marks(
             continue
         outwards = 1.0 if side == "right" else -1.0  # display x grows to the right
         middle = points.mean(axis=0)
-        near = points[np.abs(points[:, 1] - middle[1]) <= 2.0]
+        reach = max(2.0, person.frame.size_mm[1])  # at least one row of voxels
+        near = points[np.abs(points[:, 1] - middle[1]) <= reach]
         edge = (near[:, 0] * outwards).max() * outwards + 0.8 * outwards
         tip = np.array([edge, middle[1], middle[2]])
         tail = tip + np.array([outwards * _ARROW_MM[0], _ARROW_MM[1], 0.0])

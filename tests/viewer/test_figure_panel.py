@@ -729,7 +729,7 @@ def small_subject(name, progress):
     from napari_qsm.recon.recipe import load_recipe
 
     head = make_head(
-        name, shape=(64, 64, 36), voxel_size_mm=(3.6, 3.2, 4.0), coil_phase=False, snr=None
+        name, shape=(48, 48, 32), voxel_size_mm=(4.8, 4.2, 4.5), coil_phase=False, snr=None
     )
     progress(f"{name}: head", 1.0)
     recipe = load_recipe("case-report")
