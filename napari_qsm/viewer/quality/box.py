@@ -70,6 +70,8 @@ class QualityBox(Folding):
         for emitter, call in self._connections():
             emitter.disconnect(call)
         self._stop()
+        self.histogram.forget()  # whoever still holds the box must not hold a closed window
+        self._subject, self._now = _nothing, None
 
     @property
     def judgement(self) -> Judgement | None:
@@ -350,3 +352,7 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "This computer's memory is too small to judge this map; close other maps first."
     raise error
+
+
+def _nothing() -> None:
+    """There is no map to judge any more."""

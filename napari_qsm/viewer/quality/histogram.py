@@ -45,6 +45,11 @@ class Histogram(QWidget):
         self.setVisible(quality is not None)
         self.update()
 
+    def forget(self) -> None:
+        """Draw nothing any more, and ask for no colours."""
+        self._quality = None
+        self._ink = QColor
+
     @property
     def bars(self) -> list[float]:
         """Heights of the bars, the highest 1."""
