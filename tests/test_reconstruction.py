@@ -1,10 +1,12 @@
 """The reconstruction of a session: what is stale, what is needed, and the same arrays as a run."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from napari_qsm.errors import Cancelled, GeometryError, MetadataError, QsmError
-from napari_qsm.phantom import SMALL, make_head
+from napari_qsm.phantom import make_head
 from napari_qsm.recon.pipeline import Inputs, run
 from napari_qsm.recon.recipe import load_recipe, with_settings
 from napari_qsm.recon.stages import STAGES
@@ -26,7 +28,13 @@ FAST = ["inversion.method=tkd"]
 
 @pytest.fixture(scope="module")
 def head():
-    return make_head("control", **SMALL, seed=3, echo_times_s=(0.008, 0.016))
+    return make_head(
+        "control",
+        shape=(52, 64, 36),
+        voxel_size_mm=(3.2, 3.2, 4.0),
+        seed=3,
+        echo_times_s=(0.008, 0.016),
+    )
 
 
 @pytest.fixture
@@ -211,6 +219,19 @@ def test_a_given_mask_is_the_recipes_given_method(head, recon):
     assert "mask" not in recon.given
 
 
+def test_a_mask_given_later_takes_the_place_of_a_painted_one(head, recon):
+    work(recon, ["phase", "mask"])
+    painted = recon.arrays()["mask"].copy()
+    painted[:, :, :10] = False
+    recon.paint_mask(painted)
+    recon.give("mask", head.mask)
+    recon.paint_mask(painted)  # what the window tells before each run
+    assert recon.hand is None and recon.state("mask") == "stale"
+    work(recon, ["mask"])
+    expected = run(recon.recipe(), Inputs(scan=head.scan, mask=head.mask)).arrays["mask"]
+    np.testing.assert_array_equal(recon.arrays()["mask"], expected)
+
+
 def test_a_failure_stays_with_its_stage_and_goes_with_its_cause(recon):
     recon.choose("mask", "given")
     work(recon)
@@ -297,3 +318,25 @@ def test_values_typed_in_are_used_and_noted(head):
     notes = " ".join(scan.metadata["Notes"])
     assert "9, 18 ms" in notes and "1.5 T" in notes
     assert source.make(source.recorded) is head.scan
+
+
+def test_another_scan_lays_results_and_painting_aside(head, recon):
+    work(recon, ["phase", "mask"])
+    mask = recon.arrays()["mask"].copy()
+    mask[:, :, :10] = False
+    recon.paint_mask(mask)
+    recon.give("reference_roi", head.mask)
+    first = recon.source
+    other = source_of_scan(replace(head.scan, field_strength_t=1.5), "other")
+    recon.use_scan(other)
+    assert recon.state("mask") == "not run" and recon.hand is None and not recon.given
+    assert recon.choices["reference"].method.name == "whole-mask"
+    assert recon.facts.field_strength_t == 1.5
+    recon.use_scan(first)
+    assert recon.state("mask") == "done" and recon.hand is not None
+    assert recon.choices["reference"].method.name == "roi"
+    np.testing.assert_array_equal(recon.hand.mask, mask)
+    recon.use_scan(other)
+    recon.forget_others([other])
+    recon.use_scan(first)
+    assert recon.state("mask") == "not run"

@@ -9,7 +9,7 @@ setting changed and changed back leaves nothing stale, and results are those tha
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -52,6 +52,19 @@ class HandEdit:
     number: int
 
 
+@dataclass
+class _Aside:
+    """What was made of a scan that is not the chosen one."""
+
+    source: ScanSource | None
+    facts: Facts
+    given: dict[str, Volume] = field(default_factory=dict)
+    results: dict[str, Made] = field(default_factory=dict)
+    before: dict[str, Made] = field(default_factory=dict)
+    hand: HandEdit | None = None
+    mask_from: Volume | None = None
+
+
 class Reconstruction:
     """Inputs, recipe, and the state of every stage.
 
@@ -71,9 +84,6 @@ class Reconstruction:
         The preset or file that the choices came from.
     choices : dict of str to Choice
         Method and settings of each stage now.
-    hand : HandEdit or None
-        What a brush has done to the mask since it was made. A painted mask stays what it is
-        until the stage itself is run again: a drawing is never replaced unasked.
     running : tuple of str
         The stages that are running or about to.
     problem : str
@@ -91,7 +101,8 @@ class Reconstruction:
         self.given: dict[str, Volume] = {}
         self.origin: Recipe = load_recipe(recipe)
         self.choices: dict[str, Choice] = dict(self.origin.choices)
-        self.hand: HandEdit | None = None
+        self._hand: HandEdit | None = None
+        self._mask_from: Volume | None = None
         self.running: tuple[str, ...] = ()
         self.problem = ""
         self._results: dict[str, Made] = {}
@@ -99,24 +110,56 @@ class Reconstruction:
         self._failures: dict[str, tuple[int, str]] = {}
         self._numbers: dict[tuple[Any, ...], int] = {}
         self._prepared: Prepared | None = None
-        self._mask_choice: Choice | None = None
+        #: What stages used before a given mask or region asked for another method.
+        self._replaced: dict[str, Choice] = {}
+        self._aside: dict[tuple[Any, ...], _Aside] = {}
 
     # -- what goes in ---------------------------------------------------------------------
 
     def use_scan(self, source: ScanSource | None) -> None:
-        """Reconstruct this scan; what its files say is taken over, nothing else is assumed."""
+        """Reconstruct this scan; what its files say is taken over, nothing else is assumed.
+
+        What was made of another scan is laid aside, and is there again when it comes back.
+        """
         if source is not None and self.source is not None and source.key == self.source.key:
             return
-        self.source = source
-        self.facts = source.recorded if source is not None else Facts()
-        self._results.clear()  # of another head: no result of it may stand beside the new ones
-        self._before.clear()
-        self._failures.clear()
-        self.hand = None
+        if self.source is not None:
+            self._aside[self.source.key] = _Aside(
+                self.source,
+                self.facts,
+                self.given,
+                self._results,
+                self._before,
+                self._hand,
+                self._mask_from,
+            )
+        fresh = _Aside(source, source.recorded if source is not None else Facts())
+        known = self._aside.pop(source.key, fresh) if source is not None else fresh
+        self.source, self.facts, self.given = source, known.facts, known.given
+        self._results, self._before = known.results, known.before
+        self._hand, self._mask_from = known.hand, known.mask_from
+        self._failures = {}
         self._prepared = None
-        for role in list(self.given):
-            self.take_away(role)
+        self._suit_given()
         self.changed.emit()
+
+    def forget_others(self, sources: Sequence[ScanSource]) -> None:
+        """Drop what was laid aside of scans that are no longer open."""
+        kept = {source.key for source in sources}
+        self._aside = {key: aside for key, aside in self._aside.items() if key in kept}
+
+    def _suit_given(self) -> None:
+        """A given mask and reference region need methods that use them."""
+        from napari_qsm.recon.recipe import default_choice
+
+        for role, method in (("mask", "given"), ("reference_roi", "roi")):
+            stage = GIVEN_AT[role]
+            uses = self.choices[stage].method.name == method
+            if role in self.given and not uses:
+                self._replaced[stage] = self.choices[stage]
+                self.choices[stage] = default_choice(stage, method)
+            elif role not in self.given and stage in self._replaced:
+                self.choices[stage] = self._replaced.pop(stage)
 
     def set_facts(self, **facts: Any) -> None:
         """Type in echo times, field strength, or whether the phase is a difference."""
@@ -136,7 +179,6 @@ class Reconstruction:
             If a mask or region holds other values than 0 and 1.
         """
         from napari_qsm.recon.inputs import as_bool
-        from napari_qsm.recon.recipe import default_choice
         from napari_qsm.volume import check_same_grid
 
         if self.source is not None:
@@ -150,24 +192,14 @@ class Reconstruction:
             for other_role in STARTS:
                 self.given.pop(other_role, None)
         self.given[role] = volume
-        if role == "mask" and self.choices["mask"].method.name != "given":
-            self._mask_choice = self.choices["mask"]
-            self.choices["mask"] = default_choice("mask", "given")
-        if role == "mask":
-            self.hand = None
-        if role == "reference_roi":
-            self.choices["reference"] = default_choice("reference", "roi")
+        self._suit_given()
         self.changed.emit()
 
     def take_away(self, role: str) -> None:
         """Compute again what was given."""
         if self.given.pop(role, None) is None:
             return
-        if role == "mask" and self._mask_choice is not None:
-            self.choices["mask"] = self._mask_choice
-            self._mask_choice = None
-        if role == "reference_roi":
-            self.choices["reference"] = self.origin.choices["reference"]
+        self._suit_given()
         self.changed.emit()
 
     def grid(self) -> Volume | None:
@@ -223,12 +255,8 @@ class Reconstruction:
 
         self.origin = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
         self.choices = dict(self.origin.choices)
-        self._mask_choice = None
-        if "mask" in self.given and self.choices["mask"].method.name != "given":
-            from napari_qsm.recon.recipe import default_choice
-
-            self._mask_choice = self.choices["mask"]
-            self.choices["mask"] = default_choice("mask", "given")
+        self._replaced.clear()
+        self._suit_given()
         self.changed.emit()
 
     def recipe(self) -> Recipe:
@@ -402,6 +430,15 @@ class Reconstruction:
             return ("hand", self.hand.number)
         return self.number(stage, memo)
 
+    @property
+    def hand(self) -> HandEdit | None:
+        """What a brush has done to the mask since it was made; None if nothing.
+
+        A painted mask stays what it is until the stage itself is run again or another mask is
+        given: a drawing is never replaced unasked.
+        """
+        return self._hand if self._mask_from is self.given.get("mask") else None
+
     # -- running --------------------------------------------------------------------------
 
     def task(self, stages: Sequence[str]) -> Task:
@@ -443,11 +480,11 @@ class Reconstruction:
         """The number a stage gets in a run: a mask that is made anew is no longer painted on."""
         if "mask" not in stages or self.hand is None:
             return self.number(stage)
-        hand, self.hand = self.hand, None
+        hand, self._hand = self._hand, None
         try:
             return self.number(stage)
         finally:
-            self.hand = hand
+            self._hand = hand
 
     def _handed_on(self, stage: str, result: Made) -> dict[str, Any]:
         out = dict(result.quantities)
@@ -475,7 +512,8 @@ class Reconstruction:
         self._results[made.stage] = made
         self._failures.pop(made.stage, None)
         if made.stage == "mask":
-            self.hand = None
+            self._hand = None
+            self._mask_from = self.given.get("mask")
         self.made.emit(made.stage)
         self.changed.emit()
 
@@ -508,7 +546,7 @@ class Reconstruction:
         added = int(np.count_nonzero(now & ~before))
         removed = int(np.count_nonzero(before & ~now))
         number = hash(np.packbits(now).tobytes())
-        self.hand = HandEdit(now, added, removed, number) if added or removed else None
+        self._hand = HandEdit(now, added, removed, number) if added or removed else None
         self.changed.emit()
 
     # -- what comes out -------------------------------------------------------------------

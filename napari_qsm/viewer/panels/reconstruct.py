@@ -282,6 +282,7 @@ class ReconstructPanel(QWidget):
             current = self.recon.source
             if current is None or current.key not in keys:
                 self.recon.use_scan(sources[0] if sources else None)
+            self.recon.forget_others(sources)
         self.refresh()
 
     def _on_choose_scan(self, index: int) -> None:
@@ -346,9 +347,20 @@ class ReconstructPanel(QWidget):
         self._cancel.setEnabled(True)
 
     def _on_made(self, made: Made) -> None:
+        if made.stage == "mask" and self.recon.previous_of("mask") is None:
+            self._warn_of_mask(made)
         look = made.stage in self._asked if self._asked else made.stage != "mask"
         self.results.show_made(made, look=look)
         self.refresh()
+
+    def _warn_of_mask(self, made: Made) -> None:
+        """A mask from earlier work, perhaps painted on, is replaced: say how to get it back."""
+        entry = self.results.entry("mask")
+        if entry is None or entry.editable is None:
+            return
+        mask = made.quantities["mask"]
+        if entry.editable.shape == mask.shape and ((entry.editable != 0) != mask).any():
+            self._workspace.say("The brain mask that was open was replaced; Ctrl+Z brings it back.")
 
     def _on_progress(self, stage: str, fraction: float) -> None:
         if fraction == 0:
