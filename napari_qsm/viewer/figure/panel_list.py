@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 from napari_qsm.errors import QsmError
 from napari_qsm.figures.panels import ImagePanel
 from napari_qsm.viewer.figure import editing
-from napari_qsm.viewer.figure.from_session import Look, add_view, describe
+from napari_qsm.viewer.figure.from_view import Look, add_view, describe
 from napari_qsm.viewer.figure.marks import marks_on, panel_slice
 from napari_qsm.viewer.figure.template_box import TemplateBox
 from napari_qsm.viewer.figure.work import FigureWork
