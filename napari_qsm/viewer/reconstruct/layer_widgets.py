@@ -12,6 +12,7 @@ import numpy as np
 from magicgui.widgets import create_widget
 from napari.layers import Image, Labels, Layer
 from napari.qt.threading import create_worker
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -19,6 +20,7 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -77,17 +79,21 @@ class StageWidget(QWidget):
         self._worker: Any = None
         self._method = QComboBox()
         self._method.setObjectName(f"qsm.stage.{stage}.method")
+        self._method.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         for method in methods(stage).values():
             self._method.addItem(method.title, method.name)
         self._method.currentIndexChanged.connect(self._show_method)
         self._times, self._strength = QLineEdit(), QLineEdit()
         for field, name, example in (
-            (self._times, "echo_times", "ms, for example 5, 10, 15"),
-            (self._strength, "field_strength", "T, for example 3"),
+            (self._times, "echo_times", "such as 5, 10"),
+            (self._strength, "field_strength", "such as 3"),
         ):
             field.setObjectName(f"qsm.stage.{stage}.{name}")
             field.setPlaceholderText(example)
+            field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._inputs = QFormLayout()
+        self._inputs.setRowWrapPolicy(QFormLayout.RowWrapPolicy.DontWrapRows)
+        self._inputs.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._settings = QVBoxLayout()
         self._run = main_button("Run", f"qsm.stage.{stage}.run", self.run)
         self._cancel = QPushButton("Cancel")
@@ -110,6 +116,8 @@ class StageWidget(QWidget):
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setMinimumWidth(300)
         scroll.setWidget(body)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -232,9 +240,9 @@ class StageWidget(QWidget):
             if name in _IMAGES or name in _MASKS:
                 self._add_chooser(name, name in method.optional_inputs)
         if {"echo_times_s", "magnitude_echo_times_s"} & set(method.inputs):
-            self._inputs.addRow("Echo times", self._times)
+            self._inputs.addRow("Echo times (ms)", self._times)
         if "field_strength_t" in method.inputs:
-            self._inputs.addRow("Field strength", self._strength)
+            self._inputs.addRow("Field (T)", self._strength)
         if self._form is not None:
             self._form.setParent(None)
             self._form.deleteLater()
@@ -261,6 +269,9 @@ class StageWidget(QWidget):
             options["nullable"] = True
         chooser = create_widget(widget_type=kind, options=options, name=name)
         chooser.native.setObjectName(f"qsm.stage.{self.stage}.{name}")
+        policy = chooser.native.sizePolicy()
+        policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
+        chooser.native.setSizePolicy(policy)
         if several:
             chooser.native.setMaximumHeight(70)
             chooser.tooltip = "One layer for each echo, in their order; Ctrl + click for several"
