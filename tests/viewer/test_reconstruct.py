@@ -11,7 +11,7 @@ import pytest
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QFileDialog
+from qtpy.QtWidgets import QApplication, QFileDialog, QLabel
 
 from napari_qsm.errors import QsmError, RecipeError
 from napari_qsm.io.nifti import write_volume
@@ -502,3 +502,26 @@ def test_a_real_scan_by_clicks(workspace, panel, shared_data):
 def test_a_scanner_folder_by_clicks(workspace, panel, shared_data):
     pytest.importorskip("dcm2niix")
     click_to_chi(workspace, panel, shared_data / "dicom-siemens-enhanced")
+
+
+def test_results_are_saved_as_the_command_line_saves_them(
+    workspace, opened, head, fast, tmp_path, monkeypatch
+):
+    from napari_qsm.io.nifti import read_volume
+    from napari_qsm.outputs import write_result
+
+    saving = child(workspace, "qsm.reconstruct.save")
+    assert not saving.isVisible()
+    press(workspace, "qsm.reconstruct.run_all")
+    finish(opened)
+    folder = tmp_path / "out"
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a, **k: str(folder))
+    press(workspace, "qsm.reconstruct.save")
+    wait(lambda: not workspace.stage.jobs.busy)
+    settle()
+    write_result(run(fast, Inputs(scan=head.scan)), tmp_path / "line")
+    for expected in sorted((tmp_path / "line").glob("*.nii.gz")):
+        written = read_volume(folder / expected.name)
+        np.testing.assert_array_equal(written.data, read_volume(expected).data)
+    assert "</html>" in (folder / "report.html").read_text(encoding="utf-8")
+    assert "report.html" in child(workspace, "qsm.message").findChild(QLabel).text()

@@ -30,6 +30,7 @@ from napari_qsm.viewer.quality.box import QualityBox
 from napari_qsm.viewer.quality.subject import Subject, finished_map
 from napari_qsm.viewer.reconstruct.how_made import HowMade
 from napari_qsm.viewer.reconstruct.inputs import InputBox
+from napari_qsm.viewer.reconstruct.keeping import ask_folder, result_writer
 from napari_qsm.viewer.reconstruct.lights import eye_icon
 from napari_qsm.viewer.reconstruct.recipes import RecipeRow
 from napari_qsm.viewer.reconstruct.results import RESULT_KEY, Results
@@ -173,7 +174,14 @@ class ReconstructPanel(QWidget):
         row.addWidget(self._run_all, 1)
         row.addWidget(self._cancel)
         foot.addLayout(row)
+        self._save = QPushButton("Save results …")
+        self._save.setObjectName("qsm.reconstruct.save")
+        self._save.setToolTip(
+            "All maps, how they were made, and report.html, as the command line writes them"
+        )
+        self._save.clicked.connect(lambda _=False: self._on_save())
         foot.addWidget(self._plan)
+        foot.addWidget(self._save)
         body = QWidget()
         layout = QVBoxLayout(body)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -229,6 +237,7 @@ class ReconstructPanel(QWidget):
         running = bool(recon.running)
         self._run_all.setEnabled(bool(stale) and not problems and not running)
         self._cancel.setVisible(running)
+        self._save.setVisible(not stale and not problems and not running)
         if running:
             text = f"Running: {STAGE_TEXTS[recon.running[0]].title.lower()} …"
         elif problems:
@@ -371,6 +380,22 @@ class ReconstructPanel(QWidget):
     def _on_failed(self, stage: str) -> None:
         """Bring the sentence into sight, where the tab may be scrolled or another one."""
         self._scroll.ensureWidgetVisible(self.sections[stage] if stage else self._inputs, 0, 20)
+
+    def _on_save(self) -> None:
+        folder = ask_folder(self)
+        if folder is None:
+            return
+        try:
+            work = result_writer(self.recon, folder)
+        except QsmError as error:
+            self._workspace.say(str(error))
+            return
+        self._workspace.run("Saving the results", work, self._on_saved)
+
+    def _on_saved(self, folder: Path) -> None:
+        if self.quality is not None:
+            self.quality.result_saved(folder)
+        self._workspace.say(f"The maps and report.html are in '{folder}'.")
 
     # -- what the sections ask for --------------------------------------------------------
 

@@ -1,0 +1,60 @@
+"""Save a finished reconstruction as the command line writes it: same files, same names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from napari_qsm.errors import FileError
+from napari_qsm.session.reconstruction import Reconstruction
+from napari_qsm.viewer.files import last_folder
+from napari_qsm.viewer.settings import save_settings
+
+
+def ask_folder(parent: QWidget) -> Path | None:
+    """Ask where results go, and whether results that are there already may be replaced."""
+    from napari_qsm.outputs import check_free
+
+    name = QFileDialog.getExistingDirectory(parent, "A folder for the results", last_folder())
+    if not name:
+        return None
+    save_settings({"folder": name})
+    folder = Path(name)
+    try:
+        check_free(folder)
+    except FileError:
+        answer = QMessageBox.question(
+            parent,
+            "Replace the results?",
+            f"'{folder.name}' already holds results of a reconstruction. Replace them?",
+        )
+        if answer != QMessageBox.StandardButton.Yes:
+            return None
+    return folder
+
+
+def result_writer(recon: Reconstruction, folder: Path) -> Callable[..., Path]:
+    """What writes the finished results and their report into a folder, for a thread.
+
+    Raises
+    ------
+    QsmError
+        If a step has not run or is out of date.
+    """
+    make, inputs = recon.result_maker(), recon.inputs()
+
+    def work(progress: Any, cancelled: Any) -> Path:
+        from napari_qsm.outputs import write_result
+        from napari_qsm.qc.files import write_quality
+
+        result = make()
+        progress(0.1, "Writing the maps")
+        write_result(result, folder, overwrite=True)
+        progress(0.6, "Writing the report")
+        write_quality(result, inputs, folder / "report.html")
+        return folder
+
+    return work
