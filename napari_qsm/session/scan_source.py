@@ -286,7 +286,7 @@ def _of_files(
     difference = files.is_difference
     if difference:
         both = files.phase[0].difference_times_s
-        times = (round(abs(both[1] - both[0]), 9),) if both else ()
+        times: tuple[float, ...] = (round(abs(both[1] - both[0]), 9),) if both else ()
     else:
         own = [image.echo_times_s for image in files.phase]
         times = tuple(t for echo in own for t in echo) if all(own) else ()

@@ -23,7 +23,12 @@ def made():
     head = make_head("control", **GRID, seed=3, echo_times_s=(0.01, 0.02))
     recipe = with_settings(
         load_recipe("case-report"),
-        ["mask.method=threshold", "background.method=sharp", "background.radius_mm=9", "inversion.method=tkd"],
+        [
+            "mask.method=threshold",
+            "background.method=sharp",
+            "background.radius_mm=9",
+            "inversion.method=tkd",
+        ],
     )
     return run(recipe, Inputs(scan=head.scan))
 

@@ -106,15 +106,15 @@ class SettingsForm(QWidget):
                     widget.native.setDecimals(
                         max(_decimals(value), _decimals(self.method.settings[key].default))
                     )
-                if widget.value != value:  # type: ignore[attr-defined]
-                    widget.value = value  # type: ignore[attr-defined]
+                if widget.value != value:
+                    widget.value = value
         finally:
             self._filling = False
 
     def values(self) -> dict[str, Any]:
         """What the controls say, each in its setting's type."""
         return {
-            name: self.method.settings[name].check(widget.value, name)  # type: ignore[attr-defined]
+            name: self.method.settings[name].check(widget.value, name)
             for name, widget in self.widgets.items()
         }
 

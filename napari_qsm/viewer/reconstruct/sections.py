@@ -100,6 +100,7 @@ class StageSection(QFrame):
             " border-top: 1px solid palette(mid); }"
         )
         text = STAGE_TEXTS[stage]
+        self._body = QWidget()
         self._fold = QToolButton()
         self._fold.setObjectName(f"{name}.fold")
         self._fold.setText(f"{number}  {text.title}")
@@ -141,7 +142,6 @@ class StageSection(QFrame):
         top.addLayout(words, 1)
         top.addWidget(self._eye)
         top.addWidget(self._run)
-        self._body = QWidget()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 5, 0, 3)
         layout.setSpacing(3)
