@@ -7,13 +7,15 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QObject, Qt, Signal, Slot
+from qtpy.QtCore import QObject, Qt, QTimer, Signal, Slot
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidget
 
 from napari_qsm.errors import Cancelled
 
 #: Work gets ``progress(fraction, what)`` and ``cancelled()``.
 Work = Callable[[Callable[[float, str], None], Callable[[], bool]], Any]
+#: How long a cancelled computation may take to notice before the window goes on without it.
+LET_GO_MS = 300
 
 
 class _Messages(QObject):
@@ -33,8 +35,11 @@ class Job:
         work: Work,
         done: Callable[[Any], None],
         failed: Callable[[Exception], None],
+        *,
+        computes: bool = False,
     ) -> None:
         self.title = title
+        self.computes = computes
         self.messages = _Messages()
         self._work, self._done, self._failed = work, done, failed
         self._stop = threading.Event()
@@ -100,7 +105,7 @@ class JobBar(QWidget):
         self._bar.setFixedHeight(10)
         self._cancel = QPushButton("Cancel")
         self._cancel.setObjectName("qsm.jobs.cancel")
-        self._cancel.clicked.connect(self._on_cancel)
+        self._cancel.clicked.connect(lambda _=False: self.cancel())
         row = QHBoxLayout(self)
         row.setContentsMargins(6, 2, 6, 2)
         row.addWidget(self._text, 2)
@@ -120,9 +125,22 @@ class JobBar(QWidget):
         *,
         done: Callable[[Any], None],
         failed: Callable[[Exception], None],
+        computes: bool = False,
     ) -> Job:
-        """Queue work; ``done`` or ``failed`` is called in the window's thread."""
-        job = Job(title, work, done, failed)
+        """Queue work; ``done`` or ``failed`` is called in the window's thread.
+
+        Parameters
+        ----------
+        title : str
+            What the bar says.
+        work, done, failed : callables
+            See :data:`Work`; the result; the error.
+        computes : bool
+            The work leaves nothing behind but its result. A cancelled computation that does
+            not notice at once is let go: its thread ends by itself, unheard, and the window
+            does not wait for it.
+        """
+        job = Job(title, work, done, failed, computes=computes)
         self._waiting.append(job)
         if self._current is None:
             self._next()
@@ -178,8 +196,24 @@ class JobBar(QWidget):
         if job is not None:
             job.fail(error)
 
-    def _on_cancel(self) -> None:
-        if self._current is not None:
-            self._current.cancel()
-            self._text.setText("Stopping …")
-            self._cancel.setEnabled(False)
+    def cancel(self, job: Job | None = None) -> None:
+        """Stop the work that is going on, or a certain job even if it still waits."""
+        if job is not None and job in self._waiting:
+            self._waiting.remove(job)
+            job.fail(Cancelled(f"{job.title}: stopped."))
+            return
+        if self._current is None or job not in (None, self._current):
+            return
+        job = self._current
+        job.cancel()
+        self._text.setText("Stopping …")
+        self._cancel.setEnabled(False)
+        if job.computes:
+            QTimer.singleShot(LET_GO_MS, lambda: self._let_go(job))
+
+    def _let_go(self, job: Job) -> None:
+        if job is not self._current:
+            return
+        job.messages.blockSignals(True)
+        self._next()
+        job.fail(Cancelled(f"{job.title}: stopped."))

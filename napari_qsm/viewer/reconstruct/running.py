@@ -25,8 +25,8 @@ class Runner(QObject):
         Gets the results.
     """
 
-    _handed = Signal(object)
-    _told = Signal(str, float)
+    _handed = Signal(int, object)
+    _told = Signal(int, str, float)
 
     def __init__(self, jobs: JobBar, recon: Reconstruction) -> None:
         super().__init__()
@@ -36,6 +36,7 @@ class Runner(QObject):
         self._loop: QEventLoop | None = None
         self._error: Exception | None = None
         self._gone = False
+        self._run = 0  # a run that was let go may still be heard of
         self.on_made: Callable[[Made], None] = lambda made: None
         self.on_failed: Callable[[str], None] = lambda stage: None
         self.on_progress: Callable[[str, float], None] = lambda stage, fraction: None
@@ -54,18 +55,27 @@ class Runner(QObject):
         task = self._recon.task(stages)
         self._error = None
         count = max(len(stages), 1)
+        self._run += 1
+        run = self._run
 
         def work(progress: Callable[[float, str], None], cancelled: Callable[[], bool]) -> None:
             def told(stage: str, fraction: float) -> None:
                 done = (list(stages).index(stage) + fraction) / count
                 progress(done, f"{STAGE_TEXTS[stage].title} …")
-                self._told.emit(stage, fraction)
+                self._told.emit(run, stage, fraction)
 
-            task.run(self._handed.emit, progress=told, cancelled=cancelled)
+            def handed(item: Any) -> None:
+                self._handed.emit(run, item)
+
+            task.run(handed, progress=told, cancelled=cancelled)
 
         self._recon.start(stages)
         self._job = self._jobs.run(
-            "Reading the scan …", work, done=self._on_done, failed=self._on_failed
+            "Reading the scan …",
+            work,
+            done=self._on_done,
+            failed=self._on_failed,
+            computes=True,
         )
 
     def wait(self) -> None:
@@ -86,9 +96,9 @@ class Runner(QObject):
             raise self._error
 
     def cancel(self) -> None:
-        """Stop at the next opportunity; results that are there stay."""
+        """Stop; results that are there stay."""
         if self._job is not None:
-            self._job.cancel()
+            self._jobs.cancel(self._job)
 
     def dispose(self) -> None:
         """The window goes away: stop, and listen to nothing any more."""
@@ -96,9 +106,9 @@ class Runner(QObject):
         self.cancel()
         self._end()
 
-    @Slot(object)
-    def _on_handed(self, item: Any) -> None:
-        if self._gone:
+    @Slot(int, object)
+    def _on_handed(self, run: int, item: Any) -> None:
+        if self._gone or run != self._run or self._job is None:
             return
         if isinstance(item, Prepared):
             self._recon.take_prepared(item)
@@ -106,9 +116,9 @@ class Runner(QObject):
             self._recon.take(item)
             self.on_made(item)
 
-    @Slot(str, float)
-    def _on_told(self, stage: str, fraction: float) -> None:
-        if not self._gone and stage in self._recon.running:
+    @Slot(int, str, float)
+    def _on_told(self, run: int, stage: str, fraction: float) -> None:
+        if not self._gone and run == self._run and stage in self._recon.running:
             self.on_progress(stage, fraction)
 
     def _on_done(self, result: Any) -> None:
