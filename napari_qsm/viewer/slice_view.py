@@ -220,7 +220,12 @@ class SliceView:
         self.layers.clear()
         if self.owns_canvas:
             compat.close_canvas(self.qt)
-            return
+        else:
+            self._give_back()
+        # Whoever still holds the view, a tool perhaps, must not hold a closed window with it.
+        del self.qt, self.native, self.model, self.overlay
+
+    def _give_back(self) -> None:
         background, order, ndisplay, orientation = self._before
         self.model.dims.ndisplay = ndisplay
         if len(order) == self.model.dims.ndim:

@@ -319,6 +319,7 @@ class Workspace:
         self.regions.deleteLater()
         # Whoever still holds the workspace must not hold a closed window with it.
         self._drop_targets.clear()
+        self.panels.clear()
         self.last_view = None
         self._window = None
 

@@ -57,10 +57,15 @@ def code_of(order):
 
 @pytest.fixture(scope="module", autouse=True)
 def swept():
-    """Collect what the last module's window left, before windows are counted."""
+    """Collect what the last module's window left, and see that nothing holds it."""
     import gc
 
+    from napari._qt.qt_viewer import QtViewer
+
     gc.collect()
+    alive = list(QtViewer._instances)
+    QtViewer._instances.clear()  # told once; later counts of windows do not fail for it again
+    assert not alive, "the last module's window is still alive"
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +77,8 @@ def one_window(qapp):
 
     from napari_qsm.viewer.workspace import Workspace
 
+    # napari collects garbage at each layer removed: spare it everything imported so far.
+    gc.freeze()
     # The fixtures of napari's own tests make it register plugins anew for each window,
     # which fails the second time outside of them; no plugin is needed here.
     with pytest.MonkeyPatch.context() as patch:
