@@ -585,7 +585,7 @@ def environment(binding, extra=None):
 def test_arguments(args):
     """Return pytest's arguments, with two workers unless the user chose.
 
-    The window tests all go to one of them: they share a mouse.
+    On the user's own display the window tests all go to one of them: they share a mouse.
     """
     own = ("-n", "--numprocesses", "--dist", "--pdb", "--trace", "-p")
     if any(arg.startswith(own) for arg in args):
@@ -597,7 +597,12 @@ def test(binding, args):
     """Run the tests, on a display of their own where there is none."""
     ensure_system(window=True, own_display=True)
     venv = ensure_venv(binding, TEST_EXTRAS)
-    with display(environment(binding, ONE_THREAD_EACH)) as env:
+    plain = environment(binding, ONE_THREAD_EACH)
+    with display(plain) as first, display(plain) as second:
+        env = dict(first)
+        if not has_display(plain):
+            # Each worker's windows have a display, its mouse and its focus for themselves.
+            env["NAPARI_QSM_TEST_DISPLAYS"] = first["DISPLAY"] + " " + second["DISPLAY"]
         command = [in_venv(venv, "python"), "-m", "pytest"] + test_arguments(args)
         return run(command, cwd=ROOT, env=env)
 

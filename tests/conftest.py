@@ -10,6 +10,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
+#: Displays that nobody else uses, one for each worker.
+OWN_DISPLAYS = os.environ.get("NAPARI_QSM_TEST_DISPLAYS", "").split()
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+if OWN_DISPLAYS and WORKER.startswith("gw"):
+    os.environ["DISPLAY"] = OWN_DISPLAYS[int(WORKER[2:]) % len(OWN_DISPLAYS)]
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 HAS_DISPLAY = sys.platform != "linux" or bool(
     os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
 )
@@ -56,10 +62,11 @@ def pytest_collection_modifyitems(config, items):
         is_window = item.get_closest_marker("window") is not None
         if is_window and not HAS_DISPLAY:
             item.add_marker(pytest.mark.skip(reason="opens a window, and there is no display"))
-        # Widgets share one display, its mouse and its focus: one worker for all.
         uses_qt = is_window or QT_FIXTURES.intersection(item.fixturenames)
         if uses_qt and config.pluginmanager.hasplugin("xdist"):
-            item.add_marker(pytest.mark.xdist_group("window"))
+            # Widgets of one display share its mouse and its focus.
+            alone = len(OWN_DISPLAYS) >= WORKERS
+            item.add_marker(pytest.mark.xdist_group(item.path.name if alone else "window"))
 
 
 def set_home(set_variable, home):
