@@ -123,6 +123,9 @@ class Autosave:
     def flush(self, timeout_s: float = 60.0) -> bool:
         """Write what is waiting now; returns whether all of it is on the disk."""
         end = time.monotonic() + timeout_s
+        # An attempt that is under way may be about to fail for a reason of before.
+        if self._writing.acquire(timeout=timeout_s):
+            self._writing.release()
         attempts = self._attempts
         while time.monotonic() < end:
             with self._wake:
