@@ -53,12 +53,12 @@ def click_run(widget):
     button = widget.findChild(QWidget, f"{widget.objectName()}.run")
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
     end = time.monotonic() + 60
-    while widget._worker is not None:
+    said = widget.findChild(QWidget, f"{widget.objectName()}.said")
+    while widget._worker is not None or said.text().startswith("Running"):
         assert time.monotonic() < end
         settle(1)
         time.sleep(0.005)
-    settle()
-    return widget.findChild(QWidget, f"{widget.objectName()}.said").text()
+    return said.text()
 
 
 def type_in(widget, name, text):
