@@ -74,6 +74,7 @@ def one_window(qapp):
     import gc
 
     import napari
+    from napari._app_model import get_app_model
 
     from napari_qsm.viewer.workspace import Workspace
 
@@ -83,6 +84,9 @@ def one_window(qapp):
     # which fails the second time outside of them; no plugin is needed here.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("napari.plugins._initialize_plugins", lambda: None)
+        # They also forget that the actions of windows are known to the program already.
+        if "napari.window.debug.start_trace_dialog" in get_app_model().commands:
+            patch.setattr("napari._qt.qt_main_window.init_qactions", lambda: None)
         viewer = napari.Viewer(show=True)
     made = Workspace(viewer)
     viewer.window.resize(1200, 800)
