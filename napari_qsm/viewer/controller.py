@@ -191,6 +191,8 @@ class Controller:
         view.moved.connect(self.repaint)
 
     def _drop_view(self, view: SliceView) -> None:
+        for other in self.views:  # none may go by the size of a view that is gone
+            other.twins = [other]
         self.sync.drop_view(view)
         compat.unshare_keys(self.main.qt, view.qt)
         self.views.remove(view)
