@@ -19,8 +19,8 @@ from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication, QPushButton, QScrollArea, QToolButton, QWidget
 
 from napari_qsm.rois.presets import built_in_presets
-from napari_qsm.viewer.opening import load_head
-from napari_qsm.viewer.settings import settings_file
+from napari_qsm.session.opening import load_head
+from napari_qsm.session.settings import settings_file
 from napari_qsm.viewer.workspace import Workspace, open_workspace
 
 IMAGES = Path(__file__).parent / "images"
@@ -142,7 +142,7 @@ def regions() -> None:
 def reconstruct() -> None:
     """The Reconstruct tab in each of its states, on a small head."""
     from napari_qsm.phantom import SMALL, make_head
-    from napari_qsm.viewer.opening import Loaded, Opened
+    from napari_qsm.session.opening import Loaded, Opened
 
     workspace = open_workspace()
     window = workspace.viewer.window

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import QApplication, QScrollArea, QWidget
 sys.path.insert(0, str(Path(__file__).parent))
 from make_screenshots import settle, shoot
 
-from napari_qsm.viewer.opening import load_head
+from napari_qsm.session.opening import load_head
 from napari_qsm.viewer.workspace import Workspace, open_workspace
 
 

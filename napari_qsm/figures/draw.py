@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 #: Dots per inch of a preview.
 PREVIEW_DPI = 110
+#: matplotlib's settings belong to the whole program: one drawing at a time.
+DRAWING = threading.Lock()
 _KEPT_RASTERS = 400
 #: What matplotlib must not take from the user's own settings.
 _RC: Any = {

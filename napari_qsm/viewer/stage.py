@@ -10,7 +10,7 @@ from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_qsm.viewer.arrangement import ViewArea
+from napari_qsm.viewer.canvas.arrangement import ViewArea
 from napari_qsm.viewer.jobs import JobBar
 
 

@@ -11,29 +11,29 @@ from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from napari_qsm.errors import Cancelled, QsmError
 from napari_qsm.session import Session
+from napari_qsm.session.opening import Loaded, load
+from napari_qsm.session.settings import REMEMBERED, load_settings, save_settings
 from napari_qsm.viewer import compat
-from napari_qsm.viewer.arrangement import ViewArea
-from napari_qsm.viewer.closing import Closing
-from napari_qsm.viewer.controller import Controller
-from napari_qsm.viewer.demonstration import open_demonstration
-from napari_qsm.viewer.files import Files
+from napari_qsm.viewer.canvas.arrangement import ViewArea
+from napari_qsm.viewer.canvas.controller import Controller
+from napari_qsm.viewer.canvas.readout import Readout
+from napari_qsm.viewer.canvas.slice_view import SliceView
+from napari_qsm.viewer.canvas.viewbar import ViewBar
+from napari_qsm.viewer.context import PanelContext, PanelMaker
+from napari_qsm.viewer.data.closing import Closing
+from napari_qsm.viewer.data.demonstration import open_demonstration
+from napari_qsm.viewer.data.files import Files
+from napari_qsm.viewer.data.panel import DataPanel
+from napari_qsm.viewer.data.saving import Saving
+from napari_qsm.viewer.display.panel import DisplayPanel
+from napari_qsm.viewer.figure.panel import FigurePanel
 from napari_qsm.viewer.jobs import Job
 from napari_qsm.viewer.keys import HelpPage, Keys
-from napari_qsm.viewer.opening import Loaded, load
-from napari_qsm.viewer.panels import PanelContext, PanelMaker
-from napari_qsm.viewer.panels.data import DataPanel
-from napari_qsm.viewer.panels.display import DisplayPanel
-from napari_qsm.viewer.panels.figure import FigurePanel
-from napari_qsm.viewer.panels.reconstruct import ReconstructPanel
-from napari_qsm.viewer.panels.regions import RegionsPanel
-from napari_qsm.viewer.readout import Readout
-from napari_qsm.viewer.region_files import RegionFiles
-from napari_qsm.viewer.region_table import RegionTable
-from napari_qsm.viewer.saving import Saving
-from napari_qsm.viewer.settings import REMEMBERED, load_settings, save_settings
-from napari_qsm.viewer.slice_view import SliceView
+from napari_qsm.viewer.reconstruct.panel import ReconstructPanel
+from napari_qsm.viewer.regions.files import RegionFiles
+from napari_qsm.viewer.regions.panel import RegionsPanel
+from napari_qsm.viewer.regions.table import RegionTable
 from napari_qsm.viewer.stage import Drops, Stage
-from napari_qsm.viewer.viewbar import ViewBar
 
 if TYPE_CHECKING:
     import pandas as pd

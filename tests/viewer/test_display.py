@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_qsm.session import MapDisplay, MapEntry
-from napari_qsm.viewer.display import (
+from napari_qsm.session.appearance import (
     RAMPS,
     STEPS,
     colours,

@@ -10,9 +10,9 @@ from napari_qsm.io.label_table import Region
 from napari_qsm.rois.shape_files import read_shapes
 from napari_qsm.rois.shapes import realised, voxels_of
 from napari_qsm.session import Session
-from napari_qsm.viewer.overlay import Patch
-from napari_qsm.viewer.shapes.drawing import edges
-from napari_qsm.viewer.shapes.work import DEFAULT
+from napari_qsm.viewer.canvas.overlay import Patch
+from napari_qsm.viewer.regions.shape_drawing import edges
+from napari_qsm.viewer.regions.shape_work import DEFAULT
 from napari_qsm.volume import Volume
 from tests.viewer.actions import LEFT, NONE, child, click, drag, hover, key, pixel_of, press, wheel
 from tests.viewer.conftest import SHAPE, affine_of, settle

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_qsm.viewer.geometry import (
+from napari_qsm.session.frames import (
     DEPTH_AXIS,
     DIMS_ORDER,
     DRAWN_AXES,

@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QApplication, QWidget
 
 import napari_qsm
 from napari_qsm.session import Session
+from napari_qsm.session.settings import load_settings, settings_file
 from napari_qsm.viewer.dock import WorkspaceDock
-from napari_qsm.viewer.settings import load_settings, settings_file
 from napari_qsm.viewer.workspace import Workspace
 from tests.viewer.actions import child, press
 from tests.viewer.conftest import SHAPE, ramp, settle

@@ -5,10 +5,10 @@ import pytest
 
 from napari_qsm.errors import GeometryError, QsmError
 from napari_qsm.session import MapEntry, Session
-from napari_qsm.viewer.compare import add_difference
-from napari_qsm.viewer.composites import MixedMaps, TurnedGrid
-from napari_qsm.viewer.geometry import DEPTH_AXIS, DRAWN_AXES, PLANES, DisplayFrame
-from napari_qsm.viewer.measuring import in_region, under_circle
+from napari_qsm.session.composites import MixedMaps, TurnedGrid
+from napari_qsm.session.frames import DEPTH_AXIS, DRAWN_AXES, PLANES, DisplayFrame
+from napari_qsm.session.measuring import in_region, under_circle
+from napari_qsm.viewer.canvas.compare import add_difference
 from napari_qsm.volume import Volume
 from tests.viewer.conftest import SHAPE, affine_of, ramp
 

@@ -9,10 +9,10 @@ from qtpy.QtWidgets import QApplication
 
 from napari_qsm.errors import Cancelled
 from napari_qsm.io.nifti import read_volume, write_volume
+from napari_qsm.session.frames import nearest_voxel
+from napari_qsm.session.measuring import under_circle
+from napari_qsm.session.opening import load
 from napari_qsm.viewer import commands
-from napari_qsm.viewer.geometry import nearest_voxel
-from napari_qsm.viewer.measuring import under_circle
-from napari_qsm.viewer.opening import load
 from napari_qsm.volume import Volume
 from tests.viewer.actions import LEFT, child, click, drag, key, picture, pixel_of, press
 from tests.viewer.conftest import ORDERS, SHAPE, affine_of, ramp, settle, stored_in

@@ -16,12 +16,12 @@ from napari_qsm.qc.warnings import Finding
 from napari_qsm.recon.fourier import forward_field
 from napari_qsm.session import Session
 from napari_qsm.session.folder import read_session, save_session
+from napari_qsm.session.quality import finished_map, iron_rich_labels
+from napari_qsm.session.unexplained import unexplained_field
 from napari_qsm.session.work import Unsaved
-from napari_qsm.viewer.quality.box import QualityBox
-from napari_qsm.viewer.quality.lists import FIRST_ROWS, FindingList
-from napari_qsm.viewer.quality.marks import sign
-from napari_qsm.viewer.quality.subject import finished_map, iron_rich_labels
-from napari_qsm.viewer.quality.unexplained import unexplained_field
+from napari_qsm.viewer.reconstruct.quality_box import QualityBox
+from napari_qsm.viewer.reconstruct.quality_lists import FIRST_ROWS, FindingList
+from napari_qsm.viewer.reconstruct.quality_marks import sign
 from tests.viewer import actions
 from tests.viewer.conftest import settle
 from tests.viewer.reconstructed import GROUP, reconstruction_of, run, settled_jobs, small_head
@@ -270,7 +270,7 @@ def test_the_report_is_written_where_the_user_says(workspace, judged, tmp_path, 
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: (str(path), ""))
     opened = []
     monkeypatch.setattr(
-        "napari_qsm.viewer.quality.box.QDesktopServices.openUrl",
+        "napari_qsm.viewer.reconstruct.quality_box.QDesktopServices.openUrl",
         lambda url: opened.append(url.toLocalFile()) or True,
     )
     workspace.session.ratings = (
@@ -307,7 +307,7 @@ def test_a_failure_is_one_sentence_and_can_be_taken_up(workspace, recon, box, mo
         raise QsmError("This cannot be judged.")
 
     with monkeypatch.context() as patch:
-        patch.setattr("napari_qsm.viewer.quality.box.judge", fails)
+        patch.setattr("napari_qsm.viewer.reconstruct.quality_box.judge", fails)
         box.refresh()
         settled_jobs(workspace)
     assert child(workspace, "qsm.quality.state").text() == "This cannot be judged."

@@ -19,7 +19,7 @@ from napari_qsm.phantom import make_head
 from napari_qsm.recon.pipeline import Inputs, run
 from napari_qsm.recon.recipe import load_recipe, with_settings
 from napari_qsm.recon.stages import STAGES, no_progress
-from napari_qsm.viewer.opening import Loaded, Opened
+from napari_qsm.session.opening import Loaded, Opened
 from napari_qsm.viewer.reconstruct.forms import SettingsForm
 from tests.viewer.actions import child, key, press
 from tests.viewer.conftest import settle

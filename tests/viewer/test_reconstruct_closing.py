@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from napari_qsm.phantom import make_head
-from napari_qsm.viewer.opening import Loaded, Opened
+from napari_qsm.session.opening import Loaded, Opened
 from tests.viewer.actions import press
 from tests.viewer.conftest import settle
 

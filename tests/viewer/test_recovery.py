@@ -58,7 +58,7 @@ import napari
 import numpy as np
 from qtpy.QtCore import QTimer
 from napari_qsm.viewer.workspace import open_workspace
-from napari_qsm.viewer.opening import load
+from napari_qsm.session.opening import load
 from tests.viewer.test_saving import with_regions
 
 workspace = open_workspace()

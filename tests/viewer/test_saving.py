@@ -11,8 +11,8 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QLineEdit
 
 from napari_qsm.io.label_table import Region, read_label_table
 from napari_qsm.io.nifti import read_volume, write_volume
-from napari_qsm.viewer.opening import load
-from napari_qsm.viewer.region_files import FORMATS
+from napari_qsm.session.opening import load
+from napari_qsm.viewer.regions.files import FORMATS
 from tests.viewer.actions import LEFT, child, press
 from tests.viewer.conftest import ORDERS, SHAPE, ramp, settle, stored_in
 

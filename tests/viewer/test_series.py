@@ -4,7 +4,7 @@ from qtpy.QtWidgets import QInputDialog
 
 from napari_qsm.io.bids import write_bids_raw
 from napari_qsm.phantom import make_head
-from napari_qsm.viewer.opening import load, load_series
+from napari_qsm.session.opening import load, load_series
 
 
 def two_scans(folder):

@@ -37,7 +37,7 @@ def some_labels():
 @pytest.fixture(autouse=True)
 def default_columns(workspace):
     """The table as a new user sees it."""
-    from napari_qsm.viewer.table.choice import Choice
+    from napari_qsm.session.table.choice import Choice
 
     workspace.regions.set_choice(Choice())
 
@@ -336,7 +336,7 @@ def test_columns_pairs_and_total(opened):
     inside = chi.volume.data[labels.editable == 1].astype(np.float64)
     at = titles(workspace).index("95 % (ppm)")
     assert cells(workspace)[0][at] == f"{np.percentile(inside, 95):.3f}"
-    from napari_qsm.viewer.table.choice import load_choice
+    from napari_qsm.session.table.choice import load_choice
 
     assert "p95" in load_choice().columns  # remembered
     choose(workspace, "show", "show.total")

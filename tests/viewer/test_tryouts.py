@@ -13,9 +13,9 @@ from napari_qsm.recon.recipe import default_choice, load_recipe
 from napari_qsm.recon.slabs import Slab
 from napari_qsm.recon.stages import STAGES, methods
 from napari_qsm.recon.tryouts import try_out
-from napari_qsm.viewer.tryouts.dialog import TryOuts
-from napari_qsm.viewer.tryouts.neighbours import main_setting, neighbours
-from napari_qsm.viewer.tryouts.slab import slab_at_crosshair
+from napari_qsm.session.sweep.neighbours import main_setting, neighbours
+from napari_qsm.session.sweep.slab import slab_at_crosshair
+from napari_qsm.viewer.reconstruct.sweep_dialog import TryOuts
 from tests.viewer.conftest import ramp, settle
 from tests.viewer.reconstructed import GROUP, reconstruction_of, run, settled_jobs, small_head
 
@@ -245,7 +245,7 @@ def test_a_variant_that_fails_says_why_and_the_others_are_there(
 
 
 def test_cancel_leaves_nothing_behind(workspace, recon, tryouts, monkeypatch):
-    from napari_qsm.viewer.tryouts import dialog as module
+    from napari_qsm.viewer.reconstruct import sweep_dialog as module
 
     def endless(*args, progress, cancelled, **more):
         while True:

@@ -6,7 +6,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtGui import QFocusEvent
 from qtpy.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
-from napari_qsm.viewer.figure import editing
+from napari_qsm.figures import editing
 from napari_qsm.viewer.figure.work import FigureWork
 from napari_qsm.viewer.style import quiet
 

@@ -15,7 +15,7 @@ from napari_qsm.figures.marks import arrow
 from napari_qsm.volume import Array
 
 if TYPE_CHECKING:
-    from napari_qsm.viewer.slice_view import SliceView
+    from napari_qsm.viewer.canvas.slice_view import SliceView
 
 _PIXELS_PER_PT = 1.7
 _GRIP = 4.5

@@ -11,12 +11,12 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QPushButton, 
 from napari_qsm.errors import QsmError
 from napari_qsm.figures.saving import ENDINGS
 from napari_qsm.figures.spec_files import read_spec
+from napari_qsm.session.figure.export import Frozen, clipboard_pixels, export, freeze, opened
+from napari_qsm.session.settings import save_settings
 from napari_qsm.viewer import compat
-from napari_qsm.viewer.figure.export import Frozen, clipboard_pixels, export, freeze, opened
+from napari_qsm.viewer.data.files import last_folder
 from napari_qsm.viewer.figure.preview_box import as_image
 from napari_qsm.viewer.figure.work import BLINDED, FigureWork
-from napari_qsm.viewer.files import last_folder
-from napari_qsm.viewer.settings import save_settings
 from napari_qsm.viewer.style import main_button
 
 _FILTERS = {

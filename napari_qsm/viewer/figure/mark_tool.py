@@ -11,14 +11,14 @@ from qtpy.QtGui import QKeyEvent
 
 from napari_qsm.figures.annotations import Annotation, AnnotationKind, Point
 from napari_qsm.session import Session
+from napari_qsm.session.figure.marks import belongs, moved_end, set_marks
+from napari_qsm.session.frames import DEPTH_AXIS, DRAWN_AXES, triple
 from napari_qsm.viewer.figure.drawn_marks import DrawnMark, drawn_marks
-from napari_qsm.viewer.figure.marks import belongs, moved_end, set_marks
-from napari_qsm.viewer.geometry import DEPTH_AXIS, DRAWN_AXES, triple
 from napari_qsm.volume import Array
 
 if TYPE_CHECKING:
-    from napari_qsm.viewer.controller import Controller
-    from napari_qsm.viewer.slice_view import SliceView
+    from napari_qsm.viewer.canvas.controller import Controller
+    from napari_qsm.viewer.canvas.slice_view import SliceView
 
 #: Pixels within which the mouse is on a mark, and of a drag that counts as one.
 _NEAR = 9.0

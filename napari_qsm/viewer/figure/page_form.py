@@ -6,8 +6,8 @@ from typing import Any
 
 from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QSpinBox, QWidget
 
+from napari_qsm.figures import editing
 from napari_qsm.figures.spec import WIDTHS_MM, FigureSpec
-from napari_qsm.viewer.figure import editing
 from napari_qsm.viewer.figure.template_box import narrow
 from napari_qsm.viewer.figure.work import FigureWork
 

@@ -11,13 +11,11 @@ from typing import Any
 from qtpy.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from napari_qsm.errors import QsmError
-from napari_qsm.figures.draw import PREVIEW_DPI, Cache, Rendered, render
+from napari_qsm.figures.draw import DRAWING, PREVIEW_DPI, Cache, Rendered, render
 from napari_qsm.figures.gather import Given
 from napari_qsm.figures.spec import FigureSpec
 from napari_qsm.volume import Array
 
-#: matplotlib's settings belong to the whole program: one drawing at a time.
-DRAWING = threading.Lock()
 _WAIT_MS = 80
 
 

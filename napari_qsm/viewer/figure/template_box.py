@@ -8,11 +8,11 @@ from typing import Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QPushButton, QWidget
 
+from napari_qsm.figures.draw import DRAWING
 from napari_qsm.figures.spec import FigureSpec
 from napari_qsm.session import MapEntry
-from napari_qsm.viewer.figure.from_session import guess, make, maps_of, wanted
-from napari_qsm.viewer.figure.marks import adopt
-from napari_qsm.viewer.figure.rendering import DRAWING
+from napari_qsm.session.figure.from_session import guess, make, maps_of, wanted
+from napari_qsm.session.figure.marks import adopt
 from napari_qsm.viewer.figure.work import FigureWork
 
 #: Key and name of each template, in the order offered.

@@ -14,10 +14,10 @@ from napari_qsm.figures.spec import FigureSpec
 from napari_qsm.io.nifti import stem
 from napari_qsm.io.sidecar import read_json
 from napari_qsm.session import MapEntry
+from napari_qsm.session.figure.from_session import given_of
 from napari_qsm.session.references import References
-from napari_qsm.viewer.figure.from_session import given_of
+from napari_qsm.viewer.context import PanelContext
 from napari_qsm.viewer.figure.rendering import Preview, Renderer
-from napari_qsm.viewer.panels import PanelContext
 from napari_qsm.volume import Volume
 
 BLINDED = "Blinded reading: figures name subjects and tell values, so they are hidden for now."

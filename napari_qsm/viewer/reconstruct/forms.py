@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_qsm.recon.stages import Method, Setting
-from napari_qsm.viewer.reconstruct.texts import label_of, tooltip_of
+from napari_qsm.session.stage_texts import label_of, tooltip_of
 
 _NO_LIMIT = 1e9
 

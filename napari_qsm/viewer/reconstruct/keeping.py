@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from napari_qsm.errors import FileError
 from napari_qsm.session.reconstruction import Reconstruction
-from napari_qsm.viewer.files import last_folder
-from napari_qsm.viewer.settings import save_settings
+from napari_qsm.session.settings import save_settings
+from napari_qsm.viewer.data.files import last_folder
 
 
 def ask_folder(parent: QWidget) -> Path | None:

@@ -30,9 +30,9 @@ from napari_qsm.recon.pipeline import UNITS, StageOutcome, run_stage
 from napari_qsm.recon.recipe import Choice
 from napari_qsm.recon.stages import STAGES, Method, methods
 from napari_qsm.session.scan_source import from_ms, from_tesla, in_ms
+from napari_qsm.session.stage_texts import STAGE_TEXTS, method_tooltip
 from napari_qsm.viewer.contributions import VOLUME_KEY, layer_data
 from napari_qsm.viewer.reconstruct.forms import SettingsForm
-from napari_qsm.viewer.reconstruct.texts import STAGE_TEXTS, method_tooltip
 from napari_qsm.viewer.style import main_button, quiet
 from napari_qsm.volume import Volume, check_same_grid
 

@@ -9,7 +9,7 @@ from qtpy.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPen, QPixmap, QPol
 from qtpy.QtWidgets import QWidget
 
 from napari_qsm.session.reconstruction import State
-from napari_qsm.viewer.reconstruct.texts import STATE_WORDS
+from napari_qsm.session.stage_texts import STATE_WORDS
 
 _SIDE = 18
 

@@ -19,9 +19,9 @@ from napari_qsm.errors import QsmError
 from napari_qsm.io.atomic import write_text
 from napari_qsm.recon.recipe import Recipe, load_recipe, preset_names
 from napari_qsm.session.reconstruction import Reconstruction
-from napari_qsm.viewer.files import last_folder
+from napari_qsm.session.settings import save_settings
+from napari_qsm.viewer.data.files import last_folder
 from napari_qsm.viewer.reconstruct.forms import spare_wheel
-from napari_qsm.viewer.settings import save_settings
 from napari_qsm.viewer.style import quiet
 
 _FILES = "Recipes (*.yaml *.yml *.json)"

@@ -10,8 +10,8 @@ from qtpy.QtCore import QEventLoop, QObject, Qt, Signal, Slot
 from napari_qsm.errors import Cancelled, QsmError
 from napari_qsm.session.reconstruction import Reconstruction
 from napari_qsm.session.reconstruction_task import Made, Prepared, StageFailed
+from napari_qsm.session.stage_texts import STAGE_TEXTS
 from napari_qsm.viewer.jobs import Job, JobBar
-from napari_qsm.viewer.reconstruct.texts import STAGE_TEXTS
 
 
 class Runner(QObject):

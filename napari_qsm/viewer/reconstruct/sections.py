@@ -23,15 +23,15 @@ from superqt import QElidingLabel
 
 from napari_qsm.recon.stages import methods
 from napari_qsm.session.reconstruction import Reconstruction
-from napari_qsm.viewer.reconstruct.forms import SettingsForm, spare_wheel
-from napari_qsm.viewer.reconstruct.inputs import BAD
-from napari_qsm.viewer.reconstruct.lights import Light
-from napari_qsm.viewer.reconstruct.texts import (
+from napari_qsm.session.stage_texts import (
     STAGE_TEXTS,
     STATE_WORDS,
     method_tooltip,
     seconds_text,
 )
+from napari_qsm.viewer.reconstruct.forms import SettingsForm, spare_wheel
+from napari_qsm.viewer.reconstruct.inputs import BAD
+from napari_qsm.viewer.reconstruct.lights import Light
 from napari_qsm.viewer.stage import Drops
 from napari_qsm.viewer.style import TOOL_BUTTONS, quiet
 

@@ -1,0 +1,1 @@
+"""From what is open in the session to a figure, and its files."""

@@ -1,0 +1,254 @@
+"""From what is open in the session to a figure. Knows no Qt.
+
+Keys of a figure's sources are the ids of the session's entries; sources read from files of
+an opened spec have a ``path`` instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_qsm.errors import QsmError
+from napari_qsm.figures.editing import with_fields
+from napari_qsm.figures.gather import Given, Loaded
+from napari_qsm.figures.parts import Display, Source
+from napari_qsm.figures.spec import FigureSpec, Style
+from napari_qsm.figures.subjects import NUCLEI, Subject
+from napari_qsm.figures.templates import from_template
+from napari_qsm.rois.statistics import region_name
+from napari_qsm.session import MapDisplay, MapEntry, Session
+
+_CONTROL = r"controls?|ctrl|healthy|hc"
+_PATIENT = r"patients?|pat|als|case"
+#: Templates that draw regions of these names.
+_NEEDED = {"case-report-1": ("putamen",), "case-report-2": ("putamen", "pallidum")}
+_WITHOUT_REGIONS = ("qc-montage",)
+_MOST = 4
+
+
+def maps_of(session: Session) -> list[MapEntry]:
+    """The susceptibility maps that are open, without try-outs."""
+    return [entry for entry in session.lasting if entry.is_susceptibility]
+
+
+def guess(session: Session, who: str) -> MapEntry | None:
+    """The map whose name, or whose folder's name, says ``"control"`` or ``"patient"``.
+
+    None if no name says so, or several do.
+    """
+    words = _CONTROL if who == "control" else _PATIENT
+    pattern = re.compile(rf"(?i)(?<![a-z])({words})(?![a-z])")
+    found = [
+        entry
+        for entry in maps_of(session)
+        if pattern.search(entry.name) or pattern.search(Path(entry.group).name)
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def source_of(entry: MapEntry, name: str = "") -> Source:
+    """How a figure refers to an entry."""
+    if entry.role in ("labels", "mask"):
+        role: Any = "labels"
+    elif entry.is_susceptibility:
+        role = "map"
+    else:
+        role = "magnitude" if entry.role == "magnitude" else "other"
+    return Source(role=role, name=name or entry.name, unit=entry.volume.unit, echo=entry.echo)
+
+
+def given_of(
+    session: Session,
+    spec: FigureSpec,
+    revisions: Mapping[str, int],
+    provenance: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Given]:
+    """The volumes of the session that a figure uses.
+
+    Raises
+    ------
+    QsmError
+        If one of them is no longer open.
+    """
+    out = {}
+    for key, source in spec.sources.items():
+        if source.path:
+            continue
+        entry = session.entry(key)
+        if entry is None:
+            raise QsmError(
+                f"'{source.name}' is no longer open. Open it again, or delete its panels."
+            )
+        # Names and colours of regions count as well as their voxels.
+        revision = hash((revisions.get(key, 0), repr(sorted(entry.regions.items()))))
+        out[key] = Given(entry.volume, dict(entry.regions), provenance.get(key, {}), revision)
+    return out
+
+
+# Templates ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a template is made from, taken in the window's thread.
+
+    Attributes
+    ----------
+    template : str
+        A key of :data:`napari_qsm.figures.templates.TEMPLATES`.
+    subjects, sources, given
+        As for :func:`napari_qsm.figures.templates.from_template`.
+    displays : MapDisplay
+        How the first map is shown in the window.
+    notes : tuple of str
+        What the user should know.
+    """
+
+    template: str
+    subjects: tuple[Subject, ...]
+    sources: Mapping[str, Source]
+    given: Mapping[str, Given]
+    display: MapDisplay
+    in_ppb: bool
+    unit: Any
+    radiological: bool
+    notes: tuple[str, ...]
+
+
+def wanted(
+    session: Session,
+    template: str,
+    people: Sequence[tuple[str, MapEntry]],
+    revisions: Mapping[str, int],
+    provenance: Mapping[str, Mapping[str, Any]],
+) -> Wanted:
+    """Collect what a template needs.
+
+    Parameters
+    ----------
+    people : sequence of (name, entry)
+        Control and patient as chosen; all maps under their own names if empty.
+
+    Raises
+    ------
+    QsmError
+        If nothing is open, or regions are missing; the sentence says what to do.
+    """
+    notes = []
+    if not maps_of(session):
+        raise QsmError("Open a map first: a figure is made from what is open in the window.")
+    if not people:
+        people = [(entry.name, entry) for entry in maps_of(session)[:_MOST]]
+        notes.append("Choose control and patient above to call them so in the figure.")
+    elif len(people) == 1 and template.startswith("case-report"):
+        other = "patient" if people[0][0] == "Control" else "control"
+        notes.append(
+            f"Open the {other}'s map too; for now the figure shows the {people[0][0].lower()} only."
+        )
+    subjects, sources = [], {}
+    for name, entry in people:
+        labels = session.labels_for(entry)
+        magnitude = next(
+            (
+                e
+                for e in session.of_role("magnitude")
+                if e.group == entry.group and e.volume.shape[:3] == entry.volume.shape[:3]
+            ),
+            None,
+        )
+        if template not in _WITHOUT_REGIONS:
+            _check_regions(name, labels, _NEEDED.get(template, ()), notes)
+        sources[entry.id] = source_of(entry, name)
+        if labels is not None:
+            sources[labels.id] = source_of(labels, f"{name}: regions")
+        if magnitude is not None:
+            sources[magnitude.id] = source_of(magnitude, f"{name}: magnitude")
+        subjects.append(
+            Subject(
+                name,
+                entry.id,
+                labels.id if labels is not None else "",
+                magnitude.id if magnitude is not None else "",
+            )
+        )
+    spec = FigureSpec(sources=sources)
+    first = people[0][1]
+    return Wanted(
+        template,
+        tuple(subjects),
+        sources,
+        given_of(session, spec, revisions, provenance),
+        first.display,
+        first.volume.unit == "ppb",
+        session.unit,
+        session.radiological,
+        tuple(notes),
+    )
+
+
+def _check_regions(
+    name: str, labels: MapEntry | None, nuclei: Sequence[str], notes: list[str]
+) -> None:
+    if labels is None:
+        raise QsmError(
+            f"{name} has no regions yet. Draw them in the Regions panel, or open a label map."
+        )
+    counts = np.bincount(np.asarray(labels.editable).ravel(order="K"), minlength=2)
+    if not counts[1:].any():
+        raise QsmError(f"'{labels.name}' has no voxel in any region yet. Draw the regions first.")
+    for nucleus in nuclei:
+        words = re.compile(rf"(?i)(?<![a-z])({NUCLEI[nucleus]})(?![a-z])")
+        rows = {
+            k: region_name(r) for k, r in labels.regions.items() if words.search(region_name(r))
+        }
+        empty = [text for k, text in rows.items() if k >= counts.size or not counts[k]]
+        if rows and len(empty) == len(rows):
+            raise QsmError(f"{name}: '{empty[0]}' has no voxel yet. Draw it first.")
+        notes += [f"{name}: '{text}' has no voxel, so it is not in the figure." for text in empty]
+
+
+def make(what: Wanted, known: dict[str, Loaded], style: Style | None = None) -> FigureSpec:
+    """Make a template's figure; may run in a thread.
+
+    Raises
+    ------
+    QsmError
+        As for :func:`napari_qsm.figures.templates.from_template`.
+    """
+    spec = from_template(what.template, what.subjects, what.sources, what.given, known=known)
+    displays = dict(spec.displays)
+    own = display_of(what.display, what.in_ppb)
+    for name, display in displays.items():
+        if display.colouring == own.colouring and own.colouring == "colour":
+            displays[name] = own
+        elif {display.colouring, own.colouring} <= {"grey", "inverted"}:
+            displays[name] = display.model_copy(update={"window": own.window})
+    return with_fields(
+        spec,
+        displays=displays,
+        unit=what.unit,
+        radiological=what.radiological,
+        style=style or spec.style,
+    )
+
+
+def display_of(display: MapDisplay, in_ppb: bool) -> Display:
+    """A display of the window as a figure has it, in ppm where the map is a susceptibility."""
+    factor = 1e-3 if in_ppb else 1.0
+    low, high = (
+        None if v is None else v * factor for v in (display.threshold_low, display.threshold_high)
+    )
+    return Display(
+        colouring=display.colouring,
+        colormap=display.colormap,
+        window=(display.window[0] * factor, display.window[1] * factor),
+        threshold_low=low,
+        threshold_high=high,
+        opacity=display.opacity,
+    )

@@ -1,0 +1,190 @@
+"""What a view shows as a panel of a figure. Knows no Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from napari_qsm.errors import QsmError
+from napari_qsm.figures.editing import add_display, added, with_fields
+from napari_qsm.figures.panels import ImagePanel, MosaicPanel
+from napari_qsm.figures.parts import BoxCrop, Crop, Regions, WholeCrop
+from napari_qsm.figures.spec import ColourBar, FigureSpec, Style
+from napari_qsm.looks.geometry import DEPTH_AXIS, DRAWN_AXES, DisplayFrame, Plane, triple
+from napari_qsm.session import MapEntry, Session
+from napari_qsm.session.figure.from_session import display_of, source_of
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a view shows.
+
+    Attributes
+    ----------
+    entry : MapEntry
+        The map.
+    plane : Plane
+        Its plane.
+    at_mm : (x, y, z)
+        RAS mm of a point on the slice.
+    centre_mm : (x, y, z)
+        RAS mm at the middle of the view, on the slice.
+    size_mm : (across, up)
+        What the view shows.
+    """
+
+    entry: MapEntry
+    plane: Plane
+    at_mm: tuple[float, float, float]
+    centre_mm: tuple[float, float, float]
+    size_mm: tuple[float, float]
+
+
+def slice_mm(entry_volume: Any, plane: Plane, at_mm: Any) -> float:
+    """The position that a figure writes for the slice of a volume nearest to a point.
+
+    Raises
+    ------
+    QsmError
+        If the volume does not reach there.
+    """
+    axis = DEPTH_AXIS[plane]
+    depth = float(entry_volume.world_to_voxel(at_mm)[axis])
+    if not -0.5 <= depth <= entry_volume.shape[axis] - 0.5:
+        raise QsmError(
+            "This view shows a slice that the map does not reach. Go to a slice of the map first."
+        )
+    voxel = (np.array(entry_volume.shape[:3]) - 1) / 2
+    voxel[axis] = np.clip(np.rint(depth), 0, entry_volume.shape[axis] - 1)
+    return round(float(entry_volume.voxel_to_world(voxel)[axis]), 3)
+
+
+def crop_of(look: Look) -> Crop:
+    """The part of the slice that a view shows; the whole slice if all of it is in sight."""
+    volume = look.entry.shown
+    frame = DisplayFrame(volume)
+    centre = frame.world_to_display(look.centre_mm)
+    low = frame.origin_mm - 0.5 * frame.size_mm
+    high = low + np.array(volume.shape) * frame.size_mm
+    size = []
+    for axis, length in zip(DRAWN_AXES[look.plane], look.size_mm, strict=True):
+        start = max(centre[axis] - length / 2, low[axis])
+        end = min(centre[axis] + length / 2, high[axis])
+        if end - start <= 0:
+            raise QsmError("This view shows nothing of the map. Bring the map into view first.")
+        centre[axis] = (start + end) / 2
+        size.append(float(end - start))
+    whole = [high[axis] - low[axis] for axis in DRAWN_AXES[look.plane]]
+    if np.allclose(size, whole, atol=1e-6):
+        return WholeCrop()
+    x, y, z = triple(np.round(frame.display_to_world(centre), 3))
+    return BoxCrop(centre_mm=(x, y, z), size_mm=(round(size[0], 3), round(size[1], 3)))
+
+
+def add_view(
+    spec: FigureSpec | None, session: Session, look: Look, *, name: str = ""
+) -> FigureSpec:
+    """The figure with what a view shows as a further panel.
+
+    Parameters
+    ----------
+    spec : FigureSpec or None
+        A new figure is begun if there is none.
+    look : Look
+        The view.
+    name : str
+        What the figure calls the map, if it is new to it.
+
+    Raises
+    ------
+    QsmError
+        If the view shows nothing of the map.
+    """
+    if spec is None or not spec.panels:
+        style = spec.style if spec is not None else Style()
+        spec = FigureSpec(
+            displays={}, unit=session.unit, radiological=session.radiological, style=style
+        )
+    entry = look.entry
+    if entry.preview:
+        raise QsmError(f"'{entry.name}' is a try-out, which goes again. Keep it as a map first.")
+    sources = dict(spec.sources)
+    sources.setdefault(entry.id, source_of(entry, name))
+    called = sources[entry.id].name
+    regions = _regions_in_view(session, entry)
+    if regions is not None:
+        labels = session.entry(regions.labels)
+        assert labels is not None
+        sources.setdefault(labels.id, source_of(labels, f"{called}: regions"))
+    over = _below(session, entry)
+    if over is not None:
+        sources.setdefault(over.id, source_of(over, f"{called}: {over.role}"))
+    spec = with_fields(spec, sources=sources)
+    display = display_of(entry.display, entry.volume.unit == "ppb")
+    spec, shown_as, unlocked = add_display(spec, display)
+    panel = ImagePanel(
+        map=entry.id,
+        plane=look.plane,
+        slice_mm=slice_mm(entry.shown, look.plane, look.at_mm),
+        display=shown_as,
+        unlocked_window=unlocked,
+        over=over.id if over is not None else "",
+        over_window=over.display.window if over is not None else None,
+        crop=crop_of(look),
+        regions=regions,
+        title="" if any(spec.column_titles) else called,
+    )
+    first = not spec.panels
+    spec = added(spec, panel)
+    if first:
+        spec = with_fields(spec, colour_bars=(*spec.colour_bars, ColourBar(display=shown_as)))
+    return spec
+
+
+def _regions_in_view(session: Session, entry: MapEntry) -> Regions | None:
+    labels = session.labels_for(entry)
+    if labels is None or not session.is_shown(labels) or not np.any(labels.editable):
+        return None
+    if labels.shown.shape != entry.shown.shape:
+        return None
+    return Regions(labels=labels.id, style="fill", colours="table", opacity=labels.display.opacity)
+
+
+def _below(session: Session, entry: MapEntry) -> MapEntry | None:
+    """The image that is seen through a map with thresholds or opacity."""
+    shown = entry.display
+    if shown.threshold_low is None and shown.threshold_high is None and shown.opacity >= 1:
+        return None
+    at = session.maps.index(entry)
+    below = [
+        e
+        for e in list(session.maps)[:at]
+        if e.role == "magnitude" and session.is_shown(e) and e.group in ("", entry.group)
+    ]
+    return below[-1] if below else None
+
+
+def describe(spec: FigureSpec, index: int, slice_text: str = "") -> str:
+    """One line for the list of panels: letter, map, plane and slice."""
+    panel: Any = spec.panels[index]
+    letter = f"{panel.letter}  " if panel.letter else ""
+    if isinstance(panel, ImagePanel | MosaicPanel):
+        source = spec.sources.get(panel.map)
+        name = source.name if source is not None else "?"
+        what = f"{name}, {panel.plane}"
+        if isinstance(panel, MosaicPanel):
+            what += ", many slices"
+        elif slice_text:
+            what += f" {slice_text}"
+        extras = []
+        colouring = spec.displays[panel.display].colouring if panel.display in spec.displays else ""
+        extras.append({"both sides": "two-sided"}.get(colouring, colouring))
+        if panel.regions is not None:
+            extras.append("regions")
+        if isinstance(panel, ImagePanel) and panel.annotations:
+            extras.append("marks")
+        return f"{letter}{what} · {', '.join(e for e in extras if e)}"
+    words = {"table": "table of regions", "chart": "chart of regions", "text": "words"}
+    return f"{letter}{panel.title or words[panel.kind]}"

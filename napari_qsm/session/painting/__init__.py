@@ -1,0 +1,1 @@
+"""What a stroke writes, and where it may."""

@@ -1,0 +1,163 @@
+"""What the drawing tools write into, and where they may. Knows no Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_qsm.errors import QsmError
+from napari_qsm.session import MapEntry, Session
+from napari_qsm.session.frames import DisplayFrame, place
+from napari_qsm.session.regions import region_of, regions_of
+from napari_qsm.volume import Array, check_same_grid
+
+#: What a mask's inside is written as.
+_IN_MASK = 1
+
+
+@dataclass(frozen=True)
+class Target:
+    """One region of one label map, or a mask, that can be drawn into.
+
+    Attributes
+    ----------
+    entry : MapEntry
+        The label map or mask.
+    index : int
+        The value that is written.
+    name : str
+        What the user calls it.
+    scale, translate : (x, y, z)
+        Display mm of a voxel and of the first voxel's centre.
+    locked : tuple of int
+        Labels no tool may change.
+    """
+
+    entry: MapEntry
+    index: int
+    name: str
+    scale: tuple[float, float, float]
+    translate: tuple[float, float, float]
+    locked: tuple[int, ...]
+
+    def grid_mm(self, display: Array) -> Array:
+        """Display mm as voxel index times voxel size."""
+        return np.asarray(display, dtype=np.float64) - self.translate
+
+    def voxel(self, display: Array) -> tuple[int, int, int]:
+        """Index of the voxel at a display position; may lie outside the map."""
+        i, j, k = np.floor(self.grid_mm(display) / self.scale + 0.5).astype(int)
+        return int(i), int(j), int(k)
+
+    def may_write(self, values: Array, *, protect: bool, erase: bool = False) -> Array:
+        """Which of these voxels, by the labels they hold, may be painted or erased.
+
+        Parameters
+        ----------
+        values : ndarray of int
+            Labels there now.
+        protect : bool
+            Whether regions other than this one keep their voxels.
+        erase : bool
+            Whether the voxels are to be emptied.
+        """
+        if protect:
+            return np.asarray((values == self.index) | ((values == 0) & (not erase)))
+        return ~np.isin(values, self.locked)
+
+
+def find_target(session: Session, frame: DisplayFrame | None) -> Target:
+    """What the tools would draw into now.
+
+    Raises
+    ------
+    QsmError
+        If that is nothing; the sentence says what to do.
+    """
+    entry = session.entry(session.painted) if session.painted else None
+    if frame is None or not session.maps:
+        raise QsmError("Open a map first.")
+    if entry is None or entry.editable is None:
+        raise QsmError("Make a region map first: nothing is drawn without one.")
+    if entry.role == "mask":
+        index, name = _IN_MASK, f"the mask '{entry.name}'"
+    else:
+        index = session.active_region
+        if index <= 0 or index not in entry.regions:
+            raise QsmError("Choose a region in the list first.")
+        row = region_of(entry, index)
+        name = row.name
+        if row.locked:
+            raise QsmError(f"'{name}' is locked; click its lock to draw in it.")
+        if not row.visible:
+            raise QsmError(f"'{name}' is hidden; click its eye to draw in it.")
+    if not session.is_shown(entry):
+        raise QsmError(f"'{entry.name}' is not on show; show it to draw in it.")
+    if not entry.editable.flags.writeable:
+        raise QsmError(f"'{entry.name}' cannot be written to.")
+    placement = place(entry.volume, frame)
+    if not placement.aligned:
+        raise QsmError(
+            f"'{entry.name}' is turned against '{session.maps[0].name}', the first map in the "
+            "list, so it cannot be drawn on here. Open the map it belongs to by itself."
+        )
+    locked = tuple(row.index for row in regions_of(entry) if row.locked)
+    return Target(entry, index, name, placement.scale, placement.translate, locked)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Only voxels whose value lies within are drawn.
+
+    Attributes
+    ----------
+    entry : MapEntry
+        The map whose values count.
+    low, high : float
+        In the map's own unit; both ends are within.
+    """
+
+    entry: MapEntry
+    low: float
+    high: float
+
+    def within(self, values: Array) -> Array:
+        """Which values lie within; what is no number never does."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray((values >= self.low) & (values <= self.high))
+
+
+def find_limit(
+    session: Session, shown: MapEntry | None, target: Target, window_ppm: tuple[float, float]
+) -> Limit:
+    """The susceptibility map under view, with limits in its unit.
+
+    Where another map is looked at, for example the magnitude, it is the topmost susceptibility
+    map of the same patient.
+
+    Raises
+    ------
+    QsmError
+        If there is none on the grid of the region map.
+    """
+    entry = limited_map(session, shown, target.entry)
+    if entry is None:
+        raise QsmError("Limits of values need a susceptibility map; none is open.")
+    try:
+        check_same_grid(entry.shown, target.entry.volume)
+    except QsmError as error:
+        raise QsmError(f"Limits of values need one grid: {error}") from error
+    factor = 1e3 if entry.volume.unit == "ppb" else 1.0
+    return Limit(entry, window_ppm[0] * factor, window_ppm[1] * factor)
+
+
+def limited_map(
+    session: Session, shown: MapEntry | None, labels: MapEntry | None
+) -> MapEntry | None:
+    """The map whose values limit the tools; None if there is none."""
+    if shown is not None and shown.is_susceptibility:
+        return shown
+    group = labels.group if labels is not None else ""
+    maps = [e for e in session if e.is_susceptibility and e.group in ("", group)]
+    return maps[-1] if maps else None

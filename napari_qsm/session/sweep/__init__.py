@@ -1,0 +1,1 @@
+"""Settings of one stage side by side: variants, slab and previews."""

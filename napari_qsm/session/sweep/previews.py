@@ -1,0 +1,207 @@
+"""What variants made, as images beside each other: there for a while, never a result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from napari_qsm.recon.pipeline import UNITS
+from napari_qsm.recon.tryouts import TryOut
+from napari_qsm.session import MapDisplay, MapEntry, Role, Session, auto_window
+from napari_qsm.session.display import LINKED_FIELDS
+from napari_qsm.session.stage_texts import STAGE_TEXTS
+from napari_qsm.session.sweep.neighbours import LETTERS
+from napari_qsm.volume import Array, Volume
+
+#: Where grey values of a local field begin and end, ppm, the same for all variants.
+_LOCAL_PPM = (-0.05, 0.05)
+#: How bright the outside of a mask is drawn.
+_DIMMED = 0.35
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the session showed before the previews came."""
+
+    layout: str
+    compared: tuple[str, ...]
+    mix: str
+    selected: str
+
+
+class Previews:
+    """Puts images of variants into the compare layout, and takes them away again.
+
+    Parameters
+    ----------
+    session : Session
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._before: Look | None = None
+        self._entries: list[MapEntry] = []
+        self._copying = False
+
+    @property
+    def entries(self) -> list[MapEntry]:
+        """The previews that are there."""
+        return [entry for entry in self._entries if entry in self._session.maps]
+
+    def show(
+        self,
+        tried: Sequence[TryOut],
+        grid: Volume,
+        group: str,
+        *,
+        magnitude: Array | None = None,
+        quantity: str = "",
+    ) -> None:
+        """Show variants side by side, in place of those shown before.
+
+        Parameters
+        ----------
+        tried : sequence of TryOut
+            The n-th belongs to the n-th letter; those that failed are left out.
+        grid : Volume
+            Stands for the grid of their arrays.
+        group : str
+            What the images belong to.
+        magnitude : (M, x, y, z) ndarray, optional
+            Masks are drawn on it.
+        quantity : str
+            What to show; what the stage makes unless given.
+        """
+        if self._before is None:
+            session = self._session
+            self._before = Look(session.layout, session.compared, session.mix, session.selected)
+        self._remove()
+        window: tuple[float, float] | None = None
+        for letter, one in zip(LETTERS, tried, strict=False):
+            if one.error:
+                continue
+            volume, role = _image(one, grid, quantity, magnitude)
+            window = window or self._window(volume, one.stage, quantity)
+            entry = self._session.add(
+                volume,
+                role=role,
+                name=f"preview {letter}",
+                group=group,
+                display=MapDisplay(window=window, visible=False),
+                linked=False,
+            )
+            entry.preview = True
+            entry.provenance = {"preview": letter, "stage": one.stage}
+            entry.display.events.connect(self._on_display)
+            self._entries.append(entry)
+        if not self._entries:
+            return
+        self._session.mix = "side by side"
+        self._session.compared = tuple(entry.id for entry in self._entries)
+        self._session.layout = "compare"
+        self._session.selected = self._entries[0].id
+
+    def clear(self) -> None:
+        """Take the previews away and show again what was shown before."""
+        self._remove()
+        before, self._before = self._before, None
+        if before is None:
+            return
+        session = self._session
+        session.update(
+            {
+                "compared": tuple(key for key in before.compared if session.entry(key)),
+                "mix": before.mix,
+                "layout": before.layout,
+            }
+        )
+        if session.entry(before.selected) is not None:
+            session.selected = before.selected
+
+    def _remove(self) -> None:
+        for entry in self._entries:
+            entry.display.events.disconnect(self._on_display)
+            if entry in self._session.maps:
+                self._session.remove(entry)
+        self._entries.clear()
+
+    def _on_display(self, info: Any) -> None:
+        """Windows and colours are the same in all: otherwise they would not compare."""
+        if self._copying or info.signal.name not in LINKED_FIELDS:
+            return
+        self._copying = True
+        try:
+            for entry in self._entries:
+                if getattr(entry.display, info.signal.name) != info.args[0]:
+                    setattr(entry.display, info.signal.name, info.args[0])
+        finally:
+            self._copying = False
+
+    def _window(self, volume: Volume, stage: str, quantity: str) -> tuple[float, float]:
+        if (quantity or STAGE_TEXTS[stage].quantity) == "chi_ppm":
+            maps = [e for e in self._session if e.is_susceptibility and e.volume.unit == "ppm"]
+            return maps[-1].display.window if maps else (-0.1, 0.2)
+        if (quantity or STAGE_TEXTS[stage].quantity) == "local_field_ppm":
+            return _LOCAL_PPM
+        known = STAGE_TEXTS[stage].window
+        if known is not None:
+            return known
+        return auto_window(volume, symmetric=stage != "mask")
+
+
+def _image(
+    one: TryOut, grid: Volume, quantity: str, magnitude: Array | None
+) -> tuple[Volume, Role]:
+    name = quantity or STAGE_TEXTS[one.stage].quantity
+    data = one.arrays[name]
+    if name == "mask":
+        if magnitude is None:
+            return grid.with_data(data.astype(np.float32), unit="", name="mask"), "other"
+        first = magnitude[0] if magnitude.ndim == 4 else magnitude
+        dimmed = first * np.where(data, np.float32(1), np.float32(_DIMMED))
+        return grid.with_data(dimmed.astype(np.float32), unit="", name="mask"), "other"
+    if data.ndim == 4:  # the last echo has most wraps to get wrong
+        data = data[-1]
+    role: Role = "phase" if UNITS[name] == "rad" else "other"
+    return grid.with_data(data, unit=UNITS[name], name=name), role
+
+
+def number_rows(tried: Sequence[TryOut | None]) -> Mapping[str, list[str]]:
+    """The numbers of variants as texts: name to one text for each, empty where not known."""
+    rows: dict[str, list[str]] = {}
+    for key, (title, write) in _NUMBERS.items():
+        texts = [
+            write(one.numbers[key]) if one is not None and key in one.numbers else ""
+            for one in tried
+        ]
+        if any(texts):
+            rows[title] = texts
+    seconds = [f"{one.seconds:.1f} s" if one is not None and not one.error else "" for one in tried]
+    if any(seconds):
+        rows["Time"] = seconds
+    return rows
+
+
+def _ppm(value: float) -> str:
+    return f"{value:.4f} ppm"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+_NUMBERS: Mapping[str, tuple[str, Any]] = {
+    "mask_ml": ("Mask", lambda value: f"{value:.0f} ml"),
+    "wraps_left": ("Wraps left", lambda value: f"{value:.0f}"),
+    "field_noise_ppm": ("Noise of the field", _ppm),
+    "total_field_spread_ppm": ("Spread of the field", _ppm),
+    "local_field_spread_ppm": ("Spread of the local field", _ppm),
+    "mask_share_kept": ("Mask kept", _percent),
+    "chi_noise_ppm": ("Noise of the map", _ppm),
+    "chi_spread_ppm": ("Spread of the map", _ppm),
+    "streak_ratio": ("Streaks", lambda value: f"{value:.2f}"),
+    "residual_relative": ("Left unexplained", _percent),
+}

@@ -1,0 +1,1 @@
+"""The table of regions: what it measures and what its rows say."""

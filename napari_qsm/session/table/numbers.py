@@ -1,0 +1,248 @@
+"""The session's regions, measured: statistics are kept and follow edits box by box."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from napari_qsm.io.region import default_color
+from napari_qsm.rois.live import LiveStatistics
+from napari_qsm.rois.measures import Measures, measures_of
+from napari_qsm.rois.shapes import FixedShape, voxels_of
+from napari_qsm.rois.statistics import region_side, row_name
+from napari_qsm.session import Box, MapEntry, Session
+from napari_qsm.session.blinding import shown_name
+from napari_qsm.session.table.measured import labels_of, shown_factor, shown_unit
+from napari_qsm.volume import Array, Volume, check_same_grid, relative_axis_order
+
+
+@dataclass(frozen=True)
+class ShownMap:
+    """One map of the table, with the label map it is measured under."""
+
+    entry: MapEntry
+    labels: MapEntry | None
+    name: str
+    unit: str
+    factor: float
+
+    @property
+    def voxel_mm3(self) -> float:
+        """Volume of a voxel."""
+        return self.entry.volume.voxel_volume_mm3
+
+
+@dataclass
+class Row:
+    """One region or fixed shape.
+
+    Attributes
+    ----------
+    key : str
+        ``"label 3"`` or ``"shape ID"``; rows of two label maps are one where label and name
+        agree.
+    label : int
+        Value in the label map; for a shape the region it stands for, or 0.
+    name, side, color : str
+        As in the label table.
+    shape : FixedShape or None
+        For rows of fixed shapes.
+    hidden : bool
+        Whether a blinded reader must not see the values yet.
+    measures : dict of str to Measures
+        By the id of the map.
+    """
+
+    key: str
+    label: int
+    name: str
+    side: str
+    color: str
+    shape: FixedShape | None = None
+    hidden: bool = False
+    measures: dict[str, Measures] = field(default_factory=dict)
+
+
+class _Kept:
+    """Live statistics of one label map, and the maps as they were when measured."""
+
+    def __init__(self, entry: MapEntry) -> None:
+        self.array = entry.editable
+        self.live = LiveStatistics(entry.editable)
+        self.sources: dict[str, tuple[Volume, int]] = {}
+        self.pending: list[Box] = []
+
+
+class Numbers:
+    """Measures what the table shows, and no more than has changed.
+
+    Parameters
+    ----------
+    session : Session
+        Its label maps, maps and fixed shapes.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._kept: dict[str, _Kept] = {}
+        self._shapes: dict[tuple[str, str], tuple[Any, ...]] = {}
+
+    def edited(self, key: str, box: Box) -> None:
+        """Remember that a part of a label map has changed."""
+        kept = self._kept.get(key)
+        if kept is not None:
+            kept.pending.append(box)
+
+    def forget_gone(self) -> None:
+        """Drop what belongs to maps that have left."""
+        there = {entry.id for entry in self._session}
+        self._kept = {key: kept for key, kept in self._kept.items() if key in there}
+        self._shapes = {key: known for key, known in self._shapes.items() if key[1] in there}
+        for kept in self._kept.values():
+            for key in set(kept.sources) - there:
+                kept.live.remove_map(key)
+                del kept.sources[key]
+
+    def shown(self, entry: MapEntry) -> ShownMap:
+        """A map with its label map, name and unit as the table writes them."""
+        session = self._session
+        return ShownMap(
+            entry,
+            labels_of(session, entry),
+            shown_name(session, entry),
+            shown_unit(session, entry),
+            shown_factor(session, entry),
+        )
+
+    def live(self, shown: ShownMap) -> LiveStatistics:
+        """Up-to-date statistics of a map's label map, in which the map is measured.
+
+        Raises
+        ------
+        GeometryError
+            If map and labels lie on different grids.
+        """
+        labels, entry = shown.labels, shown.entry
+        assert labels is not None
+        kept = self._kept.get(labels.id)
+        if kept is None or kept.array is not labels.editable:
+            kept = self._kept[labels.id] = _Kept(labels)
+        pending, kept.pending = kept.pending, []
+        for box in _joined(pending):
+            kept.live.update(box)
+        source = kept.sources.get(entry.id)
+        if source is None or source[0] is not entry.volume or source[1] != entry.echo:
+            values = _in_order_of(entry.shown, labels.volume)
+            kept.live.set_map(entry.id, values.data)
+            kept.sources[entry.id] = (entry.volume, entry.echo)
+        return kept.live
+
+    def rows(self, maps: list[ShownMap], *, ranks: bool, shapes: bool) -> list[Row]:
+        """Rows of the table: regions in the order of their labels, then fixed shapes.
+
+        Parameters
+        ----------
+        maps : list of ShownMap
+            The first one decides on the grid of the others.
+        ranks : bool
+            Whether median and percentiles are wanted.
+        shapes : bool
+            Whether fixed shapes are.
+
+        Raises
+        ------
+        GeometryError
+            If a map and its labels lie on different grids.
+        """
+        rows: dict[tuple[int, str], Row] = {}
+        for shown in maps:
+            if shown.labels is None:
+                continue
+            live, regions = self.live(shown), shown.labels.regions
+            for label in sorted(set(live.labels) | set(regions) - {0}):
+                row = self._region_row(label, regions, shown.labels)
+                row = rows.setdefault((label, row.name), row)
+                row.measures[shown.entry.id] = live.measures(shown.entry.id, label, ranks=ranks)
+        found = [rows[key] for key in sorted(rows, key=lambda key: key[0])]
+        return found + (self._shape_rows(maps) if shapes else [])
+
+    def pooled(self, shown: ShownMap, labels: list[int], *, ranks: bool) -> Measures:
+        """Several regions as one."""
+        return self.live(shown).pooled(shown.entry.id, labels, ranks=ranks)
+
+    def values(self, row: Row, shown: ShownMap) -> Array:
+        """Values of a row on a map, in the map's own unit; may hold NaN."""
+        if row.shape is not None:
+            return _inside(row.shape, shown.entry.shown)
+        return self.live(shown).values(shown.entry.id, [row.label])
+
+    def _region_row(self, label: int, regions: Mapping[int, Any], labels: MapEntry) -> Row:
+        region = regions.get(label)
+        name = row_name(label, region)
+        return Row(
+            f"label {label} {name}",
+            label,
+            name,
+            region_side(region),
+            str(getattr(region, "color", "") or default_color(label)),
+            hidden=self._session.blinded and not getattr(region, "locked", False),
+        )
+
+    def _shape_rows(self, maps: list[ShownMap]) -> list[Row]:
+        rows = []
+        for shape in self._session.shapes:
+            if not isinstance(shape, FixedShape):
+                continue
+            row = None
+            for shown in maps:
+                if shape.group and shown.entry.group and shape.group != shown.entry.group:
+                    continue
+                regions = shown.labels.regions if shown.labels is not None else {}
+                if row is None:
+                    row = self._shape_row(shape, regions.get(shape.region))
+                row.measures[shown.entry.id] = self._shape_measures(shape, shown.entry)
+            if row is not None:
+                rows.append(row)
+        return rows
+
+    def _shape_row(self, shape: FixedShape, region: Any) -> Row:
+        color = str(getattr(region, "color", "") or default_color(shape.region or 1))
+        hidden = self._session.blinded and not getattr(region, "locked", False)
+        name = f"{shape.name} – {shape.words}" if shape.region_name else shape.words
+        return Row(f"shape {shape.id}", shape.region, name, shape.side, color, shape, hidden)
+
+    def _shape_measures(self, shape: FixedShape, entry: MapEntry) -> Measures:
+        known = self._shapes.get((shape.id, entry.id))
+        source = (shape, entry.volume, entry.echo)
+        if known is not None and all(a is b for a, b in zip(known, source, strict=False)):
+            return known[3]
+        measures = measures_of(_inside(shape, entry.shown))
+        self._shapes[shape.id, entry.id] = (*source, measures)
+        return measures
+
+
+def _inside(shape: FixedShape, volume: Volume) -> Array:
+    """Values of a map in a fixed shape."""
+    at = np.unravel_index(voxels_of(shape, volume), volume.shape, order="F")
+    return volume.data[at].astype(np.float64)
+
+
+def _in_order_of(values: Volume, labels: Volume) -> Volume:
+    """A map in the axis order of its labels; the message of a refusal names both."""
+    turned = values._reoriented(relative_axis_order(values.affine, labels.affine))
+    check_same_grid(turned, labels)
+    return turned
+
+
+def _joined(boxes: list[Box]) -> list[Box]:
+    """Boxes of one stroke as one, unless that would be much larger than they are."""
+    if len(boxes) < 2:
+        return boxes
+    low = [min(box[axis].start for box in boxes) for axis in range(3)]
+    high = [max(box[axis].stop for box in boxes) for axis in range(3)]
+    whole: Box = (slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2]))
+    slices = sum(box[2].stop - box[2].start for box in boxes)
+    return [whole] if high[2] - low[2] <= max(4, slices) else boxes

@@ -1,0 +1,1 @@
+"""The linked views: controller, slices, what stands over them, and napari's layers."""

@@ -1,0 +1,215 @@
+"""The mouse on a view: crosshair, slices, pan, zoom, and tools that take over.
+
+| action | does |
+|---|---|
+| left click or drag | crosshair (napari's own tool, if the active layer is in one) |
+| wheel | next or previous slice |
+| Ctrl + wheel, right drag | zoom about the pointer |
+| middle drag, Shift + left drag | pan |
+| Alt + click | choose the region under the pointer |
+| double click | make this view the large one; on the large one: alone or with the others |
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from psygnal import Signal
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
+
+from napari_qsm.viewer import compat
+from napari_qsm.volume import Array
+
+if TYPE_CHECKING:
+    from napari_qsm.viewer.canvas.slice_view import SliceView
+
+_LEFT = Qt.MouseButton.LeftButton
+_MIDDLE = Qt.MouseButton.MiddleButton
+_RIGHT = Qt.MouseButton.RightButton
+_NOTCH = 120
+
+
+class Tool(Protocol):
+    """Something that takes over the left button until it is put away.
+
+    Positions are display mm (x, y, z) in the slice of the view. A tool may also have
+
+    * ``double_click(view, at)``;
+    * ``hover(view, at)``: the mouse moved with no button down; ``at`` is None once it has left;
+    * ``wheel(view, at, notches, shift) -> bool``: the wheel was turned; True if that was for
+      the tool, False if slices shall step;
+    * ``key(view, event)``: what a key does, as a callable, or None if it is not for the tool.
+    """
+
+    def press(self, view: SliceView, at: Array) -> None:
+        """The button went down."""
+
+    def drag(self, view: SliceView, at: Array) -> None:
+        """The mouse moved with the button down."""
+
+    def release(self, view: SliceView, at: Array) -> None:
+        """The button came up."""
+
+
+class Mouse(QObject):
+    """Turns mouse events on a view's canvas into signals."""
+
+    picked = Signal(object, object)  # view, display position: put the crosshair there
+    hovered = Signal(object, object)  # view, display position or None when the mouse left
+    stepped = Signal(object, int)  # view, slices to step
+    enlarged = Signal(object)  # view
+    alt_clicked = Signal(object, object)  # view, display position
+
+    def __init__(self, view: SliceView) -> None:
+        super().__init__()
+        self._view = view
+        self._drag: str | None = None
+        self._last = (0.0, 0.0)
+        self._start = (0.0, 0.0)
+        self._notches = 0.0
+        self.tool: Tool | None = None
+        view.native.installEventFilter(self)
+
+    def dispose(self) -> None:
+        """Let go of the canvas."""
+        self._view.native.removeEventFilter(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Take what is ours; everything else goes to napari."""
+        if event is None or self._view.is_3d or not self._view.model.layers:
+            return False
+        kind = event.type()
+        if kind == QEvent.Type.MouseButtonPress and isinstance(event, QMouseEvent):
+            return self._press(event)
+        if kind == QEvent.Type.MouseMove and isinstance(event, QMouseEvent):
+            return self._move(event)
+        if kind == QEvent.Type.MouseButtonRelease and isinstance(event, QMouseEvent):
+            return self._release(event)
+        if kind == QEvent.Type.MouseButtonDblClick and isinstance(event, QMouseEvent):
+            return self._double_click(event)
+        if kind == QEvent.Type.Wheel and isinstance(event, QWheelEvent):
+            return self._wheel(event)
+        if kind in (QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress):
+            return isinstance(event, QKeyEvent) and self._key(event)
+        if kind == QEvent.Type.Leave:
+            self.hovered.emit(self._view, None)
+            self._hover(None)
+        return False
+
+    def _hover(self, at: Array | None) -> None:
+        hover = getattr(self.tool, "hover", None)
+        if hover is not None:
+            hover(self._view, at)
+
+    def _key(self, event: QKeyEvent) -> bool:
+        """Let the tool have a key before napari's shortcuts do."""
+        key = getattr(self.tool, "key", None)
+        does = None if key is None else key(self._view, event)
+        if does is None:
+            return False
+        if event.type() == QEvent.Type.KeyPress:
+            does()
+        event.accept()
+        return True
+
+    def _painting(self) -> bool:
+        """Whether the active layer is in a tool of napari's own."""
+        active = self._view.model.layers.selection.active
+        return active is not None and str(active.mode) not in ("pan_zoom", "transform")
+
+    def _at(self, event: QMouseEvent | QWheelEvent) -> tuple[float, float]:
+        place = compat.position(event)
+        return place.x(), place.y()
+
+    def _display(self, pixel: tuple[float, float]) -> Array:
+        return self._view.camera().to_display(pixel, self._view.depth_mm)
+
+    def _press(self, event: QMouseEvent) -> bool:
+        self._view.native.setFocus()
+        self._last = self._start = self._at(event)
+        modifiers = event.modifiers()
+        button = event.button()
+        if button == _MIDDLE or (
+            button == _LEFT and modifiers == Qt.KeyboardModifier.ShiftModifier
+        ):
+            self._drag = "pan"
+        elif button == _RIGHT:
+            self._drag = "zoom"
+        elif button == _LEFT and modifiers == Qt.KeyboardModifier.AltModifier:
+            self.alt_clicked.emit(self._view, self._display(self._last))
+        elif button == _LEFT and self.tool is not None:
+            self._drag = "tool"
+            self.tool.press(self._view, self._display(self._last))
+        elif (
+            button == _LEFT and not self._painting() and modifiers == Qt.KeyboardModifier.NoModifier
+        ):
+            self._drag = "crosshair"
+            self.picked.emit(self._view, self._display(self._last))
+        else:
+            return False
+        return True
+
+    def _move(self, event: QMouseEvent) -> bool:
+        at = self._at(event)
+        self.hovered.emit(self._view, self._display(at))
+        if self._drag is None:
+            if event.buttons() == Qt.MouseButton.NoButton:
+                self._hover(self._display(at))
+            return False
+        dx, dy = at[0] - self._last[0], at[1] - self._last[1]
+        self._last = at
+        if self._drag == "pan":
+            self._view.set_camera(self._view.camera().moved((dx, dy)))
+        elif self._drag == "zoom":
+            self._view.set_camera(self._view.camera().zoomed(1.01**-dy, self._start))
+        elif self._drag == "tool" and self.tool is not None:
+            self.tool.drag(self._view, self._display(at))
+        elif self._drag == "crosshair":
+            self.picked.emit(self._view, self._display(at))
+        return True
+
+    def _release(self, event: QMouseEvent) -> bool:
+        if self._drag is None:
+            return False
+        if self._drag == "tool" and self.tool is not None:
+            self.tool.release(self._view, self._display(self._at(event)))
+        self._drag = None
+        return True
+
+    def _double_click(self, event: QMouseEvent) -> bool:
+        twice = getattr(self.tool, "double_click", None)
+        if event.button() == _LEFT and twice is not None:
+            twice(self._view, self._display(self._at(event)))
+            return True
+        if self.tool is not None:
+            return event.button() == _LEFT  # napari would zoom
+        if event.button() != _LEFT or self._painting():
+            return False
+        self._drag = None
+        self.enlarged.emit(self._view)
+        return True
+
+    def _wheel(self, event: QWheelEvent) -> bool:
+        modifiers = event.modifiers()
+        if modifiers == Qt.KeyboardModifier.ControlModifier:
+            turns = event.angleDelta().y() / _NOTCH
+            camera = self._view.camera().zoomed(1.2**turns, self._at(event))
+            self._view.set_camera(camera)
+            return True
+        shift = modifiers == Qt.KeyboardModifier.ShiftModifier
+        if shift or modifiers == Qt.KeyboardModifier.NoModifier:
+            wheel = getattr(self.tool, "wheel", None)
+            turns = event.angleDelta().y() / _NOTCH
+            if wheel is not None and wheel(
+                self._view, self._display(self._at(event)), turns, shift
+            ):
+                return True
+        if modifiers != Qt.KeyboardModifier.NoModifier:
+            return False
+        self._notches += event.angleDelta().y() / _NOTCH
+        steps = int(self._notches)
+        self._notches -= steps
+        if steps:
+            self.stepped.emit(self._view, steps)
+        return True

@@ -1,0 +1,1 @@
+"""The Data tab: opening, saving, and work that comes back."""

@@ -1,0 +1,194 @@
+"""Opening in the window, with the questions that belong to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QPushButton
+
+from napari_qsm.errors import QsmError
+from napari_qsm.io.series import AmbiguousSeries
+from napari_qsm.session.opening import Loaded, load, load_head, load_series
+from napari_qsm.session.saved import SavedMap
+from napari_qsm.session.settings import load_settings, save_settings
+from napari_qsm.viewer import compat
+
+if TYPE_CHECKING:
+    from napari_qsm.viewer.workspace import Workspace
+
+
+class Files:
+    """What a workspace opens.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Whose session it is, and who runs the work.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    @property
+    def _window(self) -> Any:
+        return compat.qt_window(self._workspace.viewer)
+
+    def choices(self) -> list[tuple[str, str, str, Callable[..., Any]]]:
+        """What an empty window offers: name, text, explanation, what it does."""
+        workspace = self._workspace
+        maps = "NIfTI files: susceptibility, magnitude, regions"
+        head = "A head made by formula, with known iron"
+        return [
+            (
+                "folder",
+                "Open a scanner folder",
+                "DICOM or BIDS, or a saved session",
+                self.ask_folder,
+            ),
+            ("map", "Open a map", maps, self.ask_map),
+            ("head", "Try the built-in head", head, workspace.open_head),
+        ]
+
+    def open(self, paths: list[Path]) -> None:
+        """Read files and folders in the background and show them."""
+        names = ", ".join(path.name for path in paths[:3])
+
+        def work(progress: Any, cancelled: Any) -> Loaded:
+            return load(paths, progress=progress, cancelled=cancelled)
+
+        self._workspace.run(f"Reading {names}", work, self.show_loaded)
+
+    def open_head(self, subject: str) -> None:
+        """Make the built-in head in the background and show it."""
+
+        def work(progress: Any, cancelled: Any) -> Loaded:
+            return load_head(subject, lambda f: progress(f, f"Making the {subject}'s head"))
+
+        self._workspace.run(f"Making the {subject}'s head", work, self.show_loaded)
+
+    def show_loaded(self, loaded: Loaded) -> None:
+        """Put what was read into the session, and say what could not be.
+
+        For maps of a saved session that are no longer where they were, the user is asked
+        first; without a window to ask in, they are left out.
+        """
+        found = self._ask_missing(loaded)
+        if not found:
+            self._take(loaded)
+            return
+
+        def work(progress: Any, cancelled: Any) -> Loaded:
+            for number, (each, path) in enumerate(found):
+                progress(number / len(found), f"Reading {path.name}")
+                try:
+                    odd = each.read_from(path)
+                except (QsmError, OSError) as error:
+                    odd = str(error)
+                if odd:
+                    loaded.problems.append(odd)
+            return loaded
+
+        self._workspace.run("Reading maps", work, self._take)
+
+    def _take(self, loaded: Loaded) -> None:
+        problems = list(loaded.problems)
+        try:
+            problems += loaded.into(self._workspace.session)
+        except QsmError as error:
+            problems.append(str(error))
+        if problems:
+            self._workspace.say(" ".join(problems))
+        for folder, several in loaded.undecided:
+            self._ask_series(folder, several)
+
+    def _ask_missing(self, loaded: Loaded) -> list[tuple[SavedMap, Path]]:
+        """Where the files of a session are now; those found in one folder are not asked for."""
+        found: list[tuple[SavedMap, Path]] = []
+        folders: list[Path] = []
+        if not self._window.isVisible():
+            return found
+        for each in (each for saved in loaded.sessions for each in saved.missing):
+            beside = (folder / each.file_name for folder in folders)
+            path = next((place for place in beside if place.is_file()), None)
+            if path is None:
+                path = self._ask_where(each)
+            if path is not None:
+                folders.append(path.parent)
+                found.append((each, path))
+        return found
+
+    def _ask_where(self, each: SavedMap) -> Path | None:
+        box = QMessageBox(self._window)
+        box.setObjectName("qsm.missing")
+        box.setWindowTitle("A map is missing")
+        box.setText(f"<b>Where is '{escape(each.file_name)}'?</b>")
+        where = Path((each.reference or {})["path"]).parent
+        box.setInformativeText(
+            f"The map '{each.record['name']}' is not in '{where}' any more. Regions and everything "
+            "else open without it too."
+        )
+        locate = QPushButton("Show me where …")
+        locate.setObjectName("qsm.missing.locate")
+        box.addButton(locate, QMessageBox.ButtonRole.AcceptRole)
+        without = QPushButton("Open without it")
+        without.setObjectName("qsm.missing.without")
+        box.addButton(without, QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(locate)
+        box.setEscapeButton(without)
+        box.exec()
+        box.deleteLater()
+        if box.clickedButton() is not locate:
+            return None
+        name, _ = QFileDialog.getOpenFileName(
+            self._window,
+            f"Where is {each.file_name}?",
+            last_folder(),
+            "NIfTI files (*.nii *.nii.gz)",
+        )
+        return Path(name) if name else None
+
+    def _ask_series(self, folder: Path, several: AmbiguousSeries) -> None:
+        """Let the user choose among the scans of a folder; none is opened unasked."""
+        lines = [f"{scan.label}: {scan.description}" for scan in several.candidates]
+        line, chosen = QInputDialog.getItem(
+            self._window,
+            "Which scan?",
+            f"'{folder.name}' holds several scans:",
+            lines,
+            0,
+            False,
+        )
+        if chosen:
+            series = several.candidates[lines.index(line)].label
+            self._workspace.run(
+                f"Reading {folder.name}",
+                lambda progress, cancelled: load_series(folder, series),
+                self.show_loaded,
+            )
+
+    def ask_map(self) -> None:
+        """Ask for files and open them."""
+        names, _ = QFileDialog.getOpenFileNames(
+            self._window, "Open maps", last_folder(), "NIfTI files (*.nii *.nii.gz)"
+        )
+        if names:
+            save_settings({"folder": str(Path(names[0]).parent)})
+            self.open([Path(name) for name in names])
+
+    def ask_folder(self) -> None:
+        """Ask for a folder and open what it holds."""
+        name = QFileDialog.getExistingDirectory(
+            self._window, "Open a scanner folder", last_folder()
+        )
+        if name:
+            save_settings({"folder": str(Path(name).parent)})
+            self.open([Path(name)])
+
+
+def last_folder() -> str:
+    """The folder that was used last, if it is still there."""
+    folder = load_settings().get("folder", "")
+    return folder if isinstance(folder, str) and Path(folder).is_dir() else ""

@@ -1,0 +1,274 @@
+"""Saving in the window: the folder, what is unsaved, the question at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtWidgets import QApplication, QMessageBox, QPushButton
+
+from napari_qsm.errors import QsmError
+from napari_qsm.session.autosave import Autosave
+from napari_qsm.session.folder import PREVIOUS, ChangedOnDisk, save_session, saved_as
+from napari_qsm.session.opening import Loaded
+from napari_qsm.session.recovery import Recovery, find_recoveries, recovery_home
+from napari_qsm.session.settings import load_settings, save_settings
+from napari_qsm.session.work import Unsaved
+from napari_qsm.viewer import compat
+from napari_qsm.viewer.data.recovery_box import RecoveryBox
+from napari_qsm.viewer.data.save_dialog import SaveDialog
+
+if TYPE_CHECKING:
+    from napari_qsm.viewer.workspace import Workspace
+
+TITLE = "napari-qsm"
+UNSAVED = "Regions changed since the last save"
+
+
+class _News(QObject):
+    """Brings sentences from the thread that keeps work to the window."""
+
+    said = Signal(str)
+
+
+class Saving:
+    """What a workspace saves, and what it keeps in the background.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Whose session it is.
+
+    Attributes
+    ----------
+    unsaved : Unsaved
+        Whether something drawn or written is not saved.
+    autosave : Autosave
+        Keeps it all the same.
+    box : RecoveryBox
+        Offers back what an earlier window kept.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._news = _News()
+        self._news.said.connect(workspace.say, Qt.ConnectionType.QueuedConnection)
+        self.unsaved = Unsaved(workspace.session)
+        self.autosave = Autosave(workspace.session, recovery_home(), failed=self._news.said.emit)
+        self.box = RecoveryBox(self.restore, self._delete)
+        self._unwanted = -1
+        self.unsaved.changed.connect(self._on_unsaved)
+
+    # -- saving ---------------------------------------------------------------------------
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the session was saved or read last."""
+        known = saved_as(self._workspace.session)
+        return known.folder if known is not None else None
+
+    def save(self) -> None:
+        """Save where it was saved before; ask for a folder the first time."""
+        if self.folder is None:
+            self.ask()
+        else:
+            self.save_into(self.folder)
+
+    def ask(self) -> None:
+        """Ask for a folder and save the session into it."""
+        dialog = self._dialog()
+        agreed = dialog.exec()
+        dialog.deleteLater()
+        if agreed:
+            self.save_into(dialog.folder, copy_scans=dialog.copy_scans)
+
+    def save_into(
+        self, folder: Path, *, copy_scans: bool | None = None, overwrite: bool = False
+    ) -> None:
+        """Save in the background; asks if somebody else has changed the folder."""
+
+        def work(progress: Any, cancelled: Any) -> tuple[Path, int] | ChangedOnDisk:
+            try:
+                return self._save(folder, copy_scans, overwrite)
+            except ChangedOnDisk as changed:
+                return changed.with_traceback(None)  # its frames would hold the window
+
+        def done(result: tuple[Path, int] | ChangedOnDisk) -> None:
+            if not isinstance(result, ChangedOnDisk):
+                self.unsaved.saved(result[1])
+                self._workspace.say(f"Saved in '{folder}'.")
+                return
+            answer = self._ask_replace(result)
+            if answer == "replace":
+                self.save_into(folder, copy_scans=copy_scans, overwrite=True)
+            elif answer == "elsewhere":
+                self.ask()
+
+        self._workspace.run("Saving", work, done)
+
+    def save_now(self, folder: Path, *, overwrite: bool = False) -> Path:
+        """Save and come back when it is done; see :func:`~napari_qsm.session.folder.save_session`."""
+        path, count = self._save(folder, None, overwrite)
+        self.unsaved.saved(count)
+        return path
+
+    def _save(self, folder: Path, copy_scans: bool | None, overwrite: bool) -> tuple[Path, int]:
+        """Save; returns the file, and how far the work had come that is in it."""
+        count, edits = self.unsaved.count, self.autosave.edits
+        path = save_session(
+            self._workspace.session, folder, copy_scans=copy_scans, overwrite=overwrite
+        )
+        self.autosave.forget(at=edits)
+        save_settings({"folder": str(folder.parent)})
+        return path, count
+
+    def _dialog(self) -> SaveDialog:
+        known = saved_as(self._workspace.session)
+        last = load_settings().get("folder", "")
+        base = Path(last) if isinstance(last, str) and Path(last).is_dir() else Path.home()
+        return SaveDialog(
+            self._workspace.session,
+            known.folder if known else base / f"qsm-work-{date.today().isoformat()}",
+            copy_scans=known.copy_scans if known else False,
+            parent=compat.qt_window(self._workspace.viewer),
+        )
+
+    def _ask_replace(self, changed: ChangedOnDisk) -> str:
+        """``"replace"``, ``"elsewhere"`` or ``"cancel"``."""
+        box = QMessageBox(compat.qt_window(self._workspace.viewer))
+        box.setObjectName("qsm.changed")
+        box.setWindowTitle("Changed by somebody else")
+        box.setText("<b>Somebody else has changed this folder.</b>")
+        box.setInformativeText(str(changed))
+        replace = _button(box, "Replace", "replace", QMessageBox.ButtonRole.DestructiveRole)
+        replace.setToolTip(f"The other version goes into the folder '{PREVIOUS}'")
+        other = _button(box, "Save elsewhere …", "elsewhere", QMessageBox.ButtonRole.AcceptRole)
+        cancel = _button(box, "Cancel", "cancel", QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(other)
+        box.setEscapeButton(cancel)
+        box.exec()
+        box.deleteLater()
+        return {id(replace): "replace", id(other): "elsewhere"}.get(
+            id(box.clickedButton()), "cancel"
+        )
+
+    # -- the end --------------------------------------------------------------------------
+
+    def may_close(self) -> bool:
+        """Ask what becomes of unsaved work; False if the window stays open."""
+        if not self.unsaved.is_unsaved or self._unwanted == self.unsaved.count:
+            return True
+        box = QMessageBox(compat.qt_window(self._workspace.viewer))
+        box.setObjectName("qsm.closing")
+        box.setWindowTitle("Save before closing?")
+        box.setText("<b>Your regions changed since the last save.</b>")
+        box.setInformativeText("Without saving, what you drew since then is lost.")
+        save = _button(box, "Save", "save", QMessageBox.ButtonRole.AcceptRole)
+        drop = _button(box, "Don't save", "drop", QMessageBox.ButtonRole.DestructiveRole)
+        cancel = _button(box, "Cancel", "cancel", QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(save)
+        box.setEscapeButton(cancel)
+        box.exec()
+        box.deleteLater()
+        if box.clickedButton() is drop:
+            self._unwanted = self.unsaved.count
+            return True
+        return box.clickedButton() is save and self._save_before_closing()
+
+    def _save_before_closing(self) -> bool:
+        folder, copy_scans, overwrite = self.folder, None, False
+        while True:
+            if folder is None:
+                dialog = self._dialog()
+                agreed = dialog.exec()
+                dialog.deleteLater()
+                if not agreed:
+                    return False
+                folder, copy_scans = dialog.folder, dialog.copy_scans
+            try:
+                with _waiting():
+                    _, count = self._save(folder, copy_scans, overwrite)
+            except ChangedOnDisk as changed:
+                answer = self._ask_replace(changed)
+                if answer == "cancel":
+                    return False
+                overwrite = answer == "replace"
+                if not overwrite:
+                    folder = None
+            except QsmError as error:
+                self._workspace.say(str(error))
+                return False
+            else:
+                self.unsaved.saved(count)
+                return True
+
+    def stop(self) -> None:
+        """End; unsaved work stays for the next start unless the user did not want it."""
+        self.unsaved.changed.disconnect(self._on_unsaved)
+        wanted = self.unsaved.is_unsaved and self._unwanted != self.unsaved.count
+        self.unsaved.stop()
+        self.autosave.stop(keep=wanted)
+        self._news.said.disconnect()
+        self._news.deleteLater()
+
+    def _on_unsaved(self) -> None:
+        workspace = self._workspace
+        if workspace.owns_viewer and not compat.is_closed(workspace.viewer):
+            name = f"{self.folder.name} – " if self.folder else ""
+            mark = f" – {UNSAVED.lower()}" if self.unsaved.is_unsaved else ""
+            workspace.viewer.title = f"{name}{TITLE}{mark}"
+
+    # -- work of a window that is no more ---------------------------------------------------
+
+    def offer_recoveries(self) -> None:
+        """Offer back what earlier windows kept, if there is something."""
+        self.box.offer(find_recoveries())
+
+    def restore(self, recovery: Recovery) -> None:
+        """Bring work back; it is kept anew before the old copy goes."""
+        try:
+            recovery.take()
+        except QsmError as error:
+            self._workspace.say(str(error))
+            return
+
+        def work(progress: Any, cancelled: Any) -> Loaded:
+            try:
+                saved = recovery.read()
+            except QsmError:
+                recovery.leave()
+                raise
+            return Loaded(sessions=[saved], problems=saved.problems)
+
+        def done(loaded: Loaded) -> None:
+            self._workspace.files.show_loaded(loaded)
+            self.unsaved.more()
+            self.autosave.keep_all(instead_of=recovery)
+
+        self._workspace.run("Bringing your work back", work, done)
+
+    def _delete(self, recovery: Recovery) -> None:
+        try:
+            recovery.delete()
+        except QsmError as error:
+            self._workspace.say(str(error))
+
+
+def _button(box: QMessageBox, text: str, name: str, role: QMessageBox.ButtonRole) -> QPushButton:
+    button = QPushButton(text)
+    button.setObjectName(f"{box.objectName()}.{name}")
+    box.addButton(button, role)
+    return button
+
+
+@contextmanager
+def _waiting() -> Iterator[None]:
+    QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
+    try:
+        yield
+    finally:
+        QApplication.restoreOverrideCursor()

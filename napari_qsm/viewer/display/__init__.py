@@ -1,0 +1,1 @@
+"""The Display tab: colours, comparison and measuring."""

@@ -1,1 +1,0 @@
-"""Is this map good? Findings, numbers, histogram, rating and report in the window."""

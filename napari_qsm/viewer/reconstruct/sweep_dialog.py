@@ -1,0 +1,402 @@
+"""Try settings: a small window beside the views that runs one stage in two or three ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtGui import QResizeEvent
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+)
+
+from napari_qsm.errors import Cancelled, MetadataError, QsmError
+from napari_qsm.qc.stages import stage_numbers
+from napari_qsm.recon.recipe import Choice
+from napari_qsm.recon.slabs import SLAB_STAGES, Slab
+from napari_qsm.recon.stages import STAGES
+from napari_qsm.recon.tryouts import TryOut, try_out
+from napari_qsm.session.reconstruction_task import Made, Prepared
+from napari_qsm.session.stage_texts import STAGE_TEXTS
+from napari_qsm.session.sweep.neighbours import LETTERS, neighbours
+from napari_qsm.session.sweep.previews import Previews
+from napari_qsm.session.sweep.slab import slab_at_crosshair
+from napari_qsm.viewer.context import PanelContext
+from napari_qsm.viewer.jobs import Job
+from napari_qsm.viewer.reconstruct.sweep_grid import VariantGrid, fit_text
+from napari_qsm.viewer.style import main_button
+from napari_qsm.volume import Array, Volume
+
+if TYPE_CHECKING:
+    from napari_qsm.session.reconstruction import Reconstruction
+
+#: Share of the time that goes to the steps before the one that is tried, where they must run.
+_BEFORE = 0.4
+#: Width of sentences, pixels.
+_WIDTH = 560
+
+
+@dataclass(frozen=True, eq=False)
+class Tried:
+    """What came out, and on which grid it lies."""
+
+    variants: list[TryOut]
+    grid: Volume
+    magnitude: Array | None
+    quantity: str
+
+
+class TryOutDialog(QDialog):
+    """Variants of one stage side by side; nothing is changed until one of them is used.
+
+    Parameters
+    ----------
+    context : PanelContext
+    recon : Reconstruction
+    stage : str
+        A key of :data:`~napari_qsm.recon.stages.STAGES`.
+    """
+
+    def __init__(self, context: PanelContext, recon: Reconstruction, stage: str) -> None:
+        super().__init__(context.workspace.side.window())
+        self.setObjectName("qsm.tryouts")
+        self.setWindowFlag(Qt.WindowType.Tool)
+        self.setWindowTitle(f"Try settings: {STAGE_TEXTS[stage].title.lower()}")
+        self._context, self._recon, self.stage = context, recon, stage
+        self._session = context.session
+        self._job: Job | None = None
+        self._is_over = False
+        self._source = recon.source
+        self.previews = Previews(context.session)
+        self.grid = VariantGrid(stage, neighbours(recon.choices[stage]), self._on_use)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(10, 8, 10, 10)
+        layout.setSpacing(7)
+        layout.setSizeConstraint(QVBoxLayout.SizeConstraint.SetFixedSize)  # as large as its content
+        self._purpose = QLabel(
+            "Each column runs with its own settings. The maps are previews, side by side in the "
+            "views: they are never saved, and go when this window closes."
+        )
+        layout.addWidget(self._purpose)
+        layout.addWidget(self.grid)
+        self._all = QCheckBox("Show every setting")
+        self._all.setObjectName("qsm.tryouts.all")
+        self._all.toggled.connect(self._on_all)
+        layout.addWidget(self._all)
+        layout.addLayout(self._extent_row())
+        layout.addLayout(self._look_row())
+        self._state = QLabel()
+        self._state.setObjectName("qsm.tryouts.state")
+        self._state.hide()
+        layout.addWidget(self._state)
+        row = QHBoxLayout()
+        self._run = main_button("Run", "qsm.tryouts.run", self.run)
+        self._stop = QPushButton("Cancel")
+        self._stop.setObjectName("qsm.tryouts.cancel")
+        self._stop.clicked.connect(lambda _=False: self._on_cancel())
+        self._stop.setEnabled(False)
+        close = QPushButton("Close")
+        close.setObjectName("qsm.tryouts.close")
+        close.clicked.connect(lambda _=False: self.close())
+        for button in (self._run, self._stop, close):
+            button.setAutoDefault(False)  # Enter ends the typing of a number, no more
+        row.addWidget(self._run, 1)
+        row.addWidget(self._stop)
+        row.addWidget(close)
+        layout.addLayout(row)
+        recon.changed.connect(self._on_changed)
+
+    def _extent_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        self._extent = QComboBox()
+        self._extent.setObjectName("qsm.tryouts.extent")
+        self._extent.addItem("the slices round the crosshair", "slab")
+        self._extent.addItem("the whole head (slower)", "whole")
+        self._extent.setToolTip(
+            "<p>A few slices show in a moment what settings do. Values near their first and last "
+            "slice differ a little from a run on the whole head.</p>"
+        )
+        self._slices = QSpinBox()
+        self._slices.setObjectName("qsm.tryouts.slices")
+        self._slices.setRange(1, 200)
+        self._slices.setValue(8)
+        self._slices.setSuffix(" slices")
+        if self.stage not in SLAB_STAGES:
+            self._extent.setCurrentIndex(1)
+            self._extent.setEnabled(False)
+            self._extent.setToolTip("This step needs the whole head")
+        self._extent.currentIndexChanged.connect(self._on_extent)
+        row.addWidget(QLabel("On"))
+        row.addWidget(self._extent, 1)
+        row.addWidget(self._slices)
+        self._on_extent()
+        return row
+
+    def _look_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        self._look = QComboBox()
+        self._look.setObjectName("qsm.tryouts.look")
+        own = STAGE_TEXTS[self.stage]
+        self._look.addItem(own.result, "")
+        if own.quantity != "chi_ppm":
+            self._look.addItem("the map in the end (slower)", "chi_ppm")
+        self._look_title = QLabel("Show")
+        row.addWidget(self._look_title)
+        row.addWidget(self._look, 1)
+        for widget in (self._look, self._look_title):
+            widget.setVisible(self._look.count() > 1)
+        return row
+
+    # -- running ------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Run the variants in the background and show them side by side."""
+        if self._job is not None:
+            return
+        try:
+            work = self._work()
+        except QsmError as error:
+            self._say(str(error))
+            return
+        title = f"Trying settings: {STAGE_TEXTS[self.stage].title.lower()}"
+        jobs = self._context.workspace.stage.jobs
+        self._job = jobs.run(title, work, done=self._on_done, failed=self._on_failed)
+        self._say("Running …")
+        self._enable()
+
+    def _work(self) -> Callable[..., Tried]:
+        """Everything the thread needs, as it is chosen now."""
+        recon, stage = self._recon, self.stage
+        active = recon.active()
+        if stage not in active:
+            raise MetadataError("This step does not run on what was given; nothing can be tried.")
+        before = [name for name in recon.needed(stage) if name != stage]
+        later = active[active.index(stage) :]
+        task = recon.task([*before, *later])  # so that nothing made later is handed over
+        task.steps = task.steps[: len(before)]
+        grid = recon.grid()
+        if grid is None:
+            raise MetadataError("Open a scan first: its phase images are needed.")
+        slab: Slab | None = None
+        if self._extent.currentData() == "slab":
+            canonical = grid.to_canonical().echo(0)
+            slab = slab_at_crosshair(self._session, canonical, self._slices.value())
+        quantity = str(self._look.currentData())
+        recipe, choices = recon.recipe(), self.grid.wanted
+
+        def work(progress: Callable[..., None], cancelled: Callable[[], bool]) -> Tried:
+            prepared: list[Prepared] = []
+            have: dict[str, Any] = {}
+            share = _BEFORE if before else 0.0
+
+            def took(item: Prepared | Made) -> None:
+                if isinstance(item, Prepared):
+                    prepared.append(item)
+                    have.update(item.have)
+                    have.update(task.have)
+                else:
+                    have.update(item.quantities)
+
+            def told(name: str, fraction: float) -> None:
+                done = (before.index(name) + fraction) / max(len(before), 1)
+                progress(share * done, f"{STAGE_TEXTS[name].title} …")
+
+            task.run(took, progress=told, cancelled=cancelled)
+            variants = try_out(
+                recipe,
+                have,
+                stage,
+                choices,
+                slab=slab,
+                with_chi=quantity == "chi_ppm",
+                judge=stage_numbers,
+                progress=lambda fraction: progress(share + (1 - share) * fraction),
+                cancelled=cancelled,
+            )
+            return Tried(variants, prepared[0].grid, have.get("magnitude"), quantity)
+
+        return work
+
+    def _on_done(self, tried: Tried) -> None:
+        if self._is_over:
+            return
+        self._job = None
+        self.grid.show_tried(tried.variants)
+        group = self._source.group if self._source is not None else ""
+        self.previews.show(
+            tried.variants,
+            tried.grid,
+            group,
+            magnitude=tried.magnitude,
+            quantity=tried.quantity,
+        )
+        shown = [
+            letter for letter, one in zip(LETTERS, tried.variants, strict=False) if not one.error
+        ]
+        slab = next((one.slab for one in tried.variants if one.slab is not None), None)
+        text = f"In the views, from left to right: {', '.join(shown)}." if shown else ""
+        if slab is not None and shown:
+            text += (
+                f" Slices {slab.start + 1} to {slab.stop} only; numbers are of these and a margin."
+            )
+        self._say("\n".join([text, *_warnings(tried.variants)]).strip())
+        self._enable()
+
+    def _on_failed(self, error: Exception) -> None:
+        if self._is_over and isinstance(error, (QsmError, MemoryError)):
+            return
+        self._job = None
+        self._enable()
+        if isinstance(error, Cancelled):
+            self._say("Stopped; nothing was changed.")
+        elif isinstance(error, QsmError):
+            self._say(str(error))
+        elif isinstance(error, MemoryError):
+            self._say("This computer's memory is too small for that; try fewer slices.")
+        else:
+            raise error
+
+    def _on_cancel(self) -> None:
+        if self._job is not None:
+            self._job.cancel()
+            self._say("Stopping …")
+
+    # -- choosing -----------------------------------------------------------------------------
+
+    def _on_use(self, letter: str, choice: Choice) -> None:
+        if self._recon.running:
+            self._say("A reconstruction is running; wait for it, or cancel it first.")
+            return
+        self._recon.choose(self.stage, choice.method.name)
+        self._recon.set(self.stage, **choice.settings)
+        self.close()
+        self._context.workspace.say(
+            f"The settings of {letter} are in the recipe now; press Run all to make the map "
+            "with them."
+        )
+
+    def _on_changed(self) -> None:
+        if self._recon.source is not self._source:  # another head: nothing here belongs to it
+            self.close()
+
+    def _on_all(self, on: bool) -> None:
+        self.grid.show_all(on)
+
+    def _on_extent(self, index: int = 0) -> None:
+        self._slices.setVisible(self._extent.currentData() == "slab")
+
+    def _say(self, sentence: str) -> None:
+        self._state.setText(sentence)
+        fit_text(self._state, _WIDTH)
+        self._state.setVisible(bool(sentence))
+
+    def _enable(self) -> None:
+        idle = self._job is None
+        self._run.setEnabled(idle)
+        self.grid.setEnabled(idle)
+        self._stop.setEnabled(not idle)
+
+    # -- coming and going ---------------------------------------------------------------------
+
+    def open_beside(self) -> None:
+        """Show it over the panels, where it does not hide the views."""
+        self.show()
+        fit_text(self._purpose, _WIDTH)
+        layout = self.layout()
+        if layout is not None:
+            layout.activate()
+        self.move(self._lowest())
+
+    def _lowest(self) -> QPoint:
+        """Where its corner lies when it sits in the lower right of the window."""
+        window, place = self._context.workspace.side.window(), self.frameGeometry()
+        corner = window.mapToGlobal(QPoint(window.width(), window.height()))
+        x, y = corner.x() - place.width() - 12, corner.y() - place.height() - 30
+        return QPoint(max(x, 0), max(y, 0))
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """It grows with its numbers: keep all of it within the window."""
+        super().resizeEvent(event)
+        lowest, now = self._lowest(), self.pos()
+        self.move(min(now.x(), lowest.x()), min(now.y(), lowest.y()))
+
+    def done(self, result: int) -> None:
+        """Stop what runs, and take the previews away."""
+        if not self._is_over:
+            self._is_over = True
+            if self._job is not None:
+                self._job.cancel()
+            self._recon.changed.disconnect(self._on_changed)
+            self.previews.clear()
+        super().done(result)
+
+
+class TryOuts:
+    """Opens the window for a stage; there is one at a time.
+
+    Parameters
+    ----------
+    context : PanelContext
+    """
+
+    def __init__(self, context: PanelContext) -> None:
+        self._context = context
+        self.dialog: TryOutDialog | None = None
+
+    def open(self, recon: Reconstruction, stage: str) -> TryOutDialog:
+        """Show the window for a stage of a reconstruction.
+
+        Raises
+        ------
+        QsmError
+            If the stage does not take part, or something must be known first.
+        """
+        if stage not in STAGES or stage not in recon.active():
+            raise MetadataError("This step does not run on what was given; nothing can be tried.")
+        self.close()
+        self.dialog = TryOutDialog(self._context, recon, stage)
+        self.dialog.finished.connect(self._forget)
+        self.dialog.open_beside()
+        return self.dialog
+
+    def close(self) -> None:
+        """Close the window if it is open."""
+        dialog, self.dialog = self.dialog, None
+        if dialog is not None:
+            dialog.close()
+            dialog.deleteLater()
+
+    def _forget(self, result: int = 0) -> None:
+        dialog, self.dialog = self.dialog, None
+        if dialog is not None:
+            dialog.deleteLater()
+
+
+def _warnings(tried: Sequence[TryOut]) -> list[str]:
+    """What methods had to say, each sentence once, with the letters it is about."""
+    letters: dict[str, list[str]] = {}
+    for letter, one in zip(LETTERS, tried, strict=False):
+        for sentence in one.warnings:
+            letters.setdefault(sentence, []).append(letter)
+    return [
+        sentence if len(whose) == len(tried) else f"{', '.join(whose)}: {sentence}"
+        for sentence, whose in letters.items()
+    ]
+
+
+def try_button(stage: str, call: Callable[[str], None]) -> QPushButton:
+    """The button of a stage's section that opens the window."""
+    button = QPushButton("Try settings …")
+    button.setObjectName(f"qsm.tryouts.open.{stage}")
+    button.setToolTip("Run this step in two or three ways, see them side by side, and pick one")
+    button.clicked.connect(lambda _=False: call(stage))
+    return button

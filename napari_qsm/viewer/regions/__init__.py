@@ -1,0 +1,1 @@
+"""The Regions tab: painting, fixed shapes, lists and the table."""

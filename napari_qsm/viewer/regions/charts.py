@@ -1,0 +1,121 @@
+"""How the values of the marked regions are spread: histogram or box plot, live."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QTimer
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import QComboBox, QWidget
+
+from napari_qsm.errors import QsmError
+from napari_qsm.rois.measures import measures_of
+from napari_qsm.session.table import words
+from napari_qsm.session.table.numbers import Row, ShownMap
+from napari_qsm.viewer.context import PanelContext
+from napari_qsm.viewer.folding import Folding
+from napari_qsm.viewer.regions.chart import Chart, Group
+from napari_qsm.viewer.style import quiet
+
+#: Least time between two drawings: numbers run with the hand, pictures need not.
+_EVERY_MS = 120
+_MOST = 8
+_KINDS = (("Histogram", "histogram"), ("Box plot with mean ± SD", "boxes"))
+
+
+class ChartsBox(Folding):
+    """Follows the rows that are marked in the table of regions."""
+
+    def __init__(self, context: PanelContext) -> None:
+        super().__init__("Distribution", "qsm.charts", is_open=False)
+        self._context = context
+        self._table: Any = None
+        self.kind = QComboBox()
+        self.kind.setObjectName("qsm.charts.kind")
+        for text, kind in _KINDS:
+            self.kind.addItem(text, kind)
+        self.kind.currentIndexChanged.connect(self.update_soon)
+        self.chart = Chart()
+        self.body.addWidget(self.kind)
+        self.body.addWidget(self.chart)
+        note: QWidget = quiet(
+            "Mark rows in the table below; Ctrl + click marks several. Maps chosen there under "
+            "“More maps” are drawn dashed."
+        )
+        self.body.addWidget(note)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_EVERY_MS)
+        self._timer.timeout.connect(self.update_now)
+        self.heading.toggled.connect(self.update_soon)
+
+    def dispose(self) -> None:
+        """Stop listening."""
+        self._timer.stop()
+        if self._table is not None:
+            with suppress(TypeError, RuntimeError):
+                self._table.updated.disconnect(self.update_soon)
+            self._table = None
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Find the table, which is made after the panels, and catch up."""
+        super().showEvent(event)
+        if self._table is None:
+            self._table = getattr(self._context.workspace, "regions", None)
+            if self._table is not None:
+                self._table.updated.connect(self.update_soon)
+        self.update_soon()
+
+    def update_soon(self, *_: Any) -> None:
+        """Draw shortly; many changes in a row cost one drawing."""
+        if self.is_open and self.isVisible() and not self._timer.isActive():
+            self._timer.start()
+
+    def update_now(self) -> None:
+        """Draw the marked regions."""
+        table = self._table
+        if table is None:
+            return
+        rows = table.selected_rows() or self._active_rows()
+        text = "Mark one or more rows in the table."
+        if rows and all(row.hidden for row in rows):
+            text = "Hidden until the region is locked."
+        groups: list[Group]
+        try:
+            groups = self._groups([row for row in rows if not row.hidden])
+        except QsmError as error:
+            groups, text = [], str(error)
+        unit = table.maps[0].unit if table.maps else ""
+        if rows and not groups and not all(row.hidden for row in rows):
+            text = "These regions have no voxels with a number."
+        self.chart.show_groups(groups, self.kind.currentData(), unit, text)
+
+    def _active_rows(self) -> list[Row]:
+        active = self._context.session.active_region
+        rows = self._table.rows()
+        return [row for row in rows if active and row.label == active and row.shape is None]
+
+    def _groups(self, rows: list[Row]) -> list[Group]:
+        """Marked regions on the first map and on all others in the same unit."""
+        maps: list[ShownMap] = self._table.maps
+        same_unit = [shown for shown in maps if shown.unit == maps[0].unit]
+        groups: list[Group] = []
+        for row in rows:
+            for index, shown in enumerate(same_unit):
+                if shown.entry.id not in row.measures or len(groups) == _MOST:
+                    continue
+                values = self._table.numbers.values(row, shown) * shown.factor
+                values = values[np.isfinite(values)]
+                if values.size:
+                    name = row.name if len(same_unit) == 1 else f"{row.name}, {shown.name}"
+                    groups.append(self._group(name, row.color, values, shown, dashed=index > 0))
+        return groups
+
+    def _group(self, name: str, color: str, values: Any, shown: ShownMap, *, dashed: bool) -> Group:
+        measures = measures_of(values)
+        text = words.mean_sd(measures, 1.0, words.places_for(shown.unit, abs(measures.mean)))
+        unit = f" {shown.unit}" if shown.unit else ""
+        text += f"{unit}, {measures.numbers} voxels"
+        return Group(name, color, values, measures, text, dashed)

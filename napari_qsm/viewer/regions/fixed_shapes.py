@@ -1,0 +1,377 @@
+"""Fixed shapes: choose one, place it, read its numbers, mirror, save, burn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_qsm.errors import QsmError
+from napari_qsm.rois.shape_changes import Applied
+from napari_qsm.rois.shapes import FixedShape
+from napari_qsm.session.frames import side_mm
+from napari_qsm.session.settings import load_settings, save_settings
+from napari_qsm.session.shape_burning import burn
+from napari_qsm.viewer.context import PanelContext
+from napari_qsm.viewer.folding import Folding
+from napari_qsm.viewer.regions.guide import Guide
+from napari_qsm.viewer.regions.shape_form import ShapeForm
+from napari_qsm.viewer.regions.shape_guide import GuideBox
+from napari_qsm.viewer.regions.shape_list import ShapeList, numbers_text
+from napari_qsm.viewer.regions.shape_tool import ShapeTool
+from napari_qsm.viewer.regions.shape_work import ShapeWork
+from napari_qsm.viewer.style import main_button
+
+_FILES = "Fixed shapes (*.json)"
+
+
+class FixedShapesBox(Folding):
+    """The section of the Regions panel for shapes of one size."""
+
+    def __init__(self, context: PanelContext) -> None:
+        super().__init__("Fixed shapes", "qsm.shapes", is_open=False)
+        self._context = context
+        self._session = context.session
+        self.work = ShapeWork(context.session, context.controller)
+        self.guide = Guide(self.work)
+        self.tool = ShapeTool(self.work, self.put_away, self._words)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(0)
+        self._soon.timeout.connect(self.refresh)
+        layout = self.body
+        self._place = main_button("Place shapes", "qsm.shapes.place", self._on_place)
+        self._place.setToolTip(
+            "Click puts a shape down, drag moves it, arrow keys and Page Up/Down nudge it by a "
+            "voxel, the wheel turns it, Delete takes it away, Escape ends"
+        )
+        layout.addWidget(self._place)
+        self._hint = QLabel()
+        self._hint.setObjectName("qsm.shapes.hint")
+        self._hint.setWordWrap(True)
+        layout.addWidget(self._hint)
+        self.form = ShapeForm(self.work)
+        self.guide_box = GuideBox(self.work, self.guide, self._tell, self.take_up)
+        self.list = ShapeList(self.work)
+        for part in (self.guide_box, self.form, self.list):
+            layout.addWidget(part)
+        layout.addLayout(self._chosen_row())
+        layout.addLayout(self._middle_row())
+        layout.addLayout(self._file_row())
+        self._copy_bar = self._copy_row()
+        layout.addWidget(self._copy_bar)
+        self._add_burn_rows(layout)
+        context.controller.rings.append(self.tool.patches)
+        for emitter, call in self._connections():
+            emitter.connect(call)
+        self.refresh()
+        self._on_tool(None)
+
+    def dispose(self) -> None:
+        """Stop listening and take the shapes off the views."""
+        self._soon.stop()
+        for emitter, call in self._connections():
+            emitter.disconnect(call)
+        controller = self._context.controller
+        if self.tool.patches in controller.rings:
+            controller.rings.remove(self.tool.patches)
+        if controller.tool is self.tool:
+            controller.use_tool(None)
+        for part in (self.guide_box, self.form, self.list, self.guide, self.work):
+            part.dispose()
+
+    def refresh(self) -> None:
+        """Take up maps, groups and regions as they are now."""
+        self._soon.stop()
+        self.form.refresh()
+        groups = self.work.other_groups()
+        if [self._groups.itemText(i) for i in range(self._groups.count())] != groups:
+            self._groups.clear()
+            self._groups.addItems(groups)
+        self._copy_bar.setVisible(bool(groups))
+        self._on_middle()
+        self._on_chosen()
+
+    # -- the tool ---------------------------------------------------------------------------
+
+    def take_up(self) -> None:
+        """Give the left button to the shapes."""
+        self._context.controller.use_tool(self.tool)
+
+    def put_away(self) -> None:
+        """Give the left button back to the crosshair."""
+        if self._context.controller.tool is self.tool:
+            self._context.controller.use_tool(None)
+
+    def _on_place(self) -> None:
+        if self.tool.active:
+            self.put_away()
+        elif self.work.volume is None:
+            self._tell("Open a map first; shapes are placed on its grid.")
+        else:
+            self.take_up()
+
+    def _on_tool(self, tool: Any) -> None:
+        self.tool.active = tool is self.tool
+        if not self.tool.active:
+            self.work.ghost = None
+        self._place.setText("Stop placing (Esc)" if self.tool.active else "Place shapes")
+        self._hint.setText(
+            "Click to place, drag to move, arrows to nudge, wheel to turn, Delete to remove."
+        )
+        self._hint.setVisible(self.tool.active)
+        self._context.controller.repaint_all()
+
+    def _on_fold(self, is_open: bool) -> None:
+        if not is_open:  # nobody should click with a tool whose panel is out of sight
+            self.put_away()
+
+    def _words(self, shape: FixedShape) -> str:
+        row = next((row for row in self.work.rows if row.shape is shape), None)
+        if row is None:
+            return shape.name
+        return f"{shape.name}\n{numbers_text(row, self.work)}"
+
+    # -- rows of buttons --------------------------------------------------------------------
+
+    def _chosen_row(self) -> QHBoxLayout:
+        self._mirror = _button(
+            "Mirror",
+            "qsm.shapes.mirror",
+            "Put a shape of the same size on the patient's other side",
+            self._guarded(self.work.mirror),
+        )
+        self._resize = _button(
+            "This size",
+            "qsm.shapes.resize",
+            "Give the chosen shape the kind and size above",
+            self._guarded(self.work.resize),
+        )
+        self._delete = _button(
+            "Delete", "qsm.shapes.delete", "Take the chosen shape away", self.work.delete
+        )
+        return _row(self._mirror, self._resize, self._delete)
+
+    def _middle_row(self) -> QHBoxLayout:
+        self._middle = QLabel()
+        self._middle.setObjectName("qsm.shapes.middle")
+        self._middle.setWordWrap(True)
+        self._set_middle = _button(
+            "Set at crosshair",
+            "qsm.shapes.set_middle",
+            "The plane between the patient's sides, for mirroring: put the crosshair between "
+            "the hemispheres first",
+            self._on_set_middle,
+        )
+        row = _row(self._middle, self._set_middle)
+        row.setStretch(0, 1)
+        return row
+
+    def _file_row(self) -> QHBoxLayout:
+        self._save = _button(
+            "Save shapes…",
+            "qsm.shapes.save",
+            "Save the shapes of this map into a file, with their places in mm",
+            self.ask_save,
+        )
+        self._open = _button(
+            "Open shapes…",
+            "qsm.shapes.open",
+            "Put the shapes of a file onto the map on show, by their places in mm",
+            self.ask_open,
+        )
+        return _row(self._save, self._open)
+
+    def _copy_row(self) -> QWidget:
+        bar = QWidget()
+        self._groups = QComboBox()
+        self._groups.setObjectName("qsm.shapes.groups")
+        self._groups.setMinimumContentsLength(6)
+        self._groups.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self._copy = _button(
+            "Copy all to",
+            "qsm.shapes.copy",
+            "The same shapes at the same places in mm, for another subject or visit",
+            self._guarded(self._on_copy),
+        )
+        row = _row(self._copy, self._groups)
+        row.setStretch(1, 1)
+        row.setContentsMargins(0, 0, 0, 0)
+        bar.setLayout(row)
+        return bar
+
+    def _add_burn_rows(self, layout: QVBoxLayout) -> None:
+        self._burn = _button(
+            "Burn into regions",
+            "qsm.shapes.burn",
+            "Write the shapes into the label map as painted regions; one undo takes it back",
+            self._guarded(self._on_burn),
+        )
+        layout.addWidget(self._burn)
+        self._clear = _check(
+            "clear these regions first",
+            "qsm.shapes.burn_clear",
+            "Take away what was painted in the regions of these shapes before",
+        )
+        self._over = _check(
+            "overwrite other regions",
+            "qsm.shapes.burn_over",
+            "Voxels that belong to another region change hands, unless that one is locked",
+        )
+        self._keep = _check(
+            "keep the shapes as well",
+            "qsm.shapes.burn_keep",
+            "The shapes stay as objects beside the painted regions",
+        )
+        for box in (self._clear, self._over, self._keep):
+            layout.addWidget(box)
+
+    # -- what buttons do --------------------------------------------------------------------
+
+    def _guarded(self, call: Callable[[], Any]) -> Callable[[], None]:
+        """Errors become a sentence in the window."""
+
+        def guarded() -> None:
+            try:
+                call()
+            except QsmError as error:
+                self._tell(str(error))
+
+        return guarded
+
+    def _tell(self, sentence: str) -> None:
+        self._context.workspace.say(sentence)
+
+    def _report(self, done: str, found: Applied) -> None:
+        self._tell(" ".join([done, *found.notes]))
+
+    def _on_set_middle(self) -> None:
+        frame = self._context.controller.frame
+        if frame is not None:
+            at = frame.world_to_display(self._session.crosshair_mm)
+            self._session.change("middle of the head", midline_mm=float(at[0]))
+
+    def _on_middle(self) -> None:
+        middle = self._session.midline_mm
+        self._middle.setText(
+            "Middle of the head: not set"
+            if middle is None
+            else f"Middle of the head: {side_mm(0, middle)}"
+        )
+        self.work.refresh()
+
+    def _on_chosen(self) -> None:
+        chosen = self.work.chosen_shape is not None
+        for button in (self._mirror, self._resize, self._delete):
+            button.setEnabled(chosen)
+        for button in (self._save, self._copy, self._burn):
+            button.setEnabled(bool(self.work.rows))
+        self._open.setEnabled(self.work.volume is not None)
+        self._set_middle.setEnabled(self.work.volume is not None)
+
+    def _on_copy(self) -> None:
+        group = self._groups.currentText()
+        found = self.work.copy_to(group)
+        self._report(f"Copied {len(found.shapes)} shapes to '{group}'.", found)
+
+    def _on_burn(self) -> None:
+        entry = self.work.entry
+        if entry is None:
+            return
+        done = burn(
+            self._session,
+            entry,
+            self.work.labels,
+            self.work.shapes,
+            clear_first=self._clear.isChecked(),
+            over_others=self._over.isChecked(),
+            keep_shapes=self._keep.isChecked(),
+        )
+        said = f"Wrote {done.shapes} shapes into the regions ({done.voxels} voxels changed)."
+        self._tell(" ".join([said, *done.notes]))
+
+    def ask_save(self) -> None:
+        """Ask for a file and save the shapes of the map on show."""
+        path, _ = QFileDialog.getSaveFileName(self, "Save shapes", _folder("shapes.json"), _FILES)
+        if path:
+            self._guarded(lambda: self.save(Path(path).with_suffix(".json")))()
+
+    def ask_open(self) -> None:
+        """Ask for a file and put its shapes onto the map on show."""
+        path, _ = QFileDialog.getOpenFileName(self, "Open shapes", _folder(""), _FILES)
+        if path:
+            self._guarded(lambda: self.open(Path(path)))()
+
+    def save(self, path: Path) -> None:
+        """Save the shapes of the map on show."""
+        number = self.work.save(path)
+        save_settings({"folder": str(path.parent)})
+        self._tell(f"Saved {number} shapes in '{path.name}'.")
+
+    def open(self, path: Path) -> None:
+        """Put the shapes of a file onto the map on show."""
+        found = self.work.load(path)
+        save_settings({"folder": str(path.parent)})
+        self._report(f"Placed {len(found.shapes)} shapes from '{path.name}'.", found)
+
+    def _connections(self) -> list[tuple[Any, Callable[..., Any]]]:
+        session, controller = self._session, self._context.controller
+        return [
+            (controller.tool_changed, self._on_tool),
+            (self.heading.toggled, self._on_fold),
+            (controller.drawn_again, self._refresh_soon),
+            (session.maps.events.inserted, self._refresh_soon),
+            (session.maps.events.removed, self._refresh_soon),
+            (session.events.painted, self._refresh_soon),
+            (session.events.midline_mm, self._on_middle),
+            (self.work.rows_changed, self._on_chosen),
+            (self.work.chosen_changed, self._on_chosen),
+        ]
+
+    def _refresh_soon(self, *_: Any) -> None:
+        self._soon.start()
+
+
+def _folder(name: str) -> str:
+    folder = load_settings().get("folder", "")
+    known = Path(folder) if isinstance(folder, str) and folder else Path.home()
+    return str(known / name) if name else str(known)
+
+
+def _button(text: str, name: str, tip: str, call: Callable[[], Any]) -> QPushButton:
+    button = QPushButton(text)
+    button.setObjectName(name)
+    button.setToolTip(tip)
+    button.clicked.connect(lambda _=False: call())
+    return button
+
+
+def _check(text: str, name: str, tip: str) -> QCheckBox:
+    box = QCheckBox(text)
+    box.setObjectName(name)
+    box.setToolTip(tip)
+    return box
+
+
+def _row(*widgets: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setSpacing(5)
+    for widget in widgets:
+        if isinstance(widget, QPushButton):
+            widget.setMinimumWidth(60)
+        row.addWidget(widget)
+    return row

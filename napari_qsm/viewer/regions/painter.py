@@ -1,0 +1,314 @@
+"""The drawing tools: brush, eraser, polygon, lasso, fill and picking a region."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from psygnal import Signal
+
+from napari_qsm.errors import QsmError
+from napari_qsm.session.painting.options import PaintOptions
+from napari_qsm.session.painting.stroke import Stroke
+from napari_qsm.session.painting.target import Limit, Target, find_limit, find_target
+from napari_qsm.viewer.canvas.overlay import Outline, Ring
+from napari_qsm.viewer.regions.cursor import rim, slices_reached
+from napari_qsm.volume import Array
+
+if TYPE_CHECKING:
+    from napari_qsm.viewer.canvas.controller import Controller
+    from napari_qsm.viewer.canvas.slice_view import SliceView
+
+#: A click this near to the first corner, in pixels, closes a polygon.
+_NEAR_PIXELS = 10.0
+
+
+class Painter:
+    """The one tool object behind all drawing buttons; which it is stands in ``options``.
+
+    Attributes
+    ----------
+    options : PaintOptions
+        How it is set.
+    """
+
+    #: The sentence that says what the next click does may be another.
+    changed = Signal()
+
+    def __init__(self, controller: Controller) -> None:
+        self.options = PaintOptions()
+        self._controller = controller
+        self._session = controller.session
+        self._stroke: Stroke | None = None
+        self._hover: Array | None = None
+        self._view: SliceView | None = None
+        self._connections: list[tuple[Any, Callable[..., Any]]] = [
+            (controller.entered, self._on_entered),
+            (controller.hovered, self._on_hovered),
+            (controller.tool_changed, self._on_tool),
+            (self._session.events.painted, self._on_target),
+            (self._session.events.active_region, self._on_target),
+            (self._session.maps.events.removed, self._on_target),
+            (self.options.events, self._on_options),
+        ]
+        for emitter, call in self._connections:
+            emitter.connect(call)
+        controller.rings.append(self.rings)
+
+    def dispose(self) -> None:
+        """Put the tool away and stop listening."""
+        self.cancel()
+        for emitter, call in self._connections:
+            emitter.disconnect(call)
+        if self.rings in self._controller.rings:
+            self._controller.rings.remove(self.rings)
+        if self._controller.tool is self:
+            self._controller.use_tool(None)
+
+    # -- what the mouse does --------------------------------------------------------------
+
+    def press(self, view: SliceView, at: Array) -> None:
+        """Begin a stroke, or set a corner."""
+        at = np.array(at, dtype=np.float64)
+        kind = self.options.kind
+        if kind == "pick":
+            frame = self._controller.frame
+            if frame is not None:
+                self._controller.region_picked.emit(frame.display_to_world(at))
+            return
+        if kind == "polygon" and self._stroke is not None and self._goes_on(view):
+            self._corner(view, at)
+            return
+        self.cancel()
+        try:
+            stroke = self._begin(view)
+            if kind == "fill":
+                stroke.fill(at)
+                return
+        except QsmError as error:
+            self._controller.said.emit(str(error))
+            return
+        self._stroke = stroke
+        stroke.points.append(at)
+        if kind in ("brush", "eraser"):
+            self._session.history.begin(stroke.text)
+            stroke.sweep(at, at)
+        self._repaint()
+        if kind == "polygon":
+            self.changed.emit()
+
+    def drag(self, view: SliceView, at: Array) -> None:
+        """Go on."""
+        at = np.array(at, dtype=np.float64)
+        stroke = self._stroke
+        self._hover = at
+        if stroke is None or stroke.view is not view or not self._goes_on(view):
+            return
+        if self.options.kind == "lasso":
+            stroke.points.append(at)
+            self._repaint()
+        elif self.options.kind in ("brush", "eraser"):
+            last = stroke.points[-1]
+            # After a turn of the wheel the hand goes on in another slice.
+            start = last if last[stroke.across] == at[stroke.across] else at
+            stroke.sweep(start, at)
+            stroke.points = [at]  # the rim has followed the pointer already
+
+    def release(self, view: SliceView, at: Array) -> None:
+        """End a stroke; a polygon goes on until it is closed."""
+        stroke = self._stroke
+        if stroke is None or self.options.kind == "polygon":
+            return
+        self._stroke = None
+        if self.options.kind in ("brush", "eraser"):
+            self._session.history.end()
+        elif self.options.kind == "lasso" and stroke.is_alive:
+            stroke.outline()
+        self._repaint()
+
+    def double_click(self, view: SliceView, at: Array) -> None:
+        """Close the polygon; for the other tools a second click is a click."""
+        if self.options.kind == "polygon":
+            self.close()
+        else:
+            self.press(view, at)
+
+    @property
+    def has_outline(self) -> bool:
+        """Whether a polygon is being drawn and waits for its next corner."""
+        return self._stroke is not None and self.options.kind == "polygon"
+
+    # -- what keys and buttons do ---------------------------------------------------------
+
+    def use(self, kind: Any) -> None:
+        """Take up a tool; the one in hand, or an empty name, puts it away."""
+        self.cancel()
+        self.options.kind = "" if kind == self.options.kind else kind
+
+    def close(self) -> None:
+        """Close the polygon that is being drawn."""
+        stroke, self._stroke = self._stroke, None
+        if stroke is not None and self.options.kind == "polygon" and stroke.is_alive:
+            if len(stroke.points) < 3:
+                self._controller.said.emit("A polygon needs three corners; it was given up.")
+            else:
+                stroke.outline()
+        self._repaint()
+        self.changed.emit()
+
+    def drop_corner(self) -> None:
+        """Take the polygon's last corner back."""
+        if self._stroke is not None and self.options.kind == "polygon":
+            self._stroke.points.pop()
+            if not self._stroke.points:
+                self._stroke = None
+                self.changed.emit()
+            self._repaint()
+
+    def cancel(self) -> bool:
+        """Give up an outline, or end a stroke where it is; returns whether there was one."""
+        stroke, self._stroke = self._stroke, None
+        if stroke is None:
+            return False
+        if self.options.kind in ("brush", "eraser") and self._session.history.is_open:
+            self._session.history.end()
+        self._repaint()
+        self.changed.emit()
+        return True
+
+    # -- what is shown --------------------------------------------------------------------
+
+    def rings(self, view: SliceView) -> list[Ring | Outline]:
+        """The brush's rim, or the outline that is being drawn."""
+        options = self.options
+        if self._controller.tool is not self or view.is_3d:
+            return []
+        stroke, pointed = self._stroke, self._view
+        if options.kind in ("polygon", "lasso"):
+            if stroke is None or stroke.view is not view:
+                return []
+            if abs(view.depth_mm - stroke.points[0][stroke.across]) > 1e-3:
+                return []
+            points = [*stroke.points]
+            if options.kind == "polygon" and self._hover is not None and pointed is view:
+                points.append(self._hover)
+            camera = view.camera()
+            return [Outline(tuple(camera.to_pixel(p) for p in points), closed=len(points) > 2)]
+        if options.kind not in ("brush", "eraser") or pointed is None or self._hover is None:
+            return []
+        return rim(
+            view, pointed, self._hover, options.diameter_mm, options.tip, in_3d=options.in_3d
+        )
+
+    def sentence(self) -> tuple[str, bool]:
+        """What the next click does, and whether it does anything."""
+        options = self.options
+        if options.kind == "":
+            return "Click a tool to draw; without one, a click moves the crosshair.", False
+        if options.kind == "pick":
+            return "Chooses the region that is clicked.", True
+        try:
+            target = find_target(self._session, self._controller.frame)
+            limit = self._limit(target, self._view or self._controller.main)
+        except QsmError as error:
+            return str(error), False
+        name = target.name
+        if options.kind in ("brush", "eraser"):
+            view = self._view or self._controller.main
+            reached = slices_reached(view, options.diameter_mm, target.scale, in_3d=options.in_3d)
+            where = "in this slice" if not options.in_3d else f"in {reached} slices"
+            if options.in_3d and reached == 1:
+                where = "in 1 slice"
+            form = {"round": "round", "square": "square"}[options.tip]
+            verb = "Paints" if options.kind == "brush" else "Erases"
+            if options.kind == "eraser" and not options.protect and target.entry.role == "labels":
+                name = "any region"
+            text = f"{verb} {name}, {options.diameter_mm:g} mm {form}, {where}"
+        elif options.kind == "fill":
+            text = f"Fills {name} from the clicked voxel, in " + (
+                "three dimensions" if options.in_3d else "this slice"
+            )
+        elif options.kind == "lasso":
+            text = f"Drag round {name}; what lies inside is painted in this slice"
+        else:
+            text = f"Click corners round {name}; double click or Enter paints the inside"
+        if limit is not None:
+            text += f", where '{limit.entry.name}' is within the limits"
+        return text + ".", True
+
+    # -- inside ---------------------------------------------------------------------------
+
+    def _begin(self, view: SliceView) -> Stroke:
+        target = find_target(self._session, self._controller.frame)
+        return Stroke(self._session, self.options, target, self._limit(target, view), view)
+
+    def _limit(self, target: Target, view: SliceView) -> Limit | None:
+        if not self.options.limited:
+            return None
+        shown = self._controller.shown_in(view)
+        return find_limit(self._session, shown, target, self.options.window_ppm)
+
+    def _goes_on(self, view: SliceView) -> bool:
+        """Whether the stroke may go on; ends it where its map or its undo has gone."""
+        stroke = self._stroke
+        if stroke is None:
+            return False
+        gone = not stroke.is_alive or stroke.view not in self._controller.views
+        if self.options.kind in ("brush", "eraser"):
+            gone = gone or not self._session.history.is_open  # undone in the midst of it
+        elif self.options.kind == "polygon":
+            other = abs(view.depth_mm - stroke.points[0][stroke.across]) > 1e-3
+            gone = gone or stroke.view is not view or other
+        if gone:
+            self.cancel()
+        return not gone
+
+    def _corner(self, view: SliceView, at: Array) -> None:
+        stroke = self._stroke
+        assert stroke is not None
+        camera = view.camera()
+        first, here = camera.to_pixel(stroke.points[0]), camera.to_pixel(at)
+        if len(stroke.points) > 2 and np.hypot(*np.subtract(first, here)) <= _NEAR_PIXELS:
+            self.close()
+            return
+        stroke.points.append(at)
+        self._repaint()
+
+    def _repaint(self) -> None:
+        if self.options.in_3d or self._view is None:
+            self._controller.repaint_all()
+        else:
+            self._controller.repaint(self._view)
+
+    def _on_entered(self, view: SliceView) -> None:
+        left, self._view = self._view, view
+        if left is not None and left is not view and self._controller.tool is self:
+            self._controller.repaint(left)
+            self.changed.emit()
+
+    def _on_hovered(self, world: Array | None) -> None:
+        frame = self._controller.frame
+        self._hover = None if world is None or frame is None else frame.world_to_display(world)
+        if self._controller.tool is self:
+            self._repaint()
+
+    def _on_tool(self, tool: object) -> None:
+        if tool is not self and self.options.kind:
+            self.cancel()
+            self.options.kind = ""
+        self._controller.repaint_all()
+
+    def _on_target(self) -> None:
+        if self._stroke is not None:
+            self.cancel()
+        self.changed.emit()
+
+    def _on_options(self) -> None:
+        tool = self._controller.tool
+        if self.options.kind and tool is not self:
+            self._controller.use_tool(self)
+        elif not self.options.kind and tool is self:
+            self._controller.use_tool(None)
+        self._controller.repaint_all()
+        self.changed.emit()

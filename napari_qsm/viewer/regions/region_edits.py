@@ -1,0 +1,262 @@
+"""Changes of the chosen region as a whole, and its image on the other side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+)
+
+from napari_qsm.errors import QsmError
+from napari_qsm.rois.mirror import other_side_name
+from napari_qsm.session import MapEntry, region_edits, regions
+from napari_qsm.session.frames import DEPTH_AXIS, side_mm
+from napari_qsm.session.painting.target import find_target
+from napari_qsm.viewer.context import PanelContext
+from napari_qsm.viewer.folding import Folding
+from napari_qsm.viewer.regions.midline import midline_of, midline_outline
+from napari_qsm.viewer.style import quiet
+
+_CHANGES = (
+    ("smooth", "Smooth", "Round corners and notches off"),
+    ("shrink", "Shrink", "Take a rim of this width away"),
+    ("grow", "Grow", "Add a rim of this width, where no other region lies"),
+    ("fill holes", "Fill holes", "Paint what the region encloses"),
+    ("keep largest piece", "Largest piece", "Take away all but the largest connected piece"),
+)
+
+
+class ChangeBox(Folding):
+    """Smooth, shrink, grow, fill, copy to the next slice, interpolate."""
+
+    def __init__(self, context: PanelContext) -> None:
+        super().__init__("Change the region", "qsm.change", is_open=False)
+        self._context = context
+        layout = self.body
+        row = QHBoxLayout()
+        self._by = QDoubleSpinBox()
+        self._by.setObjectName("qsm.change.by")
+        self._by.setRange(0.1, 20)
+        self._by.setDecimals(1)
+        self._by.setSingleStep(0.5)
+        self._by.setValue(1.0)
+        self._by.setSuffix(" mm")
+        self._by.setToolTip("How far to smooth, shrink or grow")
+        self._how = QComboBox()
+        self._how.setObjectName("qsm.change.how")
+        self._how.addItem("in 3-D", None)
+        self._how.addItem("slice by slice", "slices")
+        self._how.setToolTip("Slices are those of the large view")
+        row.addWidget(QLabel("By"))
+        row.addWidget(self._by)
+        row.addWidget(self._how, 1)
+        layout.addLayout(row)
+        grid = QGridLayout()
+        grid.setSpacing(3)
+        for place, (how, text, tip) in enumerate(_CHANGES):
+            button = _button(text, f"qsm.change.{how.split()[0]}", tip)
+            button.clicked.connect(lambda _=False, h=how: self._do(lambda: self._change(h)))
+            grid.addWidget(button, place // 3, place % 3)
+        layout.addLayout(grid)
+        layout.addWidget(quiet("Slices of the large view:"))
+        slices = QHBoxLayout()
+        slices.setSpacing(3)
+        for text, name, tip, call in (
+            ("Copy up", "up", "Copy this slice's part to the next slice", lambda: self._copy(1)),
+            ("Copy down", "down", "Copy it to the slice before", lambda: self._copy(-1)),
+            (
+                "Interpolate",
+                "interpolate",
+                "Fill the empty slices between painted ones by their shapes",
+                self._interpolate,
+            ),
+        ):
+            button = _button(text, f"qsm.change.{name}", tip)
+            button.clicked.connect(lambda _=False, c=call: self._do(c))
+            slices.addWidget(button)
+        layout.addLayout(slices)
+
+    def dispose(self) -> None:
+        """Nothing is listened to here."""
+
+    def _do(self, call: Callable[[], Any]) -> None:
+        try:
+            call()
+        except QsmError as error:
+            self._context.workspace.say(str(error))
+
+    def _target(self) -> tuple[MapEntry, int]:
+        target = find_target(self._context.session, self._context.controller.frame)
+        return target.entry, target.index
+
+    def _axis(self) -> int:
+        return DEPTH_AXIS[self._context.controller.main.plane]
+
+    def _change(self, how: str) -> None:
+        entry, index = self._target()
+        across = self._axis() if self._how.currentData() else None
+        changed = region_edits.change_shape(
+            self._context.session, entry, index, how, by_mm=self._by.value(), across=across
+        )
+        if not changed:
+            self._context.workspace.say("Nothing to change: the region stays as it is.")
+
+    def _copy(self, steps: int) -> None:
+        controller = self._context.controller
+        target = find_target(self._context.session, controller.frame)
+        assert controller.frame is not None
+        display = controller.frame.world_to_display(self._context.session.crosshair_mm)
+        here = target.voxel(display)[self._axis()]
+        if not 0 <= here < target.entry.volume.shape[self._axis()]:
+            raise QsmError("This slice lies outside the region map.")
+        region_edits.copy_region_slice(
+            self._context.session, target.entry, target.index, self._axis(), here, here + steps
+        )
+        controller.step(controller.main.plane, steps)
+
+    def _interpolate(self) -> None:
+        entry, index = self._target()
+        region_edits.interpolate_region(self._context.session, entry, index, self._axis())
+
+
+class MirrorBox(Folding):
+    """The midline, and the region's image on the other side of it."""
+
+    def __init__(self, context: PanelContext) -> None:
+        super().__init__("The other side", "qsm.mirror", is_open=False)
+        self._context = context
+        self._session = context.session
+        self._filling = False
+        layout = self.body
+        row = QHBoxLayout()
+        row.addWidget(QLabel("Midline"))
+        self._at = QDoubleSpinBox()
+        self._at.setObjectName("qsm.mirror.at")
+        self._at.setRange(-1000, 1000)
+        self._at.setDecimals(1)
+        self._at.setSingleStep(0.5)
+        self._at.setSuffix(" mm")
+        self._at.setKeyboardTracking(False)
+        self._at.setToolTip("Millimetres along the left-right axis; right is positive")
+        self._at.valueChanged.connect(self._on_typed)
+        row.addWidget(self._at)
+        here = _button("Midline here", "qsm.mirror.here", "Put the midline at the crosshair")
+        here.clicked.connect(lambda _=False: self._on_here())
+        row.addWidget(here, 1)
+        layout.addLayout(row)
+        self._says = quiet(" ")
+        self._says.setObjectName("qsm.mirror.says")
+        layout.addWidget(self._says)
+        self._line = QCheckBox("Show the midline")
+        self._line.setObjectName("qsm.mirror.line")
+        self._line.setChecked(True)
+        self._line.toggled.connect(lambda _: context.controller.repaint_all())
+        layout.addWidget(self._line)
+        self._mirror = _button(
+            "Mirror", "qsm.mirror.do", "Replaces what the region on the other side holds"
+        )
+        self._mirror.clicked.connect(lambda _=False: self._on_mirror())
+        layout.addWidget(self._mirror)
+        self.heading.toggled.connect(lambda _: context.controller.repaint_all())
+        session = context.session
+        self._connections: list[tuple[Any, Callable[..., Any]]] = [
+            (session.events.midline_mm, self._on_midline),
+            (session.events.active_region, self.refresh),
+            (session.events.painted, self.refresh),
+            (session.history.changed, self.refresh),
+            (context.controller.drawn_again, self.refresh),
+        ]
+        for emitter, call in self._connections:
+            emitter.connect(call)
+        context.controller.rings.append(self._rings)
+        self.refresh()
+
+    def dispose(self) -> None:
+        """Stop listening."""
+        for emitter, call in self._connections:
+            emitter.disconnect(call)
+        if self._rings in self._context.controller.rings:
+            self._context.controller.rings.remove(self._rings)
+
+    def refresh(self) -> None:
+        """Show where the midline is and what the button does."""
+        x_mm = self._session.midline_mm
+        self._filling = True
+        self._at.setValue(x_mm or 0.0)
+        self._at.setEnabled(x_mm is not None)
+        self._filling = False
+        if x_mm is None:
+            self._says.setText("Put the crosshair between the two sides, then press the button.")
+        else:
+            self._says.setText(f"The midline lies at {side_mm(0, x_mm)}: the dashed line.")
+        row = self._row()
+        self._mirror.setEnabled(row is not None and x_mm is not None)
+        other = "" if row is None else other_side_name(row[1])
+        self._mirror.setText(
+            f"{row[1]}  →  {other}" if row is not None and other != row[1] else "Mirror"
+        )
+
+    def _row(self) -> tuple[MapEntry, str] | None:
+        entry = self._session.entry(self._session.painted) if self._session.painted else None
+        index = self._session.active_region
+        if entry is None or index not in entry.regions:
+            return None
+        return entry, regions.region_of(entry, index).name
+
+    def _rings(self, view: Any) -> list[Any]:
+        x_mm = self._session.midline_mm
+        # Only while this box is open and seen: elsewhere the line would be in the way.
+        if x_mm is None or not self._line.isChecked() or not self._line.isVisible():
+            return []
+        return list(midline_outline(view, x_mm))
+
+    def _on_midline(self) -> None:
+        self.refresh()
+        self._context.controller.repaint_all()
+
+    def _on_here(self) -> None:
+        frame = self._context.controller.frame
+        if frame is None:
+            self._context.workspace.say("Open a map first.")
+            return
+        display = frame.world_to_display(np.array(self._session.crosshair_mm))
+        self._session.midline_mm = float(display[0])
+
+    def _on_typed(self, value: float) -> None:
+        if not self._filling:
+            self._session.midline_mm = float(value)
+
+    def _on_mirror(self) -> None:
+        workspace, row = self._context.workspace, self._row()
+        if row is None:
+            return
+        entry, name = row
+        try:
+            plane = midline_of(self._context.controller, entry)
+            partner, missed = regions.mirror_region(
+                self._session, entry, self._session.active_region, plane
+            )
+        except QsmError as error:
+            workspace.say(str(error))
+            return
+        other = regions.region_of(entry, partner).name
+        text = f"'{other}' is now the mirror image of '{name}'."
+        if missed:
+            text += f" {missed} voxels were left out: outside the map or in other regions."
+        workspace.say(text)
+
+
+def _button(text: str, name: str, tip: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setObjectName(name)
+    button.setToolTip(tip)
+    return button

@@ -1,0 +1,360 @@
+"""The list of regions, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from qtpy.QtGui import QColor, QKeySequence
+from qtpy.QtWidgets import (
+    QColorDialog,
+    QComboBox,
+    QHBoxLayout,
+    QMenu,
+    QPushButton,
+    QShortcut,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_qsm.errors import QsmError
+from napari_qsm.session import Box, MapEntry, regions
+from napari_qsm.session.frames import nearest_voxel
+from napari_qsm.viewer.context import PanelContext
+from napari_qsm.viewer.regions.midline import midline_of
+from napari_qsm.viewer.regions.region_presets import PresetsButton
+from napari_qsm.viewer.regions.rows import RegionRows
+from napari_qsm.viewer.style import TOOL_BUTTONS, main_button, quiet
+from napari_qsm.volume import Array
+
+_NEXT_SIDE = {"": "left", "left": "right", "right": ""}
+
+
+class RegionList(QWidget):
+    """Which region map is drawn in, its regions, and lists to start from."""
+
+    def __init__(self, context: PanelContext) -> None:
+        super().__init__()
+        self._context = context
+        self._session = context.session
+        self._followed: MapEntry | None = None
+        self._filling = False
+        self._unlisted = False
+        self._hint = quiet(" ")
+        self._hint.setObjectName("qsm.regions.hint")
+        self._new = main_button("New region map", "qsm.regions.new", self._on_new)
+        self._map = QComboBox()
+        self._map.setObjectName("qsm.regions.map")
+        self._map.setToolTip("The region map, or mask, that is drawn in")
+        self._map.setMinimumContentsLength(10)
+        self._map.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self._map.activated.connect(self._on_map)
+        self._another = QToolButton()
+        self._another.setText("New")
+        self._another.setObjectName("qsm.regions.another")
+        self._another.setToolTip("A new, empty region map on the grid of the map under view")
+        self._another.setStyleSheet(TOOL_BUTTONS)
+        self._another.clicked.connect(self._on_new)
+        self._presets = PresetsButton(context, self._like)
+        head = QHBoxLayout()
+        head.addWidget(self._map, 1)
+        head.addWidget(self._another)
+        head.addWidget(self._presets)
+        self.rows = RegionRows()
+        self._buttons = QWidget()
+        row = QHBoxLayout(self._buttons)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        self._delete = QPushButton("Delete")
+        for button, text, name, tip, call in (
+            (None, "Add", "add", "A new region at the end of the list", self._on_add),
+            (self._delete, "Delete", "delete", "Take the chosen regions away", self._on_delete),
+            (
+                None,
+                "Merge",
+                "merge",
+                "Make one of the chosen regions: Ctrl + click",
+                self._on_merge,
+            ),
+        ):
+            button = button or QPushButton(text)
+            button.setObjectName(f"qsm.regions.{name}")
+            button.setToolTip(tip)
+            button.clicked.connect(lambda _=False, c=call: self._try(c))
+            row.addWidget(button)
+        split = QPushButton("Split")
+        split.setObjectName("qsm.regions.split")
+        self._split_menu = QMenu(self)
+        for text, call in (
+            ("Into its connected pieces", self._on_pieces),
+            ("Into left and right, at the midline", self._on_sides),
+        ):
+            action = self._split_menu.addAction(text)
+            action.triggered.connect(lambda _=False, c=call: self._try(c))
+        split.setMenu(self._split_menu)
+        row.addWidget(split)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(5)
+        layout.addWidget(self._hint)
+        layout.addWidget(self._new)
+        layout.addLayout(head)
+        layout.addWidget(self.rows)
+        layout.addWidget(self._buttons)
+        self._shortcuts = []
+        for number in range(1, 10):
+            key = QShortcut(QKeySequence(str(number)), self)
+            key.activated.connect(lambda n=number: self._choose_row(n - 1))
+            self._shortcuts.append(key)
+        session, controller = context.session, context.controller
+        self._connections: list[tuple[Any, Callable[..., Any]]] = [
+            (session.maps.events.inserted, self._on_maps),
+            (session.maps.events.removed, self._on_maps),
+            (session.events.active_group, self._on_maps),
+            (session.events.selected, self._on_maps),
+            (session.events.painted, self._on_painted),
+            (session.events.active_region, self.refresh),
+            (session.history.changed, self._on_history),
+            (session.labels_edited, self._on_labels),
+            (controller.region_picked, self._on_picked),
+            (context.workspace.viewer.events.theme, self._on_theme),
+            (self.rows.chosen, self._on_chosen),
+            (self.rows.renamed, self._on_renamed),
+            (self.rows.colour_asked, self._on_colour),
+            (self.rows.side_asked, self._on_side),
+            (self.rows.eye_clicked, self._on_eye),
+            (self.rows.lock_clicked, self._on_lock),
+        ]
+        for emitter, call in self._connections:
+            emitter.connect(call)
+        self._on_maps()
+
+    def dispose(self) -> None:
+        """Stop listening."""
+        for emitter, call in self._connections:
+            emitter.disconnect(call)
+        self._follow(None)
+
+    @property
+    def entry(self) -> MapEntry | None:
+        """The region map or mask that is drawn in."""
+        entry = self._session.entry(self._session.painted) if self._session.painted else None
+        return entry if entry is not None and entry.editable is not None else None
+
+    # -- showing --------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Show the session's regions."""
+        if self._filling:
+            return
+        entry, like = self.entry, self._like()
+        drawn = self._session.of_role("labels", "mask")
+        self._filling = True
+        try:
+            self._map.clear()
+            for each in drawn:
+                self._map.addItem(each.name, each.id)
+            self._map.setCurrentIndex(-1 if entry is None else self._map.findData(entry.id))
+            is_list = entry is not None and entry.role == "labels"
+            if entry is not None and is_list:
+                self.rows.show_regions(
+                    regions.regions_of(entry),
+                    self._session.active_region,
+                    self._context.workspace.viewer.theme,
+                )
+            if not self._session.maps:
+                text = "Open a map first; regions are drawn on it."
+            elif entry is None:
+                text = (
+                    f"Regions are drawn in a region map of their own. It lies on the grid of "
+                    f"'{like.name}'."
+                    if like is not None
+                    else "Open a map first."
+                )
+            elif not is_list:
+                text = f"The tools draw in the mask '{entry.name}'."
+            else:
+                text = "No regions yet: add one, or take a list." if not entry.regions else ""
+            self._hint.setText(text)
+            self._hint.setVisible(bool(text))
+            self._new.setVisible(entry is None and like is not None)
+            for widget in (self._map, self._another):
+                widget.setVisible(bool(drawn))
+            self._presets.setVisible(like is not None)
+            self._presets.stand_alone(not drawn)
+            self.rows.setVisible(is_list and bool(entry and entry.regions))
+            self._buttons.setVisible(is_list)
+        finally:
+            self._filling = False
+
+    def _like(self) -> MapEntry | None:
+        """The map under view, whose grid a new region map takes."""
+        return self._context.controller.shown_in(self._context.controller.main)
+
+    def _on_maps(self) -> None:
+        """Choose what is drawn in, where the last choice is gone or not on show."""
+        session = self._session
+        entry = self.entry
+        if entry is None or entry.group not in ("", session.active_group):
+            like = self._like()
+            found = session.labels_for(like) if like is not None else None
+            if found is not None and found.group not in ("", session.active_group):
+                found = None
+            session.painted = "" if found is None else found.id
+        self._on_painted()
+
+    def _on_painted(self) -> None:
+        entry = self.entry
+        if entry is not self._followed:
+            self._follow(entry)
+            if entry is not None:
+                regions.list_labels(entry)
+                if self._session.active_region not in entry.regions:
+                    self._session.active_region = 0
+            else:
+                self._session.active_region = 0
+        self.refresh()
+
+    def _follow(self, entry: MapEntry | None) -> None:
+        if self._followed is not None:
+            self._followed.events.regions.disconnect(self.refresh)
+            self._followed.events.name.disconnect(self.refresh)
+        self._followed = entry
+        if entry is not None:
+            entry.events.regions.connect(self.refresh)
+            entry.events.name.connect(self.refresh)
+
+    def _on_labels(self, key: str, box: Box) -> None:
+        """Notice labels without a row; looking at the box alone costs nothing during a stroke."""
+        entry = self.entry
+        if entry is not None and entry.id == key and entry.role == "labels":
+            highest = max(entry.regions, default=0)
+            self._unlisted = self._unlisted or int(entry.editable[box].max()) > highest
+
+    def _on_history(self) -> None:
+        """Labels that came with an edit from outside get a row of their own."""
+        if self._unlisted and self.entry is not None and not self._session.history.is_open:
+            self._unlisted = False
+            regions.list_labels(self.entry)
+
+    def _on_theme(self, event: Any = None) -> None:
+        self.refresh()
+
+    # -- what the user does ---------------------------------------------------------------
+
+    def _try(self, call: Callable[[], Any]) -> None:
+        """Do it, and say why where it cannot be done."""
+        try:
+            call()
+        except QsmError as error:
+            self._context.workspace.say(str(error))
+            self.refresh()
+
+    def _active(self) -> tuple[MapEntry, int]:
+        entry, index = self.entry, self._session.active_region
+        if entry is None or entry.role != "labels":
+            raise QsmError("Make a region map first.")
+        if index not in entry.regions:
+            raise QsmError("Choose a region in the list first.")
+        return entry, index
+
+    def _chosen(self) -> list[int]:
+        _, index = self._active()
+        return self.rows.selected() or [index]
+
+    def _on_new(self) -> None:
+        like = self._like()
+        if like is not None:
+            regions.new_region_map(self._session, like)
+
+    def _on_map(self, index: int) -> None:
+        if not self._filling and index >= 0:
+            self._session.painted = self._map.itemData(index)
+
+    def _on_chosen(self, label: int) -> None:
+        self._session.active_region = label
+
+    def _choose_row(self, row: int) -> None:
+        entry = self.entry
+        if entry is not None and row < len(entry.regions) and entry.role == "labels":
+            self.rows.clearSelection()
+            self._session.active_region = sorted(entry.regions)[row]
+
+    def _on_renamed(self, label: int, name: str) -> None:
+        entry = self.entry
+        if entry is not None:
+            self._try(lambda: regions.rename_region(self._session, entry, label, name))
+
+    def _on_colour(self, label: int) -> None:
+        entry = self.entry
+        if entry is None:
+            return
+        row = regions.region_of(entry, label)
+        color = QColorDialog.getColor(QColor(row.color), self, f"Colour of {row.name}")
+        if color.isValid():
+            regions.recolour_region(self._session, entry, label, color.name())
+
+    def _on_side(self, label: int) -> None:
+        entry = self.entry
+        if entry is not None:
+            side = _NEXT_SIDE[regions.region_of(entry, label).side]
+            self._try(lambda: regions.set_side(self._session, entry, label, side))
+
+    def _on_eye(self, label: int) -> None:
+        entry = self.entry
+        if entry is not None:
+            shown = not regions.region_of(entry, label).visible
+            regions.set_visible(entry, self._with_row(label), shown)
+
+    def _on_lock(self, label: int) -> None:
+        entry = self.entry
+        if entry is not None:
+            locked = not regions.region_of(entry, label).locked
+            regions.set_locked(entry, self._with_row(label), locked)
+
+    def _with_row(self, label: int) -> list[int]:
+        selected = self.rows.selected()
+        return selected if label in selected else [label]
+
+    def _on_add(self) -> None:
+        entry = self.entry
+        if entry is None or entry.role != "labels":
+            raise QsmError("Make a region map first.")
+        self._session.active_region = regions.add_region(self._session, entry)
+        self.rows.edit_name(self._session.active_region)
+
+    def _on_delete(self) -> None:
+        entry, _ = self._active()
+        regions.delete_regions(self._session, entry, self._chosen())
+
+    def _on_merge(self) -> None:
+        entry, index = self._active()
+        regions.merge_regions(self._session, entry, index, self._chosen())
+
+    def _on_pieces(self) -> None:
+        entry, index = self._active()
+        regions.split_pieces(self._session, entry, index)
+
+    def _on_sides(self) -> None:
+        entry, index = self._active()
+        regions.split_sides(
+            self._session, entry, index, midline_of(self._context.controller, entry)
+        )
+
+    def _on_picked(self, world_mm: Array) -> None:
+        """Make the region under a place the active one."""
+        for entry in reversed(self._session.of_role("labels")):
+            if not self._session.is_shown(entry):
+                continue
+            voxel = nearest_voxel(entry.volume, world_mm)
+            label = 0 if voxel is None else int(entry.editable[voxel])
+            if label and regions.region_of(entry, label).visible:
+                self._session.painted = entry.id
+                regions.list_labels(entry)
+                self.rows.clearSelection()
+                self._session.active_region = label
+                return
+        self._context.workspace.say("There is no region here.")

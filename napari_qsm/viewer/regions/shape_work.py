@@ -1,0 +1,447 @@
+"""Fixed shapes at work: the one in hand, those placed, and what is done to them. Knows no Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from psygnal import Signal
+
+from napari_qsm.errors import QsmError
+from napari_qsm.io.label_table import default_color, side_of
+from napari_qsm.rois.canonical_grid import index_of, within
+from napari_qsm.rois.shape_changes import Applied, applied, mirrored, nudged, turned
+from napari_qsm.rois.shape_checks import Numbers, flags_of, numbers_under
+from napari_qsm.rois.shape_files import read_shapes, write_shapes
+from napari_qsm.rois.shapes import FixedShape, Realised, bounds_of, indices_of, realised, snap
+from napari_qsm.rois.statistics import region_name, region_side
+from napari_qsm.session import MapEntry, Plane, Session
+from napari_qsm.viewer.canvas.controller import Controller
+from napari_qsm.volume import Array, Volume
+
+DEFAULT = FixedShape(kind="circle", size_mm=(6.0,), slices=3)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One placed shape with its numbers on the map that is measured.
+
+    ``low`` and ``high`` are the bounds of its voxels, canonical indices.
+    """
+
+    shape: FixedShape
+    numbers: Numbers
+    flags: tuple[str, ...]
+    low: Array
+    high: Array
+
+
+class ShapeWork:
+    """What the tool, the drawing and the panel share.
+
+    Attributes
+    ----------
+    template : FixedShape
+        What the next click places; its centre means nothing.
+    placing : bool
+        Whether a click on an empty place puts a shape there.
+    ghost : FixedShape or None
+        Where the next click would put it.
+    chosen : str
+        Id of the shape that keys and buttons act on; empty for none.
+    rows : list of Row
+        Shapes of the group on show, with their numbers.
+    """
+
+    template_changed = Signal()
+    rows_changed = Signal()
+    chosen_changed = Signal(str)
+    placed = Signal(object)
+
+    def __init__(self, session: Session, controller: Controller) -> None:
+        self.session = session
+        self.controller = controller
+        self.template = DEFAULT
+        self.placing = True
+        self.ghost: FixedShape | None = None
+        self.chosen = ""
+        self.rows: list[Row] = []
+        self.free_plane = True
+        self._last: tuple[Any, ...] = ()
+        session.events.shapes.connect(self.refresh)
+
+    def dispose(self) -> None:
+        """Stop listening."""
+        self.session.events.shapes.disconnect(self.refresh)
+
+    # -- what is measured -----------------------------------------------------------------
+
+    @property
+    def entry(self) -> MapEntry | None:
+        """The map that is measured: the one whose colours the large view shows."""
+        return self.controller.shown_in(self.controller.main)
+
+    @property
+    def volume(self) -> Volume | None:
+        """Its grid and values."""
+        entry = self.entry
+        return None if entry is None else entry.shown
+
+    @property
+    def group(self) -> str:
+        """The group that new shapes belong to."""
+        entry = self.entry
+        return entry.group if entry is not None else self.session.active_group
+
+    @property
+    def shapes(self) -> list[FixedShape]:
+        """Shapes of the group on show."""
+        return [row.shape for row in self.rows]
+
+    @property
+    def chosen_shape(self) -> FixedShape | None:
+        """The shape that keys act on, if it is on show."""
+        return next((shape for shape in self.shapes if shape.id == self.chosen), None)
+
+    @property
+    def labels(self) -> MapEntry | None:
+        """The label map whose regions shapes can stand for."""
+        painted = self.session.painted_entry
+        entry = self.entry
+        if painted is not None and painted.role == "labels":
+            fits = entry is None or painted.group in ("", entry.group)
+            return painted if fits or entry is None else self.session.labels_for(entry)
+        return None if entry is None else self.session.labels_for(entry)
+
+    def mask(self) -> Volume | None:
+        """The brain mask that goes with the map."""
+        group = self.group
+        masks = [e for e in self.session.of_role("mask") if e.group in ("", group)]
+        return masks[-1].volume if masks else None
+
+    def realised(self) -> Realised | None:
+        """What one placement of the shape in hand comes to on the map."""
+        volume = self.volume
+        return None if volume is None else realised(self.template, volume)
+
+    def colour(self, shape: FixedShape) -> str:
+        """That of its region."""
+        return self.colours([shape])[0]
+
+    def colours(self, shapes: list[FixedShape]) -> list[str]:
+        """Those of their regions."""
+        labels = self.labels
+        regions = labels.regions if labels is not None else {}
+        known = {
+            region_name(region): str(getattr(region, "color", "") or default_color(index))
+            for index, region in regions.items()
+        }
+        return [
+            known.get(s.region_name) or (default_color(s.region) if s.region else "#ffd640")
+            for s in shapes
+        ]
+
+    def values_hidden(self, shape: FixedShape) -> bool:
+        """Whether its numbers must not be shown yet: reading blind, and its region not locked."""
+        if not self.session.blinded:
+            return False
+        labels = self.labels
+        regions = labels.regions.values() if labels is not None else ()
+        locked = {region_name(r) for r in regions if getattr(r, "locked", False)}
+        return not shape.region_name or shape.region_name not in locked
+
+    # -- keeping up -----------------------------------------------------------------------
+
+    def refresh(self, *_: Any) -> None:
+        """Take up what the session holds now."""
+        entry, volume = self.entry, self.volume
+        if entry is None or volume is None:
+            self.rows = []
+            self._last = ()
+        else:
+            shapes = [s for s in self.session.shapes if s.group in ("", entry.group)]
+            key = (entry.id, entry.echo, self.session.midline_mm, id(self.mask()))
+            known = {row.shape.id: row for row in self.rows} if key == self._last else {}
+            stale = [row for row in known.values() if not _same(row, shapes)]
+            fresh = {
+                s.id: bounds_of(s, volume)
+                for s in shapes
+                if s.id not in known or known[s.id].shape is not s
+            }
+            # Those that had or may now have voxels in common with what has changed.
+            boxes = [(row.low, row.high) for row in stale] + list(fresh.values())
+            touched = {k for k, row in known.items() if any(_meet(row, box) for box in boxes)}
+            self._last = key
+            self.rows = [
+                self._row(s, shapes, volume, fresh.get(s.id))
+                if s.id in fresh or s.id in touched
+                else known[s.id]
+                for s in shapes
+            ]
+        if self.chosen and self.chosen_shape is None:
+            self.choose("")
+        self.rows_changed.emit()
+        self.controller.repaint_all()
+
+    def _row(
+        self,
+        shape: FixedShape,
+        others: list[FixedShape],
+        volume: Volume,
+        bounds: tuple[Array, Array] | None,
+    ) -> Row:
+        low, high = bounds or bounds_of(shape, volume)
+        flags = self.flags(shape, others)
+        return Row(shape, numbers_under(shape, volume), flags, low, high)
+
+    def flags(
+        self, shape: FixedShape, others: Iterable[FixedShape] | None = None
+    ) -> tuple[str, ...]:
+        """What may be wrong with a shape, in words."""
+        volume = self.volume
+        if volume is None:
+            return ()
+        return flags_of(
+            shape,
+            volume,
+            others=self.shapes if others is None else others,
+            mask=self.mask(),
+            frame=self.controller.frame,
+            midline_mm=self.session.midline_mm,
+        )
+
+    # -- the shape in hand ----------------------------------------------------------------
+
+    def set_template(self, **changes: Any) -> None:
+        """Change what the next click places.
+
+        Raises
+        ------
+        QsmError
+            If there can be no such shape.
+        """
+        try:
+            self.template = self.template.but(**changes)
+        except ValueError as error:
+            raise QsmError("There is no shape of that size.") from error
+        self.ghost = None
+        self.template_changed.emit()
+        self.controller.repaint_all()
+
+    def hover(self, plane: Plane, world_mm: Array | None) -> None:
+        """Let the shape in hand follow the pointer."""
+        volume = self.volume
+        if world_mm is None or volume is None or not self.placing:
+            if self.ghost is not None:
+                self.ghost = None
+                self.controller.repaint_all()
+            return
+        ghost = self._at(world_mm, plane, volume)
+        if self.ghost is None or self.ghost.centre_mm != ghost.centre_mm or self.ghost != ghost:
+            self.ghost = ghost
+            self.controller.repaint_all()
+
+    def _at(self, world_mm: Array, plane: Plane, volume: Volume) -> FixedShape:
+        x, y, z = (float(v) for v in world_mm)
+        changes: dict[str, Any] = {"centre_mm": (x, y, z), "group": self.group, "id": "ghost"}
+        if self.free_plane:
+            changes["plane"] = plane
+        return snap(self.template.but(**changes), volume)
+
+    # -- what is done to shapes; every one is one undo ---------------------------------------
+
+    def place(self, plane: Plane, world_mm: Array) -> FixedShape | None:
+        """Put the shape in hand down, if the place lies on the map.
+
+        A region of a guided list that has its shape already gets it moved here instead.
+        """
+        volume = self.volume
+        if volume is None:
+            self.controller.said.emit("Open a map first; shapes are placed on its grid.")
+            return None
+        index = np.rint(index_of(world_mm, volume))[np.newaxis]
+        if not within(index, volume)[0]:
+            self.controller.said.emit("That lies outside the map; nothing was placed.")
+            return None
+        made = self._at(world_mm, plane, volume)
+        earlier = None
+        if not self.free_plane:
+            earlier = next((s for s in self.shapes if s.region_name == made.region_name), None)
+        made = made.but(id=earlier.id if earlier is not None else uuid4().hex)
+        kept = [s for s in self.session.shapes if s.id != made.id]
+        self.ghost = None
+        self._set(f"place {made.name}", [*kept, made])
+        self.choose(made.id)
+        self.placed.emit(made)
+        return made
+
+    def move(self, key: str, world_mm: Array) -> None:
+        """Bring a shape's centre to a place."""
+        shape, volume = self._shape(key), self.volume
+        if shape is None or volume is None:
+            return
+        x, y, z = (float(v) for v in world_mm)
+        moved = snap(shape.but(centre_mm=(x, y, z)), volume)
+        if moved.centre_mm != shape.centre_mm:
+            self._replace(f"move {shape.name}", moved)
+
+    def nudge(self, steps: tuple[int, int, int]) -> None:
+        """Move the chosen shape by whole voxels to the right, front and top."""
+        shape, volume = self.chosen_shape, self.volume
+        if shape is not None and volume is not None:
+            self._replace(f"move {shape.name}", nudged(shape, volume, steps))
+
+    def turn(self, degrees: float) -> None:
+        """Turn the chosen shape in its plane."""
+        shape = self.chosen_shape
+        if shape is not None:
+            made = turned(shape, degrees)
+            if made != shape:
+                self._replace(f"turn {shape.name}", made)
+
+    def resize(self) -> None:
+        """Give the chosen shape the kind and size of the one in hand."""
+        shape, volume = self.chosen_shape, self.volume
+        if shape is None or volume is None:
+            return
+        hand = self.template
+        made = shape.but(
+            kind=hand.kind,
+            size_mm=hand.size_mm,
+            slices=hand.slices,
+            rotation_deg=hand.rotation_deg,
+            snapped=hand.snapped,
+        )
+        self._replace(f"resize {shape.name}", snap(made, volume))
+
+    def delete(self) -> None:
+        """Take the chosen shape away."""
+        shape = self.chosen_shape
+        if shape is not None:
+            kept = [s for s in self.session.shapes if s.id != shape.id]
+            self._set(f"delete {shape.name}", kept)
+
+    def mirror(self) -> FixedShape | None:
+        """Put a twin of the chosen shape on the patient's other side.
+
+        Raises
+        ------
+        QsmError
+            If it is not known where the middle of the head is.
+        """
+        shape, volume, frame = self.chosen_shape, self.volume, self.controller.frame
+        if shape is None or volume is None or frame is None:
+            return None
+        midline = self.session.midline_mm
+        if midline is None:
+            raise QsmError(
+                "Where is the middle of the head? Put the crosshair on it and press "
+                "'Set at crosshair'."
+            )
+        made = mirrored(shape, frame, midline, volume)
+        made = made.but(**self.region_fields(made.region_name, made.region, made.side))
+        if (
+            made.region_name
+            and made.side
+            and any(other.region_name == made.region_name for other in self.shapes)
+        ):
+            raise QsmError(f"{made.region_name} has a shape already; delete that one first.")
+        self._set(f"mirror {shape.name}", [*self.session.shapes, made])
+        self.choose(made.id)
+        self.placed.emit(made)
+        return made
+
+    def region_fields(self, name: str, index: int = 0, side: str = "") -> dict[str, Any]:
+        """Label, name and side of a region by its name, as the label map has them."""
+        labels = self.labels
+        for key, region in (labels.regions if labels is not None else {}).items():
+            if name and region_name(region).casefold() == name.casefold():
+                return {
+                    "region": key,
+                    "region_name": region_name(region),
+                    "side": region_side(region) or side,
+                }
+        return {"region": index, "region_name": name, "side": side or side_of(name)}
+
+    def choose(self, key: str) -> None:
+        """Make a shape the one that keys and buttons act on."""
+        if key != self.chosen:
+            self.chosen = key
+            self.chosen_changed.emit(key)
+            self.controller.repaint_all()
+
+    # -- files and other maps ---------------------------------------------------------------
+
+    def save(self, path: Any) -> int:
+        """Write the shapes on show into a file; returns how many."""
+        entry = self.entry
+        shapes = self.shapes
+        name = entry.name if entry is not None else ""
+        write_shapes(path, shapes, self.volume, name)
+        return len(shapes)
+
+    def load(self, path: Any) -> Applied:
+        """Put the shapes of a file onto the map on show, by their places in the world."""
+        volume = self.volume
+        if volume is None:
+            raise QsmError("Open a map first; shapes are placed on its grid.")
+        file = read_shapes(path)
+        found = applied(file.shapes, volume, group=self.group, counts=file.counts)
+        self._set("open shapes", [*self.session.shapes, *found.shapes])
+        return found
+
+    def copy_to(self, group: str) -> Applied:
+        """Copy the shapes on show to the map of another group, by their places in the world.
+
+        Raises
+        ------
+        QsmError
+            If that group has no map, or has shapes for the same regions already.
+        """
+        source = self.volume
+        target = next((e for e in reversed(self.session.maps) if _measures(e, group)), None)
+        if target is None or source is None:
+            raise QsmError(f"'{group}' has no map to place shapes on.")
+        taken = {s.region_name for s in self.session.shapes if s.group == group} - {""}
+        both = sorted(taken & {s.region_name for s in self.shapes})
+        if both:
+            raise QsmError(
+                f"'{group}' has shapes for {', '.join(both)} already; delete them first."
+            )
+        counts = {s.id: len(indices_of(s, source)) for s in self.shapes}
+        found = applied(self.shapes, target.shown, group=group, counts=counts)
+        self._set(f"copy shapes to {group}", [*self.session.shapes, *found.shapes])
+        return found
+
+    def other_groups(self) -> list[str]:
+        """Groups with a map that shapes could be copied to."""
+        own = self.group
+        named = {e.group for e in self.session if e.group and e.group != own}
+        return sorted(g for g in named if any(_measures(e, g) for e in self.session))
+
+    # -- inside -----------------------------------------------------------------------------
+
+    def _shape(self, key: str) -> FixedShape | None:
+        return next((s for s in self.session.shapes if s.id == key), None)
+
+    def _replace(self, text: str, made: FixedShape) -> None:
+        self._set(text, [made if s.id == made.id else s for s in self.session.shapes])
+
+    def _set(self, text: str, shapes: list[FixedShape]) -> None:
+        self.session.change(text, shapes=tuple(shapes))
+
+
+def _measures(entry: MapEntry, group: str) -> bool:
+    return entry.group == group and entry.role == "map"
+
+
+def _same(row: Row, shapes: list[FixedShape]) -> bool:
+    return any(shape is row.shape for shape in shapes)
+
+
+def _meet(row: Row, box: tuple[Array, Array]) -> bool:
+    low, high = box
+    return not ((row.low > high).any() or (row.high < low).any())

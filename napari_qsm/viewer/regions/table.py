@@ -1,0 +1,396 @@
+"""The table of regions below the views: it follows every stroke."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QElidingLabel
+
+from napari_qsm.errors import GeometryError, QsmError
+from napari_qsm.rois.statistics import columns, frame_of, missing_words
+from napari_qsm.session import Box, MapEntry, sampled
+from napari_qsm.session.blinding import shown_name
+from napari_qsm.session.table import words
+from napari_qsm.session.table.choice import Choice, load_choice, save_choice
+from napari_qsm.session.table.content import Content, Line, content_of, needs_ranks
+from napari_qsm.session.table.measured import measurable, measured_map
+from napari_qsm.session.table.numbers import Numbers, Row, ShownMap
+from napari_qsm.viewer.context import PanelContext
+from napari_qsm.viewer.regions.table_actions import TableActions
+from napari_qsm.viewer.regions.table_grid import Grid
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Least time between two updates; the first of many changes is shown at once.
+_EVERY_MS = 30
+
+
+class RegionTable(QWidget):
+    """One row per region; follows labels, maps, fixed shapes and unit.
+
+    Attributes
+    ----------
+    updated : Signal
+        The numbers or the rows that are selected have changed.
+    numbers : Numbers
+        The regions, measured.
+    """
+
+    updated = Signal()
+
+    def __init__(self, context: PanelContext) -> None:
+        super().__init__()
+        self.setObjectName("qsm.stats")
+        self.context = context
+        self._session = context.session
+        self._asked = ""
+        self._extra: tuple[str, ...] = ()
+        self.choice = load_choice()
+        self.numbers = Numbers(self._session)
+        self.maps: list[ShownMap] = []
+        self._rows: list[Row] = []
+        self._places: dict[str, tuple[Any, int]] = {}
+        self._followed: dict[str, MapEntry] = {}
+        self._blinded = self._session.blinded
+        self._build()
+        self._dirty = False
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_EVERY_MS)
+        self._timer.timeout.connect(self._on_timer)
+        events = self._session.events
+        self._connections: list[tuple[Any, Any]] = [
+            (self._session.labels_edited, self._on_edited),
+            (self._session.maps.events.inserted, self._on_maps),
+            (self._session.maps.events.removed, self._on_maps),
+            (events.unit, self.update_soon),
+            (events.selected, self.update_soon),
+            (events.painted, self.update_soon),
+            (events.shapes, self.update_early),
+            (events.blinded, self._on_blinded),
+            (events.active_region, self._show_active),
+        ]
+        for signal, call in self._connections:
+            signal.connect(call)
+        self._on_maps()
+
+    def _build(self) -> None:
+        self._map = QComboBox()
+        self._map.setObjectName("qsm.stats.map")
+        self._map.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self._map.setMinimumWidth(150)
+        self._map.currentIndexChanged.connect(self._on_map)
+        # Elided, so that a long note never widens the window.
+        self._note = QElidingLabel()
+        self._note.setObjectName("qsm.stats.note")
+        self._note.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._problem = QLabel()
+        self._problem.setObjectName("qsm.stats.problem")
+        self._problem.setWordWrap(True)
+        self._problem.hide()
+        self.actions_ = TableActions(self)
+        self._transfer = QPushButton("Transfer the regions to this map's grid (nearest voxel)…")
+        self._transfer.setObjectName("qsm.stats.transfer")
+        self._transfer.clicked.connect(lambda _=False: self.actions_.transfer())
+        self._transfer.hide()
+        head = QHBoxLayout()
+        head.addWidget(QLabel("<b>Regions</b> on"))
+        head.addWidget(self._map)
+        for button in self.actions_.left:
+            head.addWidget(button)
+        head.addWidget(self._note, 1)
+        for button in self.actions_.right:
+            head.addWidget(button)
+        self.table = Grid()
+        self.table.cellClicked.connect(self._on_clicked)
+        self.table.cellActivated.connect(self._on_clicked)
+        self.table.itemSelectionChanged.connect(self.updated)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 2, 6, 4)
+        layout.setSpacing(3)
+        layout.addLayout(head)
+        layout.addWidget(self._problem)
+        layout.addWidget(self._transfer, 0, Qt.AlignmentFlag.AlignLeft)
+        layout.addWidget(self.table)
+
+    def dispose(self) -> None:
+        """Stop listening."""
+        self._timer.stop()
+        for signal, call in self._connections:
+            with suppress(ValueError):
+                signal.disconnect(call)
+        for entry in self._followed.values():
+            entry.events.disconnect(self._on_entry)
+        self._followed.clear()
+
+    # -- what others ask ------------------------------------------------------------------
+
+    def frame_now(self) -> pd.DataFrame:
+        """The regions and fixed shapes of the first map, in full precision.
+
+        Raises
+        ------
+        GeometryError
+            If labels and map lie on different grids.
+        """
+        import pandas as pd
+
+        entry = measured_map(self._session, self._asked)
+        self.update_now()
+        if entry is None:
+            return pd.DataFrame(columns=columns(self._session.unit))
+        return self.frame_for(self.numbers.shown(entry))
+
+    def frame_for(self, shown: ShownMap) -> pd.DataFrame:
+        """The table of one map; values that a blinded reader must not see are missing."""
+        rows = self.numbers.rows([shown], ranks=True, shapes=self.choice.shapes)
+        listed = []
+        for row in rows:
+            measures = row.measures[shown.entry.id]
+            if row.hidden:
+                measures = type(measures)(measures.voxels, 0)
+            listed.append((row.label, row.name, row.side, measures))
+        return frame_of(listed, unit=shown.unit, voxel_mm3=shown.voxel_mm3, factor=shown.factor)
+
+    def rows(self) -> list[Row]:
+        """The rows as they were last measured."""
+        return self._rows
+
+    def selected_rows(self) -> list[Row]:
+        """The regions that the user has marked, in the order of the table."""
+        keys = {index.row() for index in self.table.selectedIndexes()}
+        lines = [self.table.content.lines[key] for key in sorted(keys) if key < self._count]
+        return [line.target for line in lines if line.target is not None]
+
+    @property
+    def _count(self) -> int:
+        return len(self.table.content.lines)
+
+    @property
+    def extra(self) -> tuple[str, ...]:
+        """Ids of the maps measured beside the first one."""
+        return self._extra
+
+    def set_extra(self, keys: tuple[str, ...]) -> None:
+        """Measure more maps beside the first one."""
+        self._extra = keys
+        self.update_soon()
+
+    def set_choice(self, choice: Choice) -> None:
+        """Show other columns or rows, and remember that."""
+        self.choice = choice
+        save_choice(choice)
+        self.update_soon()
+
+    # -- updating -------------------------------------------------------------------------
+
+    def update_soon(self) -> None:
+        """Update shortly; many changes in a row cost one update."""
+        self._dirty = True
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def update_early(self) -> None:
+        """Update now unless the last update was a moment ago; then shortly."""
+        if self._timer.isActive() or not self.isVisible():
+            self._dirty = True
+            return
+        self.update_now()
+        self._timer.start()
+
+    def update_now(self) -> None:
+        """Measure and show."""
+        self._dirty = False
+        chosen = measured_map(self._session, self._asked)
+        self._fill_maps(chosen)
+        problem: QsmError | None = None
+        try:
+            self.maps = [] if chosen is None else self._shown_maps(chosen)
+            content = self._content()
+        except QsmError as error:
+            problem, self.maps, self._rows, content = error, [], [], Content()
+        self.table.show_content(content)
+        self._transfer.setVisible(isinstance(problem, GeometryError))
+        self._problem.setText("" if problem is None else str(problem))
+        self._problem.setVisible(problem is not None)
+        text = "" if problem is not None else self._notes()
+        if self._note.text() != text:
+            self._note.setText(text)
+            self._note.setToolTip(text)
+        self._show_active()
+        self.updated.emit()
+
+    def _shown_maps(self, chosen: MapEntry) -> list[ShownMap]:
+        """The first map, and those of the others that have regions on their grid."""
+        maps = [self.numbers.shown(chosen)]
+        for key in self._extra:
+            entry = self._session.entry(key)
+            if entry is not None and entry is not chosen:
+                shown = self.numbers.shown(entry)
+                with suppress(GeometryError):
+                    if shown.labels is not None:
+                        self.numbers.live(shown)
+                        maps.append(shown)
+        return maps
+
+    def _content(self) -> Content:
+        if not self.maps:
+            self._rows = []
+            return Content()
+        ranks = needs_ranks(self.choice)
+        self._rows = self.numbers.rows(self.maps, ranks=ranks, shapes=self.choice.shapes)
+        places = {shown.entry.id: self._places_of(shown) for shown in self.maps}
+        return content_of(self.numbers, self.maps, self._rows, self.choice, places)
+
+    def _places_of(self, shown: ShownMap) -> int:
+        """Decimals of a map; looked up once per map, so that they stay while numbers run."""
+        volume = shown.entry.volume
+        key = f"{shown.entry.id} {shown.unit}"
+        known = self._places.get(key)
+        if known is None or known[0] is not volume:
+            scale = 0.0
+            if words.needs_scale(shown.unit):
+                values = np.abs(sampled(volume, 50_000))
+                scale = float(np.percentile(values, 90)) if values.size else 0.0
+            known = self._places[key] = (volume, words.places_for(shown.unit, scale))
+        return known[1]
+
+    def _notes(self) -> str:
+        if not self.maps:
+            return "Open a map to measure regions on."
+        first = self.maps[0]
+        parts = []
+        if first.labels is None:
+            parts.append("no label map goes with this map")
+        else:
+            parts.append(shown_name(self._session, first.labels))
+        if self._session.blinded:
+            parts.append("blinded: values show once a region is locked")
+        if not first.unit:
+            parts.append("this map does not say its unit")
+        parts += self.missing_notes(first)[:2]
+        if self.choice.pairs:
+            without = sum(not row.side for row in self._rows)
+            if without:
+                parts.append(f"{without} without a side are not shown")
+        return " · ".join(parts)
+
+    def missing_notes(self, shown: ShownMap) -> list[str]:
+        """Which regions have voxels without a number."""
+        notes = []
+        for row in self._rows:
+            measures = row.measures.get(shown.entry.id)
+            if measures is not None and measures.missing:
+                notes.append(f"{row.name}: {missing_words(measures)}")
+        return notes
+
+    def _fill_maps(self, chosen: MapEntry | None) -> None:
+        wanted = [(e.id, shown_name(self._session, e)) for e in measurable(self._session)]
+        box = self._map
+        with QSignalBlocker(box):
+            if wanted != [(box.itemData(i), box.itemText(i)) for i in range(box.count())]:
+                box.clear()
+                for key, name in wanted:
+                    box.addItem(name, key)
+            if chosen is not None and box.currentData() != chosen.id:
+                box.setCurrentIndex(box.findData(chosen.id))
+
+    # -- events ---------------------------------------------------------------------------
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Catch up with what happened while the table was hidden."""
+        super().showEvent(event)
+        self.update_soon()
+
+    def _on_timer(self) -> None:
+        if self._dirty and self.isVisible():
+            self.update_now()
+            self._timer.start()
+
+    def _on_edited(self, key: str, box: Box) -> None:
+        self.numbers.edited(key, box)
+        self.update_early()
+
+    def _on_maps(self) -> None:
+        there = {entry.id: entry for entry in self._session}
+        for key in set(self._followed) - set(there):
+            self._followed.pop(key).events.disconnect(self._on_entry)
+        for key in set(there) - set(self._followed):
+            there[key].events.connect(self._on_entry)
+            self._followed[key] = there[key]
+        self._extra = tuple(key for key in self._extra if key in there)
+        self._asked = self._asked if self._asked in there else ""
+        self._places = {k: v for k, v in self._places.items() if k.split()[0] in there}
+        self.numbers.forget_gone()
+        self.update_soon()
+
+    def _on_entry(self, *_: Any) -> None:
+        self.update_soon()
+
+    def _on_map(self, index: int) -> None:
+        entry = self._session.entry(self._map.itemData(index)) if index >= 0 else None
+        if entry is None:
+            return
+        # Another susceptibility map is another map for the whole window; a magnitude is not.
+        self._asked = "" if entry.is_susceptibility else entry.id
+        if entry.is_susceptibility:
+            self._session.selected = entry.id
+        self.update_soon()
+
+    def _on_blinded(self, blinded: bool) -> None:
+        if self._blinded and not blinded:
+            self.actions_.record_unblinding(self._rows)
+        self._blinded = blinded
+        self.update_soon()
+
+    def _on_clicked(self, row: int, column: int) -> None:
+        line = self.table.content.lines[row] if 0 <= row < self._count else None
+        if line is None or line.target is None or not self.maps:
+            return
+        self.go_to(line.target)
+
+    def go_to(self, row: Row) -> None:
+        """Bring the crosshair to a region's middle, and make it the active one."""
+        labels = self.maps[0].labels
+        if row.shape is not None:
+            self.context.controller.go_to(np.array(row.shape.centre_mm))
+            return
+        for shown in self.maps:
+            if shown.labels is not None and shown.entry.id in row.measures:
+                labels = shown.labels
+                centre = self.numbers.live(shown).centre(row.label)
+                if centre is not None:
+                    self.context.controller.go_to(labels.volume.voxel_to_world(centre))
+                break
+        if labels is not None and self._session.painted in ("", labels.id):
+            self._session.active_region = row.label
+
+    def _show_active(self, *_: Any) -> None:
+        """Mark the row of the active region, unless several rows are marked for a chart."""
+        if len({index.row() for index in self.table.selectedIndexes()}) > 1:
+            return
+        label = self._session.active_region
+        lines = self.table.content.lines
+        found = (i for i, line in enumerate(lines) if label and _is_region(line, label))
+        row = next(found, -1)
+        if row >= 0 and row != self.table.currentRow():
+            self.table.show_row(row)
+
+
+def _is_region(line: Line, label: int) -> bool:
+    row = line.target
+    return line.kind == "region" and row is not None and row.label == label

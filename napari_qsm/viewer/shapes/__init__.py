@@ -1,1 +1,0 @@
-"""Fixed shapes in the views: placing, moving and drawing them."""

@@ -1,1 +1,0 @@
-"""Trying settings of one stage side by side in the window."""
