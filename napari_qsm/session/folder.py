@@ -18,20 +18,26 @@ from typing import Any
 from napari_qsm import __version__
 from napari_qsm.errors import FileError, QsmError
 from napari_qsm.io.atomic import write_text
-from napari_qsm.io.nifti import read_volume, write_volume
+from napari_qsm.io.nifti import write_volume
 from napari_qsm.io.segmentation import write_labels
 from napari_qsm.session.entries import MapEntry
 from napari_qsm.session.exchange import Exchange
 from napari_qsm.session.model import Session
 from napari_qsm.session.reconstruction_record import reconstruction_record
-from napari_qsm.session.references import References, Stamp, stamp_in, stamp_of
+from napari_qsm.session.references import (
+    PREVIOUS,
+    References,
+    Stamp,
+    own_volume,
+    stamp_in,
+    stamp_of,
+)
 from napari_qsm.session.saved import SavedMap, SavedSession, checked, look_up
 from napari_qsm.session.scan_record import scan_record
 from napari_qsm.session.state import as_region, entry_record, state_record
 from napari_qsm.volume import Volume
 
 SESSION_FILE = "session.json"
-PREVIOUS = "previous"
 RECIPE_FILE = "recipe.yaml"
 #: Version of the format that this program writes; older ones are read.
 FORMAT = 2
@@ -322,7 +328,7 @@ def _read_own(each: SavedMap, folder: Path, kept: SavedAs) -> list[str]:
     name = Path(record["name"]).name
     path = folder / name
     try:
-        each.volume = read_volume(path, unit=each.record["unit"], name=each.record["name"])
+        each.volume = own_volume(path, unit=each.record["unit"], name=each.record["name"])
         kept.stamps[name] = stamp_of(path)
         if each.record.get("table"):
             table = Path(each.record["table"]).name

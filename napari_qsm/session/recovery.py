@@ -20,6 +20,7 @@ from napari_qsm.errors import FileError, QsmError
 from napari_qsm.io.nifti import read_volume
 from napari_qsm.session.grids import volume_on
 from napari_qsm.session.locks import FolderLock, in_use
+from napari_qsm.session.references import own_volume
 from napari_qsm.session.saved import SavedMap, SavedSession, checked, look_up
 from napari_qsm.volume import Volume
 
@@ -182,7 +183,7 @@ def _read_map(folder: Path, record: dict[str, Any], problems: list[str]) -> Save
             problems += look_up(each, folder)
         elif "file" in record:
             path = folder / Path(record["file"]["name"]).name
-            each.volume = read_volume(path, unit=unit, name=name)
+            each.volume = own_volume(path, unit=unit, name=name)
         elif record.get("origin"):
             each.volume = read_volume(record["origin"], unit=unit, name=name)
             problems.append(f"'{name}' was read from its file again; check its values and unit.")

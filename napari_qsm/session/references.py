@@ -14,6 +14,8 @@ from napari_qsm.errors import FileError, QsmError
 from napari_qsm.io.nifti import is_nifti, read_volume
 from napari_qsm.volume import Volume
 
+#: Folder within a session's folder that holds the version before.
+PREVIOUS = "previous"
 _CHUNK = 2**20
 
 
@@ -179,6 +181,8 @@ def find(record: dict[str, Any], folder: Path) -> Found:
     places = [Path(record["path"])]
     if record.get("relative"):
         places.insert(0, folder / Path(record["relative"]))
+        if folder.name == PREVIOUS:  # it was written one folder higher
+            places.insert(1, folder.parent / Path(record["relative"]))
     there = [place for place in places if place.is_file()]
     for place in there:
         if stamp.agrees(place):
@@ -189,6 +193,15 @@ def find(record: dict[str, Any], folder: Path) -> Found:
 def stamp_in(record: dict[str, Any]) -> Stamp:
     """The stamp that a record holds."""
     return Stamp(int(record["size"]), int(record["mtime_ns"]), str(record["sha256"]))
+
+
+def own_volume(path: Path, *, unit: str, name: str) -> Volume:
+    """Read a volume that the session itself wrote.
+
+    It is not tied to that file: the next save moves the file away, and whoever took it for the
+    volume's own place would point to nothing.
+    """
+    return replace(read_volume(path, unit=unit, name=name), origin=None)
 
 
 def read_reference(path: Path, record: dict[str, Any], *, unit: str, name: str) -> Volume:

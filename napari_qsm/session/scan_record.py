@@ -9,10 +9,9 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from napari_qsm.errors import FileError
-from napari_qsm.io.nifti import read_volume
 from napari_qsm.scan import Scan
 from napari_qsm.session.model import Session
-from napari_qsm.session.references import find, read_reference
+from napari_qsm.session.references import find, own_volume, read_reference
 from napari_qsm.volume import Volume
 
 #: Says where a volume is kept: ``{"reference": ...}`` or ``{"file": ...}``.
@@ -72,13 +71,14 @@ def scan_from(
             return entry.volume
         if "file" in place:
             path = folder / Path(place["file"]["name"]).name
-            return read_volume(path, unit=place["unit"], name=place["name"])
+            return own_volume(path, unit=place["unit"], name=place["name"]).to_canonical()
         found = find(place["reference"], folder)
         if found.path is None:
             raise FileError(f"'{Path(place['reference']['path']).name}' was not found.")
+        # In the order of the session's maps, which may be this scan's other images.
         return read_reference(
             found.path, place["reference"], unit=place["unit"], name=place["name"]
-        )
+        ).to_canonical()
 
     return Scan(
         phase=tuple(volume(place) for place in record["phase"]),
