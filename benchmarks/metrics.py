@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
-Array = npt.NDArray[Any]
+from napari_qsm.arrays import Array
 
 
 def nrmse(chi: Array, truth: Array, mask: Array) -> float:

@@ -16,8 +16,9 @@ from napari_qsm.outputs import write_head, write_result
 from napari_qsm.phantom import SUBJECTS, Head, make_head
 from napari_qsm.recon.pipeline import Inputs, Result, run
 from napari_qsm.recon.recipe import load_recipe
-from napari_qsm.rois.files import rounded, write_table
+from napari_qsm.rois.files import write_table
 from napari_qsm.rois.statistics import region_statistics
+from napari_qsm.units import rounded
 
 #: Told what is done, and how much of it from 0 to 1.
 Progress = Callable[[str, float], None]

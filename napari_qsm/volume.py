@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_qsm.arrays import Array
 from napari_qsm.errors import GeometryError
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)

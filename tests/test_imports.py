@@ -24,8 +24,8 @@ HEAVY_LIBRARIES = {"matplotlib", "nibabel", "numpy", "pandas", "scipy"}
 
 # A room may import from rooms of its own rank and below.
 RANKS = (
-    ("volume", "scan", "errors"),
-    ("looks", "recon", "rois", "figures", "io", "phantom"),
+    ("volume", "scan", "errors", "anatomy", "arrays", "colormaps", "units"),
+    ("recon", "rois", "figures", "io", "phantom"),
     ("session", "outputs", "qc", "inspect", "demo"),
     ("viewer", "cli", "batch"),
 )

@@ -11,7 +11,8 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-Plane = Literal["axial", "coronal", "sagittal"]
+from napari_qsm.anatomy import Plane
+
 AnnotationKind = Literal["arrow", "circle", "ellipse", "line", "text"]
 #: RAS mm.
 Point = tuple[

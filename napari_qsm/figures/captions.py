@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from napari_qsm import __version__
+from napari_qsm.anatomy import DisplayFrame
+from napari_qsm.colormaps import effective_window
 from napari_qsm.figures.colour_bars import bar_unit
 from napari_qsm.figures.numbers import NumbersPlan, sided_region
 from napari_qsm.figures.panels import ImagePanel, TablePanel
 from napari_qsm.figures.plans import AnyPlan, PicturePlan, Plan
 from napari_qsm.figures.slices import Slice
-from napari_qsm.looks.colours import effective_window
-from napari_qsm.looks.geometry import DisplayFrame
 from napari_qsm.recon.stages import get_method
 from napari_qsm.rois.statistics import region_side
 

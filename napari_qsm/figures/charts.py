@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
-from napari_qsm.figures.lettering import MIN_PT, Rect, spaced_ticks, tick_texts
+from napari_qsm.figures.lettering import MIN_PT, Rect, spaced_ticks
 from napari_qsm.figures.numbers import NumbersPlan, sided_region
 from napari_qsm.figures.page import Page
 from napari_qsm.figures.panels import ChartPanel
-from napari_qsm.looks.colours import ticks
-from napari_qsm.volume import Array
+from napari_qsm.units import tick_texts, ticks
 
 #: Colours of Okabe and Ito (2008); their lightness differs too.
 SUBJECT_COLOURS = ("#0072b2", "#d55e00", "#56b4e9", "#cc79a7", "#009e73", "#f0e442", "#e69f00")

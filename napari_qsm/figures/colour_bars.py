@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_qsm.figures.lettering import CAPITAL, DESCENT, MM_PER_PT, Rect, spaced_ticks, tick_texts
+from napari_qsm.colormaps import STEPS, effective_window, lookup_table
+from napari_qsm.figures.lettering import CAPITAL, DESCENT, MM_PER_PT, Rect, spaced_ticks
 from napari_qsm.figures.page import Page
 from napari_qsm.figures.parts import Cell, Display
 from napari_qsm.figures.plans import PicturePlan, Plan
 from napari_qsm.figures.spec import ColourBar
-from napari_qsm.looks.colours import STEPS, effective_window, lookup_table
+from napari_qsm.units import tick_texts
 
 _THICK_MM = 2.4
 _LEAD_MM = 1.6

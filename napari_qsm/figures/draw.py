@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_qsm.arrays import Array
 from napari_qsm.figures.captions import final_caption
 from napari_qsm.figures.charts import draw_chart
 from napari_qsm.figures.colour_bars import draw_bottom, draw_right, place_bars
@@ -26,7 +27,6 @@ from napari_qsm.figures.plans import PicturePlan, Plan, plan_figure
 from napari_qsm.figures.saving import picture_bytes, save_all
 from napari_qsm.figures.spec import FigureSpec
 from napari_qsm.figures.tables import draw_table, draw_text, full_table
-from napari_qsm.volume import Array
 
 if TYPE_CHECKING:
     import pandas as pd

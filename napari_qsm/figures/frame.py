@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from napari_qsm.anatomy import DRAWN_AXES
+from napari_qsm.arrays import Array
 from napari_qsm.figures.lettering import MIN_PT, Level, Rect, Side
 from napari_qsm.figures.page import Page
 from napari_qsm.figures.slices import View
 from napari_qsm.io.label_table import rgb
-from napari_qsm.looks.geometry import DRAWN_AXES
-from napari_qsm.volume import Array
 
 #: Between words and the edge of a picture.
 PAD_MM = 0.7

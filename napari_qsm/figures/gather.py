@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError, GeometryError, QsmError
 from napari_qsm.figures.panels import ChartPanel, ImagePanel, MosaicPanel, TablePanel, TextPanel
 from napari_qsm.figures.parts import RegionsCrop, Source
@@ -20,7 +21,7 @@ from napari_qsm.io.label_table import is_label_table, read_label_table
 from napari_qsm.io.nifti import as_labels, read_volume, stem
 from napari_qsm.io.sidecar import read_json, read_sidecar
 from napari_qsm.rois.statistics import region_name
-from napari_qsm.volume import Array, Volume
+from napari_qsm.volume import Volume
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -10,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from napari_qsm.errors import QsmError
-from napari_qsm.looks.colours import ticks
+from napari_qsm.units import ticks
 
 MM_PER_PT = 25.4 / 72
 #: Letters are never made smaller than this to fit.
@@ -206,14 +205,6 @@ class Lettering:
         }[level]
         left = x - {"left": 0.0, "center": 0.5, "right": 1.0}[across] * width
         return Rect(left, top, width, (ASCENT + DESCENT) * unit)
-
-
-def tick_texts(values: Sequence[float]) -> list[str]:
-    """Ticks as text, all with as many decimals as the finest needs."""
-    places = 0
-    while places < 6 and any(abs(v - round(v, places)) > 1e-9 * max(1, abs(v)) for v in values):
-        places += 1
-    return [f"{v + 0.0:.{places}f}".replace("-", "−") for v in values]
 
 
 def spaced_ticks(low: float, high: float, length_mm: float, least_mm: float) -> list[float]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from napari_qsm.anatomy import DisplayFrame
+from napari_qsm.arrays import Array
 from napari_qsm.figures.annotations import Annotation
 from napari_qsm.figures.frame import Frame
 from napari_qsm.figures.lettering import MM_PER_PT, Level, Rect, Side
 from napari_qsm.figures.panels import ImagePanel
 from napari_qsm.figures.plans import PicturePlan
-from napari_qsm.looks.geometry import DisplayFrame
-from napari_qsm.volume import Array
 
 #: Extra width of the dark edge that parts a mark from its ground, in points.
 _EDGE_PT = 0.7

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_qsm.volume import Array
+from napari_qsm.arrays import Array
 
 
 def outlines(inside: Array) -> list[Array]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_qsm.arrays import Array
 from napari_qsm.figures.lettering import (
     ASCENT,
     CAPITAL,
@@ -24,7 +25,6 @@ from napari_qsm.figures.lettering import (
     characters,
 )
 from napari_qsm.figures.spec import Style
-from napari_qsm.volume import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from napari_qsm.colormaps import Colouring
 from napari_qsm.figures.annotations import Millimetres, Point, check_colour
 
-Colouring = Literal["grey", "inverted", "colour", "both sides"]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Window = tuple[Finite, Finite]
 
@@ -68,7 +68,7 @@ class Display(Model):
     colouring : {"grey", "inverted", "colour", "both sides"}
         As in the window.
     colormap : str
-        Ramp of ``"colour"``.
+        Colormap of ``"colour"``.
     window : (low, high)
         Values at the ends of the ramp: in ppm for susceptibilities, also where the file holds
         ppb; in the map's own unit for other quantities. So are thresholds.

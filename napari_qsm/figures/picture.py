@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_qsm.anatomy import across_sign, letters, scale_bar_mm
+from napari_qsm.arrays import Array
 from napari_qsm.figures.frame import PAD_MM, Frame, lightness
 from napari_qsm.figures.lettering import Level, Rect, Side
 from napari_qsm.figures.page import Page
@@ -13,12 +15,6 @@ from napari_qsm.figures.panels import ImagePanel, MosaicPanel
 from napari_qsm.figures.plans import PicturePlan
 from napari_qsm.figures.region_marks import draw_regions, write_names
 from napari_qsm.figures.slices import Raster, Slice, raster
-from napari_qsm.looks.geometry import (
-    across_sign,
-    letters,
-    scale_bar_mm,
-)
-from napari_qsm.volume import Array
 
 TILE_GAP_MM = 0.5
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_qsm.anatomy import across_sign
+from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
 from napari_qsm.figures.gather import Loaded, labels_like, wanted_labels
 from napari_qsm.figures.numbers import NumbersPlan, plan_numbers
@@ -24,9 +26,7 @@ from napari_qsm.figures.slices import (
     visible_on,
 )
 from napari_qsm.figures.spec import FigureSpec
-from napari_qsm.looks.geometry import across_sign
 from napari_qsm.recon.provenance import methods_paragraph
-from napari_qsm.volume import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from napari_qsm.anatomy import DRAWN_AXES, DisplayFrame
+from napari_qsm.arrays import Array
 from napari_qsm.figures.frame import PAD_MM, Frame
 from napari_qsm.figures.lettering import Rect, Side
 from napari_qsm.figures.outlines import outlines
@@ -13,9 +15,7 @@ from napari_qsm.figures.parts import Regions
 from napari_qsm.figures.plans import PicturePlan
 from napari_qsm.figures.slices import Slice
 from napari_qsm.io.label_table import default_color
-from napari_qsm.looks.geometry import DRAWN_AXES, DisplayFrame
 from napari_qsm.rois.statistics import region_side
-from napari_qsm.volume import Array
 
 #: Right and left in colours of Okabe and Ito (2008) that colour-blind readers tell apart.
 SIDE_COLOURS: Mapping[str, str] = {"right": "#e69f00", "left": "#56b4e9", "": "#2fd0a0"}

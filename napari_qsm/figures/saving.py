@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_qsm import __version__
+from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError
 from napari_qsm.figures.spec_files import read_spec, spec_text
 from napari_qsm.io.atomic import atomic_path
-from napari_qsm.volume import Array
 
 if TYPE_CHECKING:
     from napari_qsm.figures.draw import Rendered

@@ -8,21 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES, DisplayFrame, Plane, across_sign, side_mm
+from napari_qsm.arrays import Array
+from napari_qsm.colormaps import colours
 from napari_qsm.errors import QsmError
 from napari_qsm.figures.annotations import Point
 from napari_qsm.figures.gather import Loaded, labels_like, wanted_labels
 from napari_qsm.figures.panels import ImagePanel, MosaicPanel
 from napari_qsm.figures.parts import BoxCrop, Crop, Display, RegionsCrop, Window
-from napari_qsm.looks.colours import colours
-from napari_qsm.looks.geometry import (
-    DEPTH_AXIS,
-    DRAWN_AXES,
-    DisplayFrame,
-    Plane,
-    across_sign,
-    side_mm,
-)
-from napari_qsm.volume import Array, Volume, same_affine
+from napari_qsm.volume import Volume, same_affine
 
 
 @dataclass(frozen=True)

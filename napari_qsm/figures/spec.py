@@ -13,13 +13,12 @@ from pydantic import Field
 
 from napari_qsm.figures.panels import Panel
 from napari_qsm.figures.parts import Display, Model, Source
+from napari_qsm.units import SusceptibilityUnit
 
 #: Version of the format that this program writes; older ones are read.
 SPEC_VERSION = 1
 #: Widths of journals: one column, one and a half, two.
 WIDTHS_MM = (85.0, 114.0, 174.0)
-
-SusceptibilityUnit = Literal["ppm", "ppb"]
 
 
 class ColourBar(Model):

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_qsm.anatomy import DisplayFrame, triple
+from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError, QsmError
 from napari_qsm.figures.annotations import Point
 from napari_qsm.figures.gather import Given, Loaded, labels_like, load
 from napari_qsm.figures.parts import Source
-from napari_qsm.looks.geometry import DisplayFrame, triple
 from napari_qsm.rois.statistics import region_name, region_side
-from napari_qsm.volume import Array
 
 #: Words that name a nucleus in label tables.
 NUCLEI: Mapping[str, str] = {

@@ -12,7 +12,7 @@ from napari_qsm.figures.numbers import NumbersPlan, plain_region, sided_region
 from napari_qsm.figures.page import Page
 from napari_qsm.figures.panels import TablePanel
 from napari_qsm.figures.plans import TextPlan
-from napari_qsm.rois.files import rounded
+from napari_qsm.units import rounded
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from napari_qsm.anatomy import DEPTH_AXIS
 from napari_qsm.errors import QsmError
 from napari_qsm.figures.annotations import Plane
 from napari_qsm.figures.gather import Given, Loaded, panel_keys
@@ -21,7 +22,6 @@ from napari_qsm.figures.parts import Cell, Display, HeadCrop, Regions, RegionsCr
 from napari_qsm.figures.report_figure_2 import basal_ganglia_figure
 from napari_qsm.figures.spec import ColourBar, FigureSpec
 from napari_qsm.figures.subjects import Known, Subject, know
-from napari_qsm.looks.geometry import DEPTH_AXIS
 
 #: Name to what it is called in the window.
 TEMPLATES: Mapping[str, str] = {

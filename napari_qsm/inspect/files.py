@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_qsm.arrays import Array
 from napari_qsm.errors import MetadataError, QsmError
 from napari_qsm.inspect.report import Item
 from napari_qsm.io.bids import sidecar_of
@@ -21,7 +22,7 @@ from napari_qsm.io.series import image_file
 from napari_qsm.io.sidecar import numbers, read_json, sidecar_path
 from napari_qsm.recon.phase import decide_phase_unit
 from napari_qsm.scan import check_echo_times, check_field_strength
-from napari_qsm.volume import Array, Volume
+from napari_qsm.volume import Volume
 
 MAP, MASK, LABELS, FIELD = "susceptibility map", "mask", "label map", "field map"
 

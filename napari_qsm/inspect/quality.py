@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from napari_qsm.arrays import Array
 from napari_qsm.recon.phase import decide_phase_unit
 from napari_qsm.scan import Scan
-from napari_qsm.volume import Array
 
 #: Phase that readouts of opposite direction add across the image, from which on it counts, rad.
 _BIPOLAR_RAD = 0.5

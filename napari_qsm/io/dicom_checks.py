@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError
 from napari_qsm.io.dicom_headers import DicomSeries
-from napari_qsm.volume import Array
 
 #: Slices may be this part of their distance off their place.
 _OFF = 0.1

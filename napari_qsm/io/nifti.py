@@ -10,9 +10,10 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
+from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError, GeometryError
 from napari_qsm.io.atomic import atomic_path
-from napari_qsm.volume import Array, StoredGrid, Volume
+from napari_qsm.volume import StoredGrid, Volume
 
 ENDINGS = (".nii", ".nii.gz")
 

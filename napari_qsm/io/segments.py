@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError, GeometryError
 from napari_qsm.io.region import MAX_INDEX, Region, default_color, hex_color, side_of
-from napari_qsm.volume import Array, check_affine
+from napari_qsm.volume import check_affine
 
 #: World of the file to RAS, by each name that the format has for it.
 _TO_RAS = {

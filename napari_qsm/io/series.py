@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 import nibabel as nib
 import numpy as np
 
+from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
 from napari_qsm.io.names import (
     IMAGINARY,
@@ -22,7 +23,7 @@ from napari_qsm.io.names import (
     part_of,
 )
 from napari_qsm.io.sidecar import numbers, read_sidecar
-from napari_qsm.volume import Array, same_affine, voxel_size_mm
+from napari_qsm.volume import same_affine, voxel_size_mm
 
 #: Echo times closer than this are the same echo, s.
 SAME_ECHO_S = 5e-6

@@ -8,10 +8,11 @@ from itertools import pairwise
 
 import numpy as np
 
+from napari_qsm.arrays import Array
 from napari_qsm.errors import GeometryError
 from napari_qsm.phantom import nuclei, skull, vessels
 from napari_qsm.phantom.grid import Box, Grid, block_mean, blocks, for_each, make_grid, spread
-from napari_qsm.phantom.shapes import Array, Point, coverage, tube
+from napari_qsm.phantom.shapes import Point, coverage, tube
 from napari_qsm.phantom.subjects import (
     BLEED_INDEX,
     CALCIFICATION_INDEX,

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_qsm.arrays import Array
 from napari_qsm.phantom.shapes import (
-    Array,
     blend,
     carve,
     coverage,

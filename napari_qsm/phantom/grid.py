@@ -9,16 +9,15 @@ from itertools import pairwise, product
 
 import numpy as np
 
+from napari_qsm.arrays import Array, Box
 from napari_qsm.errors import GeometryError
-from napari_qsm.phantom.shapes import Array, Point
+from napari_qsm.phantom.shapes import Point
 from napari_qsm.recon.fourier import WORKERS
 from napari_qsm.recon.stages import Progress, no_progress
 from napari_qsm.volume import voxel_size_mm
 
 #: Middle of the default field of view in world mm; the anterior commissure is the origin.
 CENTER_MM = (0.0, -15.5, 10.0)
-
-Box = tuple[slice, slice, slice]
 
 
 @dataclass(frozen=True, eq=False)

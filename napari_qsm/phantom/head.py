@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
 from napari_qsm.phantom import signal
 from napari_qsm.phantom.anatomy import Anatomy, make_anatomy
 from napari_qsm.phantom.grid import block_mean
-from napari_qsm.phantom.shapes import Array
 from napari_qsm.phantom.subjects import Region
 from napari_qsm.phantom.tissue import FLIP_ANGLE_DEG, REPETITION_TIME_S
 from napari_qsm.recon.stages import Progress, no_progress

@@ -11,15 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_qsm.phantom.shapes import (
-    Array,
-    Point,
-    blend,
-    ellipsoid,
-    ellipsoid_of_scaled,
-    smoothstep,
-    tube,
-)
+from napari_qsm.arrays import Array
+from napari_qsm.phantom.shapes import Point, blend, ellipsoid, ellipsoid_of_scaled, smoothstep, tube
 from napari_qsm.phantom.subjects import LEFT, RIGHT
 
 Distance = Callable[[Array, Array, Array], Array]

@@ -8,12 +8,11 @@ distances are first-order near the surface, which is where they are used.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from napari_qsm.arrays import Array
+
 Point = tuple[float, float, float]
 
 

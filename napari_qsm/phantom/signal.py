@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from napari_qsm.arrays import Array, bounding_box
 from napari_qsm.phantom.anatomy import Anatomy
 from napari_qsm.phantom.grid import Box, Grid, block_mean, for_each, slabs, spread
-from napari_qsm.phantom.shapes import Array
 from napari_qsm.phantom.skull import lay_simple
 from napari_qsm.phantom.tissue import AIR_PPM, WHITE
-from napari_qsm.recon.fourier import GAMMA_BAR_HZ_PER_T, bounding_box, forward_field
+from napari_qsm.recon.fourier import GAMMA_BAR_HZ_PER_T, forward_field
 from napari_qsm.volume import b0_direction
 
 #: Cell size of the body outside the field of view, mm.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from napari_qsm.arrays import Array
 from napari_qsm.phantom.brain import brain_tissue, head_surface, intracranial
 from napari_qsm.phantom.grid import Box
-from napari_qsm.phantom.shapes import Array, blend, coverage, ellipsoid, smoothstep, tube
+from napari_qsm.phantom.shapes import blend, coverage, ellipsoid, smoothstep, tube
 from napari_qsm.phantom.subjects import Subject
 from napari_qsm.phantom.tissue import AIR, BONE, CSF, EYE, FAT, MARROW, MUSCLE, Maps, Tissue
 

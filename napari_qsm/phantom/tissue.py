@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_qsm.arrays import Array
 from napari_qsm.phantom.grid import Box
-from napari_qsm.phantom.shapes import Array
 
 #: Repetition time and flip angle of the case report's sequence, which set the contrast.
 REPETITION_TIME_S = 0.041

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from napari_qsm.arrays import Array, bounding_box
 from napari_qsm.recon.field_noise import calibrated
-from napari_qsm.recon.fourier import bounding_box, forward_field
-
-Array = npt.NDArray[Any]
+from napari_qsm.recon.fourier import forward_field
 
 
 @dataclass(frozen=True)

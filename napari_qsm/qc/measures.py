@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from napari_qsm.arrays import Array, bounding_box
 from napari_qsm.errors import GeometryError, QsmError
 from napari_qsm.qc.field import count_wraps, noise_of, residual_field
 from napari_qsm.qc.quality import HISTOGRAM_EDGES_PPM, QualityReport, map_checksum
 from napari_qsm.qc.spectrum import cone_ratio
 from napari_qsm.recon.depth import depth_mm
-from napari_qsm.recon.fourier import bounding_box
 from napari_qsm.recon.pipeline import Inputs, Result
 from napari_qsm.recon.quality import phase_quality
 from napari_qsm.recon.stages import Progress, no_progress
 from napari_qsm.volume import Volume
-
-Array = npt.NDArray[Any]
 
 #: How deep below the edge of the mask a voxel counts as inner, mm: rims of maps are never sound.
 INNER_MM = 6.0

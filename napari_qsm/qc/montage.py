@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from napari_qsm.recon.fourier import bounding_box, margin_voxels
+from napari_qsm.arrays import Array, bounding_box, margin_voxels
 from napari_qsm.volume import Volume
 
 if TYPE_CHECKING:
     from PIL import Image
-
-Array = npt.NDArray[Any]
 
 _WIDTH = 900  # of a whole montage, pixels
 _LETTER = 24  # room for the letters beside a slice

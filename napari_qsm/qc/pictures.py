@@ -6,16 +6,13 @@ import base64
 import math
 from collections.abc import Iterator
 from html import escape
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from napari_qsm.arrays import Array
 from napari_qsm.qc.field import residual_field
 from napari_qsm.qc.montage import Cut, cut_through, montage
 from napari_qsm.recon.pipeline import Result
-
-Array = npt.NDArray[Any]
 
 #: Quantity, title, window, unit and what to look for, in the order of the work.
 _PICTURES: tuple[tuple[str, str, tuple[float, float], str, str], ...] = (

@@ -8,11 +8,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
-
-Array = npt.NDArray[Any]
 
 #: Edges of the histogram of susceptibility, ppm; values beyond are counted apart.
 HISTOGRAM_EDGES_PPM = tuple(round(-0.3 + 0.01 * n, 2) for n in range(61))

@@ -9,9 +9,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import numpy.typing as npt
 import yaml
 
+from napari_qsm.arrays import Array
 from napari_qsm.io.atomic import write_text
 from napari_qsm.qc.explain import rows
 from napari_qsm.qc.histogram import histogram_svg
@@ -23,8 +23,6 @@ from napari_qsm.qc.rating import Rating
 from napari_qsm.qc.warnings import findings
 from napari_qsm.recon.pipeline import Result
 from napari_qsm.recon.stages import get_method
-
-Array = npt.NDArray[Any]
 
 _VERDICT_WORDS = {"pass": "Pass", "doubtful": "Doubtful", "fail": "Fail"}
 _SEVERITY_WORDS = {"serious": "Serious", "warning": "Warning", "note": "Note"}

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import scipy.fft
 
-from napari_qsm.recon.fourier import bounding_box, dipole_kernel, fast_shape, frequencies, pad_to
-
-Array = npt.NDArray[Any]
+from napari_qsm.arrays import Array, bounding_box
+from napari_qsm.recon.fourier import dipole_kernel, fast_shape, frequencies, pad_to
 
 #: |D| near the cone: there the field tells little, and noise is amplified most.
 CONE = 0.15

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-Array = npt.NDArray[Any]
+from napari_qsm.arrays import Array
+from napari_qsm.arrays import bounding_box as bounding_box
+from napari_qsm.arrays import margin_voxels as margin_voxels
 
 #: Proton gyromagnetic ratio over 2 pi, Hz/T (CODATA 2018).
 GAMMA_BAR_HZ_PER_T = 42.577478518e6
@@ -39,29 +40,6 @@ def fast_shape(shape: Sequence[int], margin: Sequence[int] | int = 0) -> tuple[i
         scipy.fft.next_fast_len(int(n) + int(m), real=True)
         for n, m in zip(shape, margins, strict=True)
     )
-
-
-def bounding_box(mask: Array, margin: Sequence[int] | int = 0) -> tuple[slice, ...]:
-    """Slices of the smallest box that holds every true voxel, grown by a margin inside the array.
-
-    An empty mask gives the whole array.
-    """
-    margins = [margin] * mask.ndim if isinstance(margin, int) else list(margin)
-    box = []
-    for axis, extra in enumerate(margins):
-        others = tuple(a for a in range(mask.ndim) if a != axis)
-        hits = np.flatnonzero(mask.any(axis=others))
-        if hits.size == 0:
-            return tuple(slice(0, n) for n in mask.shape)
-        box.append(
-            slice(max(int(hits[0]) - extra, 0), min(int(hits[-1]) + 1 + extra, mask.shape[axis]))
-        )
-    return tuple(box)
-
-
-def margin_voxels(radius_mm: float, voxel_size_mm: Sequence[float]) -> tuple[int, ...]:
-    """Voxels needed on each axis to cover a length in mm."""
-    return tuple(int(np.ceil(radius_mm / size)) for size in voxel_size_mm)
 
 
 def pad_to(a: Array, shape: Sequence[int]) -> Array:

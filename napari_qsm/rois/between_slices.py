@@ -12,9 +12,8 @@ from itertools import pairwise
 import numpy as np
 from scipy import ndimage
 
+from napari_qsm.arrays import Array, bounding_box
 from napari_qsm.errors import QsmError
-from napari_qsm.recon.fourier import bounding_box
-from napari_qsm.volume import Array
 
 
 def interpolate(mask: Array, voxel_size_mm: Sequence[float], across: int) -> Array:

@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 from scipy import ndimage
 
+from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
-from napari_qsm.volume import Array
 
 Tip = Literal["round", "square"]
 

@@ -8,7 +8,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from napari_qsm.volume import Array, Volume, axis_order
+from napari_qsm.arrays import Array
+from napari_qsm.volume import Volume, axis_order
 
 
 def canonical_spacing(volume: Volume) -> tuple[float, float, float]:

@@ -12,10 +12,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy import ndimage
 
+from napari_qsm.arrays import Array, bounding_box
 from napari_qsm.errors import QsmError
 from napari_qsm.recon import morphology
-from napari_qsm.recon.fourier import bounding_box
-from napari_qsm.volume import Array
 
 #: A voxel so thick that nothing reaches through it keeps morphology within slices.
 _FAR_MM = 1e6

@@ -12,11 +12,10 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from napari_qsm.arrays import Array, Box
 from napari_qsm.errors import FileError, GeometryError
 from napari_qsm.rois.measures import Measures, Parts
-from napari_qsm.volume import Array
 
-Box = tuple[slice, slice, slice]
 Voxel = tuple[int, int, int]
 
 _MAX_LABEL = 65535

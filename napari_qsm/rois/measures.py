@@ -7,7 +7,7 @@ from math import nan, sqrt
 
 import numpy as np
 
-from napari_qsm.volume import Array
+from napari_qsm.arrays import Array
 
 #: Percentiles of a region, in percent; the third is the median.
 RANKS = (5.0, 25.0, 50.0, 75.0, 95.0)

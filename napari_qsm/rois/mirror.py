@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from napari_qsm.arrays import Array
 from napari_qsm.io.label_table import side_of
 from napari_qsm.rois.statistics import region_name, region_side
-from napari_qsm.volume import Array
 
 _OTHER = {"left": "right", "right": "left"}
 _SWAPS = {"l": "r", "lh": "rh", "lt": "rt", "left": "right"}

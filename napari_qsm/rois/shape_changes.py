@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import numpy as np
 
+from napari_qsm.anatomy import DisplayFrame
 from napari_qsm.errors import QsmError
-from napari_qsm.looks.geometry import DisplayFrame
 from napari_qsm.rois.canonical_grid import within, world_of
 from napari_qsm.rois.mirror import other_side_name
 from napari_qsm.rois.shapes import (

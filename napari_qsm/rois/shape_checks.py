@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_qsm.looks.geometry import DisplayFrame
+from napari_qsm.anatomy import DisplayFrame
+from napari_qsm.arrays import Array
 from napari_qsm.rois.canonical_grid import within, world_of
 from napari_qsm.rois.shapes import (
     FEW_VOXELS,
@@ -16,7 +17,7 @@ from napari_qsm.rois.shapes import (
     indices_of,
     voxels_of,
 )
-from napari_qsm.volume import Array, Volume
+from napari_qsm.volume import Volume
 
 
 @dataclass(frozen=True)

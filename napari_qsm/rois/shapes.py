@@ -28,7 +28,8 @@ from uuid import uuid4
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from napari_qsm.looks.geometry import DEPTH_AXIS, DRAWN_AXES, Plane
+from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES, Plane
+from napari_qsm.arrays import Array
 from napari_qsm.rois.canonical_grid import (
     canonical_spacing,
     flat_positions,
@@ -36,7 +37,7 @@ from napari_qsm.rois.canonical_grid import (
     within,
     world_of,
 )
-from napari_qsm.volume import Array, Volume
+from napari_qsm.volume import Volume
 
 Kind = Literal["circle", "ellipse", "rectangle", "sphere", "ellipsoid", "cylinder"]
 Side = Literal["left", "right", ""]

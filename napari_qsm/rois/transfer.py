@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from napari_qsm.arrays import Array
 from napari_qsm.io.nifti import as_labels
-from napari_qsm.volume import Array, Volume
+from napari_qsm.volume import Volume
 
 
 @dataclass(frozen=True)

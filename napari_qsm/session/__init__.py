@@ -6,7 +6,6 @@ their volume (``"ppm"``, ``"rad"``, ...), whatever unit the window shows.
 
 from napari_qsm.session.display import (
     LINKED_FIELDS,
-    Colouring,
     MapDisplay,
     auto_window,
     copy_display,
@@ -14,22 +13,18 @@ from napari_qsm.session.display import (
     sampled,
 )
 from napari_qsm.session.entries import MapEntry, Role, guess_role, together, unique_name
-from napari_qsm.session.history import Box, History
-from napari_qsm.session.model import Layout, Mix, Plane, Session, SusceptibilityUnit
+from napari_qsm.session.history import History
+from napari_qsm.session.model import Layout, Mix, Session
 
 __all__ = [
     "LINKED_FIELDS",
-    "Box",
-    "Colouring",
     "History",
     "Layout",
     "MapDisplay",
     "MapEntry",
     "Mix",
-    "Plane",
     "Role",
     "Session",
-    "SusceptibilityUnit",
     "auto_window",
     "copy_display",
     "first_display",

@@ -1,7 +1,4 @@
-"""How the window colours maps and writes numbers. Knows no Qt.
-
-What figures share with the window is in :mod:`napari_qsm.looks.colours`.
-"""
+"""What the window says about a map's values and on its colour bar. Knows no Qt."""
 
 from __future__ import annotations
 
@@ -9,48 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_qsm.looks.colours import (
-    RAMPS,
-    STEPS,
-    Ramp,
-    colours,
-    decimals,
-    effective_window,
-    end_colours,
-    from_shown,
-    has_thresholds,
-    know_ramp,
-    lookup_table,
-    number,
-    ramp_name,
-    ticks,
-    to_shown,
-)
 from napari_qsm.rois.statistics import region_name
-from napari_qsm.session import MapEntry, SusceptibilityUnit
-
-__all__ = [
-    "PRESETS",
-    "RAMPS",
-    "STEPS",
-    "Preset",
-    "Ramp",
-    "colours",
-    "decimals",
-    "effective_window",
-    "end_colours",
-    "from_shown",
-    "has_thresholds",
-    "know_ramp",
-    "lookup_table",
-    "number",
-    "quantity",
-    "ramp_name",
-    "shown_unit",
-    "ticks",
-    "to_shown",
-    "value_text",
-]
+from napari_qsm.session import MapEntry
+from napari_qsm.units import SusceptibilityUnit, to_shown, with_unit
 
 
 @dataclass(frozen=True)
@@ -85,7 +43,7 @@ def value_text(value: float | None, entry: MapEntry, unit: SusceptibilityUnit) -
             return "–"
         return f"{int(value)} {name}".rstrip()
     shown = shown_unit(entry, unit)
-    return f"{number(to_shown(value, entry.volume.unit, unit), shown)} {shown}".rstrip()
+    return with_unit(to_shown(value, entry.volume.unit, unit), shown)
 
 
 def quantity(entry: MapEntry, unit: SusceptibilityUnit) -> str:

@@ -24,11 +24,11 @@ from typing import Any
 import numpy as np
 
 from napari_qsm import __version__
+from napari_qsm.arrays import Box
 from napari_qsm.io.atomic import flush_folder, reason, write_text
 from napari_qsm.io.nifti import write_volume
 from napari_qsm.session.entries import MapEntry
 from napari_qsm.session.grids import grid_record
-from napari_qsm.session.history import Box
 from napari_qsm.session.locks import FolderLock
 from napari_qsm.session.model import Session
 from napari_qsm.session.reconstruction_record import reconstruction_record

@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from napari_qsm.session.frames import DisplayFrame
-from napari_qsm.volume import Array, Volume
+from napari_qsm.anatomy import DisplayFrame
+from napari_qsm.arrays import Array
+from napari_qsm.volume import Volume
 
 
 class LazyArray:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from psygnal import EventedModel
 from pydantic import ConfigDict, Field
 
+from napari_qsm.colormaps import Colouring
 from napari_qsm.volume import Volume
 
 if TYPE_CHECKING:
     from napari_qsm.session.entries import MapEntry, Role
-
-Colouring = Literal["grey", "inverted", "colour", "both sides"]
 
 
 class MapDisplay(EventedModel):

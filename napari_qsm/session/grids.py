@@ -7,8 +7,9 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
+from napari_qsm.arrays import Array
 from napari_qsm.io.nifti import GEOMETRY_FIELDS
-from napari_qsm.volume import Array, StoredGrid, Volume
+from napari_qsm.volume import StoredGrid, Volume
 
 
 def grid_record(volume: Volume) -> dict[str, Any]:

@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from psygnal import EventedModel, Signal
 
-from napari_qsm.volume import Array
+from napari_qsm.arrays import Array
 
 if TYPE_CHECKING:
     from napari_qsm.session.entries import MapEntry
     from napari_qsm.session.model import Session
 
-#: Voxels that an edit reaches: a range along each axis.
-Box = tuple[slice, slice, slice]
 
 #: Oldest edits are forgotten beyond these.
 _MAX_STEPS = 500

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES, DisplayFrame, Plane
+from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
-from napari_qsm.session import MapEntry, Plane
-from napari_qsm.session.frames import DEPTH_AXIS, DRAWN_AXES, DisplayFrame
-from napari_qsm.volume import Array, check_same_grid
+from napari_qsm.session import MapEntry
+from napari_qsm.volume import check_same_grid
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,17 @@ from psygnal import EventedModel, Signal
 from psygnal.containers import EventedList
 from pydantic import ConfigDict, Field, PrivateAttr
 
+from napari_qsm.anatomy import Plane
+from napari_qsm.arrays import Array
 from napari_qsm.io.nifti import as_labels
 from napari_qsm.scan import Scan
 from napari_qsm.session.display import LINKED_FIELDS, MapDisplay, copy_display, first_display
 from napari_qsm.session.entries import MapEntry, Role, guess_role, together, unique_name
 from napari_qsm.session.history import FieldEdit, History, LabelEdit
-from napari_qsm.volume import Array, Volume
+from napari_qsm.units import SusceptibilityUnit
+from napari_qsm.volume import Volume
 
-SusceptibilityUnit = Literal["ppm", "ppb"]
 Layout = Literal["three", "one", "volume", "compare"]
-Plane = Literal["axial", "coronal", "sagittal"]
 Mix = Literal["side by side", "checkerboard", "curtain"]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_qsm.arrays import Array
 from napari_qsm.errors import GeometryError
 from napari_qsm.qc.measures import IRON_RICH, measure
 from napari_qsm.qc.quality import QualityReport
@@ -17,7 +18,7 @@ from napari_qsm.recon.pipeline import Result
 from napari_qsm.recon.stages import Progress
 from napari_qsm.rois.statistics import region_name
 from napari_qsm.session import MapEntry, Session
-from napari_qsm.volume import Array, Volume, check_same_grid
+from napari_qsm.volume import Volume, check_same_grid
 
 if TYPE_CHECKING:
     from napari_qsm.session.reconstruction import Reconstruction

@@ -20,10 +20,11 @@ from napari_qsm.errors import MetadataError, QsmError
 from napari_qsm.session.scan_source import Facts, ScanSource
 
 if TYPE_CHECKING:
+    from napari_qsm.arrays import Array
     from napari_qsm.recon.pipeline import Inputs, Result
     from napari_qsm.recon.recipe import Choice, Recipe
     from napari_qsm.session.reconstruction_task import Made, Prepared, Task
-    from napari_qsm.volume import Array, Volume
+    from napari_qsm.volume import Volume
 
 State = Literal["not run", "waiting", "running", "done", "stale", "failed", "given", "not needed"]
 

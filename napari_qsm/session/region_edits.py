@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
 from napari_qsm.rois import edits
 from napari_qsm.rois.between_slices import interpolate
 from napari_qsm.session.entries import MapEntry
 from napari_qsm.session.model import Session
 from napari_qsm.session.regions import region_of
-from napari_qsm.volume import Array
 
 
 def change_shape(

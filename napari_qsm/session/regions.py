@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from napari_qsm.arrays import Array
 from napari_qsm.errors import GeometryError, QsmError
 from napari_qsm.io.label_table import Region, default_color, side_of
 from napari_qsm.rois import edits, mirror
 from napari_qsm.rois.statistics import region_name, region_side
 from napari_qsm.session.entries import MapEntry
 from napari_qsm.session.model import Session
-from napari_qsm.volume import Array
 
 _HIGHEST = 65535
 _MOST_PIECES = 20

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
 from napari_qsm.io.label_table import Region, default_color, side_of
 from napari_qsm.rois.shapes import FixedShape, voxels_of
 from napari_qsm.rois.statistics import region_name
 from napari_qsm.session import MapEntry, Session
-from napari_qsm.volume import Array, check_same_grid
+from napari_qsm.volume import check_same_grid
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import Any
 
 from psygnal import Signal
 
+from napari_qsm.arrays import Box
 from napari_qsm.session.entries import MapEntry
-from napari_qsm.session.history import Box
 from napari_qsm.session.model import Session
 
 #: Fields of the session that a person makes.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_qsm.session import Colouring
+from napari_qsm.colormaps import Colouring
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.workspace import Workspace

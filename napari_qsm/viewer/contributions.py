@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from napari_qsm.anatomy import DisplayFrame
+from napari_qsm.arrays import Array
+from napari_qsm.colormaps import effective_window
 from napari_qsm.errors import FileError, QsmError
 from napari_qsm.io.nifti import as_labels, is_nifti, read_volume, write_volume
 from napari_qsm.session import Role, first_display, guess_role
-from napari_qsm.session.appearance import effective_window
-from napari_qsm.session.frames import DisplayFrame, napari_order
+from napari_qsm.session.frames import napari_order
 from napari_qsm.session.opening import load_head, regions_beside
-from napari_qsm.volume import Array, StoredGrid, Volume
+from napari_qsm.volume import StoredGrid, Volume
 
 LayerData = tuple[Any, dict[str, Any], str]
 

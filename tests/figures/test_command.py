@@ -10,7 +10,7 @@ from napari_qsm.cli import main
 from napari_qsm.demo import write_figures
 from napari_qsm.io.label_table import write_itksnap
 from napari_qsm.io.nifti import write_volume
-from napari_qsm.rois.files import rounded
+from napari_qsm.units import rounded
 from tests.figures.makers import REGIONS, chi, labels, magnitude, volume
 
 

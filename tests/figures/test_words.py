@@ -202,7 +202,7 @@ def test_unknown_sides_are_question_marks():
 
 
 def test_the_table_is_written_as_in_the_case_report():
-    from napari_qsm.rois.files import rounded
+    from napari_qsm.units import rounded
 
     texts = [one.text for one in render(two_panels(), given(), preview=True).page.written]
     inside = labels() == 1

@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
+from napari_qsm.anatomy import DisplayFrame
 from napari_qsm.errors import FileError, QsmError
-from napari_qsm.looks.geometry import DisplayFrame
 from napari_qsm.rois.guided import guided_presets, guided_text, load_guided
 from napari_qsm.rois.shape_changes import (
     applied,

@@ -154,7 +154,7 @@ def test_the_table_knows_the_side_better_than_the_name():
 
 
 def test_halves_round_as_in_the_papers_table():
-    from napari_qsm.rois.files import rounded
+    from napari_qsm.units import rounded
 
     assert [rounded(n * 0.78125, 1) for n in (1518, 1682, 1448, 1318)] == [
         "1185.9",

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES
 from napari_qsm.session import regions
-from napari_qsm.session.frames import DEPTH_AXIS, DRAWN_AXES
 from napari_qsm.volume import Volume
 from tests.viewer.actions import child, pixel_of, press
 from tests.viewer.conftest import affine_of, settle

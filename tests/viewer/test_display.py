@@ -3,21 +3,17 @@
 import numpy as np
 import pytest
 
-from napari_qsm.session import MapDisplay, MapEntry
-from napari_qsm.session.appearance import (
-    RAMPS,
+from napari_qsm.colormaps import (
+    COLORMAPS,
     STEPS,
     colours,
     effective_window,
     end_colours,
-    from_shown,
     lookup_table,
-    number,
-    quantity,
-    ticks,
-    to_shown,
-    value_text,
 )
+from napari_qsm.session import MapDisplay, MapEntry
+from napari_qsm.session.appearance import quantity, value_text
+from napari_qsm.units import from_shown, number, ticks, to_shown
 from tests.viewer.conftest import ramp
 
 
@@ -34,7 +30,7 @@ def test_grey_rises_and_inverted_falls():
     assert (up[:, 3] == 1).all()
 
 
-@pytest.mark.parametrize("name", [r.name for r in RAMPS])
+@pytest.mark.parametrize("name", [r.name for r in COLORMAPS])
 def test_every_ramp_on_offer_exists(name):
     table = lookup_table(MapDisplay(colouring="colour", colormap=name))
     assert table.min() >= 0 and table.max() <= 1
@@ -58,7 +54,7 @@ def test_sequential_ramps_rise_evenly_in_lightness(name):
 def test_jet_does_not_and_is_offered_for_comparison_only():
     steps = np.diff(lightness(lookup_table(MapDisplay(colouring="colour", colormap="jet"))[:, :3]))
     assert (steps < 0).any()
-    assert "comparison" in next(r.kind for r in RAMPS if r.name == "jet")
+    assert "comparison" in next(r.kind for r in COLORMAPS if r.name == "jet")
 
 
 def test_both_sides_are_symmetric_about_zero_and_differ_in_colour():

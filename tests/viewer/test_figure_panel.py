@@ -9,6 +9,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog
 
+from napari_qsm.anatomy import DRAWN_AXES
 from napari_qsm.figures import editing
 from napari_qsm.figures.annotations import Annotation
 from napari_qsm.figures.draw import render
@@ -16,7 +17,6 @@ from napari_qsm.figures.spec_files import read_spec
 from napari_qsm.io.label_table import Region
 from napari_qsm.io.nifti import read_volume, write_volume
 from napari_qsm.session import Session, first_display
-from napari_qsm.session.frames import DRAWN_AXES
 from napari_qsm.session.opening import load
 from napari_qsm.viewer.data.demonstration import open_demonstration
 from napari_qsm.volume import Volume

@@ -3,20 +3,16 @@
 import numpy as np
 import pytest
 
-from napari_qsm.session.frames import (
+from napari_qsm.anatomy import (
     DEPTH_AXIS,
-    DIMS_ORDER,
     DRAWN_AXES,
     PLANES,
-    Camera2D,
     DisplayFrame,
     Letters,
     across_sign,
-    camera_orientation,
     file_voxel,
     letters,
     letters_3d,
-    napari_order,
     nearest_voxel,
     place,
     scale_bar_mm,
@@ -25,6 +21,7 @@ from napari_qsm.session.frames import (
     snapped,
     value_at,
 )
+from napari_qsm.session.frames import DIMS_ORDER, Camera2D, camera_orientation, napari_order
 from napari_qsm.volume import Volume
 from tests.viewer.conftest import ORDERS, SHAPE, SIZE_MM, affine_of, code_of, ramp, rotation
 

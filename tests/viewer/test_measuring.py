@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES, PLANES, DisplayFrame
 from napari_qsm.errors import GeometryError, QsmError
 from napari_qsm.session import MapEntry, Session
 from napari_qsm.session.composites import MixedMaps, TurnedGrid
-from napari_qsm.session.frames import DEPTH_AXIS, DRAWN_AXES, PLANES, DisplayFrame
 from napari_qsm.session.measuring import in_region, under_circle
 from napari_qsm.viewer.canvas.compare import add_difference
 from napari_qsm.volume import Volume

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QPoint, Qt
 
+from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES
 from napari_qsm.session import Session, regions
-from napari_qsm.session.frames import DEPTH_AXIS, DRAWN_AXES
 from napari_qsm.viewer.canvas.overlay import Outline, Ring
 from tests.viewer.actions import (
     LEFT,

@@ -7,9 +7,9 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
+from napari_qsm.anatomy import nearest_voxel
 from napari_qsm.errors import Cancelled
 from napari_qsm.io.nifti import read_volume, write_volume
-from napari_qsm.session.frames import nearest_voxel
 from napari_qsm.session.measuring import under_circle
 from napari_qsm.session.opening import load
 from napari_qsm.viewer import commands

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint
 
-from napari_qsm.session.frames import PLANES, nearest_voxel
+from napari_qsm.anatomy import PLANES, nearest_voxel
 from napari_qsm.volume import Volume
 from tests.viewer.actions import (
     CTRL,

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES, DisplayFrame, Plane, triple
 from napari_qsm.errors import QsmError
 from napari_qsm.figures.editing import add_display, added, with_fields
 from napari_qsm.figures.panels import ImagePanel, MosaicPanel
 from napari_qsm.figures.parts import BoxCrop, Crop, Regions, WholeCrop
 from napari_qsm.figures.spec import ColourBar, FigureSpec, Style
-from napari_qsm.looks.geometry import DEPTH_AXIS, DRAWN_AXES, DisplayFrame, Plane, triple
 from napari_qsm.session import MapEntry, Session
 from napari_qsm.session.figure.from_session import display_of, source_of
 

@@ -6,13 +6,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from napari_qsm.anatomy import DEPTH_AXIS, Plane
+from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
 from napari_qsm.rois import brush
-from napari_qsm.session import Plane, Session
-from napari_qsm.session.frames import DEPTH_AXIS
+from napari_qsm.session import Session
 from napari_qsm.session.painting.options import PaintOptions
 from napari_qsm.session.painting.target import Limit, Target
-from napari_qsm.volume import Array
 
 
 class View(Protocol):

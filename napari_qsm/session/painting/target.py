@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_qsm.anatomy import DisplayFrame, place
+from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
 from napari_qsm.session import MapEntry, Session
-from napari_qsm.session.frames import DisplayFrame, place
 from napari_qsm.session.regions import region_of, regions_of
-from napari_qsm.volume import Array, check_same_grid
+from napari_qsm.volume import check_same_grid
 
 #: What a mask's inside is written as.
 _IN_MASK = 1

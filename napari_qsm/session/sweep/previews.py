@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from napari_qsm.arrays import Array
 from napari_qsm.recon.pipeline import UNITS
 from napari_qsm.recon.tryouts import TryOut
 from napari_qsm.session import MapDisplay, MapEntry, Role, Session, auto_window
 from napari_qsm.session.display import LINKED_FIELDS
 from napari_qsm.session.stage_texts import STAGE_TEXTS
 from napari_qsm.session.sweep.neighbours import LETTERS
-from napari_qsm.volume import Array, Volume
+from napari_qsm.volume import Volume
 
 #: Where grey values of a local field begin and end, ppm, the same for all variants.
 _LOCAL_PPM = (-0.05, 0.05)

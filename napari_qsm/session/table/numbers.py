@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from napari_qsm.arrays import Array, Box
 from napari_qsm.io.region import default_color
 from napari_qsm.rois.live import LiveStatistics
 from napari_qsm.rois.measures import Measures, measures_of
 from napari_qsm.rois.shapes import FixedShape, voxels_of
 from napari_qsm.rois.statistics import region_side, row_name
-from napari_qsm.session import Box, MapEntry, Session
+from napari_qsm.session import MapEntry, Session
 from napari_qsm.session.blinding import shown_name
 from napari_qsm.session.table.measured import labels_of, shown_factor, shown_unit
-from napari_qsm.volume import Array, Volume, check_same_grid, relative_axis_order
+from napari_qsm.volume import Volume, check_same_grid, relative_axis_order
 
 
 @dataclass(frozen=True)

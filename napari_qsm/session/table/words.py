@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import isfinite
 
-from napari_qsm.rois.files import rounded
 from napari_qsm.rois.measures import Measures
+from napari_qsm.units import rounded
 
 NOTHING = "–"
 HIDDEN = "hidden until locked"

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Image
 
+from napari_qsm.anatomy import DisplayFrame, place
+from napari_qsm.colormaps import effective_window
 from napari_qsm.errors import GeometryError
 from napari_qsm.session import MapDisplay, MapEntry, Session
-from napari_qsm.session.appearance import effective_window
 from napari_qsm.session.blinding import shown_name
 from napari_qsm.session.composites import MixedMaps
-from napari_qsm.session.frames import DisplayFrame, napari_order, place
+from napari_qsm.session.frames import napari_order
 from napari_qsm.viewer.canvas.layers import apply_display, drawn
 from napari_qsm.viewer.contributions import AXIS_LABELS, UNITS
 from napari_qsm.volume import check_same_grid

@@ -10,8 +10,9 @@ import numpy as np
 from napari.layers import Layer
 from psygnal import Signal
 
-from napari_qsm.session import MapEntry, Plane, Session, together
-from napari_qsm.session.frames import DEPTH_AXIS, PLANES, DisplayFrame, snapped
+from napari_qsm.anatomy import DEPTH_AXIS, PLANES, DisplayFrame, Plane, snapped
+from napari_qsm.arrays import Array
+from napari_qsm.session import MapEntry, Session, together
 from napari_qsm.viewer import compat
 from napari_qsm.viewer.canvas.arrangement import ViewArea
 from napari_qsm.viewer.canvas.compare import MixedLayer
@@ -19,7 +20,6 @@ from napari_qsm.viewer.canvas.layer_sync import LayerSync
 from napari_qsm.viewer.canvas.mouse import Tool
 from napari_qsm.viewer.canvas.slice_view import SliceView, Zoom
 from napari_qsm.viewer.canvas.view_content import overlay_content
-from napari_qsm.volume import Array
 
 MAX_COMPARED = 4
 

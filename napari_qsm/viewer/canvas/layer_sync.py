@@ -9,9 +9,10 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QTimer
 
+from napari_qsm.arrays import Box
+from napari_qsm.colormaps import effective_window
 from napari_qsm.errors import QsmError
-from napari_qsm.session import Box, MapEntry, first_display, unique_name
-from napari_qsm.session.appearance import effective_window
+from napari_qsm.session import MapEntry, first_display, unique_name
 from napari_qsm.viewer import compat
 from napari_qsm.viewer.canvas.layers import (
     Mirror,

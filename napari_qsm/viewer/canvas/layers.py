@@ -11,20 +11,21 @@ from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import CyclicLabelColormap
 from psygnal import Signal
 
-from napari_qsm.errors import GeometryError
-from napari_qsm.io.label_table import default_color, rgb
-from napari_qsm.session import MapDisplay, MapEntry, Role, first_display, guess_role
-from napari_qsm.session.appearance import (
-    RAMPS,
+from napari_qsm.anatomy import DisplayFrame, Placement, place
+from napari_qsm.colormaps import (
+    COLORMAPS,
+    colormap_name,
     effective_window,
     end_colours,
     has_thresholds,
-    know_ramp,
     lookup_table,
-    ramp_name,
+    register_colormap,
 )
+from napari_qsm.errors import GeometryError
+from napari_qsm.io.label_table import default_color, rgb
+from napari_qsm.session import MapDisplay, MapEntry, Role, first_display, guess_role
 from napari_qsm.session.composites import TurnedGrid
-from napari_qsm.session.frames import DisplayFrame, Placement, napari_order, place
+from napari_qsm.session.frames import napari_order
 from napari_qsm.viewer import compat
 from napari_qsm.viewer.contributions import (
     AXIS_LABELS,
@@ -122,7 +123,7 @@ def apply_display(display: MapDisplay, layer: Layer) -> None:
         layer.contrast_limits_range = (min(low, window[0]), max(high, window[1]))
         layer.contrast_limits = window
     plain = not has_thresholds(display) and display.colouring != "both sides"
-    name = ramp_name(display)
+    name = colormap_name(display)
     if plain and compat.napari_ramp(name) is not None:
         if layer.colormap.name != name:
             layer.colormap = name
@@ -144,8 +145,8 @@ def read_display(layer: Layer) -> dict[str, Any]:
     if name in ("gray", "gray_r"):
         changes["colouring"] = "grey" if name == "gray" else "inverted"
     else:
-        if name not in {ramp.name for ramp in RAMPS}:
-            know_ramp(name, layer.colormap.map)
+        if name not in {ramp.name for ramp in COLORMAPS}:
+            register_colormap(name, layer.colormap.map)
         changes.update(colouring="colour", colormap=name)
     return changes
 

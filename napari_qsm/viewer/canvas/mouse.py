@@ -18,8 +18,8 @@ from psygnal import Signal
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 
+from napari_qsm.arrays import Array
 from napari_qsm.viewer import compat
-from napari_qsm.volume import Array
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.canvas.slice_view import SliceView

@@ -27,8 +27,8 @@ from qtpy.QtGui import (
 )
 from qtpy.QtWidgets import QWidget
 
-from napari_qsm.session.frames import Letters
-from napari_qsm.volume import Array
+from napari_qsm.anatomy import Letters
+from napari_qsm.arrays import Array
 
 LIGHT = QColor(245, 245, 245)
 HALO = QColor(0, 0, 0, 255)

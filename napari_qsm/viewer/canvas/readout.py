@@ -18,10 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_qsm.session import MapEntry, Session
-from napari_qsm.session.appearance import value_text
-from napari_qsm.session.blinding import HIDDEN, hides_values, shown_name
-from napari_qsm.session.frames import (
+from napari_qsm.anatomy import (
     DisplayFrame,
     Vector,
     file_voxel,
@@ -30,7 +27,10 @@ from napari_qsm.session.frames import (
     side_mm,
     value_at,
 )
-from napari_qsm.volume import Array
+from napari_qsm.arrays import Array
+from napari_qsm.session import MapEntry, Session
+from napari_qsm.session.appearance import value_text
+from napari_qsm.session.blinding import HIDDEN, hides_values, shown_name
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.canvas.controller import Controller

@@ -14,20 +14,12 @@ from psygnal import Signal
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QWidget
 
-from napari_qsm.session import Plane
-from napari_qsm.session.frames import (
-    DEPTH_AXIS,
-    DIMS_ORDER,
-    DRAWN_AXES,
-    Camera2D,
-    camera_orientation,
-    letters_3d,
-    napari_order,
-)
+from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES, Plane, letters_3d
+from napari_qsm.arrays import Array
+from napari_qsm.session.frames import DIMS_ORDER, Camera2D, camera_orientation, napari_order
 from napari_qsm.viewer import compat
 from napari_qsm.viewer.canvas.mouse import Mouse
 from napari_qsm.viewer.canvas.overlay import Overlay
-from napari_qsm.volume import Array
 
 FIT_MARGIN = 0.97
 

@@ -6,18 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_qsm.session import MapEntry, SusceptibilityUnit
-from napari_qsm.session.appearance import (
-    effective_window,
-    lookup_table,
-    number,
-    quantity,
-    shown_unit,
-    ticks,
-    to_shown,
-)
+from napari_qsm.anatomy import DEPTH_AXIS, letters, scale_bar_mm, slice_text
+from napari_qsm.colormaps import effective_window, lookup_table
+from napari_qsm.session import MapEntry
+from napari_qsm.session.appearance import quantity, shown_unit
 from napari_qsm.session.blinding import shown_name
-from napari_qsm.session.frames import DEPTH_AXIS, letters, scale_bar_mm, slice_text
+from napari_qsm.units import SusceptibilityUnit, number, ticks, to_shown
 from napari_qsm.viewer.canvas.overlay import ColourBar, OverlayContent
 
 if TYPE_CHECKING:

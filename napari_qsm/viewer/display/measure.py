@@ -17,17 +17,18 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
+from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES, Plane, side_mm
+from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
 from napari_qsm.rois.statistics import region_name
-from napari_qsm.session import MapEntry, Plane
-from napari_qsm.session.appearance import number, shown_unit, to_shown
+from napari_qsm.session import MapEntry
+from napari_qsm.session.appearance import shown_unit
 from napari_qsm.session.blinding import HIDDEN, hides_values, shown_name
-from napari_qsm.session.frames import DEPTH_AXIS, DRAWN_AXES, side_mm
 from napari_qsm.session.measuring import Extremes, in_region, under_circle
+from napari_qsm.units import number, to_shown
 from napari_qsm.viewer.canvas.overlay import Ring
 from napari_qsm.viewer.context import PanelContext
 from napari_qsm.viewer.style import FOLDING
-from napari_qsm.volume import Array
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.canvas.slice_view import SliceView

@@ -23,17 +23,11 @@ from qtpy.QtWidgets import (
 )
 from superqt import QDoubleRangeSlider, QDoubleSlider
 
+from napari_qsm.colormaps import COLORMAPS, effective_window
 from napari_qsm.session import LINKED_FIELDS, MapEntry, Session, auto_window
-from napari_qsm.session.appearance import (
-    PRESETS,
-    RAMPS,
-    decimals,
-    effective_window,
-    from_shown,
-    shown_unit,
-    to_shown,
-)
+from napari_qsm.session.appearance import PRESETS, shown_unit
 from napari_qsm.session.blinding import shown_name
+from napari_qsm.units import decimals, from_shown, to_shown
 from napari_qsm.viewer.context import PanelContext
 from napari_qsm.viewer.display.compare import CompareBox
 from napari_qsm.viewer.display.measure import MeasureBox
@@ -108,7 +102,7 @@ class DisplayPanel(QWidget):
         column.addLayout(self._colouring_row())
         self._ramp = QComboBox()
         self._ramp.setObjectName("qsm.display.ramp")
-        for ramp in RAMPS:
+        for ramp in COLORMAPS:
             self._ramp.addItem(f"{ramp.title} – {ramp.kind}", ramp.name)
         self._ramp.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
@@ -242,7 +236,7 @@ class DisplayPanel(QWidget):
         self._ramp.setCurrentIndex(index)
         self._ramp.setVisible(image and display.colouring == "colour")
         low, high = (self._shown(entry, v) for v in effective_window(display))
-        places = _places(unit, high - low)
+        places = decimals(unit, high - low)
         step = 10.0**-places if unit in ("ppm", "ppb") else (high - low) / 50
         for spin in (self._low, self._high, self._below_at, self._above_at):
             spin.setDecimals(places)
@@ -405,13 +399,6 @@ def _number(name: str, call: Any, tip: str) -> QDoubleSpinBox:
     spin.setToolTip(tip)
     spin.valueChanged.connect(lambda _=0.0: call())
     return spin
-
-
-def _places(unit: str, width: float) -> int:
-    known = decimals(unit)
-    if known is not None:
-        return known
-    return 3 if width < 1 else 2 if width < 20 else 0
 
 
 def _fill_combo(

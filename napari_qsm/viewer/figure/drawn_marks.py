@@ -10,9 +10,9 @@ import numpy as np
 from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF
 
+from napari_qsm.arrays import Array
 from napari_qsm.figures.annotations import Annotation
 from napari_qsm.figures.marks import arrow
-from napari_qsm.volume import Array
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.canvas.slice_view import SliceView

@@ -9,12 +9,12 @@ import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeyEvent
 
+from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES, triple
+from napari_qsm.arrays import Array
 from napari_qsm.figures.annotations import Annotation, AnnotationKind, Point
 from napari_qsm.session import Session
 from napari_qsm.session.figure.marks import belongs, moved_end, set_marks
-from napari_qsm.session.frames import DEPTH_AXIS, DRAWN_AXES, triple
 from napari_qsm.viewer.figure.drawn_marks import DrawnMark, drawn_marks
-from napari_qsm.volume import Array
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.canvas.controller import Controller

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_qsm.anatomy import DEPTH_AXIS, side_mm
 from napari_qsm.errors import QsmError
 from napari_qsm.figures import editing
 from napari_qsm.figures.panels import ImagePanel
@@ -25,7 +26,6 @@ from napari_qsm.figures.parts import HeadCrop, Regions, RegionsCrop, WholeCrop
 from napari_qsm.figures.spec import FigureSpec
 from napari_qsm.session.figure.from_session import source_of
 from napari_qsm.session.figure.marks import panel_slice, with_marks_shown, with_slice
-from napari_qsm.session.frames import DEPTH_AXIS, side_mm
 from napari_qsm.viewer.figure.template_box import narrow
 from napari_qsm.viewer.figure.work import FigureWork
 from napari_qsm.volume import Volume

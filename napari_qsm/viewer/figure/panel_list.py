@@ -15,12 +15,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_qsm.anatomy import DRAWN_AXES, triple
 from napari_qsm.errors import QsmError
 from napari_qsm.figures import editing
 from napari_qsm.figures.panels import ImagePanel
 from napari_qsm.session.figure.from_view import Look, add_view, describe
 from napari_qsm.session.figure.marks import marks_on, panel_slice
-from napari_qsm.session.frames import DRAWN_AXES, triple
 from napari_qsm.viewer.canvas.slice_view import SliceView
 from napari_qsm.viewer.figure.template_box import TemplateBox
 from napari_qsm.viewer.figure.work import FigureWork

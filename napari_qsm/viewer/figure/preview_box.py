@@ -17,10 +17,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_qsm.arrays import Array
 from napari_qsm.viewer.figure.rendering import Preview, Renderer
 from napari_qsm.viewer.figure.work import FigureWork
 from napari_qsm.viewer.style import quiet
-from napari_qsm.volume import Array
 
 _TALLEST = 300
 _EMPTY = "No figure yet. Choose a template above, or add what a view shows as a panel."

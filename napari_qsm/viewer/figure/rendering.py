@@ -10,11 +10,11 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Qt, QTimer, Signal, Slot
 
+from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
 from napari_qsm.figures.draw import DRAWING, PREVIEW_DPI, Cache, Rendered, render
 from napari_qsm.figures.gather import Given
 from napari_qsm.figures.spec import FigureSpec
-from napari_qsm.volume import Array
 
 _WAIT_MS = 80
 

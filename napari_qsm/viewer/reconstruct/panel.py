@@ -18,10 +18,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_qsm.arrays import Box
 from napari_qsm.errors import QsmError
 from napari_qsm.recon.recipe import Recipe, parse_recipe
 from napari_qsm.recon.stages import STAGES
-from napari_qsm.session import Box
 from napari_qsm.session.open_scans import OpenScans, chosen, offers, read_given
 from napari_qsm.session.quality import Subject, finished_map
 from napari_qsm.session.reconstruction import Reconstruction

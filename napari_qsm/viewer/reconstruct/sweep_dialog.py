@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
+from napari_qsm.arrays import Array
 from napari_qsm.errors import Cancelled, MetadataError, QsmError
 from napari_qsm.qc.stages import stage_numbers
 from napari_qsm.recon.recipe import Choice
@@ -34,7 +35,7 @@ from napari_qsm.viewer.context import PanelContext
 from napari_qsm.viewer.jobs import Job
 from napari_qsm.viewer.reconstruct.sweep_grid import VariantGrid, fit_text
 from napari_qsm.viewer.style import main_button
-from napari_qsm.volume import Array, Volume
+from napari_qsm.volume import Volume
 
 if TYPE_CHECKING:
     from napari_qsm.session.reconstruction import Reconstruction

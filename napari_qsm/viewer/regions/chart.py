@@ -10,9 +10,9 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QBrush, QColor, QPainter, QPaintEvent, QPalette, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from napari_qsm.looks.colours import ticks
+from napari_qsm.arrays import Array
 from napari_qsm.rois.measures import Measures
-from napari_qsm.volume import Array
+from napari_qsm.units import ticks
 
 _BINS = 40
 _LINE = 15

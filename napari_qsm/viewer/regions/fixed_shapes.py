@@ -18,10 +18,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_qsm.anatomy import side_mm
 from napari_qsm.errors import QsmError
 from napari_qsm.rois.shape_changes import Applied
 from napari_qsm.rois.shapes import FixedShape
-from napari_qsm.session.frames import side_mm
 from napari_qsm.session.settings import load_settings, save_settings
 from napari_qsm.session.shape_burning import burn
 from napari_qsm.viewer.context import PanelContext

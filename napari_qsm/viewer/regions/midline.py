@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_qsm.anatomy import DisplayFrame
 from napari_qsm.errors import QsmError
 from napari_qsm.session import MapEntry
-from napari_qsm.session.frames import DisplayFrame
 from napari_qsm.session.regions import plane_index
 from napari_qsm.viewer.canvas.overlay import Outline
 

@@ -23,7 +23,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QDoubleRangeSlider, QDoubleSlider
 
-from napari_qsm.session.appearance import decimals, from_shown, to_shown
+from napari_qsm.units import decimals, from_shown, to_shown
 from napari_qsm.viewer.context import PanelContext
 from napari_qsm.viewer.folding import Folding
 from napari_qsm.viewer.regions.painter import Painter
@@ -235,7 +235,7 @@ class PaintBox(Folding):
             self._limited.setChecked(options.limited)
             low, high = (to_shown(value, "ppm", unit) for value in options.window_ppm)
             reach = to_shown(_REACH_PPM, "ppm", unit)
-            places = decimals(unit) or 0
+            places = decimals(unit)
             for spin, value in ((self._low, low), (self._high, high)):
                 spin.setDecimals(places)
                 spin.setSingleStep(5 * 10.0**-places)

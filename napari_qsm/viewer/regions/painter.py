@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psygnal import Signal
 
+from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
 from napari_qsm.session.painting.options import PaintOptions
 from napari_qsm.session.painting.stroke import Stroke
 from napari_qsm.session.painting.target import Limit, Target, find_limit, find_target
 from napari_qsm.viewer.canvas.overlay import Outline, Ring
 from napari_qsm.viewer.regions.cursor import rim, slices_reached
-from napari_qsm.volume import Array
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.canvas.controller import Controller

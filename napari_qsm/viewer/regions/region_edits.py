@@ -16,10 +16,10 @@ from qtpy.QtWidgets import (
     QPushButton,
 )
 
+from napari_qsm.anatomy import DEPTH_AXIS, side_mm
 from napari_qsm.errors import QsmError
 from napari_qsm.rois.mirror import other_side_name
 from napari_qsm.session import MapEntry, region_edits, regions
-from napari_qsm.session.frames import DEPTH_AXIS, side_mm
 from napari_qsm.session.painting.target import find_target
 from napari_qsm.viewer.context import PanelContext
 from napari_qsm.viewer.folding import Folding

@@ -18,15 +18,15 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_qsm.anatomy import nearest_voxel
+from napari_qsm.arrays import Array, Box
 from napari_qsm.errors import QsmError
-from napari_qsm.session import Box, MapEntry, regions
-from napari_qsm.session.frames import nearest_voxel
+from napari_qsm.session import MapEntry, regions
 from napari_qsm.viewer.context import PanelContext
 from napari_qsm.viewer.regions.midline import midline_of
 from napari_qsm.viewer.regions.region_presets import PresetsButton
 from napari_qsm.viewer.regions.rows import RegionRows
 from napari_qsm.viewer.style import TOOL_BUTTONS, main_button, quiet
-from napari_qsm.volume import Array
 
 _NEXT_SIDE = {"": "left", "left": "right", "right": ""}
 

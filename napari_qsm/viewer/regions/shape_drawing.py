@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES, DisplayFrame, Plane
+from napari_qsm.arrays import Array
 from napari_qsm.rois.canonical_grid import canonical_spacing
 from napari_qsm.rois.shapes import FixedShape, centre_index, indices_of
-from napari_qsm.session import Plane
-from napari_qsm.session.frames import DEPTH_AXIS, DRAWN_AXES, DisplayFrame
 from napari_qsm.viewer.canvas.overlay import Patch
 from napari_qsm.viewer.canvas.slice_view import SliceView
-from napari_qsm.volume import Array, Volume
+from napari_qsm.volume import Volume
 
 Corner = tuple[int, int]
 #: Rough width of a letter of the text beside a shape, pixels.

@@ -15,12 +15,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_qsm.anatomy import DEPTH_AXIS
 from napari_qsm.errors import QsmError
 from napari_qsm.rois.canonical_grid import canonical_spacing
 from napari_qsm.rois.shape_changes import with_area, with_volume
 from napari_qsm.rois.shapes import FEW_VOXELS, FLAT, SIZES, TURNABLE, Kind, nominal
 from napari_qsm.rois.statistics import region_name
-from napari_qsm.session.frames import DEPTH_AXIS
 from napari_qsm.viewer.regions.shape_work import ShapeWork
 
 #: Sizes offered when a kind is first chosen, mm.

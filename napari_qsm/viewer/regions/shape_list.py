@@ -7,7 +7,8 @@ from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QColor, QIcon, QKeyEvent, QPixmap
 from qtpy.QtWidgets import QListWidget, QListWidgetItem
 
-from napari_qsm.session.appearance import number, shown_unit, to_shown
+from napari_qsm.session.appearance import shown_unit
+from napari_qsm.units import number, to_shown
 from napari_qsm.viewer.regions.shape_work import Row, ShapeWork
 from napari_qsm.viewer.style import ACCENT
 

@@ -10,6 +10,8 @@ from uuid import uuid4
 import numpy as np
 from psygnal import Signal
 
+from napari_qsm.anatomy import Plane
+from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
 from napari_qsm.io.label_table import default_color, side_of
 from napari_qsm.rois.canonical_grid import index_of, within
@@ -18,9 +20,9 @@ from napari_qsm.rois.shape_checks import Numbers, flags_of, numbers_under
 from napari_qsm.rois.shape_files import read_shapes, write_shapes
 from napari_qsm.rois.shapes import FixedShape, Realised, bounds_of, indices_of, realised, snap
 from napari_qsm.rois.statistics import region_name, region_side
-from napari_qsm.session import MapEntry, Plane, Session
+from napari_qsm.session import MapEntry, Session
 from napari_qsm.viewer.canvas.controller import Controller
-from napari_qsm.volume import Array, Volume
+from napari_qsm.volume import Volume
 
 DEFAULT = FixedShape(kind="circle", size_mm=(6.0,), slices=3)
 

@@ -19,9 +19,10 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
+from napari_qsm.arrays import Box
 from napari_qsm.errors import GeometryError, QsmError
 from napari_qsm.rois.statistics import columns, frame_of, missing_words
-from napari_qsm.session import Box, MapEntry, sampled
+from napari_qsm.session import MapEntry, sampled
 from napari_qsm.session.blinding import shown_name
 from napari_qsm.session.table import words
 from napari_qsm.session.table.choice import Choice, load_choice, save_choice

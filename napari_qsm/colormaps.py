@@ -1,4 +1,4 @@
-"""How numbers become colours and text, in the window and in figures alike."""
+"""How numbers become colours, in the window and in figures alike."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from napari_qsm.volume import Array
+from napari_qsm.arrays import Array
 
-SusceptibilityUnit = Literal["ppm", "ppb"]
 Colouring = Literal["grey", "inverted", "colour", "both sides"]
 
 
@@ -20,15 +19,15 @@ class Coloured(Protocol):
 
     @property
     def colouring(self) -> Colouring:
-        """Grey, inverted, one ramp, or one ramp for each sign."""
+        """Grey, inverted, one colormap, or one for each sign."""
 
     @property
     def colormap(self) -> str:
-        """Ramp of ``"colour"``."""
+        """Colormap of ``"colour"``."""
 
     @property
     def window(self) -> tuple[float, float]:
-        """Values at the ends of the ramp."""
+        """Values at the ends of the colours."""
 
     @property
     def threshold_low(self) -> float | None:
@@ -44,43 +43,43 @@ STEPS = 1024
 
 
 @dataclass(frozen=True)
-class Ramp:
-    """A colour ramp on offer, with the words that describe it."""
+class Colormap:
+    """A colormap on offer, with the words that describe it."""
 
     name: str
     title: str
     kind: str
 
 
-RAMPS: tuple[Ramp, ...] = (
-    Ramp("magma", "Magma", "even steps, for iron from zero up"),
-    Ramp("inferno", "Inferno", "even steps"),
-    Ramp("viridis", "Viridis", "even steps, safe for colour-blind readers"),
-    Ramp("cividis", "Cividis", "even steps, safe for colour-blind readers"),
-    Ramp("coolwarm", "Cool–warm", "two-sided, zero in the middle"),
-    Ramp("RdBu_r", "Red–blue", "two-sided, zero in the middle"),
-    Ramp("jet", "Jet", "uneven steps; only for comparison with older papers"),
+COLORMAPS: tuple[Colormap, ...] = (
+    Colormap("magma", "Magma", "even steps, for iron from zero up"),
+    Colormap("inferno", "Inferno", "even steps"),
+    Colormap("viridis", "Viridis", "even steps, safe for colour-blind readers"),
+    Colormap("cividis", "Cividis", "even steps, safe for colour-blind readers"),
+    Colormap("coolwarm", "Cool–warm", "two-sided, zero in the middle"),
+    Colormap("RdBu_r", "Red–blue", "two-sided, zero in the middle"),
+    Colormap("jet", "Jet", "uneven steps; only for comparison with older papers"),
 )
 
 
-_extra_ramps: dict[str, Callable[[Array], Array]] = {}
+_registered: dict[str, Callable[[Array], Array]] = {}
 
 
-def know_ramp(name: str, colours: Callable[[Array], Array]) -> None:
-    """Make a ramp of the viewer known by name: a function from 0..1 to (n, 4) RGBA."""
-    _extra_ramps[name] = colours
+def register_colormap(name: str, colours: Callable[[Array], Array]) -> None:
+    """Make a colormap of the viewer known by name: a function from 0..1 to (n, 4) RGBA."""
+    _registered[name] = colours
 
 
 @lru_cache(maxsize=64)
-def _ramp(name: str) -> Array:
-    """(STEPS, 4) float32 RGBA of a named ramp."""
+def _named(name: str) -> Array:
+    """(STEPS, 4) float32 RGBA of a named colormap."""
     position = np.linspace(0, 1, STEPS)
     if name in ("gray", "grey"):
         return _opaque(np.repeat(position[:, None], 3, axis=1))
     if name == "gray_r":
         return _opaque(np.repeat(position[::-1, None], 3, axis=1))
-    if name in _extra_ramps:
-        return np.asarray(_extra_ramps[name](position), dtype=np.float32)
+    if name in _registered:
+        return np.asarray(_registered[name](position), dtype=np.float32)
     import matplotlib
 
     return matplotlib.colormaps[name](position).astype(np.float32)
@@ -103,7 +102,7 @@ def _side(stops: tuple[tuple[float, float, float], ...], magnitude: Array) -> Ar
 
 
 def effective_window(display: Coloured) -> tuple[float, float]:
-    """The values at the ends of the ramp; both-sides colouring is symmetric about zero."""
+    """The values at the ends of the colours; both-sides colouring is symmetric about zero."""
     low, high = display.window
     if display.colouring == "both sides":
         high = max(abs(low), abs(high))
@@ -130,7 +129,7 @@ def lookup_table(display: Coloured) -> Array:
         table = _opaque(np.where(values[:, None] >= 0, outer, inner))
         compared = np.abs(values)
     else:
-        table = _ramp(ramp_name(display)).copy()
+        table = _named(colormap_name(display)).copy()
         compared = values
     table[:, 3] = np.where(_shown(display, compared), table[:, 3], 0)
     return table
@@ -145,8 +144,8 @@ def _shown(display: Coloured, compared: Array) -> Array:
     return shown
 
 
-def ramp_name(display: Coloured) -> str:
-    """The ramp behind a one-sided colouring."""
+def colormap_name(display: Coloured) -> str:
+    """The colormap behind a one-sided colouring."""
     return {"grey": "gray", "inverted": "gray_r"}.get(display.colouring, display.colormap)
 
 
@@ -182,7 +181,7 @@ def colours(values: Array, display: Coloured) -> Array:
     values : ndarray
         In the volume's unit.
     display : Display
-        Window, ramp and thresholds.
+        Window, colormap and thresholds.
 
     Returns
     -------
@@ -199,43 +198,3 @@ def colours(values: Array, display: Coloured) -> Array:
     out[position > 1] = last
     out[~finite] = 0
     return out
-
-
-def to_shown(value: float, stored: str, shown: SusceptibilityUnit) -> float:
-    """A susceptibility in the unit the window writes; other quantities stay as they are."""
-    if stored == shown or stored not in ("ppm", "ppb"):
-        return value
-    return value * 1e3 if shown == "ppb" else value / 1e3
-
-
-def from_shown(value: float, stored: str, shown: SusceptibilityUnit) -> float:
-    """The inverse of :func:`to_shown`."""
-    if stored == shown or stored not in ("ppm", "ppb"):
-        return value
-    return value / 1e3 if shown == "ppb" else value * 1e3
-
-
-def decimals(unit: str) -> int | None:
-    """Decimals that a unit honestly carries; None for as many as the number needs."""
-    return {"ppm": 3, "ppb": 0, "rad": 2, "Hz": 1, "1/s": 1, "ms": 1}.get(unit)
-
-
-def number(value: float, unit: str) -> str:
-    """A value as text, without its unit."""
-    places = decimals(unit)
-    if places is None:
-        return f"{value:.4g}"
-    text = f"{value:.{places}f}"
-    return text.replace("-", "−") if float(text) != 0 else text.lstrip("-")
-
-
-def ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """Round numbers within a range, about ``count`` of them, for a colour bar."""
-    if not high > low:
-        return [low]
-    rough = (high - low) / max(count - 1, 1)
-    power = 10.0 ** np.floor(np.log10(rough))
-    step = next(s * power for s in (1, 2, 2.5, 5, 10) if s * power >= rough * 0.999)
-    first = np.ceil(low / step - 1e-9) * step
-    out = np.arange(first, high + step * 1e-6, step)
-    return [float(np.round(v, 12)) + 0.0 for v in out]

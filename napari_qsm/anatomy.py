@@ -16,7 +16,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from napari_qsm.volume import Array, Volume
+from napari_qsm.arrays import Array
+from napari_qsm.volume import Volume
 
 Plane = Literal["axial", "coronal", "sagittal"]
 #: Three numbers, (x, y, z) unless said otherwise.
@@ -197,3 +198,46 @@ def scale_bar_mm(pixels_per_mm: float, target_pixels: float = 110) -> float:
     wanted = max(target_pixels / max(pixels_per_mm, 1e-9), 1e-6)
     power = 10.0 ** np.floor(np.log10(wanted))
     return float(max(step * power for step in (1, 2, 5) if step * power <= wanted * 1.0001))
+
+
+def letters_3d(right_xyz: Vector, up_xyz: Vector) -> Letters:
+    """Letters of a turned view from its screen directions in display axes.
+
+    Parameters
+    ----------
+    right_xyz, up_xyz : (x, y, z)
+        Display directions that point to the right and to the top of the screen.
+    """
+
+    def ends(direction: Vector) -> tuple[str, str]:
+        axis = int(np.argmax(np.abs(direction)))
+        low, high = ENDS[axis]
+        return (low, high) if direction[axis] > 0 else (high, low)
+
+    left, right = ends(right_xyz)
+    bottom, top = ends(up_xyz)
+    return Letters(left, right, top, bottom)
+
+
+def snapped(world_mm: npt.ArrayLike, volume: Volume) -> tuple[float, float, float]:
+    """World mm of the centre of the voxel of ``volume`` nearest to a point, kept inside it."""
+    voxel = np.rint(volume.world_to_voxel(world_mm))
+    voxel = np.clip(voxel, 0, np.array(volume.shape) - 1)
+    return triple(volume.voxel_to_world(voxel))
+
+
+def file_voxel(volume: Volume, world_mm: npt.ArrayLike) -> tuple[int, int, int] | None:
+    """Voxel index, counted from 0 in the file's own axis order, of the voxel at a point."""
+    voxel = nearest_voxel(volume, world_mm)
+    if voxel is None or volume.stored is None:
+        return voxel
+    centre = volume.voxel_to_world(voxel)
+    inverse = np.linalg.inv(volume.stored.affine)
+    stored = np.rint(inverse[:3, :3] @ centre + inverse[:3, 3]).astype(int)
+    return int(stored[0]), int(stored[1]), int(stored[2])
+
+
+def value_at(volume: Volume, world_mm: npt.ArrayLike) -> float | None:
+    """Value of the voxel at a point, never interpolated; None outside the volume."""
+    voxel = nearest_voxel(volume, world_mm)
+    return None if voxel is None else float(volume.data[voxel])

@@ -1,1 +1,0 @@
-"""What the window and figures share: colours of numbers, planes and their letters."""
