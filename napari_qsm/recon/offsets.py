@@ -83,7 +83,7 @@ def smooth_in_mask(
     top = blurred((values[box] - ramp) * amount)
     bottom = blurred(amount)
     bottom = np.maximum(bottom, np.finfo(values.dtype).tiny)
-    out[box][inside] = (top / bottom + ramp)[inside]
+    out[box][inside] = top[inside] / bottom[inside] + ramp[inside]
     return out
 
 
