@@ -45,6 +45,12 @@ HOME_VARIABLES = {
 QT_FIXTURES = {"qapp", "qtbot", "make_napari_viewer", "make_napari_viewer_proxy"}
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--rewrite-kept", action="store_true", help="write anew what tests compare with"
+    )
+
+
 def pytest_configure(config):
     # matplotlib's list of fonts takes seconds to make: keep it between runs.
     if hasattr(config, "cache"):
