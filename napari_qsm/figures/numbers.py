@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_qsm.figures.gather import Loaded, labels_like, wanted_labels
 from napari_qsm.figures.panels import ChartPanel, TablePanel
 from napari_qsm.figures.spec import FigureSpec
+from napari_qsm.rois.measures import measures_of
 from napari_qsm.rois.statistics import region_statistics
+from napari_qsm.units import factor
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,12 +76,10 @@ def _percentiles(map_: Loaded, labels: Loaded, label: int, spec: FigureSpec) -> 
     key = (spec.unit, label)
     kept = map_.measured.get(key)
     if kept is None or kept[0] is not labels:
-        values = map_.volume.data[labels_like(labels, map_) == label].astype(np.float64)
-        values = values[np.isfinite(values)]
-        unit = map_.volume.unit or "ppm"
-        factor = {("ppm", "ppb"): 1e3, ("ppb", "ppm"): 1e-3}.get((unit, spec.unit), 1.0)
-        found = np.percentile(values, (5, 25, 50, 75, 95)) if values.size else np.full(5, np.nan)
-        kept = map_.measured[key] = (labels, tuple(float(v) * factor for v in found))
+        told = measures_of(map_.volume.data[labels_like(labels, map_) == label])
+        scale = factor(map_.volume.unit, spec.unit)
+        found = tuple(told.value(name) * scale for name in ("p05", "p25", "median", "p75", "p95"))
+        kept = map_.measured[key] = (labels, found)
     return tuple(kept[1])
 
 

@@ -18,6 +18,10 @@ from napari_qsm.figures.parts import (
     Window,
     ordered_window,
 )
+from napari_qsm.rois.statistics import exported_statistics
+
+#: Columns of tables besides single statistics.
+TABLE_COLUMNS = ("subject", "region", "side", "voxels", "volume", "mean_sd", "range")
 
 
 class _Panel(Model):
@@ -181,13 +185,23 @@ class TablePanel(_Numbers):
     Attributes
     ----------
     columns : tuple of str
-        In their order.
+        In their order: :data:`TABLE_COLUMNS` and the statistics of
+        :mod:`napari_qsm.rois.measures`.
     """
 
     kind: Literal["table"] = "table"
-    columns: tuple[
-        Literal["subject", "region", "side", "voxels", "volume", "mean_sd", "median", "range"], ...
-    ] = Field(default=("subject", "region", "voxels", "volume", "mean_sd"), min_length=1)
+    columns: tuple[str, ...] = Field(
+        default=("subject", "region", "voxels", "volume", "mean_sd"), min_length=1
+    )
+
+    @field_validator("columns")
+    @classmethod
+    def _known(cls, columns: tuple[str, ...]) -> tuple[str, ...]:
+        known = (*TABLE_COLUMNS, *(each.name for each in exported_statistics()))
+        for column in columns:
+            if column not in known:
+                raise ValueError(f"there is no column '{column}'; there are {', '.join(known)}")
+        return columns
 
 
 class ChartPanel(_Numbers):

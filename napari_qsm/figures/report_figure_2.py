@@ -12,7 +12,7 @@ from napari_qsm.figures.panels import ImagePanel, TextPanel
 from napari_qsm.figures.parts import Cell, RegionsCrop
 from napari_qsm.figures.spec import ColourBar, FigureSpec, standard_displays
 from napari_qsm.figures.subjects import Known
-from napari_qsm.figures.tables import value
+from napari_qsm.units import number
 
 _ARROW_MM = (8.0, 5.0)  # outwards and to the front
 
@@ -124,7 +124,7 @@ def maxima(people: Sequence[Known]) -> str:
         for side, label in person.needed("pallidum").items():
             inside = person.map.volume.data[person.label_data == label]
             largest = float(np.nanmax(inside)) * factor
-            sides.append(f"{side or 'whole'} {value(largest, 'ppm')}")
+            sides.append(f"{side or 'whole'} {number(largest, 'ppm')}")
         said.append(f"{person.subject.name.lower()}, {' and '.join(sides)} ppm")
     return (
         "Arrows: putamen. Circles: globus pallidus. Largest susceptibility in the globus "

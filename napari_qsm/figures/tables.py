@@ -12,7 +12,9 @@ from napari_qsm.figures.numbers import NumbersPlan, plain_region, sided_region
 from napari_qsm.figures.page import Page
 from napari_qsm.figures.panels import TablePanel
 from napari_qsm.figures.plans import TextPlan
-from napari_qsm.units import rounded
+from napari_qsm.rois.measures import STATISTICS
+from napari_qsm.rois.statistics import column_of
+from napari_qsm.units import decimals, fixed, mean_sd, number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,10 +26,9 @@ _HEADS = {
     "voxels": "Voxels",
     "volume": "Volume (mm³)",
     "mean_sd": "Mean ± SD ({unit})",
-    "median": "Median ({unit})",
     "range": "Minimum to maximum ({unit})",
 }
-_NUMBERS = ("voxels", "volume", "mean_sd", "median", "range")
+_WORDS = ("subject", "region", "side")
 _ROW = 1.55
 _GAP_MM = 2.2
 
@@ -35,12 +36,11 @@ _GAP_MM = 2.2
 def table_cells(plan: NumbersPlan) -> tuple[list[str], list[list[str]]]:
     """The head and the rows of a table, as they are written.
 
-    Volumes have one decimal, susceptibilities three in ppm and none in ppb, as in the case
-    report's Table 1.
+    Volumes have one decimal and thousands set apart, as in the case report's Table 1.
     """
     assert isinstance(plan.panel, TablePanel)
     columns = plan.panel.columns
-    head = [_HEADS[column].format(unit=plan.unit) for column in columns]
+    head = [_head(column, plan.unit) for column in columns]
     rows: list[list[str]] = []
     last = ""
     for row in plan.frame.to_dict("records"):
@@ -50,6 +50,13 @@ def table_cells(plan: NumbersPlan) -> tuple[list[str], list[list[str]]]:
             last = subject
         rows.append(cells)
     return head, rows
+
+
+def _head(column: str, unit: str) -> str:
+    known = STATISTICS.get(column)
+    if known is None:
+        return _HEADS[column].format(unit=unit)
+    return f"{known.title} ({unit})" if known.in_map_unit else known.title
 
 
 def _cell(column: str, row: dict[Any, Any], unit: str, side_apart: bool) -> str:
@@ -63,20 +70,15 @@ def _cell(column: str, row: dict[Any, Any], unit: str, side_apart: bool) -> str:
     if column == "voxels":
         return f"{int(row['voxels']):,}"
     if column == "volume":
-        return f"{float(rounded(row['volume_mm3'], 1)):,.1f}"
+        return fixed(row["volume_mm3"], decimals("mm³"), thousands=True)
     if column == "mean_sd":
-        return f"{value(row[f'mean_{unit}'], unit)} ± {value(row[f'sd_{unit}'], unit)}"
-    if column == "median":
-        return value(row[f"median_{unit}"], unit)
-    return f"{value(row[f'min_{unit}'], unit)} to {value(row[f'max_{unit}'], unit)}"
-
-
-def value(number: float, unit: str) -> str:
-    """A susceptibility with the decimals it honestly carries; – where there is none."""
-    if not np.isfinite(number):
-        return "–"
-    text = rounded(number, 3 if unit == "ppm" else 0)
-    return text.replace("-", "−") if float(text) != 0 else text.lstrip("-")
+        return mean_sd(row[f"mean_{unit}"], row[f"sd_{unit}"], decimals(unit))
+    if column == "range":
+        return f"{number(row[f'min_{unit}'], unit)} to {number(row[f'max_{unit}'], unit)}"
+    known = STATISTICS[column]
+    return fixed(
+        row[column_of(known, unit)], decimals(unit) if known.in_map_unit else known.decimals
+    )
 
 
 def table_height(page: Page, plan: NumbersPlan, width_mm: float) -> float:
@@ -125,14 +127,14 @@ def draw_table(page: Page, rect: Rect, plan: NumbersPlan) -> list[str]:
         raise QsmError(f"{plan.who} is too low for a table of {len(rows)} rows; give it more room.")
     _rule(page, rect, rect.top + 0.2, 0.8)
     _rule(page, rect, rect.top + 0.2 + step, 0.5)
-    for number, cells in enumerate([head, *rows]):
-        weight = "bold" if number == 0 else "normal"
-        middle = rect.top + 0.2 + (number + 0.5) * step
-        if number > 1 and cells[0] and plan.panel.columns[0] == "subject":
-            _rule(page, rect, rect.top + 0.2 + number * step, 0.25)
+    for at, cells in enumerate([head, *rows]):
+        weight = "bold" if at == 0 else "normal"
+        middle = rect.top + 0.2 + (at + 0.5) * step
+        if at > 1 and cells[0] and plan.panel.columns[0] == "subject":
+            _rule(page, rect, rect.top + 0.2 + at * step, 0.25)
         left = rect.left
         for column, width, text in zip(plan.panel.columns, widths, cells, strict=True):
-            across: Side = "right" if column in _NUMBERS else "left"
+            across: Side = "left" if column in _WORDS else "right"
             shown, own = page.fitted(text, width, size, weight)
             x = left + width if across == "right" else left
             page.text(x, middle, shown, size_pt=own, across=across, level="middle", weight=weight)
@@ -176,6 +178,6 @@ def draw_text(page: Page, rect: Rect, plan: TextPlan) -> list[str]:
         if size <= MIN_PT:
             raise QsmError(f"{plan.who} is too small for its words; give it more room.")
         size = max(size - 0.25, MIN_PT)
-    for number, line in enumerate(lines):
-        page.text(rect.left, rect.top + number * page.line_height(size), line, size_pt=size)
+    for at, line in enumerate(lines):
+        page.text(rect.left, rect.top + at * page.line_height(size), line, size_pt=size)
     return []

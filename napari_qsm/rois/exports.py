@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from napari_qsm.errors import FileError
 from napari_qsm.io.atomic import atomic_path, write_text
-from napari_qsm.rois.statistics import MEASURES, unit_word
+from napari_qsm.rois.statistics import (
+    column_decimals,
+    column_meanings,
+    column_of,
+    exported_statistics,
+)
+from napari_qsm.units import UNITS, sizes_text
 from napari_qsm.volume import Volume
 
 if TYPE_CHECKING:
@@ -74,7 +80,7 @@ def about_table(
         "Map": map_name,
         "Regions": regions_name,
         "Unit": unit or "not known",
-        "Voxel size": " x ".join(f"{size:.4g}" for size in values.voxel_size_mm) + " mm",
+        "Voxel size": sizes_text(values.voxel_size_mm, " x "),
         "SD": "of a sample (n - 1)",
         "Percentiles": "interpolated linearly",
         "Program": f"napari-qsm {__version__}",
@@ -122,7 +128,7 @@ def write_export(tables: Sequence[Exported], path: Path | str) -> list[Path]:
     path : Path or str
         ``.csv`` and ``.tsv`` are plain tables, and what belongs to them stands in a file
         ``NAME.about.json`` beside; ``.xlsx`` has two sheets, Regions and About; ``.json``
-        holds ``about`` and ``rows``.
+        holds ``about``, ``columns`` (what each one holds) and ``rows``.
 
     Returns
     -------
@@ -138,17 +144,21 @@ def write_export(tables: Sequence[Exported], path: Path | str) -> list[Path]:
     check_ending(path)
     frame = joined(tables)
     about = [dict(table.about) for table in tables]
+    columns = meanings(tables)
     ending = path.suffix.lower()
     if ending == ".json":
-        content = {"about": about, "rows": _records(frame)}
+        content = {"about": about, "columns": columns, "rows": _records(frame)}
         write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
         return [path]
     if ending == ".xlsx":
-        write_xlsx(frame, path, about)
+        write_xlsx(frame, path, [*about, columns])
         return [path]
     write_text(path, frame.to_csv(index=False, sep="\t" if ending == ".tsv" else ","))
     beside = path.with_name(f"{path.stem}.about.json")
-    write_text(beside, json.dumps({"about": about}, indent=2, ensure_ascii=False) + "\n")
+    write_text(
+        beside,
+        json.dumps({"about": about, "columns": columns}, indent=2, ensure_ascii=False) + "\n",
+    )
     return [path, beside]
 
 
@@ -172,13 +182,23 @@ def joined(tables: Sequence[Exported]) -> pd.DataFrame:
         return tables[0].frame
     parts = []
     for table in tables:
-        word = unit_word(table.unit)
-        plain = {f"{measure}_{word}": measure for measure in MEASURES} if word else {}
+        plain = {column_of(each, table.unit): each.name for each in exported_statistics()}
         part = table.frame.rename(columns=plain)
         part.insert(0, "map", table.about.get("Map", ""))
         part.insert(1, "unit", table.unit)
         parts.append(part)
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def meanings(tables: Sequence[Exported]) -> dict[str, str]:
+    """The data dictionary of one table, or of several below each other."""
+    if len(tables) == 1:
+        return column_meanings(tables[0].unit)
+    return {
+        "map": "What was measured.",
+        "unit": "Of the columns that have the unit of the map.",
+        **column_meanings(""),
+    }
 
 
 def write_xlsx(frame: pd.DataFrame, path: Path, about: Sequence[Mapping[str, str]] = ({},)) -> None:
@@ -190,11 +210,12 @@ def write_xlsx(frame: pd.DataFrame, path: Path, about: Sequence[Mapping[str, str
     sheet = book.active
     assert sheet is not None
     sheet.title = "Regions"
+    formats = _formats(frame)
     for number, name in enumerate(frame.columns, start=1):
         cell = sheet.cell(1, number, str(name))
         cell.font = Font(bold=True)
         sheet.column_dimensions[cell.column_letter].width = _WIDTHS.get(str(name), 13)
-        places = _format(str(name))
+        places = formats.get(str(name), "")
         for row, value in enumerate(frame[name].tolist(), start=2):
             _fill(sheet.cell(row, number), value, places)
     sheet.freeze_panes = "A2"
@@ -221,13 +242,14 @@ def _fill(cell: Any, value: Any, places: str) -> None:
             cell.number_format = places
 
 
-def _format(column: str) -> str:
-    """How Excel shows a column; the cells hold all digits."""
-    if column in ("label", "voxels", "name", "side", "map", "unit"):
-        return ""
-    if column == "volume_mm3" or column.endswith("_ppb"):
-        return "0.0"
-    return "0.00" if column == "skewness" else "0.0000"
+def _formats(frame: pd.DataFrame) -> dict[str, str]:
+    """How Excel shows each column; the cells hold all digits."""
+    places: dict[str, int] = {}
+    for unit in set(frame["unit"]) if "unit" in frame else set(UNITS):
+        names = column_decimals("") if "unit" in frame else column_decimals(unit)
+        for column, n in zip(names, column_decimals(unit).values(), strict=True):
+            places[column] = max(n, places.get(column, 0))
+    return {column: "0." + "0" * n if n else "0" for column, n in places.items()}
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

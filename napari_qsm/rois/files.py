@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,8 @@ from napari_qsm.io.nifti import read_volume
 from napari_qsm.io.segmentation import on_grid, read_labels
 from napari_qsm.io.sidecar import read_sidecar
 from napari_qsm.rois.exports import about_table, check_ending, write_xlsx
-from napari_qsm.rois.statistics import Unit, region_statistics
+from napari_qsm.rois.statistics import column_decimals, region_statistics
+from napari_qsm.units import SusceptibilityUnit, rounded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,7 @@ def region_table(
     labels_path: Path,
     *,
     names_path: Path | None = None,
-    unit: Unit = "ppm",
+    unit: SusceptibilityUnit = "ppm",
     warn: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
     """Statistics of a map file in the regions of a label file.
@@ -94,20 +94,11 @@ def write_table(table: pd.DataFrame, path: Path, about: Mapping[str, str] | None
     write_text(path, text)
 
 
-def rounded(value: float, decimals: int) -> str:
-    """A number with so many decimals, halves away from zero as papers round them."""
-    return f"{value + math.copysign(1e-9, value):.{decimals}f}"
-
-
 def table_text(table: pd.DataFrame) -> str:
-    """The table for a terminal: mm³ to 0.1, ppm to 0.001, ppb to 1."""
-    decimals = {}
-    for column in table.columns:
-        if column.endswith("_ppm"):
-            decimals[column] = 3
-        elif column.endswith("_ppb") or column == "volume_mm3":
-            decimals[column] = 1
-        elif column == "skewness":
-            decimals[column] = 2
-    formats = {c: partial(rounded, decimals=n) for c, n in decimals.items()}
+    """The table for a terminal, in the decimals of :mod:`napari_qsm.units`."""
+    formats = {
+        column: partial(rounded, places=places)
+        for column, places in (column_decimals("ppm") | column_decimals("ppb")).items()
+        if column in table
+    }
     return table.to_string(index=False, formatters=formats)

@@ -134,7 +134,7 @@ class LiveStatistics:
         label : int
             The label; one without voxels has no numbers.
         ranks : bool
-            Whether the median and percentiles are wanted, which need every value of the label.
+            Whether the median and whatever else needs every value of the label is wanted.
         """
         known = self._known.get((key, label))
         if known is None or (ranks and not known.ranks):

@@ -1,18 +1,216 @@
-"""The numbers of a set of values, put together from the numbers of its parts."""
+"""What is told of a region on a map: the register of statistics, and the sums they are made from.
+
+A statistic is a function of a :class:`Pool`. Write one here, put ``@statistic`` on it, and it
+stands in the table below the views and its choice of columns, in every export and its data
+dictionary, on the command line, and can be named in a figure's table::
+
+    @statistic("iqr", "Interquartile range", needs_values=True)
+    def _iqr(pool: Pool) -> float:
+        "Distance between the 25th and the 75th percentile."
+        return pool.percentile(75) - pool.percentile(25)
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from math import nan, sqrt
 
 import numpy as np
 
 from napari_qsm.arrays import Array
 
-#: Percentiles of a region, in percent; the third is the median.
-RANKS = (5.0, 25.0, 50.0, 75.0, 95.0)
 #: Relative spread below which skewness is rounding noise.
 _FLAT = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """All voxels of a region on one map, in the map's own unit.
+
+    Attributes
+    ----------
+    voxels : int
+        All voxels of the region.
+    numbers : int
+        Those that hold a number; NaN and infinity are none.
+    mean, min, max : float
+        NaN without a number.
+    second, third : float
+        Sums of powers of the deviation from the mean.
+    ordered : (numbers,) ndarray or None
+        The values, ascending; None unless gathered, which takes longer.
+    """
+
+    voxels: int
+    numbers: int
+    mean: float = nan
+    min: float = nan
+    max: float = nan
+    second: float = nan
+    third: float = nan
+    ordered: Array | None = None
+
+    def percentile(self, percent: float) -> float:
+        """A percentile, interpolated linearly; NaN without a number."""
+        if self.ordered is None or not self.ordered.size:
+            return nan
+        return float(np.percentile(self.ordered, percent))
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A number that is told of regions.
+
+    Attributes
+    ----------
+    name : str
+        Of its column; the unit is added where it has that of the map.
+    title : str
+        In menus, ``"5th percentile"``.
+    compute : callable
+        From a :class:`Pool`; its docstring is the column's entry in data dictionaries.
+    heading : str
+        Above its column in the window and in figures.
+    needs_values : bool
+        Whether it needs every value and not only sums: it is then left out while nobody looks.
+    in_map_unit : bool
+        Whether it has the unit of the map.
+    decimals : int
+        Of what has another unit.
+    exported : bool
+        Whether tables in files hold it.
+    optional : bool
+        Whether the window offers it as a column of its own.
+    """
+
+    name: str
+    title: str
+    compute: Callable[[Pool], float]
+    heading: str
+    needs_values: bool = False
+    in_map_unit: bool = True
+    decimals: int = 2
+    exported: bool = True
+    optional: bool = True
+
+    @property
+    def meaning(self) -> str:
+        """What it is, in a sentence or two."""
+        return " ".join((inspect.getdoc(self.compute) or self.title).split())
+
+
+#: Name to statistic, in the order of columns.
+STATISTICS: dict[str, Statistic] = {}
+
+
+def statistic(
+    name: str,
+    title: str,
+    *,
+    heading: str = "",
+    needs_values: bool = False,
+    in_map_unit: bool = True,
+    decimals: int = 2,
+    exported: bool = True,
+    optional: bool = True,
+) -> Callable[[Callable[[Pool], float]], Callable[[Pool], float]]:
+    """Register a statistic; parameters are the attributes of :class:`Statistic`."""
+
+    def register(compute: Callable[[Pool], float]) -> Callable[[Pool], float]:
+        STATISTICS[name] = Statistic(
+            name,
+            title,
+            compute,
+            heading or title[0].lower() + title[1:],
+            needs_values,
+            in_map_unit,
+            decimals,
+            exported,
+            optional,
+        )
+        return compute
+
+    return register
+
+
+@statistic("mean", "Mean", optional=False)
+def _mean(pool: Pool) -> float:
+    """Mean of the voxels that hold a number."""
+    return pool.mean
+
+
+@statistic("sd", "SD", heading="SD", optional=False)
+def _sd(pool: Pool) -> float:
+    """Standard deviation of a sample (n - 1)."""
+    return sqrt(pool.second / (pool.numbers - 1)) if pool.numbers > 1 else nan
+
+
+@statistic("median", "Median", needs_values=True)
+def _median(pool: Pool) -> float:
+    """Median."""
+    return pool.percentile(50)
+
+
+@statistic("min", "Minimum", heading="min")
+def _min(pool: Pool) -> float:
+    """Smallest value."""
+    return pool.min
+
+
+@statistic("max", "Maximum", heading="max")
+def _max(pool: Pool) -> float:
+    """Largest value."""
+    return pool.max
+
+
+@statistic("p05", "5th percentile", heading="5 %", needs_values=True)
+def _p05(pool: Pool) -> float:
+    """5th percentile, interpolated linearly."""
+    return pool.percentile(5)
+
+
+@statistic("p25", "25th percentile", heading="25 %", needs_values=True, exported=False)
+def _p25(pool: Pool) -> float:
+    """25th percentile, interpolated linearly."""
+    return pool.percentile(25)
+
+
+@statistic("p75", "75th percentile", heading="75 %", needs_values=True, exported=False)
+def _p75(pool: Pool) -> float:
+    """75th percentile, interpolated linearly."""
+    return pool.percentile(75)
+
+
+@statistic("p95", "95th percentile", heading="95 %", needs_values=True)
+def _p95(pool: Pool) -> float:
+    """95th percentile, interpolated linearly."""
+    return pool.percentile(95)
+
+
+@statistic("skewness", "Skewness", in_map_unit=False)
+def _skewness(pool: Pool) -> float:
+    """Third standardised moment, m3 / m2^1.5; none where all values are equal."""
+    if not pool.numbers:
+        return nan
+    variance = pool.second / pool.numbers
+    if not variance > (_FLAT * pool.mean) ** 2:
+        return nan
+    return pool.third / pool.numbers / variance**1.5
+
+
+@statistic(
+    "missing",
+    "Voxels without a number",
+    heading="no number",
+    in_map_unit=False,
+    decimals=0,
+    exported=False,
+)
+def _missing(pool: Pool) -> float:
+    """Voxels of the region that hold NaN or infinity on this map."""
+    return float(pool.voxels - pool.numbers)
 
 
 @dataclass(frozen=True)
@@ -25,41 +223,45 @@ class Measures:
         All voxels of the region.
     numbers : int
         Those that hold a number; NaN and infinity are none.
-    mean, min, max : float
-        NaN without a number.
-    sd : float
-        Of a sample (n - 1); NaN with fewer than two numbers.
-    skewness : float
-        Third standardised moment, m3 / m2^1.5; NaN where all values are equal.
-    ranks : tuple of float
-        5th, 25th, 50th, 75th and 95th percentile, interpolated linearly; empty if nobody
-        asked for them.
+    found : dict of str to float
+        By the names of :data:`STATISTICS`; NaN without a number.
+    ranks : bool
+        Whether those are there that need every value.
     """
 
     voxels: int
     numbers: int
-    mean: float = nan
-    sd: float = nan
-    min: float = nan
-    max: float = nan
-    skewness: float = nan
-    ranks: tuple[float, ...] = ()
+    found: Mapping[str, float] = field(default_factory=dict)
+    ranks: bool = False
 
     @property
     def missing(self) -> int:
         """Voxels that hold no number."""
         return self.voxels - self.numbers
 
+    @property
+    def mean(self) -> float:
+        """The mean."""
+        return self.value("mean")
+
+    @property
+    def sd(self) -> float:
+        """The standard deviation of a sample (n - 1)."""
+        return self.value("sd")
+
     def value(self, name: str) -> float:
-        """One number by the name of its column (``"mean"``, ``"p05"``, ``"median"``, ...)."""
-        place = RANK_NAMES.get(name)
-        if place is not None:
-            return self.ranks[place] if self.ranks else nan
-        return float(getattr(self, name))
+        """One number by the name of its statistic; NaN if it was not asked for."""
+        return self.found.get(name, nan)
 
 
-#: Column names of the percentiles.
-RANK_NAMES = {"p05": 0, "p25": 1, "median": 2, "p75": 3, "p95": 4}
+def _measures(pool: Pool) -> Measures:
+    gathered = pool.ordered is not None
+    found = {
+        each.name: float(each.compute(pool))
+        for each in STATISTICS.values()
+        if gathered or not each.needs_values
+    }
+    return Measures(pool.voxels, pool.numbers, found, gathered)
 
 
 class Parts:
@@ -133,7 +335,7 @@ class Parts:
         rows : list of int
             Rows of the labels.
         gathered : (n,) ndarray, optional
-            Their values, if percentiles are wanted.
+            Their values, if statistics are wanted that need every one.
 
         Notes
         -----
@@ -145,33 +347,28 @@ class Parts:
         used = count > 0
         n = count[used].astype(np.float64)
         total = float(n.sum())
+        ordered = None if gathered is None else np.sort(gathered[np.isfinite(gathered)])
         if total == 0:
-            return Measures(voxels, 0, ranks=() if gathered is None else (nan,) * len(RANKS))
+            return _measures(Pool(voxels, 0, ordered=ordered))
         means = self.mean[rows].ravel()[used]
         seconds = self.second[rows].ravel()[used]
         mean = float((n * means).sum()) / total
         off = means - mean
-        second = float((seconds + n * off**2).sum())
-        third = float((self.third[rows].ravel()[used] + 3 * off * seconds + n * off**3).sum())
-        ranks: tuple[float, ...] = ()
-        if gathered is not None:
-            finite = gathered[np.isfinite(gathered)]
-            ranks = tuple(float(v) for v in np.percentile(finite, RANKS))
-        variance = second / total
-        return Measures(
+        pool = Pool(
             voxels,
             int(total),
             mean,
-            sqrt(second / (total - 1)) if total > 1 else nan,
             float(self.low[rows].ravel()[used].min()),
             float(self.high[rows].ravel()[used].max()),
-            third / total / variance**1.5 if variance > (_FLAT * mean) ** 2 else nan,
-            ranks,
+            float((seconds + n * off**2).sum()),
+            float((self.third[rows].ravel()[used] + 3 * off * seconds + n * off**3).sum()),
+            ordered,
         )
+        return _measures(pool)
 
 
 def measures_of(values: Array) -> Measures:
-    """Numbers of a plain set of values, percentiles included.
+    """Numbers of a plain set of values, with all statistics.
 
     Parameters
     ----------

@@ -2,35 +2,61 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from napari_qsm.errors import MetadataError
 from napari_qsm.io.label_table import side_of
 from napari_qsm.io.nifti import as_labels
 from napari_qsm.rois.live import LiveStatistics
-from napari_qsm.rois.measures import Measures
+from napari_qsm.rois.measures import STATISTICS, Measures, Statistic
+from napari_qsm.units import SusceptibilityUnit, column_word, decimals, factor
 from napari_qsm.volume import Volume
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Unit = Literal["ppm", "ppb"]
-#: Columns that carry the unit in their name.
-MEASURES = ("mean", "sd", "median", "min", "max", "p05", "p95")
+_HEAD = {
+    "label": "Value in the label map.",
+    "name": "Name of the region, from the label table.",
+    "side": "left, right or empty.",
+    "voxels": "All voxels of the region.",
+    "volume_mm3": "Their volume, mm³.",
+}
 
 
 def columns(unit: str = "ppm") -> list[str]:
     """Column names of the region table; values carry the unit in their name."""
-    head = ["label", "name", "side", "voxels", "volume_mm3"]
-    word = unit_word(unit)
-    return [*head, *(f"{each}_{word}" if word else each for each in MEASURES), "skewness"]
+    return list(column_meanings(unit))
 
 
-def unit_word(unit: str) -> str:
-    """A unit as the end of a column's name: ``"per_s"`` for 1/s, nothing if it is not known."""
-    return {"1/s": "per_s"}.get(unit, re.sub(r"\W+", "_", unit).strip("_"))
+def column_meanings(unit: str = "ppm") -> dict[str, str]:
+    """The data dictionary of the region table: what each column holds."""
+    said = dict(_HEAD)
+    for each in exported_statistics():
+        in_unit = f", {unit}" if each.in_map_unit and unit else ""
+        said[column_of(each, unit)] = f"{each.meaning.rstrip('.')}{in_unit}."
+    return said
+
+
+def column_of(each: Statistic, unit: str) -> str:
+    """The name of a statistic's column: ``"mean_ppm"``, ``"skewness"``."""
+    word = column_word(unit) if each.in_map_unit else ""
+    return f"{each.name}_{word}" if word else each.name
+
+
+def exported_statistics() -> list[Statistic]:
+    """Statistics that tables in files hold, in the order of their columns."""
+    return [each for each in STATISTICS.values() if each.exported]
+
+
+def column_decimals(unit: str = "ppm") -> dict[str, int]:
+    """Decimals in which the columns of numbers are shown; files hold all digits."""
+    shown = {"volume_mm3": decimals("mm³")}
+    for each in exported_statistics():
+        places = decimals(unit) if each.in_map_unit else each.decimals
+        shown[column_of(each, unit)] = places
+    return shown
 
 
 def region_name(region: Any) -> str:
@@ -48,7 +74,7 @@ def region_statistics(
     labels: Volume,
     names: Mapping[int, Any] | None = None,
     *,
-    unit: Unit = "ppm",
+    unit: SusceptibilityUnit = "ppm",
     warn: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
     """Statistics of a map in every region of a label map.
@@ -102,7 +128,7 @@ def region_statistics(
             warn(f"{name}: {missing_words(measures)}.")
         rows.append((label, name, region_side(names.get(label)), measures))
     return frame_of(
-        rows, unit=unit, voxel_mm3=values.voxel_volume_mm3, factor=factor_of(values, unit)
+        rows, unit=unit, voxel_mm3=values.voxel_volume_mm3, factor=factor(values.unit, unit)
     )
 
 
@@ -128,11 +154,11 @@ def frame_of(
     """
     import pandas as pd
 
+    told = exported_statistics()
     kept = [
         [
             *(label, name, side, measures.voxels, measures.voxels * voxel_mm3),
-            *(measures.value(each) * factor for each in MEASURES),
-            measures.skewness,
+            *(measures.value(each.name) * (factor if each.in_map_unit else 1) for each in told),
         ]
         for label, name, side, measures in rows
     ]
@@ -148,8 +174,3 @@ def row_name(label: int, region: Any) -> str:
 def missing_words(measures: Measures) -> str:
     """How many voxels hold no number, in words."""
     return f"{measures.missing} of {measures.voxels} voxels hold no number"
-
-
-def factor_of(values: Volume, unit: str) -> float:
-    """From the unit of a map to the unit of the table; a map without a unit is in ppm."""
-    return {("ppm", "ppb"): 1e3, ("ppb", "ppm"): 1e-3}.get((values.unit or "ppm", unit), 1.0)

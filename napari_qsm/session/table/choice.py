@@ -5,20 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from napari_qsm.rois.measures import STATISTICS
 from napari_qsm.session.settings import load_settings, save_settings
 
-#: Columns that can be switched on, beside those that are always there: name and menu entry.
-OPTIONAL: dict[str, str] = {
-    "median": "Median",
-    "min": "Minimum",
-    "max": "Maximum",
-    "p05": "5th percentile",
-    "p25": "25th percentile",
-    "p75": "75th percentile",
-    "p95": "95th percentile",
-    "skewness": "Skewness",
-    "missing": "Voxels without a number",
-}
+
+def optional() -> dict[str, str]:
+    """Columns that can be switched on, beside those always there: name and menu entry."""
+    return {name: each.title for name, each in STATISTICS.items() if each.optional}
 
 
 @dataclass(frozen=True)
@@ -28,7 +21,7 @@ class Choice:
     Attributes
     ----------
     columns : tuple of str
-        Optional columns, of :data:`OPTIONAL`.
+        Optional columns, of :func:`optional`.
     pairs : bool
         Left and right of a structure in one row, with their asymmetry.
     total : bool
@@ -49,7 +42,7 @@ class Choice:
     def toggled(self, column: str, shown: bool) -> Choice:
         """The choice with a column switched."""
         kept = {*self.columns, column} if shown else {*self.columns} - {column}
-        return replace(self, columns=tuple(name for name in OPTIONAL if name in kept))
+        return replace(self, columns=tuple(name for name in optional() if name in kept))
 
 
 def load_choice() -> Choice:
@@ -63,7 +56,7 @@ def load_choice() -> Choice:
         value = known.get(field.name, getattr(plain, field.name))
         if field.name == "columns":
             listed = value if isinstance(value, list | tuple) else plain.columns
-            value = tuple(name for name in OPTIONAL if name in listed)
+            value = tuple(name for name in optional() if name in listed)
         else:
             value = bool(value)
         values[field.name] = value

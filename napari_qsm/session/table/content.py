@@ -1,17 +1,23 @@
-"""What stands in the table: columns and rows of text, the same for window and clipboard."""
+"""What stands in the table: columns and rows of text, the same for window and clipboard.
+
+Thousands are not set apart, so that spreadsheets read a pasted cell as a number.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import nan
 
-from napari_qsm.rois.measures import RANK_NAMES, Measures
+from napari_qsm.rois.measures import STATISTICS, Measures
 from napari_qsm.rois.pairs import asymmetry, pair_up
-from napari_qsm.session.table import words
 from napari_qsm.session.table.choice import Choice
 from napari_qsm.session.table.numbers import Numbers, Row, ShownMap
+from napari_qsm.units import NOTHING, decimals, fixed, mean_sd, percent
 
 TOTAL = "total"
+HIDDEN = "hidden until locked"
+#: Columns that are always there.
+_HEADINGS = {"mean_sd": "mean ± SD", "voxels": "voxels", "volume": "volume (mm³)"}
 
 
 @dataclass(frozen=True)
@@ -67,8 +73,8 @@ class Content:
 
 
 def needs_ranks(choice: Choice) -> bool:
-    """Whether median or percentiles are shown."""
-    return any(name in RANK_NAMES for name in choice.columns)
+    """Whether something is shown that needs every value of a region."""
+    return any(STATISTICS[name].needs_values for name in choice.columns)
 
 
 def content_of(
@@ -104,7 +110,7 @@ def content_of(
         specs += [(shown, name) for name in wanted]
     for shown, name in specs:
         above = f"{shown.name}\n" if len(maps) > 1 else ""
-        columns.append(Column(above + words.title(name, shown.unit), _hint(name)))
+        columns.append(Column(above + _title(name, shown.unit), _hint(name)))
     lines = [
         Line(
             row.key,
@@ -128,16 +134,38 @@ def content_of(
 def _hint(name: str) -> str:
     if name == "mean_sd":
         return "SD of a sample (n − 1). Voxels that hold no number do not count."
-    if name == "missing":
-        return "Voxels of the region that hold NaN or infinity on this map"
-    return ""
+    return STATISTICS[name].meaning if name in STATISTICS else ""
+
+
+def _title(column: str, unit: str = "") -> str:
+    """A column's name as a reader writes it: ``"mean ± SD (ppm)"``."""
+    known = STATISTICS.get(column)
+    heading = known.heading if known else _HEADINGS[column]
+    in_unit = known.in_map_unit if known else column == "mean_sd"
+    return f"{heading} ({unit or 'unit?'})" if in_unit else heading
+
+
+def _text(measures: Measures | None, column: str, factor: float, places: int, mm3: float) -> str:
+    """One cell of a row."""
+    if measures is None:
+        return NOTHING
+    if column == "voxels":
+        return str(measures.voxels)
+    if column == "volume":
+        return fixed(measures.voxels * mm3, decimals("mm³"))
+    if column == "mean_sd":
+        return mean_sd(measures.mean * factor, measures.sd * factor, places)
+    known = STATISTICS[column]
+    if known.in_map_unit:
+        return fixed(measures.value(column) * factor, places)
+    return fixed(measures.value(column), known.decimals)
 
 
 def _cell(row: Row, shown: ShownMap, name: str, places: dict[str, int]) -> str:
     measures = row.measures.get(shown.entry.id)
     if row.hidden and name not in ("voxels", "volume"):
-        return words.HIDDEN if name == "mean_sd" else words.NOTHING
-    return words.cell(measures, name, shown.factor, places[shown.entry.id], shown.voxel_mm3)
+        return HIDDEN if name == "mean_sd" else NOTHING
+    return _text(measures, name, shown.factor, places[shown.entry.id], shown.voxel_mm3)
 
 
 def _total(
@@ -164,7 +192,7 @@ def _pairs(shown: ShownMap, rows: list[Row], places: int) -> Content:
     """Left and right of each structure in one row, and (L − R) / mean of both."""
     by_key = {row.key: row for row in rows}
     names = [(row.key, row.name, row.side) for row in rows]
-    mean = words.title("mean_sd", shown.unit)
+    mean = _title("mean_sd", shown.unit)
     columns = [Column("region", is_text=True)]
     for side in ("left", "right"):
         columns += [Column(f"{side}\n{name}", _hint("mean_sd")) for name in ("voxels", "mm³", mean)]
@@ -181,15 +209,15 @@ def _pairs(shown: ShownMap, rows: list[Row], places: int) -> Content:
         cells = [pair.name]
         for row, measures in zip(sides, found, strict=True):
             cells += [
-                words.cell(measures, name, shown.factor, places, shown.voxel_mm3)
+                _text(measures, name, shown.factor, places, shown.voxel_mm3)
                 for name in ("voxels", "volume")
             ]
-            seen = words.cell(measures, "mean_sd", shown.factor, places, shown.voxel_mm3)
-            cells.append(words.HIDDEN if row is not None and row.hidden else seen)
+            seen = _text(measures, "mean_sd", shown.factor, places, shown.voxel_mm3)
+            cells.append(HIDDEN if row is not None and row.hidden else seen)
         means = [nan if each is None else each.mean for each in found]
         sizes = [nan if each is None else float(each.voxels) for each in found]
-        cells.append(words.NOTHING if hidden else words.percent(asymmetry(*means)))
-        cells.append(words.percent(asymmetry(*sizes)))
+        cells.append(NOTHING if hidden else percent(asymmetry(*means), signed=True))
+        cells.append(percent(asymmetry(*sizes), signed=True))
         target = sides[0] or sides[1]
         colors = tuple(
             (column, row.color) for column, row in zip((1, 4), sides, strict=True) if row

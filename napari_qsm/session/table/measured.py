@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from napari_qsm.errors import GeometryError
 from napari_qsm.session import MapEntry, Session, together
+from napari_qsm.units import factor
 from napari_qsm.volume import Volume
 
 #: Roles whose values can be measured in regions.
@@ -68,5 +69,4 @@ def shown_unit(session: Session, entry: MapEntry) -> str:
 
 def shown_factor(session: Session, entry: MapEntry) -> float:
     """From the map's own unit to the one that is written."""
-    units = (entry.volume.unit, shown_unit(session, entry))
-    return {("ppm", "ppb"): 1e3, ("ppb", "ppm"): 1e-3}.get(units, 1.0)
+    return factor(entry.volume.unit, shown_unit(session, entry)) if entry.in_ppm else 1.0

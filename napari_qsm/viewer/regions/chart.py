@@ -189,7 +189,7 @@ class Chart(QWidget):
         q1, median, q3 = (across(of.value(name)) for name in ("p25", "median", "p75"))
         color = QColor(group.color)
         painter.setPen(QPen(color, 1.6, _style(group)))
-        for start, end in ((across(of.min), q1), (q3, across(of.max))):
+        for start, end in ((across(of.value("min")), q1), (q3, across(of.value("max")))):
             painter.drawLine(QPointF(start, middle), QPointF(end, middle))
         color.setAlpha(90)
         painter.setBrush(QBrush(color))

@@ -12,8 +12,8 @@ from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_qsm.errors import QsmError
 from napari_qsm.rois.measures import measures_of
-from napari_qsm.session.table import words
 from napari_qsm.session.table.numbers import Row, ShownMap
+from napari_qsm.units import decimals, mean_sd
 from napari_qsm.viewer.context import PanelContext
 from napari_qsm.viewer.folding import Folding
 from napari_qsm.viewer.regions.chart import Chart, Group
@@ -115,7 +115,7 @@ class ChartsBox(Folding):
 
     def _group(self, name: str, color: str, values: Any, shown: ShownMap, *, dashed: bool) -> Group:
         measures = measures_of(values)
-        text = words.mean_sd(measures, 1.0, words.places_for(shown.unit, abs(measures.mean)))
+        text = mean_sd(measures.mean, measures.sd, decimals(shown.unit, abs(measures.mean)))
         unit = f" {shown.unit}" if shown.unit else ""
         text += f"{unit}, {measures.numbers} voxels"
         return Group(name, color, values, measures, text, dashed)

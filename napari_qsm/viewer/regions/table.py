@@ -24,11 +24,11 @@ from napari_qsm.errors import GeometryError, QsmError
 from napari_qsm.rois.statistics import columns, frame_of, missing_words
 from napari_qsm.session import MapEntry, sampled
 from napari_qsm.session.blinding import shown_name
-from napari_qsm.session.table import words
 from napari_qsm.session.table.choice import Choice, load_choice, save_choice
 from napari_qsm.session.table.content import Content, Line, content_of, needs_ranks
 from napari_qsm.session.table.measured import measurable, measured_map
 from napari_qsm.session.table.numbers import Numbers, Row, ShownMap
+from napari_qsm.units import UNITS, decimals
 from napari_qsm.viewer.context import PanelContext
 from napari_qsm.viewer.regions.table_actions import TableActions
 from napari_qsm.viewer.regions.table_grid import Grid
@@ -264,10 +264,10 @@ class RegionTable(QWidget):
         known = self._places.get(key)
         if known is None or known[0] is not volume:
             scale = 0.0
-            if words.needs_scale(shown.unit):
+            if shown.unit not in UNITS:
                 values = np.abs(sampled(volume, 50_000))
                 scale = float(np.percentile(values, 90)) if values.size else 0.0
-            known = self._places[key] = (volume, words.places_for(shown.unit, scale))
+            known = self._places[key] = (volume, decimals(shown.unit, scale))
         return known[1]
 
     def _notes(self) -> str:

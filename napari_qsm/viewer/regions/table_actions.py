@@ -22,7 +22,7 @@ from napari_qsm.rois.exports import Exported, about_table, joined, recorded_refe
 from napari_qsm.rois.statistics import row_name
 from napari_qsm.session.blinding import shown_name
 from napari_qsm.session.settings import load_settings, save_settings
-from napari_qsm.session.table.choice import OPTIONAL
+from napari_qsm.session.table.choice import optional
 from napari_qsm.session.table.measured import labels_of, measurable, measured_map
 from napari_qsm.viewer.regions import clipboard
 from napari_qsm.viewer.style import TOOL_BUTTONS
@@ -244,7 +244,7 @@ class TableActions:
     def _fill_show(self, menu: QMenu) -> None:
         menu.clear()
         table = self._table
-        for name, text in OPTIONAL.items():
+        for name, text in optional().items():
             self._add(
                 menu,
                 text,
