@@ -251,7 +251,7 @@ def test_unit_map_and_names(opened):
     workspace.session.unit = "ppb"
     wait()
     assert titles(workspace)[5] == "mean ± SD (ppb)"
-    assert [row[:6] for row in cells(workspace)] == expected(chi, labels, 1e3, 1)
+    assert [row[:6] for row in cells(workspace)] == expected(chi, labels, 1e3, 0)
     assert "mean_ppb" in workspace.table()
     workspace.session.unit = "ppm"
     other = workspace.session.add(noisy(7, "χ two", mean=0.2))
