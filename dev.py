@@ -43,8 +43,8 @@ ROOT = Path(__file__).resolve().parent
 VENVS = {"pyqt5": ".venv", "pyqt6": ".venv-pyqt6", "pyside6": ".venv-pyside6"}
 STAMP = "napari-qsm.json"
 
-PROGRAM_EXTRAS = ("fast", "dicom")
-TEST_EXTRAS = ("fast", "dicom", "test")
+PROGRAM_EXTRAS = ("dicom",)
+TEST_EXTRAS = ("dicom", "test")
 
 # What Qt's wheels expect to find on Debian and its relatives.
 QT_PACKAGES = (

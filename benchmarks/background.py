@@ -17,7 +17,7 @@ from benchmarks.metrics import nrmse
 from benchmarks.timing import PeakMemory, best_of, machine, pair_seconds
 from napari_qsm.phantom import Head, make_head
 from napari_qsm.recon import background
-from napari_qsm.recon.depth import depth_mm
+from napari_qsm.recon.background.depth import depth_mm
 from napari_qsm.recon.fourier import field_ppm_per_rad
 
 HEADS: tuple[tuple[str, float, dict[str, Any]], ...] = (

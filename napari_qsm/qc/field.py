@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_qsm.arrays import Array, bounding_box
-from napari_qsm.recon.field_noise import calibrated
+from napari_qsm.recon.echoes.noise import calibrated
 from napari_qsm.recon.fourier import forward_field
 
 

@@ -11,9 +11,9 @@ from napari_qsm.errors import GeometryError, QsmError
 from napari_qsm.qc.field import count_wraps, noise_of, residual_field
 from napari_qsm.qc.quality import HISTOGRAM_EDGES_PPM, QualityReport, map_checksum
 from napari_qsm.qc.spectrum import cone_ratio
-from napari_qsm.recon.depth import depth_mm
+from napari_qsm.recon.background.depth import depth_mm
+from napari_qsm.recon.mask.quality import phase_quality
 from napari_qsm.recon.pipeline import Inputs, Result
-from napari_qsm.recon.quality import phase_quality
 from napari_qsm.recon.stages import Progress, no_progress
 from napari_qsm.volume import Volume
 
@@ -22,7 +22,7 @@ INNER_MM = 6.0
 #: The rim, mm below the edge of the mask.
 RIM_MM = 2.0
 #: Coherence of the phase below which a voxel is called noise. Noise alone gives 0, a magnitude
-#: at twice its noise 0.5 (see :func:`~napari_qsm.recon.quality.phase_quality`).
+#: at twice its noise 0.5 (see :func:`~napari_qsm.recon.mask.quality.phase_quality`).
 NOISE_COHERENCE = 0.3
 #: Share of the mask's median magnitude below which a voxel is called dark. Air at a usual
 #: signal-to-noise ratio of 40 to 20 has 0.03 to 0.06 of it, with single voxels up to 0.15;

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from napari_qsm.arrays import Array
 from napari_qsm.recon.stages import Progress, Warn
 
-Array = npt.NDArray[Any]
 Operator = Callable[[Array], Array]
 
 

@@ -6,22 +6,19 @@ is made of the second, so stages run one by one give the same arrays, bit by bit
 
 from __future__ import annotations
 
-import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from napari_qsm import __version__
 from napari_qsm.errors import Cancelled, MetadataError, QsmError
 from napari_qsm.recon.inputs import NOTHING, Inputs, input_warnings, quantities
-from napari_qsm.recon.memory import needed_gib
-from napari_qsm.recon.provenance import input_record, methods_paragraph, software_versions
 from napari_qsm.recon.recipe import Choice, Recipe
 from napari_qsm.recon.relaxometry import fit_r2star, t2star
-from napari_qsm.recon.stages import STAGES, get_method
+from napari_qsm.recon.result import UNITS, Result, finish
+from napari_qsm.recon.stages import STAGES, Method, get_method
 from napari_qsm.volume import Volume
 
 __all__ = [
@@ -42,61 +39,19 @@ __all__ = [
 #: Called with the stage's name and the fraction of that stage that is done.
 StageProgress = Callable[[str, float], None]
 
-#: Unit of each quantity that is an image.
-UNITS: Mapping[str, str] = {
-    "phase": "rad",
-    "mask": "",
-    "unwrapped": "rad",
-    "total_field_ppm": "ppm",
-    "noise_ppm": "ppm",
-    "local_field_ppm": "ppm",
-    "local_mask": "",
-    "chi_ppm": "ppm",
-    "r2star_per_s": "1/s",
-    "t2star_s": "s",
+#: Peak memory of a method beyond its inputs, in volumes of the scan's size at 4 bytes a voxel:
+#: the largest of the presets' methods on the built-in head of 96 x 80 x 48 voxels with one and
+#: two echoes, as ``tracemalloc`` counts it, rounded up. Of the stages below it is for each echo.
+_VOLUMES: Mapping[str, float] = {
+    "phase": 6,
+    "mask": 8,
+    "unwrap": 6,
+    "echoes": 6,
+    "background": 12,
+    "inversion": 20,
+    "reference": 2,
 }
-
-
-@dataclass(frozen=True)
-class Result:
-    """Every intermediate of a reconstruction, and how it came about.
-
-    Attributes
-    ----------
-    grid : Volume
-        Stands for the grid of all results (closest-canonical; remembers the file's own).
-    arrays : dict
-        Quantity name to array; see :data:`napari_qsm.recon.stages.QUANTITIES`. Values that
-        are not images (``reference_ppm``) are there too.
-    provenance : dict
-        JSON-ready: software, inputs with checksums, recipe with every setting, timings, mask
-        sizes, warnings and the methods paragraph.
-    """
-
-    grid: Volume
-    arrays: Mapping[str, Any]
-    provenance: Mapping[str, Any]
-
-    @property
-    def warnings(self) -> list[str]:
-        """What the user should know, in the order in which it came up."""
-        return list(self.provenance["warnings"])
-
-    @property
-    def methods(self) -> str:
-        """A paragraph for the methods section of a paper, with citations."""
-        return str(self.provenance["methods"])
-
-    def volume(self, name: str) -> Volume:
-        """One result as a volume; echoes come last."""
-        data = self.arrays[name]
-        if data.ndim == 4:
-            data = data[0] if len(data) == 1 else np.moveaxis(data, 0, -1)
-        return self.grid.with_data(data, unit=UNITS.get(name, ""), name=name)
-
-    def images(self) -> list[str]:
-        """Names of the results that are images, in the order in which they were made."""
-        return [name for name in UNITS if isinstance(self.arrays.get(name), np.ndarray)]
+_PER_ECHO = frozenset({"phase", "unwrap", "echoes"})
 
 
 def left_out(inputs: Inputs) -> set[str]:
@@ -332,7 +287,7 @@ def run_stage(
     except MemoryError as error:
         raise QsmError(
             f"{method.title} ran out of memory: this scan needs about "
-            f"{needed_gib(method, arguments):.1f} GiB of it. Close other programs, or crop the "
+            f"{_needed_gib(method, arguments):.1f} GiB of it. Close other programs, or crop the "
             "scan to the head."
         ) from error
     report(1.0)
@@ -344,6 +299,26 @@ def run_stage(
         "warnings": said,
     }
     return StageOutcome(made, said, record)
+
+
+def _needed_gib(method: Method, arguments: Mapping[str, Any]) -> float:
+    """Memory that a method needs on these inputs, inputs included, in GiB; an estimate.
+
+    Parameters
+    ----------
+    method : Method
+        What is run.
+    arguments : mapping
+        What it is given; arrays count.
+    """
+    arrays = [a for a in arguments.values() if isinstance(a, np.ndarray)]
+    if not arrays:
+        return 0.0
+    voxels = max(int(np.prod(a.shape[-3:])) for a in arrays)
+    echoes = max(len(a) if a.ndim == 4 else 1 for a in arrays)
+    size = 8 if any(a.dtype == np.float64 for a in arrays) else 4
+    volumes = _VOLUMES[method.stage] * (echoes if method.stage in _PER_ECHO else 1)
+    return (sum(a.nbytes for a in arrays) + volumes * voxels * size) / 2**30
 
 
 def makes_local_mask(inputs: Inputs) -> bool:
@@ -379,51 +354,3 @@ def _relaxation(have: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     rate = fit_r2star(magnitude, times, have["mask"])
     return {"r2star_per_s": rate, "t2star_s": t2star(rate)}
-
-
-def finish(
-    recipe: Recipe,
-    inputs: Inputs,
-    grid: Volume,
-    have: Mapping[str, Any],
-    records: Sequence[Mapping[str, Any]],
-    warnings: Sequence[str],
-) -> Result:
-    """Put together what the stages have made and how.
-
-    Parameters
-    ----------
-    recipe, inputs
-        What was asked for.
-    grid : Volume
-        ``inputs.grid().to_canonical()``.
-    have : mapping
-        All quantities.
-    records : sequence of mapping
-        The stages' records in the order in which they ran; a record may say under
-        ``edited_by_hand`` how many voxels of a mask were ``added`` and ``removed``.
-    warnings : sequence of str
-        All of them, in order.
-    """
-    sizes = {
-        name: int(np.count_nonzero(have[name])) for name in ("mask", "local_mask") if name in have
-    }
-    reference = have.get("reference_ppm")
-    provenance = {
-        "software": {"napari-qsm": __version__, **software_versions()},
-        "python": platform.python_version(),
-        "inputs": [input_record(role, volume) for role, volume in inputs.named()],
-        "echo_times_s": list(have["echo_times_s"]),
-        "field_strength_t": have.get("field_strength_t"),
-        "phase_difference": bool(inputs.scan and inputs.scan.phase_difference),
-        "voxel_size_mm": list(grid.voxel_size_mm),
-        "b0_direction": list(grid.b0_direction),
-        "recipe": recipe.to_dict(),
-        "stages": [dict(record) for record in records],
-        "mask_voxels": sizes,
-        "reference_ppm": None if reference is None else float(reference),
-        "warnings": list(warnings),
-        "methods": methods_paragraph(records),
-    }
-    kept = {n: have[n] for n in (*UNITS, "reference_ppm") if have.get(n) is not None}
-    return Result(grid, kept, provenance)

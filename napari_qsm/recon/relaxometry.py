@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from napari_qsm.arrays import Array
 from napari_qsm.errors import GeometryError, MetadataError, QsmError
 from napari_qsm.scan import check_echo_times
-
-Array = npt.NDArray[Any]
 
 _REWEIGHTINGS = 2
 

@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from napari_qsm.arrays import Array, bounding_box
 from napari_qsm.errors import QsmError
-from napari_qsm.recon import morphology
+from napari_qsm.recon.mask import morphology
 
 #: A voxel so thick that nothing reaches through it keeps morphology within slices.
 _FAR_MM = 1e6

@@ -10,9 +10,8 @@ from napari_qsm.errors import MetadataError, QsmError
 from napari_qsm.qc.stages import stage_numbers
 from napari_qsm.recon.pipeline import Inputs
 from napari_qsm.recon.recipe import default_choice, load_recipe
-from napari_qsm.recon.slabs import Slab
 from napari_qsm.recon.stages import STAGES, methods
-from napari_qsm.recon.tryouts import try_out
+from napari_qsm.recon.sweep import Slab, run_sweep
 from napari_qsm.session.sweep.neighbours import main_setting, neighbours
 from napari_qsm.session.sweep.slab import slab_at_crosshair
 from napari_qsm.viewer.reconstruct.sweep_dialog import TryOuts
@@ -137,7 +136,7 @@ def test_variants_of_a_slab_are_shown_side_by_side_and_one_is_used(workspace, re
     assert session.layout == "compare" and session.compared == tuple(e.id for e in previews)
     have = dict(recon.arrays())
     del have["chi_ppm"], have["reference_ppm"]
-    expected = try_out(
+    expected = run_sweep(
         recon.recipe(), have, "inversion", dialog.grid.wanted, slab=Slab(2, 14, 18),
         judge=stage_numbers,
     )  # fmt: skip
@@ -194,7 +193,7 @@ def test_steps_before_it_run_first_without_becoming_results(workspace, head, try
     settled_jobs(workspace)
     names = [c.method.name for c in dialog.grid.wanted]
     assert names == ["laplacian", "quality-guided"]
-    expected = try_out(
+    expected = run_sweep(
         recon.recipe(), Inputs(scan=head.scan), "unwrap", dialog.grid.wanted,
         slab=Slab(2, *_slab_of(dialog)),
     )  # fmt: skip
@@ -225,7 +224,7 @@ def test_a_mask_is_drawn_on_the_magnitude(workspace, recon, tryouts):
 def test_a_variant_that_fails_says_why_and_the_others_are_there(
     workspace, recon, tryouts, monkeypatch
 ):
-    from napari_qsm.recon import tryouts as engine
+    from napari_qsm.recon import sweep as engine
 
     real = engine.run_stage
 
@@ -251,7 +250,7 @@ def test_cancel_leaves_nothing_behind(workspace, recon, tryouts, monkeypatch):
         while True:
             progress(0.5)
 
-    monkeypatch.setattr(module, "try_out", endless)
+    monkeypatch.setattr(module, "run_sweep", endless)
     dialog = tryouts.open(recon, "inversion")
     press_in(dialog, "qsm.tryouts.run")
     assert not field(dialog, "qsm.tryouts.run").isEnabled()

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_qsm.arrays import Array
 from napari_qsm.recon.pipeline import UNITS
-from napari_qsm.recon.tryouts import TryOut
+from napari_qsm.recon.sweep import Variant
 from napari_qsm.session import MapDisplay, MapEntry, Role, Session, auto_window
 from napari_qsm.session.display import LINKED_FIELDS
 from napari_qsm.session.stage_texts import STAGE_TEXTS
@@ -54,7 +54,7 @@ class Previews:
 
     def show(
         self,
-        tried: Sequence[TryOut],
+        tried: Sequence[Variant],
         grid: Volume,
         group: str,
         *,
@@ -65,7 +65,7 @@ class Previews:
 
         Parameters
         ----------
-        tried : sequence of TryOut
+        tried : sequence of Variant
             The n-th belongs to the n-th letter; those that failed are left out.
         grid : Volume
             Stands for the grid of their arrays.
@@ -154,7 +154,7 @@ class Previews:
 
 
 def _image(
-    one: TryOut, grid: Volume, quantity: str, magnitude: Array | None
+    one: Variant, grid: Volume, quantity: str, magnitude: Array | None
 ) -> tuple[Volume, Role]:
     name = quantity or STAGE_TEXTS[one.stage].quantity
     data = one.arrays[name]
@@ -170,7 +170,7 @@ def _image(
     return grid.with_data(data, unit=UNITS[name], name=name), role
 
 
-def number_rows(tried: Sequence[TryOut | None]) -> Mapping[str, list[str]]:
+def number_rows(tried: Sequence[Variant | None]) -> Mapping[str, list[str]]:
     """The numbers of variants as texts: name to one text for each, empty where not known."""
     rows: dict[str, list[str]] = {}
     for key, (title, write) in _NUMBERS.items():

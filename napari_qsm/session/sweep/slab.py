@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_qsm.anatomy import DEPTH_AXIS
-from napari_qsm.recon.slabs import Slab
+from napari_qsm.recon.sweep import Slab
 from napari_qsm.session import Session
 from napari_qsm.volume import Volume
 

@@ -23,9 +23,8 @@ from napari_qsm.arrays import Array
 from napari_qsm.errors import Cancelled, MetadataError, QsmError
 from napari_qsm.qc.stages import stage_numbers
 from napari_qsm.recon.recipe import Choice
-from napari_qsm.recon.slabs import SLAB_STAGES, Slab
 from napari_qsm.recon.stages import STAGES
-from napari_qsm.recon.tryouts import TryOut, try_out
+from napari_qsm.recon.sweep import SLAB_STAGES, Slab, Variant, run_sweep
 from napari_qsm.session.reconstruction_task import Made, Prepared
 from napari_qsm.session.stage_texts import STAGE_TEXTS
 from napari_qsm.session.sweep.neighbours import LETTERS, neighbours
@@ -50,7 +49,7 @@ _WIDTH = 560
 class Tried:
     """What came out, and on which grid it lies."""
 
-    variants: list[TryOut]
+    variants: list[Variant]
     grid: Volume
     magnitude: Array | None
     quantity: str
@@ -212,7 +211,7 @@ class TryOutDialog(QDialog):
                 progress(share * done, f"{STAGE_TEXTS[name].title} …")
 
             task.run(took, progress=told, cancelled=cancelled)
-            variants = try_out(
+            variants = run_sweep(
                 recipe,
                 have,
                 stage,
@@ -382,7 +381,7 @@ class TryOuts:
             dialog.deleteLater()
 
 
-def _warnings(tried: Sequence[TryOut]) -> list[str]:
+def _warnings(tried: Sequence[Variant]) -> list[str]:
     """What methods had to say, each sentence once, with the letters it is about."""
     letters: dict[str, list[str]] = {}
     for letter, one in zip(LETTERS, tried, strict=False):

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_qsm.recon.recipe import Choice, default_choice
 from napari_qsm.recon.stages import Setting, methods
-from napari_qsm.recon.tryouts import TryOut
+from napari_qsm.recon.sweep import Variant
 from napari_qsm.session.stage_texts import label_of, method_tooltip, tooltip_of
 from napari_qsm.session.sweep.neighbours import LETTERS, main_setting
 from napari_qsm.session.sweep.previews import number_rows
@@ -55,7 +55,7 @@ class VariantGrid(QWidget):
         self._stage, self._use = stage, use
         self._now = choices[0]
         self.choices = list(choices)
-        self._tried: list[TryOut] = []
+        self._tried: list[Variant] = []
         self._tried_of: list[Choice] = []
         self._all = False
         self._with_last = len(choices) == len(LETTERS)
@@ -82,7 +82,7 @@ class VariantGrid(QWidget):
         self._all = every
         self._build()
 
-    def show_tried(self, tried: Sequence[TryOut]) -> None:
+    def show_tried(self, tried: Sequence[Variant]) -> None:
         """Show what came out."""
         self._tried = list(tried)
         self._tried_of = self.wanted
@@ -217,7 +217,7 @@ class VariantGrid(QWidget):
             row += 1
         return row
 
-    def _of(self, n: int) -> TryOut | None:
+    def _of(self, n: int) -> Variant | None:
         """What a column's present settings gave; None once they were changed."""
         if n < len(self._tried) and self._tried_of[n] == self.choices[n]:
             return self._tried[n]

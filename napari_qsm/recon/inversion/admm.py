@@ -1,0 +1,181 @@
+"""Total-variation inversion by the alternating direction method of multipliers (ADMM).
+
+The map ``chi`` is split into its gradient (soft threshold), its field (weighted data term,
+quadratic or nonlinear) and itself (zero outside the support). All splits are independent
+given chi, and chi given the splits is a division in Fourier space.
+
+The method of Bilgic et al. 2014 has the gradient split only: its data term then takes the
+zeros outside the mask for measurements. The field split lets them be unknown, and weights
+each voxel by its noise; it costs a second pair of transforms per iteration. With the exterior
+unknown, sources far outside the mask could explain parts of the field, slowly and at will;
+the support split forbids them, which also makes the iteration converge several times faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_qsm.arrays import Array
+from napari_qsm.recon import fourier
+from napari_qsm.recon.inversion import passes
+from napari_qsm.recon.inversion.problem import Problem
+from napari_qsm.recon.stages import Progress
+
+#: Penalties of the gradient, field and support splits. In normalised ppm one set serves all
+#: scans: they steer the speed of convergence, not its end.
+_RHO_GRADIENT = 0.01
+_RHO_FIELD = 0.3
+_RHO_SUPPORT = 0.02
+_OVER_RELAXATION = 1.6
+
+#: Iterations of the first run, which only looks for outliers.
+_SCOUTS = 8
+#: The regularisation itself leaves residuals of some tens of lambda at edges; no outlier is
+#: cut below this multiple, so that a noise-free field is not taken apart.
+_CUT_OVER_LAMBDA = 30.0
+
+NO_EDGES = np.zeros((0, 0, 0), dtype=np.uint8)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """When to stop: after so many iterations, or when a step changes the map by less."""
+
+    iterations: int
+    tolerance: float
+
+
+def solve_tv(
+    problem: Problem,
+    lam: float,
+    ending: Ending,
+    progress: Progress,
+    *,
+    edges: Array = NO_EDGES,
+    kept: float = 1.0,
+    outlier_sd: float = 0.0,
+    radians_per_ppm: float = 0.0,
+) -> Array:
+    """Minimise the weighted data term plus total variation.
+
+    Parameters
+    ----------
+    problem : Problem
+        Field, weights, support and kernel on the work grid.
+    lam : float
+        Lambda in ppm (see :mod:`napari_qsm.recon.inversion.problem`).
+    ending : Ending
+        Iterations and tolerance.
+    progress : callable
+        Called with the fraction done at each iteration; may raise.
+    edges : (x, y, z) ndarray of uint8
+        Bits 1, 2, 4 where a difference is penalised by ``kept * lam`` only.
+    kept : float
+        See ``edges``.
+    outlier_sd : float
+        If positive, voxels whose residual exceeds this many (robust) standard deviations lose
+        weight after a short first run, as ``W / (1 + (residual / cut)²)``: unwrapping and
+        background removal leave errors, round strong sources and at the mask's edge, that no
+        susceptibility explains.
+    radians_per_ppm : float
+        If positive, the nonlinear data term ``W² (1 - cos(s (D chi - f))) / s²`` with this s.
+
+    Returns
+    -------
+    (x, y, z) ndarray
+        chi in ppm on the work grid.
+    """
+    terms = _Terms(problem, lam, edges, kept, radians_per_ppm)
+    weight = problem.weight**2
+    total = ending.iterations
+    if outlier_sd > 0:
+        total += _SCOUTS
+        scouted = Ending(_SCOUTS, 0.0)
+        _, field = _iterate(terms, weight, scouted, lambda done: progress(done / total))
+        weight *= robust_weights(problem, field, outlier_sd, _CUT_OVER_LAMBDA * lam)
+    # From scratch: what outliers have put into the map is slow to leave it.
+    spent = total - ending.iterations
+    chi, _ = _iterate(terms, weight, ending, lambda done: progress((spent + done) / total))
+    progress(1.0)
+    return chi
+
+
+@dataclass(frozen=True, eq=False)
+class _Terms:
+    """What stays the same over the iterations."""
+
+    problem: Problem
+    lam: float
+    edges: Array
+    kept: float
+    radians_per_ppm: float
+
+
+def _iterate(
+    terms: _Terms, square: Array, ending: Ending, progress: Callable[[int], None]
+) -> tuple[Array, Array]:
+    """The map and its field for one set of W²; ``progress`` is told the iterations done."""
+    problem, s = terms.problem, terms.radians_per_ppm
+    shape, dtype = problem.shape, problem.field.dtype
+    share = _RHO_FIELD / _RHO_GRADIENT
+    hold = _RHO_SUPPORT / _RHO_GRADIENT
+    inverse = problem.gradient_spectrum()
+    inverse += dtype.type(hold)
+    inverse += dtype.type(share) * problem.dipole**2
+    np.reciprocal(inverse, out=inverse)
+    weight = square if s else square / (square + dtype.type(_RHO_FIELD))
+
+    chi = np.zeros(shape, dtype)
+    field = np.zeros(shape, dtype)
+    v = np.zeros((3, *shape), dtype)
+    # The first model of the field is the measurement itself, zero outside the mask.
+    q = problem.field.copy()
+    held = np.zeros(shape, dtype)
+    sweep = np.empty(shape, dtype)
+    limits = (terms.lam / _RHO_GRADIENT,) * 3
+    model = q.copy() if s else None
+    for iteration in range(ending.iterations):
+        progress(iteration)
+        relax = _OVER_RELAXATION if iteration else 1.0
+        passes.shrink(chi, v, sweep, limits, problem.scales, terms.edges, terms.kept, relax)
+        passes.confine(chi, held, sweep, problem.support, hold, relax)
+        gradient = fourier.rfftn(sweep)
+        if model is None:
+            passes.fit_field(field, q, problem.field, weight, relax)
+        else:
+            passes.fit_phase(field, q, model, problem.field, weight, relax, _RHO_FIELD, s)
+        data = fourier.rfftn(field)
+        passes.solve(gradient, data, problem.dipole, inverse, share)
+        previous, chi = chi, fourier.irfftn(gradient, shape)
+        field = fourier.irfftn(data, shape)
+        if ending.tolerance > 0 and _change(chi, previous) < ending.tolerance:
+            break
+    return chi, field
+
+
+def robust_weights(
+    problem: Problem, field: Array, outlier_sd: float, least_cut: float = 0.0
+) -> Array:
+    """Factor on W² per voxel: 1 where the model explains the field, small where it cannot."""
+    residual = problem.field - field
+    # For a normal distribution the standard deviation is 1.4826 median absolute deviations.
+    spread = 1.4826 * float(np.median(np.abs(residual[problem.mask])))
+    residual /= residual.dtype.type(max(outlier_sd * spread, least_cut))
+    residual *= residual
+    residual += 1
+    residual *= residual
+    np.reciprocal(residual, out=residual)
+    return residual
+
+
+def _change(new: Array, old: Array) -> float:
+    """Relative change of the map; the sums in double precision by blocks."""
+    change = norm = 0.0
+    for a, b in zip(new, old, strict=True):
+        step = a - b
+        change += float(np.vdot(step, step))
+        norm += float(np.vdot(a, a))
+    return float(np.sqrt(change / norm)) if norm else 0.0

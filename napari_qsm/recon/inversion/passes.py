@@ -1,0 +1,303 @@
+"""The sweeps of the total-variation solver, compiled: one pass through memory each.
+
+The alternating direction method keeps a split variable ``y`` and a scaled dual ``u`` for each
+constraint. Only their sum ``v = y + u`` is stored: the proximal map of ``v`` gives ``y`` and
+the remainder gives ``u``, so three arrays do the work of six and over-relaxation is free.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from napari_qsm.arrays import Array
+
+#: Newton steps per voxel and iteration in the nonlinear data term.
+NEWTON_STEPS = 3
+
+
+#: Slabs swept side by side; a fixed number, so that results do not depend on the machine.
+_CHUNKS = 16
+
+_fast = numba.njit(
+    cache=True, parallel=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy"
+)
+
+
+@numba.njit(cache=True, inline="always")
+def _clip(value, limit):  # type: ignore[no-untyped-def]
+    return min(max(value, -limit), limit)
+
+
+def shrink(
+    chi: Array,
+    v: Array,
+    out: Array,
+    limits: tuple[float, ...],
+    scales: tuple[float, ...],
+    edges: Array,
+    kept: float,
+    relax: float,
+) -> None:
+    """Gradient, soft threshold, dual update and divergence in one go.
+
+    Parameters
+    ----------
+    chi : (x, y, z) ndarray
+        The current map.
+    v : (3, x, y, z) ndarray
+        Split plus dual per axis; updated in place.
+    out : (x, y, z) ndarray
+        Receives the adjoint gradient of ``y - u``.
+    limits : three floats
+        Threshold lambda / rho per axis.
+    scales : three floats
+        What a difference between neighbours is multiplied by, per axis.
+    edges : (x, y, z) ndarray of uint8, or empty
+        Bits 1, 2, 4: the difference towards the next voxel in x, y, z crosses an edge, where
+        the threshold is multiplied by ``kept``.
+    kept : float
+        See ``edges``.
+    relax : float
+        Over-relaxation, 1 to 1.9.
+    """
+    real = chi.dtype.type
+    _shrink(
+        chi,
+        v,
+        out,
+        tuple(real(limit) for limit in limits),
+        tuple(real(scale) for scale in scales),
+        edges,
+        real(kept),
+        real(relax),
+    )
+
+
+@_fast
+def _shrink(chi, v, out, limits, scales, edges, kept, relax):  # type: ignore[no-untyped-def]
+    nx, ny, nz = chi.shape
+    lx, ly, lz = limits
+    sx, sy, sz = scales
+    with_edges = edges.size > 0
+    chunks = min(_CHUNKS, nx)
+    two = chi.dtype.type(2)
+    for chunk in numba.prange(chunks):
+        start = chunk * nx // chunks
+        stop = (chunk + 1) * nx // chunks
+        tx = np.empty(nz, chi.dtype)
+        ty = np.empty(nz, chi.dtype)
+        tz = np.empty(nz, chi.dtype)
+        wx = np.empty((ny, nz), chi.dtype)
+        wy = np.empty(nz, chi.dtype)
+        wz = np.empty(nz, chi.dtype)
+        for i in range(start, stop):
+            up = i + 1 if i + 1 < nx else 0
+            for j in range(ny):
+                right = j + 1 if j + 1 < ny else 0
+                tx[:] = lx
+                ty[:] = ly
+                tz[:] = lz
+                if with_edges:
+                    for k in range(nz):
+                        bits = edges[i, j, k]
+                        if bits & 1:
+                            tx[k] = lx * kept
+                        if bits & 2:
+                            ty[k] = ly * kept
+                        if bits & 4:
+                            tz[k] = lz * kept
+                for k in range(nz):
+                    here = chi[i, j, k]
+                    a = v[0, i, j, k]
+                    a += relax * (sx * (chi[up, j, k] - here) + _clip(a, tx[k]) - a)
+                    v[0, i, j, k] = a
+                    ax = a - two * _clip(a, tx[k])
+                    b = v[1, i, j, k]
+                    b += relax * (sy * (chi[i, right, k] - here) + _clip(b, ty[k]) - b)
+                    v[1, i, j, k] = b
+                    by = b - two * _clip(b, ty[k])
+                    # What lies above in x and y was swept before, except on a first line.
+                    total = -sx * ax - sy * by
+                    if i > start:
+                        total += sx * wx[j, k]
+                    if j > 0:
+                        total += sy * wy[k]
+                    wx[j, k] = ax
+                    wy[k] = by
+                    out[i, j, k] = total
+                for k in range(nz):
+                    ahead = chi[i, j, k + 1] if k + 1 < nz else chi[i, j, 0]
+                    c = v[2, i, j, k]
+                    c += relax * (sz * (ahead - chi[i, j, k]) + _clip(c, tz[k]) - c)
+                    v[2, i, j, k] = c
+                    wz[k] = c - two * _clip(c, tz[k])
+                out[i, j, 0] += sz * (wz[nz - 1] - wz[0])
+                for k in range(1, nz):
+                    out[i, j, k] += sz * (wz[k - 1] - wz[k])
+            # The first line in y looks back, round the edge, at the last one.
+            out[i, 0] += sy * wy
+    for chunk in range(chunks):
+        start = chunk * nx // chunks
+        last = start - 1 if start > 0 else nx - 1
+        for j in range(ny):
+            for k in range(nz):
+                limit = lx
+                if with_edges and edges[last, j, k] & 1:
+                    limit = lx * kept
+                a = v[0, last, j, k]
+                out[start, j, k] += sx * (a - two * _clip(a, limit))
+
+
+def confine(chi: Array, held: Array, out: Array, support: Array, hold: float, relax: float) -> None:
+    """Keep the map zero outside its support; adds ``hold * (split - dual)`` to ``out``.
+
+    Inside, the split follows the map and the dual is zero; outside it is the other way round.
+    ``held`` is split plus dual, updated in place.
+    """
+    real = chi.dtype.type
+    _confine(chi, held, out, support, real(hold), real(relax))
+
+
+@_fast
+def _confine(chi, held, out, support, hold, relax):  # type: ignore[no-untyped-def]
+    nx, ny, nz = chi.shape
+    for i in numba.prange(nx):
+        for j in range(ny):
+            for k in range(nz):
+                g = held[i, j, k]
+                if support[i, j, k]:
+                    g += relax * (chi[i, j, k] - g)
+                    out[i, j, k] += hold * g
+                else:
+                    g += relax * chi[i, j, k]
+                    out[i, j, k] -= hold * g
+                held[i, j, k] = g
+
+
+def fit_field(field: Array, q: Array, target: Array, weight: Array, relax: float) -> None:
+    """Pull the model's field towards the measured one where that can be trusted.
+
+    Parameters
+    ----------
+    field : (x, y, z) ndarray
+        In: the field of the current map. Out: ``z - s``, split minus dual.
+    q : (x, y, z) ndarray
+        Split plus dual; updated in place.
+    target : (x, y, z) ndarray
+        Measured field.
+    weight : (x, y, z) ndarray
+        ``W² / (W² + mu)``: 0 where nothing is known, below 1 elsewhere.
+    relax : float
+        Over-relaxation.
+    """
+    _fit_field(field, q, target, weight, q.dtype.type(relax))
+
+
+@_fast
+def _fit_field(field, q, target, weight, relax):  # type: ignore[no-untyped-def]
+    one = q.dtype.type(1)
+    two = q.dtype.type(2)
+    nx, ny, nz = q.shape
+    for i in numba.prange(nx):
+        for j in range(ny):
+            for k in range(nz):
+                w = weight[i, j, k]
+                a = w * target[i, j, k]
+                old = q[i, j, k]
+                new = old + relax * (field[i, j, k] - a - (one - w) * old)
+                q[i, j, k] = new
+                field[i, j, k] = two * (a + (one - w) * new) - new
+
+
+def fit_phase(
+    field: Array,
+    q: Array,
+    model: Array,
+    target: Array,
+    weight: Array,
+    relax: float,
+    rho: float,
+    radians_per_ppm: float,
+) -> None:
+    """:func:`fit_field` for the nonlinear data term ``W² (1 - cos(s (z - f))) / s²``.
+
+    A few Newton steps per voxel with the curvature kept positive, from the last model ``z``.
+
+    Parameters
+    ----------
+    field, q, target, relax
+        As in :func:`fit_field`.
+    model : (x, y, z) ndarray
+        The split z; updated in place.
+    weight : (x, y, z) ndarray
+        W².
+    rho : float
+        Penalty of the field split.
+    radians_per_ppm : float
+        s.
+    """
+    real = q.dtype.type
+    _fit_phase(
+        field,
+        q,
+        model,
+        target,
+        weight,
+        real(relax),
+        real(rho),
+        real(radians_per_ppm),
+        NEWTON_STEPS,
+    )
+
+
+@_fast
+def _fit_phase(field, q, model, target, weight, relax, rho, s, steps):  # type: ignore[no-untyped-def]
+    two = q.dtype.type(2)
+    zero = q.dtype.type(0)
+    nx, ny, nz = q.shape
+    for i in numba.prange(nx):
+        for j in range(ny):
+            for k in range(nz):
+                w = weight[i, j, k]
+                f = target[i, j, k]
+                z = model[i, j, k]
+                new = q[i, j, k] + relax * (field[i, j, k] - z)
+                q[i, j, k] = new
+                if w == zero:
+                    z = new
+                else:
+                    for _ in range(steps):
+                        angle = s * (z - f)
+                        slope = w * np.sin(angle) / s + rho * (z - new)
+                        z -= slope / (w * max(np.cos(angle), zero) + rho)
+                model[i, j, k] = z
+                field[i, j, k] = two * z - new
+
+
+def solve(gradient: Array, data: Array, dipole: Array, inverse: Array, share: float) -> None:
+    """Solve for the map in Fourier space.
+
+    Parameters
+    ----------
+    gradient, data : (x, y, z//2+1) complex ndarray
+        In: spectra of the outputs of :func:`shrink` and :func:`fit_field`. Out: spectra of the
+        map and of its field.
+    dipole, inverse : (x, y, z//2+1) ndarray
+        The dipole kernel and ``1 / (E² + share D²)``.
+    share : float
+        Penalty of the data split over that of the gradient split, mu / rho.
+    """
+    _solve(gradient, data, dipole, inverse, dipole.dtype.type(share))
+
+
+@_fast
+def _solve(gradient, data, dipole, inverse, share):  # type: ignore[no-untyped-def]
+    nx, ny, nz = gradient.shape
+    for i in numba.prange(nx):
+        for j in range(ny):
+            for k in range(nz):
+                d = dipole[i, j, k]
+                chi = (gradient[i, j, k] + share * d * data[i, j, k]) * inverse[i, j, k]
+                gradient[i, j, k] = chi
+                data[i, j, k] = d * chi

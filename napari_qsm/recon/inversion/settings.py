@@ -1,0 +1,64 @@
+"""What several inversions share: settings, edges of the magnitude, the mean of the map."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+
+from napari_qsm.arrays import Array
+from napari_qsm.recon.inversion.admm import NO_EDGES
+from napari_qsm.recon.inversion.problem import (
+    Problem,
+    combined_magnitude,
+    magnitude_edges,
+)
+from napari_qsm.recon.stages import Param
+
+Lambda = Annotated[
+    float, Param("Weight of total variation; more is smoother.", unit="ppm", ge=1e-7, le=0.1)
+]
+
+Iterations = Annotated[int, Param("Most iterations.", ge=1, le=1000)]
+
+Tolerance = Annotated[
+    float, Param("Stop when an iteration changes the map by less than this part.", ge=0, le=0.5)
+]
+
+Weighted = Annotated[
+    bool, Param("Trust voxels by the noise map, or by the magnitude where there is none.")
+]
+
+EdgeFraction = Annotated[
+    float,
+    Param(
+        "Part of the magnitude's differences, the steepest, where smoothing is spared; "
+        "none without magnitudes.",
+        ge=0,
+        le=0.9,
+    ),
+]
+
+OutlierSd = Annotated[
+    float,
+    Param(
+        "Field values this many standard deviations off the model lose weight; 0 trusts all.",
+        ge=0,
+        le=100,
+    ),
+]
+
+
+def edges_of(
+    problem: Problem, magnitude: Array | None, local_mask: Array, fraction: float
+) -> Array:
+    """The steepest differences of the magnitude, or none where there is no magnitude."""
+    if fraction <= 0 or magnitude is None:
+        return NO_EDGES
+    return magnitude_edges(combined_magnitude(magnitude, local_mask), problem, fraction)
+
+
+def centred(problem: Problem, chi: Array) -> Array:
+    """The map on the caller's grid with mean zero over the mask."""
+    mean = chi[problem.mask].mean(dtype=np.float64)
+    return problem.restore(chi - chi.dtype.type(mean))

@@ -1,0 +1,367 @@
+"""Stage *phase*: from the numbers a scanner stored to wrapped phase in radians.
+
+No scanner writes radians by default and few files say what they hold, so the unit is taken
+from what is declared, else from a range that is filled to both ends (wrapped phase always
+fills its range), else it is refused. The range is never stretched to fit unless the user
+says so: a masked or narrow-range phase would come out silently wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+
+from napari_qsm.arrays import Array
+from napari_qsm.errors import GeometryError, MetadataError
+from napari_qsm.recon.phase.alternate_slices import find_alternate_slices, flip_alternate_slices
+from napari_qsm.recon.stages import (
+    Param,
+    Progress,
+    Warn,
+    method,
+    no_progress,
+    no_warning,
+)
+
+#: How near both ends of a known range must be for phase to count as filling it.
+_FILLED = 0.02
+#: Rounding allowed beyond the end of a known range.
+_BEYOND = 2e-3
+
+_HOW_TO_STATE = (
+    "State the unit with phase.unit (rad, mrad, deg, siemens, range) or give the stored value "
+    "that means pi with phase.full_scale."
+)
+_DECLARED = {
+    "rad": "rad",
+    "radian": "rad",
+    "radians": "rad",
+    "mrad": "mrad",
+    "milliradian": "mrad",
+    "milliradians": "mrad",
+    "deg": "deg",
+    "degree": "deg",
+    "degrees": "deg",
+}
+_UNDECLARED = {"", "arbitrary", "a.u.", "au", "arb", "none", "unknown"}
+
+
+class PhaseUnit(NamedTuple):
+    """How stored values become radians: ``(stored - zero) * scale``.
+
+    Attributes
+    ----------
+    scale : float
+        Radians per stored unit.
+    explanation : str
+        One sentence on how this was decided.
+    zero : float
+        The stored value that means a phase of zero.
+    """
+
+    scale: float
+    explanation: str
+    zero: float = 0.0
+
+
+def wrap_phase(phase: Array) -> Array:
+    """Phase wrapped to [-pi, pi), rad; same shape, float32 or float64 as given.
+
+    Angles are not changed: pi becomes -pi, and values already inside stay bit by bit.
+    """
+    phase = np.asarray(phase)
+    pi, turn = phase.dtype.type(np.pi), phase.dtype.type(2 * np.pi)
+    out = phase - turn * np.rint(phase / turn)
+    return np.where(out >= pi, out - turn, out)
+
+
+def decide_phase_unit(
+    raw_phase: Array,
+    metadata: Mapping[str, Any] | None = None,
+    *,
+    unit: str = "auto",
+    full_scale: float = 0.0,
+) -> PhaseUnit:
+    """What the stored values of a phase image mean, and how that was decided.
+
+    Parameters
+    ----------
+    raw_phase : ndarray
+        Phase as read from the file (after its own slope and intercept), all echoes together.
+    metadata : dict, optional
+        BIDS sidecar entries; ``Units``, ``PhaseUnit`` and ``Manufacturer`` are read.
+    unit : str
+        ``"auto"``, or what the user states: ``"rad"``, ``"mrad"``, ``"deg"``, ``"siemens"``
+        (12-bit: -4096..4094 or 0..4095 for one turn) or ``"range"`` (lowest and highest value
+        are the two ends of one turn).
+    full_scale : float
+        The stored value that means pi; 0 where not given. It overrules everything else.
+
+    Returns
+    -------
+    PhaseUnit
+        Unpacks to ``scale, explanation, zero``.
+
+    Raises
+    ------
+    MetadataError
+        If nothing is declared and the range fits no known unit, if what is declared
+        contradicts the values, or if the image is constant or holds no number.
+    """
+    low, high = _observed_range(raw_phase)
+    said = f"values from {low:.6g} to {high:.6g}"
+    if full_scale > 0:
+        return PhaseUnit(np.pi / full_scale, f"The stored value {full_scale:g} was given as pi.")
+    if unit != "auto":
+        return _stated_unit(unit, low, high, said)
+    declared = _declared_unit(metadata or {}, said)
+    if declared:
+        return _check_declared(declared, raw_phase, low, high, said)
+    known = _known_range(low, high, said)
+    if known:
+        return known
+    siemens = "siemens" in str((metadata or {}).get("Manufacturer", "")).lower()
+    if siemens and -4096 <= low < 0 and -low > 100 and high <= 4096 and _is_whole(raw_phase):
+        return PhaseUnit(
+            np.pi / 4096,
+            f"Whole numbers ({said}) from a Siemens scanner: 4096 stands for pi.",
+        )
+    raise MetadataError(
+        f"The unit of the phase is not declared and its {said} do not fill a known range "
+        f"(±3.14159 rad, ±3142 mrad, ±4096 or 0-4095). {_HOW_TO_STATE}"
+    )
+
+
+def _observed_range(raw_phase: Array) -> tuple[float, float]:
+    raw = np.asarray(raw_phase)
+    if raw.size == 0:
+        raise MetadataError("The phase image holds no voxels.")
+    low, high = float(raw.min()), float(raw.max())
+    if not np.isfinite(low + high):  # the masked copy is only made where it is needed
+        finite = raw[np.isfinite(raw)]
+        if finite.size == 0:
+            raise MetadataError("The phase image holds no finite number.")
+        low, high = float(finite.min()), float(finite.max())
+    if low == high:
+        raise MetadataError(
+            f"The phase image has the same value ({low:g}) everywhere, so it holds no phase."
+        )
+    return low, high
+
+
+def _is_whole(raw: Array) -> bool:
+    if np.issubdtype(raw.dtype, np.integer):
+        return True
+    finite = raw[np.isfinite(raw)]
+    return bool((finite == np.rint(finite)).all())
+
+
+def _stated_unit(unit: str, low: float, high: float, said: str) -> PhaseUnit:
+    stated = f"The unit was stated as {unit} ({said})."
+    if unit == "rad":
+        return PhaseUnit(1.0, stated)
+    if unit == "mrad":
+        return PhaseUnit(1e-3, stated)
+    if unit == "deg":
+        return PhaseUnit(np.pi / 180, stated)
+    if unit == "range":
+        # One turn spans the observed range plus nothing: both ends are the same angle.
+        return PhaseUnit(
+            2 * np.pi / (high - low),
+            f"As stated, the lowest and highest value ({low:.6g}, {high:.6g}) are taken for "
+            "-pi and pi.",
+            (low + high) / 2,
+        )
+    if unit == "siemens":
+        if low < -4096 or high > 4096:
+            raise MetadataError(
+                f"The phase was stated to be in Siemens 12-bit units, but has {said}, "
+                f"beyond ±4096. {_HOW_TO_STATE}"
+            )
+        if low < 0:
+            return PhaseUnit(np.pi / 4096, f"{stated} 4096 stands for pi.")
+        return PhaseUnit(np.pi / 2048, f"{stated} 0 stands for -pi and 4096 for pi.", 2048.0)
+    raise MetadataError(f"There is no phase unit '{unit}'. {_HOW_TO_STATE}")
+
+
+def _declared_unit(metadata: Mapping[str, Any], said: str) -> str:
+    for key in ("Units", "PhaseUnit", "PhaseUnits"):
+        declared = str(metadata.get(key, "")).strip()
+        if declared.lower() in _UNDECLARED:
+            continue
+        if declared.lower() not in _DECLARED:
+            raise MetadataError(
+                f'The sidecar gives the phase in "{declared}" ({said}), which is no unit of '
+                f"phase. {_HOW_TO_STATE}"
+            )
+        return _DECLARED[declared.lower()]
+    return ""
+
+
+def _check_declared(
+    declared: str, raw_phase: Array, low: float, high: float, said: str
+) -> PhaseUnit:
+    scale = {"rad": 1.0, "mrad": 1e-3, "deg": np.pi / 180}[declared]
+    turns = max(abs(low), abs(high)) * scale / (2 * np.pi)
+    whole = declared == "rad" and turns > 1.01 and _is_whole(np.asarray(raw_phase))
+    known = _known_range(low, high, said)
+    if whole or (known and known.scale != scale):
+        looks = "look like whole stored numbers" if known is None else "fill another known range"
+        raise MetadataError(
+            f"The sidecar declares the phase in {declared}, but its {said} {looks}. {_HOW_TO_STATE}"
+        )
+    return PhaseUnit(scale, f"The sidecar declares {declared} ({said}).")
+
+
+def _known_range(low: float, high: float, said: str) -> PhaseUnit | None:
+    """The known range that the values fill to both ends, if there is one."""
+    ranges = (
+        (-np.pi, np.pi, 0.0, 1.0, "±pi rad"),
+        (0.0, 2 * np.pi, 0.0, 1.0, "0 to 2 pi rad"),
+        (-1000 * np.pi, 1000 * np.pi, 0.0, 1e-3, "±pi in mrad"),
+        (-4096.0, 4096.0, 0.0, np.pi / 4096, "12 bits with 4096 for pi"),
+        (0.0, 4096.0, 2048.0, np.pi / 2048, "12 bits with 0 for -pi and 4096 for pi"),
+    )
+    for start, stop, zero, scale, name in ranges:
+        width = stop - start
+        inside = low >= start - _BEYOND * width and high <= stop + _BEYOND * width
+        filled = low <= start + _FILLED * width and high >= stop - _FILLED * width
+        if inside and filled:
+            return PhaseUnit(scale, f"The {said} fill the range {name}.", zero)
+    return None
+
+
+@method(
+    "phase",
+    "scale",
+    title="Scale to radians",
+    references=(),
+)
+def scale(
+    raw_phase: Array,
+    metadata: Mapping[str, Any] | None = None,
+    magnitude: Array | None = None,
+    *,
+    unit: Annotated[
+        str,
+        Param(
+            "What the stored phase values mean; 'auto' reads the sidecar and known ranges.",
+            choices=("auto", "rad", "mrad", "deg", "siemens", "range"),
+        ),
+    ] = "auto",
+    full_scale: Annotated[
+        float, Param("The stored value that means pi; 0 if not known.", ge=0)
+    ] = 0.0,
+    invert: Annotated[
+        bool, Param("Change the sign: iron and veins must come out positive.")
+    ] = False,
+    slice_pi: Annotated[
+        str,
+        Param("Remove an offset of pi in every second slice (GE).", choices=("auto", "off", "on")),
+    ] = "auto",
+    progress: Progress = no_progress,
+    warn: Warn = no_warning,
+) -> Array:
+    """Scale stored phase to radians, wrapped to [-pi, pi).
+
+    Parameters
+    ----------
+    raw_phase : (E, x, y, z) ndarray
+        Phase as stored.
+    metadata : dict, optional
+        BIDS sidecar entries.
+    magnitude : (M, x, y, z) ndarray, optional
+        Only used to look for alternating slices where there is signal.
+
+    Returns
+    -------
+    (E, x, y, z) ndarray
+        Phase in rad; float64 where the input is, else float32. Voxels that are not finite
+        become 0.
+
+    Raises
+    ------
+    MetadataError
+        Where the unit is unknown; see :func:`decide_phase_unit`.
+    GeometryError
+        Where the array is not (E, x, y, z).
+    """
+    raw = np.asarray(raw_phase)
+    if raw.ndim != 4:
+        raise GeometryError(f"Phase echoes have shape {raw.shape}; (echo, x, y, z) is needed.")
+    decided = decide_phase_unit(raw, metadata, unit=unit, full_scale=full_scale)
+    progress(0.2)
+    dtype = np.float64 if raw.dtype == np.float64 else np.float32
+    factor = dtype(-decided.scale if invert else decided.scale)
+    phase = np.empty(raw.shape, dtype)
+    missing = 0
+    for echo in range(len(raw)):
+        angle = raw[echo].astype(dtype)
+        if decided.zero:
+            angle -= dtype(decided.zero)
+        angle *= factor
+        finite = np.isfinite(angle)
+        if not finite.all():
+            missing += angle.size - int(finite.sum())
+            angle[~finite] = 0
+        phase[echo] = wrap_phase(angle)
+        progress(0.2 + 0.6 * (echo + 1) / len(raw))
+    if missing:
+        warn(f"{missing} phase voxels are not finite (NaN or infinite); they were set to 0.")
+    if slice_pi != "off":
+        phase = _without_alternation(phase, magnitude, forced=slice_pi == "on", warn=warn)
+    progress(1.0)
+    return phase
+
+
+def _without_alternation(
+    phase: Array, magnitude: Array | None, *, forced: bool, warn: Warn
+) -> Array:
+    axis = find_alternate_slices(phase[0], None if magnitude is None else magnitude[0])
+    if axis is None and not forced:
+        return phase
+    if axis is None:
+        axis = 2
+        warn(
+            "No axis shows the offset of pi in every second slice that was to be removed; "
+            "the last axis was taken for the slices."
+        )
+    else:
+        warn(
+            f"Every second slice along axis {axis + 1} was offset by pi, as some GE scans are; "
+            "the offset was removed."
+        )
+    return flip_alternate_slices(phase, axis)
+
+
+def from_real_imaginary(real: Array, imaginary: Array) -> tuple[Array, Array]:
+    """Magnitude and phase of complex data given as two images.
+
+    Parameters
+    ----------
+    real, imaginary : ndarray
+        The two parts, same shape, same unit.
+
+    Returns
+    -------
+    magnitude : ndarray
+        In the unit of the parts; float64 where an input is, else float32.
+    phase : ndarray
+        rad, in [-pi, pi); 0 where both parts are 0.
+
+    Raises
+    ------
+    GeometryError
+        If the shapes differ.
+    """
+    real, imaginary = np.asarray(real), np.asarray(imaginary)
+    if real.shape != imaginary.shape:
+        raise GeometryError(
+            f"The real image has shape {real.shape} but the imaginary one {imaginary.shape}."
+        )
+    both = (real.dtype, imaginary.dtype)
+    dtype = np.float64 if np.dtype(np.float64) in both else np.float32
+    re, im = real.astype(dtype, copy=False), imaginary.astype(dtype, copy=False)
+    return np.hypot(re, im), wrap_phase(np.arctan2(im, re))
