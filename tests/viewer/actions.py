@@ -1,7 +1,7 @@
 """Acting on the window as a person does: real mouse and key events."""
 
 import numpy as np
-from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt, QTimer
 from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
@@ -109,3 +109,33 @@ def picture(view):
     settle()
     shot = view.qt.screenshot(flash=False)
     return np.asarray(shot)[..., :3].astype(float)
+
+
+class Answers:
+    """Presses buttons of dialogs when they come up, in this order."""
+
+    def __init__(self, *names, before=None):
+        self.left, self.before, self.texts = list(names), before, []
+        self.timer = QTimer()
+        self.timer.timeout.connect(self._look)
+        self.timer.start(10)
+
+    def _look(self):
+        if not self.left:
+            return
+        for widget in QApplication.allWidgets():
+            if widget.objectName() == self.left[0] and widget.isVisible():
+                dialog = widget.window()
+                if hasattr(dialog, "informativeText"):
+                    self.texts.append(dialog.text() + " " + dialog.informativeText())
+                if self.before is not None:
+                    self.before(dialog)
+                self.left.pop(0)
+                QTest.mouseClick(widget, LEFT)
+                return
+
+    def done(self):
+        self.timer.stop()
+        self.timer.timeout.disconnect()
+        self.timer.deleteLater()
+        assert self.left == [], f"never asked: {self.left}"

@@ -11,9 +11,9 @@ import pytest
 
 from napari_qsm.io.nifti import read_volume
 from napari_qsm.session.recovery import find_recoveries
-from tests.viewer.actions import child, press
+from tests.viewer.actions import Answers, child, press
 from tests.viewer.conftest import SHAPE, settle
-from tests.viewer.test_saving import Answers, wait_for, with_regions
+from tests.viewer.test_saving import wait_for, with_regions
 
 pytestmark = pytest.mark.window
 ROOT = Path(__file__).resolve().parents[2]

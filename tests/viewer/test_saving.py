@@ -5,15 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QTimer
-from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QFileDialog, QLineEdit
+from qtpy.QtWidgets import QFileDialog, QLineEdit
 
 from napari_qsm.io.label_table import Region, read_label_table
 from napari_qsm.io.nifti import read_volume, write_volume
 from napari_qsm.session.opening import load
 from napari_qsm.viewer.regions.files import FORMATS
-from tests.viewer.actions import LEFT, child, press
+from tests.viewer.actions import Answers, child, press
 from tests.viewer.conftest import ORDERS, SHAPE, ramp, settle, stored_in
 
 pytestmark = pytest.mark.window
@@ -45,36 +43,6 @@ def clean(workspace):
     forget()
     yield workspace
     forget()
-
-
-class Answers:
-    """Presses buttons of dialogs when they come up, in this order."""
-
-    def __init__(self, *names, before=None):
-        self.left, self.before, self.texts = list(names), before, []
-        self.timer = QTimer()
-        self.timer.timeout.connect(self._look)
-        self.timer.start(10)
-
-    def _look(self):
-        if not self.left:
-            return
-        for widget in QApplication.allWidgets():
-            if widget.objectName() == self.left[0] and widget.isVisible():
-                dialog = widget.window()
-                if hasattr(dialog, "informativeText"):
-                    self.texts.append(dialog.text() + " " + dialog.informativeText())
-                if self.before is not None:
-                    self.before(dialog)
-                self.left.pop(0)
-                QTest.mouseClick(widget, LEFT)
-                return
-
-    def done(self):
-        self.timer.stop()
-        self.timer.timeout.disconnect()
-        self.timer.deleteLater()
-        assert self.left == [], f"never asked: {self.left}"
 
 
 def idle(workspace):

@@ -4,13 +4,13 @@ import json
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QApplication, QMenu, QMessageBox, QPushButton
+from qtpy.QtWidgets import QApplication, QMenu, QPushButton
 
 from napari_qsm.io.label_table import Region
 from napari_qsm.rois.shapes import FixedShape, voxels_of
 from napari_qsm.rois.statistics import columns
 from napari_qsm.volume import Volume
-from tests.viewer.actions import child, drag, pixel_of, press
+from tests.viewer.actions import Answers, child, drag, pixel_of, press
 from tests.viewer.conftest import SHAPE, affine_of, settle
 
 pytestmark = pytest.mark.window
@@ -414,7 +414,7 @@ def test_a_click_on_a_row_goes_there(opened):
     assert table.currentRow() == 0
 
 
-def test_other_grid_is_said_and_transferred_only_when_asked(workspace, monkeypatch):
+def test_other_grid_is_said_and_transferred_only_when_asked(workspace):
     session = workspace.session
     coarse = Volume(
         np.array(some_labels().data[::2, ::2, ::2]),
@@ -428,11 +428,12 @@ def test_other_grid_is_said_and_transferred_only_when_asked(workspace, monkeypat
     assert "coarse regions" in child(workspace, "qsm.stats.problem").text()
     button = child(workspace, "qsm.stats.transfer")
     assert button.isVisible()
-    monkeypatch.setattr(QMessageBox, "question", lambda *a: QMessageBox.StandardButton.No)
+    answers = Answers("qsm.stats.transfer.ask.cancel", "qsm.stats.transfer.ask.make")
     press(workspace, "qsm.stats.transfer")
     assert len(session.of_role("labels")) == 1
-    monkeypatch.setattr(QMessageBox, "question", lambda *a: QMessageBox.StandardButton.Yes)
     press(workspace, "qsm.stats.transfer")
+    answers.done()
+    assert "do not share a grid" in answers.texts[0]
     for _ in range(100):
         wait(1)
         if len(session.of_role("labels")) == 2:

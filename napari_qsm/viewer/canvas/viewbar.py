@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
-from napari_qsm.viewer.style import TOOL_BUTTONS, icon
+from napari_qsm.viewer import ui
+from napari_qsm.viewer.icons import icon, is_dark
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.workspace import Workspace
@@ -26,7 +26,7 @@ class ViewBar(QWidget):
     def __init__(self, workspace: Workspace) -> None:
         super().__init__()
         self.setObjectName("qsm.view")
-        self.setStyleSheet(TOOL_BUTTONS)
+        self.setStyleSheet(ui.TOOL_BUTTONS)
         self._session = session = workspace.session
         self._viewer = workspace.viewer
         self._icons: list[tuple[QToolButton, str]] = []
@@ -135,8 +135,7 @@ class ViewBar(QWidget):
         return button
 
     def _draw_icons(self, event: Any = None) -> None:
-        theme = get_theme(self._viewer.theme)
-        dark = sum(theme.background.as_rgb_tuple()[:3]) < 3 * 128
+        dark = is_dark(self._viewer.theme)
         for button, picture in self._icons:
             button.setIcon(icon(picture, dark))
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QPushButton
+from qtpy.QtWidgets import QInputDialog
 
 from napari_qsm.errors import QsmError
 from napari_qsm.io.series import AmbiguousSeries
 from napari_qsm.session.opening import Loaded, load, load_head, load_series
 from napari_qsm.session.saved import SavedMap
-from napari_qsm.session.settings import load_settings, save_settings
 from napari_qsm.viewer import compat
+from napari_qsm.viewer.dialogs import Answer, ask, ask_folder, ask_open_file, ask_open_files
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.workspace import Workspace
@@ -121,34 +120,19 @@ class Files:
         return found
 
     def _ask_where(self, each: SavedMap) -> Path | None:
-        box = QMessageBox(self._window)
-        box.setObjectName("qsm.missing")
-        box.setWindowTitle("A map is missing")
-        box.setText(f"<b>Where is '{escape(each.file_name)}'?</b>")
         where = Path((each.reference or {})["path"]).parent
-        box.setInformativeText(
-            f"The map '{each.record['name']}' is not in '{where}' any more. Regions and everything "
-            "else open without it too."
-        )
-        locate = QPushButton("Show me where …")
-        locate.setObjectName("qsm.missing.locate")
-        box.addButton(locate, QMessageBox.ButtonRole.AcceptRole)
-        without = QPushButton("Open without it")
-        without.setObjectName("qsm.missing.without")
-        box.addButton(without, QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(locate)
-        box.setEscapeButton(without)
-        box.exec()
-        box.deleteLater()
-        if box.clickedButton() is not locate:
-            return None
-        name, _ = QFileDialog.getOpenFileName(
+        answer = ask(
             self._window,
-            f"Where is {each.file_name}?",
-            last_folder(),
-            "NIfTI files (*.nii *.nii.gz)",
+            "qsm.missing",
+            "A map is missing",
+            f"Where is '{each.file_name}'?",
+            f"The map '{each.record['name']}' is not in '{where}' any more. Regions and everything "
+            "else open without it too.",
+            (Answer("locate", "Show me where …"), Answer("without", "Open without it", "no")),
         )
-        return Path(name) if name else None
+        if answer == "without":
+            return None
+        return ask_open_file(self._window, f"Where is {each.file_name}?")
 
     def _ask_series(self, folder: Path, several: AmbiguousSeries) -> None:
         """Let the user choose among the scans of a folder; none is opened unasked."""
@@ -171,24 +155,12 @@ class Files:
 
     def ask_map(self) -> None:
         """Ask for files and open them."""
-        names, _ = QFileDialog.getOpenFileNames(
-            self._window, "Open maps", last_folder(), "NIfTI files (*.nii *.nii.gz)"
-        )
-        if names:
-            save_settings({"folder": str(Path(names[0]).parent)})
-            self.open([Path(name) for name in names])
+        paths = ask_open_files(self._window, "Open maps")
+        if paths:
+            self.open(paths)
 
     def ask_folder(self) -> None:
         """Ask for a folder and open what it holds."""
-        name = QFileDialog.getExistingDirectory(
-            self._window, "Open a scanner folder", last_folder()
-        )
-        if name:
-            save_settings({"folder": str(Path(name).parent)})
-            self.open([Path(name)])
-
-
-def last_folder() -> str:
-    """The folder that was used last, if it is still there."""
-    folder = load_settings().get("folder", "")
-    return folder if isinstance(folder, str) and Path(folder).is_dir() else ""
+        folder = ask_folder(self._window, "Open a scanner folder")
+        if folder is not None:
+            self.open([folder])

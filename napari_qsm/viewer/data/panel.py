@@ -18,9 +18,9 @@ from qtpy.QtWidgets import (
 
 from napari_qsm.session import MapEntry
 from napari_qsm.session.blinding import shown_name
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.context import PanelContext
 from napari_qsm.viewer.data.save_buttons import SaveButtons
-from napari_qsm.viewer.style import main_button, quiet
 
 _ROLE_TITLES = {
     "map": "susceptibility map",
@@ -44,7 +44,9 @@ class DataPanel(QWidget):
         self._session = context.session
         self._filling = False
         workspace = context.workspace
-        self._open = main_button("Open a map …", "qsm.data.open_map", workspace.files.ask_map)
+        self._open = ui.button(
+            "Open a map …", "qsm.data.open_map", workspace.files.ask_map, main=True
+        )
         self._open.setToolTip("One or more NIfTI files; you can also drop them on the window")
         folder = QPushButton("Open a scanner folder …")
         folder.setObjectName("qsm.data.open_folder")
@@ -63,7 +65,7 @@ class DataPanel(QWidget):
         self._list.setToolTip("Tick: shown or hidden. Double click: rename.")
         self._list.itemChanged.connect(self._on_item)
         self._list.currentRowChanged.connect(self._on_row)
-        self._hint = quiet(
+        self._hint = ui.quiet(
             "Nothing is open yet. Open a map or a scanner folder, or try the built-in head."
         )
         self._remove = QPushButton("Remove")
@@ -153,7 +155,7 @@ class DataPanel(QWidget):
             value = QLabel(text)
             value.setWordWrap(True)
             value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            self._facts.addRow(quiet(title), value)
+            self._facts.addRow(ui.quiet(title), value)
 
     def _on_item(self, item: QListWidgetItem) -> None:
         entry = self._session.entry(item.data(Qt.ItemDataRole.UserRole) or "")

@@ -8,7 +8,7 @@ from datetime import datetime
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 
 from napari_qsm.session.recovery import Recovery
-from napari_qsm.viewer.style import ACCENT
+from napari_qsm.viewer import ui
 
 _MOST_NAMES = 6
 
@@ -36,7 +36,7 @@ class RecoveryBox(QFrame):
             " #qsm\\.recovery QPushButton { background: #34465a; color: white; border: none;"
             " border-radius: 4px; padding: 6px 14px; }"
             " #qsm\\.recovery QPushButton:hover { background: #4a6078; }"
-            f" #qsm\\.recovery QPushButton[main=true] {{ background: {ACCENT};"
+            f" #qsm\\.recovery QPushButton[main=true] {{ background: {ui.ACCENT};"
             " font-weight: bold; }"
             " #qsm\\.recovery QPushButton[main=true]:hover { background: #4a93e6; }"
         )

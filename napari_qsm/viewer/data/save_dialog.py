@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_qsm.session import Session
 from napari_qsm.session.folder import PREVIOUS, SESSION_FILE
-from napari_qsm.viewer.style import main_button, quiet
+from napari_qsm.viewer import ui
 
 
 class SaveDialog(QDialog):
@@ -57,10 +57,10 @@ class SaveDialog(QDialog):
         self._copy.setToolTip("Then the folder can go to another computer alone")
         self._copy.setChecked(copy_scans)
         self._copy.toggled.connect(self._explain)
-        self._what = quiet("")
+        self._what = ui.quiet("")
         self._what.setObjectName("qsm.save.what")
         self._what.setMinimumHeight(90)
-        self._save = main_button("Save", "qsm.save.save", self.accept)
+        self._save = ui.button("Save", "qsm.save.save", self.accept, main=True)
         self._save.setDefault(True)
         cancel = QPushButton("Cancel")
         cancel.setObjectName("qsm.save.cancel")

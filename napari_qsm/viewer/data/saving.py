@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Qt, Signal
-from qtpy.QtWidgets import QApplication, QMessageBox, QPushButton
+from qtpy.QtWidgets import QApplication
 
 from napari_qsm.errors import QsmError
 from napari_qsm.session.autosave import Autosave
@@ -21,6 +21,7 @@ from napari_qsm.session.work import Unsaved
 from napari_qsm.viewer import compat
 from napari_qsm.viewer.data.recovery_box import RecoveryBox
 from napari_qsm.viewer.data.save_dialog import SaveDialog
+from napari_qsm.viewer.dialogs import Answer, ask
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.workspace import Workspace
@@ -139,21 +140,18 @@ class Saving:
 
     def _ask_replace(self, changed: ChangedOnDisk) -> str:
         """``"replace"``, ``"elsewhere"`` or ``"cancel"``."""
-        box = QMessageBox(compat.qt_window(self._workspace.viewer))
-        box.setObjectName("qsm.changed")
-        box.setWindowTitle("Changed by somebody else")
-        box.setText("<b>Somebody else has changed this folder.</b>")
-        box.setInformativeText(str(changed))
-        replace = _button(box, "Replace", "replace", QMessageBox.ButtonRole.DestructiveRole)
-        replace.setToolTip(f"The other version goes into the folder '{PREVIOUS}'")
-        other = _button(box, "Save elsewhere …", "elsewhere", QMessageBox.ButtonRole.AcceptRole)
-        cancel = _button(box, "Cancel", "cancel", QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(other)
-        box.setEscapeButton(cancel)
-        box.exec()
-        box.deleteLater()
-        return {id(replace): "replace", id(other): "elsewhere"}.get(
-            id(box.clickedButton()), "cancel"
+        kept = f"The other version goes into the folder '{PREVIOUS}'"
+        return ask(
+            compat.qt_window(self._workspace.viewer),
+            "qsm.changed",
+            "Changed by somebody else",
+            "Somebody else has changed this folder.",
+            str(changed),
+            (
+                Answer("replace", "Replace", "destroys", kept),
+                Answer("elsewhere", "Save elsewhere …"),
+                Answer("cancel", "Cancel", "no"),
+            ),
         )
 
     # -- the end --------------------------------------------------------------------------
@@ -162,22 +160,22 @@ class Saving:
         """Ask what becomes of unsaved work; False if the window stays open."""
         if not self.unsaved.is_unsaved or self._unwanted == self.unsaved.count:
             return True
-        box = QMessageBox(compat.qt_window(self._workspace.viewer))
-        box.setObjectName("qsm.closing")
-        box.setWindowTitle("Save before closing?")
-        box.setText("<b>Your regions changed since the last save.</b>")
-        box.setInformativeText("Without saving, what you drew since then is lost.")
-        save = _button(box, "Save", "save", QMessageBox.ButtonRole.AcceptRole)
-        drop = _button(box, "Don't save", "drop", QMessageBox.ButtonRole.DestructiveRole)
-        cancel = _button(box, "Cancel", "cancel", QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(save)
-        box.setEscapeButton(cancel)
-        box.exec()
-        box.deleteLater()
-        if box.clickedButton() is drop:
+        answer = ask(
+            compat.qt_window(self._workspace.viewer),
+            "qsm.closing",
+            "Save before closing?",
+            "Your regions changed since the last save.",
+            "Without saving, what you drew since then is lost.",
+            (
+                Answer("save", "Save"),
+                Answer("drop", "Don't save", "destroys"),
+                Answer("cancel", "Cancel", "no"),
+            ),
+        )
+        if answer == "drop":
             self._unwanted = self.unsaved.count
             return True
-        return box.clickedButton() is save and self._save_before_closing()
+        return answer == "save" and self._save_before_closing()
 
     def _save_before_closing(self) -> bool:
         folder, copy_scans, overwrite = self.folder, None, False
@@ -256,13 +254,6 @@ class Saving:
             recovery.delete()
         except QsmError as error:
             self._workspace.say(str(error))
-
-
-def _button(box: QMessageBox, text: str, name: str, role: QMessageBox.ButtonRole) -> QPushButton:
-    button = QPushButton(text)
-    button.setObjectName(f"{box.objectName()}.{name}")
-    box.addButton(button, role)
-    return button
 
 
 @contextmanager

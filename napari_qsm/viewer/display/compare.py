@@ -9,10 +9,9 @@ from superqt import QCollapsible, QDoubleSlider
 from napari_qsm.errors import QsmError
 from napari_qsm.session import MapEntry, Session
 from napari_qsm.session.blinding import shown_name
-from napari_qsm.viewer import commands
+from napari_qsm.viewer import commands, ui
 from napari_qsm.viewer.canvas.compare import add_difference
 from napari_qsm.viewer.context import PanelContext
-from napari_qsm.viewer.style import FOLDING, quiet
 
 _WAYS = (
     ("side by side", "Side by side"),
@@ -34,7 +33,7 @@ class CompareBox(QCollapsible):
         form = QFormLayout(body)
         form.setContentsMargins(4, 2, 4, 2)
         form.setVerticalSpacing(4)
-        self._hint = quiet("Open a second map to compare with.")
+        self._hint = ui.quiet("Open a second map to compare with.")
         form.addRow(self._hint)
         self._first, self._second = QComboBox(), QComboBox()
         for combo, name in ((self._first, "first"), (self._second, "second")):
@@ -76,7 +75,7 @@ class CompareBox(QCollapsible):
         for button in (self._start, self._flicker, self._subtract):
             row.addWidget(button)
         form.addRow(row)
-        self.toggleButton().setStyleSheet(FOLDING)
+        self.toggleButton().setStyleSheet(ui.FOLDING)
         self.addWidget(body)
         self.expand(animate=False)
 

@@ -26,9 +26,9 @@ from napari_qsm.session.appearance import shown_unit
 from napari_qsm.session.blinding import HIDDEN, hides_values, shown_name
 from napari_qsm.session.measuring import Extremes, in_region, under_circle
 from napari_qsm.units import number, to_shown
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.canvas.overlay import Ring
 from napari_qsm.viewer.context import PanelContext
-from napari_qsm.viewer.style import FOLDING
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.canvas.slice_view import SliceView
@@ -128,7 +128,7 @@ class MeasureBox(QCollapsible):
         go.addWidget(self._to_high)
         go.addWidget(self._to_low)
         form.addRow(go)
-        self.toggleButton().setStyleSheet(FOLDING)
+        self.toggleButton().setStyleSheet(ui.FOLDING)
         self.addWidget(body)
         self.expand(animate=False)
         context.controller.rings.append(self._rings)

@@ -28,10 +28,10 @@ from napari_qsm.session import LINKED_FIELDS, MapEntry, Session, auto_window
 from napari_qsm.session.appearance import PRESETS, shown_unit
 from napari_qsm.session.blinding import shown_name
 from napari_qsm.units import decimals, from_shown, to_shown
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.context import PanelContext
 from napari_qsm.viewer.display.compare import CompareBox
 from napari_qsm.viewer.display.measure import MeasureBox
-from napari_qsm.viewer.style import TOOL_BUTTONS, quiet
 
 _COLOURINGS = (
     ("grey", "Grey", "High values bright"),
@@ -58,7 +58,7 @@ class DisplayPanel(QWidget):
         layout = QVBoxLayout(body)
         layout.setContentsMargins(8, 6, 8, 6)
         layout.setSpacing(6)
-        self._hint = quiet("Open a map first; how it is coloured is chosen here.")
+        self._hint = ui.quiet("Open a map first; how it is coloured is chosen here.")
         layout.addWidget(self._hint)
         self._form = QWidget()
         layout.addWidget(self._form)
@@ -125,7 +125,7 @@ class DisplayPanel(QWidget):
             button.setCheckable(True)
             button.setMinimumHeight(28)
             button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            button.setStyleSheet(TOOL_BUTTONS)
+            button.setStyleSheet(ui.TOOL_BUTTONS)
             self._colourings.addButton(button, index)
             row.addWidget(button)
         self._colourings.idClicked.connect(self._on_colouring)
@@ -140,7 +140,7 @@ class DisplayPanel(QWidget):
         self._link = QToolButton()
         self._link.setObjectName("qsm.display.link")
         self._link.setCheckable(True)
-        self._link.setStyleSheet(TOOL_BUTTONS)
+        self._link.setStyleSheet(ui.TOOL_BUTTONS)
         self._link.setChecked(self._session.windows_linked)
         self._link.toggled.connect(self._on_link_button)
         head.addWidget(self._link)
@@ -154,7 +154,7 @@ class DisplayPanel(QWidget):
         self._low = _number("qsm.display.low", self._on_typed, "Value drawn at the low end")
         self._high = _number("qsm.display.high", self._on_typed, "Value drawn at the high end")
         ends.addWidget(self._low)
-        ends.addWidget(quiet("to"), 0, Qt.AlignmentFlag.AlignCenter)
+        ends.addWidget(ui.quiet("to"), 0, Qt.AlignmentFlag.AlignCenter)
         ends.addWidget(self._high)
         column.addLayout(ends)
         presets = QGridLayout()

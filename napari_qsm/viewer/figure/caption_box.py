@@ -7,8 +7,8 @@ from qtpy.QtGui import QFocusEvent
 from qtpy.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from napari_qsm.figures import editing
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.figure.work import FigureWork
-from napari_qsm.viewer.style import quiet
 
 
 class _Text(QPlainTextEdit):
@@ -37,7 +37,7 @@ class CaptionBox(QWidget):
         self._again.setObjectName("qsm.figure.draft")
         self._again.setToolTip("Write the caption anew from the figure; undo brings yours back")
         self._again.clicked.connect(lambda _=False: self._on_again())
-        self._says = quiet("")
+        self._says = ui.quiet("")
         row = QHBoxLayout()
         row.addWidget(self._says, 1)
         row.addWidget(self._again)

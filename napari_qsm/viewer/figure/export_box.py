@@ -13,11 +13,10 @@ from napari_qsm.figures.saving import ENDINGS
 from napari_qsm.figures.spec_files import read_spec
 from napari_qsm.session.figure.export import Frozen, clipboard_pixels, export, freeze, opened
 from napari_qsm.session.settings import save_settings
-from napari_qsm.viewer import compat
-from napari_qsm.viewer.data.files import last_folder
+from napari_qsm.viewer import compat, ui
+from napari_qsm.viewer.dialogs import last_folder
 from napari_qsm.viewer.figure.preview_box import as_image
 from napari_qsm.viewer.figure.work import BLINDED, FigureWork
-from napari_qsm.viewer.style import main_button
 
 _FILTERS = {
     "PNG picture (*.png)": ".png",
@@ -35,7 +34,7 @@ class ExportBox(QWidget):
         self._work = work
         self._commit = commit
         self._workspace = work.context.workspace
-        self._main = main_button("Export figure …", "qsm.figure.export", self.ask_export)
+        self._main = ui.button("Export figure …", "qsm.figure.export", self.ask_export, main=True)
         self._main.setToolTip(
             "PNG, TIFF, PDF or SVG; with the caption, the table, and what it can be made again from"
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import QSize
-from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -18,9 +17,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.figure.mark_tool import MarkTool
 from napari_qsm.viewer.figure.work import FigureWork
-from napari_qsm.viewer.style import TOOL_BUTTONS, quiet
+from napari_qsm.viewer.icons import icon
 
 _TOOLS = (
     ("arrow", "Arrow", "Drag from the arrow's tail to its tip"),
@@ -64,19 +64,19 @@ class MarkBox(QWidget):
             button.setText(text)
             button.setToolTip(tip)
             button.setCheckable(True)
-            button.setStyleSheet(TOOL_BUTTONS.replace("7px", "4px"))
+            button.setStyleSheet(ui.TOOL_BUTTONS.replace("7px", "4px"))
             button.clicked.connect(lambda on=False, k=kind: self._on_tool(k, on))
             row.addWidget(button)
             self._tools[kind] = button
         row.addStretch(1)
         form.addRow(row)
-        self._hint = quiet("")
+        self._hint = ui.quiet("")
         form.addRow(self._hint)
         self._colour = QComboBox()
         self._colour.setObjectName("qsm.figure.mark_colour")
         self._colour.setIconSize(QSize(14, 14))
         for colour, name in _COLOURS:
-            self._colour.addItem(_swatch(colour), name, colour)
+            self._colour.addItem(icon("square", colour=colour, side=14), name, colour)
         self._colour.activated.connect(lambda _=0: self._restyle(colour=self._colour.currentData()))
         self._width = QDoubleSpinBox()
         self._width.setObjectName("qsm.figure.mark_width")
@@ -149,7 +149,9 @@ class MarkBox(QWidget):
         if mark is not None:
             at = self._colour.findData(mark.colour)
             if at < 0:
-                self._colour.addItem(_swatch(mark.colour), mark.colour, mark.colour)
+                self._colour.addItem(
+                    icon("square", colour=mark.colour, side=14), mark.colour, mark.colour
+                )
                 at = self._colour.count() - 1
             self._colour.setCurrentIndex(at)
             self._width.setValue(mark.width_pt)
@@ -222,9 +224,3 @@ class MarkBox(QWidget):
     def _restyle(self, **changes: Any) -> None:
         if not self._filling:
             self.tool.restyle(**changes)
-
-
-def _swatch(colour: str) -> QIcon:
-    pixmap = QPixmap(14, 14)
-    pixmap.fill(QColor(colour))
-    return QIcon(pixmap)

@@ -7,6 +7,7 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QScrollArea, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.context import PanelContext
 from napari_qsm.viewer.figure.caption_box import CaptionBox
 from napari_qsm.viewer.figure.export_box import ExportBox
@@ -17,7 +18,6 @@ from napari_qsm.viewer.figure.panel_list import PanelList
 from napari_qsm.viewer.figure.preview_box import PreviewBox
 from napari_qsm.viewer.figure.template_box import TemplateBox
 from napari_qsm.viewer.figure.work import FigureWork
-from napari_qsm.viewer.style import FOLDING
 
 _LATER_MS = 400
 
@@ -162,7 +162,7 @@ class _Wheels(QObject):
 def _folding(title: str, name: str, widget: QWidget, is_open: bool) -> QCollapsible:
     box = QCollapsible(title)
     box.setObjectName(f"qsm.figure.{name}_section")
-    box.toggleButton().setStyleSheet(FOLDING)
+    box.toggleButton().setStyleSheet(ui.FOLDING)
     box.toggleButton().setObjectName(f"qsm.figure.{name}_fold")
     box.addWidget(widget)
     for layout in (box.layout(), box.content().layout()):

@@ -21,10 +21,10 @@ from napari_qsm.figures import editing
 from napari_qsm.figures.panels import ImagePanel
 from napari_qsm.session.figure.from_view import Look, add_view, describe
 from napari_qsm.session.figure.marks import marks_on, panel_slice
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.canvas.slice_view import SliceView
 from napari_qsm.viewer.figure.template_box import TemplateBox
 from napari_qsm.viewer.figure.work import FigureWork
-from napari_qsm.viewer.style import TOOL_BUTTONS
 
 _TALL = 132
 
@@ -101,7 +101,7 @@ class PanelList(QWidget):
             button.setObjectName(f"qsm.figure.{name}")
             button.setText(text)
             button.setToolTip(tip)
-            button.setStyleSheet(TOOL_BUTTONS.replace("7px", "5px"))
+            button.setStyleSheet(ui.TOOL_BUTTONS.replace("7px", "5px"))
             button.clicked.connect(lambda _=False, n=name: self._work.attempt(lambda: self._do(n)))
             row.addWidget(button)
             self._buttons[name] = button

@@ -18,9 +18,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_qsm.arrays import Array
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.figure.rendering import Preview, Renderer
 from napari_qsm.viewer.figure.work import FigureWork
-from napari_qsm.viewer.style import quiet
 
 _TALLEST = 300
 _EMPTY = "No figure yet. Choose a template above, or add what a view shows as a panel."
@@ -198,7 +198,7 @@ class PreviewBox(QWidget):
         self.sheet.setCursor(Qt.CursorShape.PointingHandCursor)
         self.large = LargePreview(work)
         self.sheet.clicked.connect(self.large.open)
-        self._words = quiet("")
+        self._words = ui.quiet("")
         self._words.setObjectName("qsm.figure.words")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

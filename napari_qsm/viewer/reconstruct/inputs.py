@@ -28,8 +28,8 @@ from napari_qsm.session.scan_source import (
     from_tesla,
     in_ms,
 )
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.reconstruct.forms import spare_wheel
-from napari_qsm.viewer.style import quiet
 
 #: Red enough in a dark and in a light window.
 BAD = "QLabel { color: #e5484d; font-weight: bold; }"
@@ -58,7 +58,7 @@ class InputBox(QWidget):
         self._scans.setToolTip("Which of the open scans is reconstructed")
         self._scans.activated.connect(choose)
         spare_wheel(self._scans)
-        self._summary = quiet(" ")
+        self._summary = ui.quiet(" ")
         self._summary.setObjectName("qsm.reconstruct.summary")
         self._times = QLineEdit()
         self._times.setObjectName("qsm.reconstruct.echo_times")
@@ -77,7 +77,7 @@ class InputBox(QWidget):
         self._angle, self._unit = QLabel(), QLabel()
         self._angle.setObjectName("qsm.reconstruct.b0_angle")
         self._unit.setObjectName("qsm.reconstruct.phase_unit")
-        self._sources = {"times": quiet(" "), "strength": quiet(" ")}
+        self._sources = {"times": ui.quiet(" "), "strength": ui.quiet(" ")}
         self._problem = QLabel()
         self._problem.setObjectName("qsm.reconstruct.problem")
         self._problem.setWordWrap(True)

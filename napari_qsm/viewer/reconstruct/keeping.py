@@ -6,32 +6,32 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_qsm.errors import FileError
 from napari_qsm.session.reconstruction import Reconstruction
-from napari_qsm.session.settings import save_settings
-from napari_qsm.viewer.data.files import last_folder
+from napari_qsm.viewer.dialogs import Answer, ask, ask_folder
 
 
-def ask_folder(parent: QWidget) -> Path | None:
+def ask_result_folder(parent: QWidget) -> Path | None:
     """Ask where results go, and whether results that are there already may be replaced."""
     from napari_qsm.outputs import check_free
 
-    name = QFileDialog.getExistingDirectory(parent, "A folder for the results", last_folder())
-    if not name:
+    folder = ask_folder(parent, "A folder for the results")
+    if folder is None:
         return None
-    save_settings({"folder": name})
-    folder = Path(name)
     try:
         check_free(folder)
     except FileError:
-        answer = QMessageBox.question(
+        answer = ask(
             parent,
+            "qsm.reconstruct.replace",
             "Replace the results?",
             f"'{folder.name}' already holds results of a reconstruction. Replace them?",
+            "",
+            (Answer("yes", "Replace", "destroys"), Answer("no", "Cancel", "no")),
         )
-        if answer != QMessageBox.StandardButton.Yes:
+        if answer == "no":
             return None
     return folder
 

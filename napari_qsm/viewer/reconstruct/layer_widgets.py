@@ -31,9 +31,9 @@ from napari_qsm.recon.recipe import Choice
 from napari_qsm.recon.stages import STAGES, Method, methods
 from napari_qsm.session.scan_source import from_ms, from_tesla, in_ms
 from napari_qsm.session.stage_texts import STAGE_TEXTS, method_tooltip
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.contributions import VOLUME_KEY, layer_data
 from napari_qsm.viewer.reconstruct.forms import SettingsForm
-from napari_qsm.viewer.style import main_button, quiet
 from napari_qsm.volume import Volume, check_same_grid
 
 #: What a method's inputs are called, and whether echoes come as several layers.
@@ -95,7 +95,7 @@ class StageWidget(QWidget):
         self._inputs.setRowWrapPolicy(QFormLayout.RowWrapPolicy.DontWrapRows)
         self._inputs.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._settings = QVBoxLayout()
-        self._run = main_button("Run", f"qsm.stage.{stage}.run", self.run)
+        self._run = ui.button("Run", f"qsm.stage.{stage}.run", self.run, main=True)
         self._cancel = QPushButton("Cancel")
         self._cancel.setObjectName(f"qsm.stage.{stage}.cancel")
         self._cancel.clicked.connect(self._stop.set)
@@ -105,7 +105,7 @@ class StageWidget(QWidget):
         self._said.setWordWrap(True)
         body = QWidget()
         column = QVBoxLayout(body)
-        column.addWidget(quiet(STAGE_TEXTS[stage].purpose))
+        column.addWidget(ui.quiet(STAGE_TEXTS[stage].purpose))
         column.addWidget(self._method)
         column.addLayout(self._inputs)
         column.addLayout(self._settings)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -28,18 +27,18 @@ from napari_qsm.session.reconstruction import Reconstruction
 from napari_qsm.session.reconstruction_task import Made
 from napari_qsm.session.stage_results import RESULT_KEY, Results
 from napari_qsm.session.stage_texts import STAGE_TEXTS
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.context import PanelContext
-from napari_qsm.viewer.data.files import last_folder
+from napari_qsm.viewer.dialogs import last_folder
+from napari_qsm.viewer.icons import icon, is_dark
 from napari_qsm.viewer.reconstruct.how_made import HowMade
 from napari_qsm.viewer.reconstruct.inputs import InputBox
-from napari_qsm.viewer.reconstruct.keeping import ask_folder, result_writer
-from napari_qsm.viewer.reconstruct.lights import eye_icon
+from napari_qsm.viewer.reconstruct.keeping import ask_result_folder, result_writer
 from napari_qsm.viewer.reconstruct.quality_box import QualityBox
 from napari_qsm.viewer.reconstruct.recipes import RecipeRow
 from napari_qsm.viewer.reconstruct.running import Runner
 from napari_qsm.viewer.reconstruct.sections import Actions, StageSection
 from napari_qsm.viewer.reconstruct.sweep_dialog import TryOuts, try_button
-from napari_qsm.viewer.style import main_button
 
 if TYPE_CHECKING:
     from napari_qsm.recon.pipeline import Result
@@ -159,7 +158,7 @@ class ReconstructPanel(QWidget):
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inner)
-        self._run_all = main_button("Run all", "qsm.reconstruct.run_all", self._on_run_all)
+        self._run_all = ui.button("Run all", "qsm.reconstruct.run_all", self._on_run_all, main=True)
         self._cancel = QPushButton("Cancel")
         self._cancel.setObjectName("qsm.reconstruct.cancel")
         self._cancel.setToolTip("Stop; results that are there stay")
@@ -273,10 +272,9 @@ class ReconstructPanel(QWidget):
         self._on_flip(stage or "reference")
 
     def _draw_icons(self, event: Any = None) -> None:
-        theme = get_theme(self._context.controller.viewer.theme)
-        icon = eye_icon(sum(theme.background.as_rgb_tuple()[:3]) < 3 * 128)
+        eye = icon("eye", is_dark(self._context.controller.viewer.theme))
         for section in self.sections.values():
-            section.set_icon(icon)
+            section.set_icon(eye)
 
     # -- what the session says ------------------------------------------------------------
 
@@ -382,7 +380,7 @@ class ReconstructPanel(QWidget):
         self._scroll.ensureWidgetVisible(self.sections[stage] if stage else self._inputs, 0, 20)
 
     def _on_save(self) -> None:
-        folder = ask_folder(self)
+        folder = ask_result_folder(self)
         if folder is None:
             return
         try:

@@ -15,12 +15,12 @@ from napari_qsm.qc.explain import rows
 from napari_qsm.qc.rating import Rating, add_rating
 from napari_qsm.session import unexplained
 from napari_qsm.session.quality import Judgement, Subject, iron_rich_labels, judge
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.context import PanelContext
-from napari_qsm.viewer.folding import Folding
+from napari_qsm.viewer.icons import text_colour
 from napari_qsm.viewer.jobs import Job
 from napari_qsm.viewer.reconstruct.quality_histogram import Histogram
 from napari_qsm.viewer.reconstruct.quality_lists import FindingList, NumberTable, parted
-from napari_qsm.viewer.reconstruct.quality_marks import ink_of
 from napari_qsm.viewer.reconstruct.rating_form import RatingForm
 
 _NOTHING = (
@@ -33,7 +33,7 @@ _OLD = (
 )
 
 
-class QualityBox(Folding):
+class QualityBox(ui.Section):
     """Findings, numbers, histogram, what is left unexplained, rating and report.
 
     The judging runs in the background and never holds up anything else.
@@ -124,12 +124,12 @@ class QualityBox(Folding):
         self.body.addWidget(self.findings)
         self.numbers = NumberTable("qsm.quality.numbers")
         self.body.addWidget(self.numbers)
-        self._more = Folding("More numbers", "qsm.quality.more", is_open=False)
+        self._more = ui.Section("More numbers", "qsm.quality.more", is_open=False)
         self.more_numbers = NumberTable("qsm.quality.more_numbers")
         self._more.body.addWidget(self.more_numbers)
         self.body.addWidget(self._more)
         viewer = self._context.workspace.viewer
-        self.histogram = Histogram(lambda: ink_of(viewer), lambda: self._session.unit)
+        self.histogram = Histogram(lambda: text_colour(viewer.theme), lambda: self._session.unit)
         self.body.addWidget(self.histogram)
 
     def _add_buttons(self) -> None:

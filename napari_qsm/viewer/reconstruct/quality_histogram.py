@@ -10,7 +10,7 @@ from qtpy.QtGui import QColor, QPainter, QPaintEvent
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from napari_qsm.qc.quality import HISTOGRAM_EDGES_PPM, QualityReport
-from napari_qsm.viewer.style import ACCENT
+from napari_qsm.viewer import ui
 
 _HEIGHT = 124
 _SIDE, _TOP, _FOOT = 14, 6, 34
@@ -68,7 +68,7 @@ class Histogram(QWidget):
         area = self._area()
         step = area.width() / len(bars)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(ACCENT))
+        painter.setBrush(QColor(ui.ACCENT))
         for n, height in enumerate(bars):
             if height > 0:
                 tall = max(height * area.height(), 1.0)

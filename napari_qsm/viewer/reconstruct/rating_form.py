@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -19,7 +20,7 @@ from qtpy.QtWidgets import (
 from napari_qsm.errors import QsmError
 from napari_qsm.qc.rating import VERDICTS, Rating, make_rating
 from napari_qsm.session.settings import load_settings, save_settings
-from napari_qsm.viewer.reconstruct.quality_marks import VERDICT_WORDS, sign, sign_icon
+from napari_qsm.viewer.reconstruct.quality_marks import VERDICT_WORDS, sign
 
 _MEANINGS = {
     "pass": "The map can be used",
@@ -59,7 +60,7 @@ class RatingForm(QWidget):
             button = QToolButton()
             button.setObjectName(f"qsm.quality.{verdict}")
             button.setText(VERDICT_WORDS[verdict])
-            button.setIcon(sign_icon(verdict))
+            button.setIcon(QIcon(sign(verdict, 24)))
             button.setIconSize(QSize(24, 24))
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
             button.setCheckable(True)

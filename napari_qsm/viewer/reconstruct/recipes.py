@@ -20,9 +20,9 @@ from napari_qsm.io.atomic import write_text
 from napari_qsm.recon.recipe import Recipe, load_recipe, preset_names
 from napari_qsm.session.reconstruction import Reconstruction
 from napari_qsm.session.settings import save_settings
-from napari_qsm.viewer.data.files import last_folder
+from napari_qsm.viewer import ui
+from napari_qsm.viewer.dialogs import last_folder
 from napari_qsm.viewer.reconstruct.forms import spare_wheel
-from napari_qsm.viewer.style import quiet
 
 _FILES = "Recipes (*.yaml *.yml *.json)"
 
@@ -57,7 +57,7 @@ class RecipeRow(QWidget):
         self._save.setObjectName("qsm.reconstruct.save_recipe")
         self._save.setToolTip("Write all methods and settings into a recipe file")
         self._save.clicked.connect(self._on_save)
-        self._text = quiet(" ")
+        self._text = ui.quiet(" ")
         self._text.setObjectName("qsm.reconstruct.recipe_text")
         row = QHBoxLayout()
         row.setSpacing(4)

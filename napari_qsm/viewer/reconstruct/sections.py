@@ -29,11 +29,11 @@ from napari_qsm.session.stage_texts import (
     method_tooltip,
     seconds_text,
 )
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.reconstruct.forms import SettingsForm, spare_wheel
 from napari_qsm.viewer.reconstruct.inputs import BAD
-from napari_qsm.viewer.reconstruct.lights import Light
+from napari_qsm.viewer.reconstruct.lights import StatusIndicator
 from napari_qsm.viewer.stage import Drops
-from napari_qsm.viewer.style import TOOL_BUTTONS, quiet
 
 _FROM_HERE = "computed here"
 _FROM_FILE = "a file …"
@@ -112,11 +112,11 @@ class StageSection(QFrame):
         self._fold.setToolTip(text.purpose)
         self._fold.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._fold.clicked.connect(lambda _=False: self.open(self._body.isHidden()))
-        self._light = Light(f"{name}.light")
+        self._light = StatusIndicator(f"{name}.light")
         self._eye = QToolButton()
         self._eye.setObjectName(f"{name}.eye")
         self._eye.setToolTip(f"Show the result of this step: {text.result}")
-        self._eye.setStyleSheet(TOOL_BUTTONS)
+        self._eye.setStyleSheet(ui.TOOL_BUTTONS)
         self._eye.setIconSize(QSize(18, 18))
         self._eye.setCheckable(True)
         self._eye.clicked.connect(lambda _=False: actions.look(stage))
@@ -160,7 +160,7 @@ class StageSection(QFrame):
         layout = QVBoxLayout(self._body)
         layout.setContentsMargins(22, 2, 0, 6)
         layout.setSpacing(4)
-        layout.addWidget(quiet(text.purpose))
+        layout.addWidget(ui.quiet(text.purpose))
         self._from = QComboBox()
         self._from.setObjectName(f"{name}.from")
         self._from.setToolTip(
@@ -186,7 +186,7 @@ class StageSection(QFrame):
         self._method.activated.connect(self._on_method)
         spare_wheel(self._method)
         layout.addWidget(self._method)
-        self._summary = quiet(" ")
+        self._summary = ui.quiet(" ")
         layout.addWidget(self._summary)
         self._form_place = QVBoxLayout()
         layout.addLayout(self._form_place)

@@ -30,10 +30,10 @@ from napari_qsm.session.stage_texts import STAGE_TEXTS
 from napari_qsm.session.sweep.neighbours import LETTERS, neighbours
 from napari_qsm.session.sweep.previews import Previews
 from napari_qsm.session.sweep.slab import slab_at_crosshair
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.context import PanelContext
 from napari_qsm.viewer.jobs import Job
 from napari_qsm.viewer.reconstruct.sweep_grid import VariantGrid, fit_text
-from napari_qsm.viewer.style import main_button
 from napari_qsm.volume import Volume
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class TryOutDialog(QDialog):
         self._state.hide()
         layout.addWidget(self._state)
         row = QHBoxLayout()
-        self._run = main_button("Run", "qsm.tryouts.run", self.run)
+        self._run = ui.button("Run", "qsm.tryouts.run", self.run, main=True)
         self._stop = QPushButton("Cancel")
         self._stop.setObjectName("qsm.tryouts.cancel")
         self._stop.clicked.connect(lambda _=False: self._on_cancel())

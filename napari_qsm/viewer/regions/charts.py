@@ -14,10 +14,9 @@ from napari_qsm.errors import QsmError
 from napari_qsm.rois.measures import measures_of
 from napari_qsm.session.table.numbers import Row, ShownMap
 from napari_qsm.units import decimals, mean_sd
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.context import PanelContext
-from napari_qsm.viewer.folding import Folding
 from napari_qsm.viewer.regions.chart import Chart, Group
-from napari_qsm.viewer.style import quiet
 
 #: Least time between two drawings: numbers run with the hand, pictures need not.
 _EVERY_MS = 120
@@ -25,7 +24,7 @@ _MOST = 8
 _KINDS = (("Histogram", "histogram"), ("Box plot with mean ± SD", "boxes"))
 
 
-class ChartsBox(Folding):
+class ChartsBox(ui.Section):
     """Follows the rows that are marked in the table of regions."""
 
     def __init__(self, context: PanelContext) -> None:
@@ -40,7 +39,7 @@ class ChartsBox(Folding):
         self.chart = Chart()
         self.body.addWidget(self.kind)
         self.body.addWidget(self.chart)
-        note: QWidget = quiet(
+        note: QWidget = ui.quiet(
             "Mark rows in the table below; Ctrl + click marks several. Maps chosen there under "
             "“More maps” are drawn dashed."
         )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QPushButton
+from qtpy.QtWidgets import QFileDialog, QInputDialog
 
 from napari_qsm.rois.transfer import Transferred, nearest
 from napari_qsm.session import MapEntry
@@ -22,7 +22,7 @@ from napari_qsm.session.references import Stamp, stamp_of
 from napari_qsm.session.settings import save_settings
 from napari_qsm.session.work import region_names
 from napari_qsm.viewer import compat
-from napari_qsm.viewer.data.files import last_folder
+from napari_qsm.viewer.dialogs import Answer, ask, last_folder
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.workspace import Workspace
@@ -102,26 +102,18 @@ class RegionFiles:
         )
 
     def _ask_transfer(self, path: Path, opened: OpenedRegions, onto: MapEntry) -> None:
-        box = QMessageBox(self._window)
-        box.setObjectName("qsm.transfer")
-        box.setWindowTitle("Another grid")
-        box.setText(f"<b>The regions were not drawn on the map '{onto.name}'.</b>")
-        box.setInformativeText(
+        answer = ask(
+            self._window,
+            "qsm.transfer",
+            "Another grid",
+            f"The regions were not drawn on the map '{onto.name}'.",
             f"{opened.differs}\n\nThey can be carried over by their place in the scanner: each "
             "voxel of the map takes the region in which its middle lies. This is right only if "
-            "the patient did not move in between, and volumes change a little."
+            "the patient did not move in between, and volumes change a little.",
+            (Answer("carry", "Carry over to the map"), Answer("cancel", "Cancel", "no")),
+            default="cancel",
         )
-        carry = QPushButton("Carry over to the map")
-        carry.setObjectName("qsm.transfer.carry")
-        box.addButton(carry, QMessageBox.ButtonRole.AcceptRole)
-        cancel = QPushButton("Cancel")
-        cancel.setObjectName("qsm.transfer.cancel")
-        box.addButton(cancel, QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(cancel)
-        box.setEscapeButton(cancel)
-        box.exec()
-        box.deleteLater()
-        if box.clickedButton() is not carry:
+        if answer == "cancel":
             return
 
         def work(progress: Any, cancelled: Any) -> Transferred:
@@ -203,23 +195,16 @@ class RegionFiles:
         return session.entry(name) if chosen else None
 
     def _ask_replace(self, path: Path, changed: ChangedOnDisk) -> bool:
-        box = QMessageBox(self._window)
-        box.setObjectName("qsm.replace")
-        box.setWindowTitle("Replace?")
-        box.setText(f"<b>Replace '{path.name}'?</b>")
-        box.setInformativeText(str(changed))
-        replace_it = QPushButton("Replace")
-        replace_it.setObjectName("qsm.replace.replace")
-        replace_it.setToolTip(f"The other version stays as '{previous_name(path).name}'")
-        box.addButton(replace_it, QMessageBox.ButtonRole.DestructiveRole)
-        cancel = QPushButton("Cancel")
-        cancel.setObjectName("qsm.replace.cancel")
-        box.addButton(cancel, QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(cancel)
-        box.setEscapeButton(cancel)
-        box.exec()
-        box.deleteLater()
-        return box.clickedButton() is replace_it
+        kept = f"The other version stays as '{previous_name(path).name}'"
+        answer = ask(
+            self._window,
+            "qsm.replace",
+            "Replace?",
+            f"Replace '{path.name}'?",
+            str(changed),
+            (Answer("replace", "Replace", "destroys", kept), Answer("cancel", "Cancel", "no")),
+        )
+        return answer == "replace"
 
 
 def _with_ending(path: Path, ending: str) -> Path:

@@ -24,20 +24,19 @@ from napari_qsm.rois.shape_changes import Applied
 from napari_qsm.rois.shapes import FixedShape
 from napari_qsm.session.settings import load_settings, save_settings
 from napari_qsm.session.shape_burning import burn
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.context import PanelContext
-from napari_qsm.viewer.folding import Folding
 from napari_qsm.viewer.regions.guide import Guide
 from napari_qsm.viewer.regions.shape_form import ShapeForm
 from napari_qsm.viewer.regions.shape_guide import GuideBox
 from napari_qsm.viewer.regions.shape_list import ShapeList, numbers_text
 from napari_qsm.viewer.regions.shape_tool import ShapeTool
 from napari_qsm.viewer.regions.shape_work import ShapeWork
-from napari_qsm.viewer.style import main_button
 
 _FILES = "Fixed shapes (*.json)"
 
 
-class FixedShapesBox(Folding):
+class FixedShapesBox(ui.Section):
     """The section of the Regions panel for shapes of one size."""
 
     def __init__(self, context: PanelContext) -> None:
@@ -52,7 +51,7 @@ class FixedShapesBox(Folding):
         self._soon.setInterval(0)
         self._soon.timeout.connect(self.refresh)
         layout = self.body
-        self._place = main_button("Place shapes", "qsm.shapes.place", self._on_place)
+        self._place = ui.button("Place shapes", "qsm.shapes.place", self._on_place, main=True)
         self._place.setToolTip(
             "Click puts a shape down, drag moves it, arrow keys and Page Up/Down nudge it by a "
             "voxel, the wheel turns it, Delete takes it away, Escape ends"

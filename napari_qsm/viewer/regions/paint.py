@@ -24,10 +24,9 @@ from qtpy.QtWidgets import (
 from superqt import QDoubleRangeSlider, QDoubleSlider
 
 from napari_qsm.units import decimals, from_shown, to_shown
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.context import PanelContext
-from napari_qsm.viewer.folding import Folding
 from napari_qsm.viewer.regions.painter import Painter
-from napari_qsm.viewer.style import TOOL_BUTTONS
 
 _TOOLS = (
     ("brush", "Brush", "Paint with the left button (B)"),
@@ -42,7 +41,7 @@ _REACH_PPM = 0.3
 _WIDEST_ON_SLIDER_MM = 20.0
 
 
-class PaintBox(Folding):
+class PaintBox(ui.Section):
     """The drawing tools."""
 
     def __init__(self, context: PanelContext) -> None:
@@ -297,5 +296,5 @@ def _tool_button(text: str, name: str, tip: str) -> QToolButton:
     button.setToolTip(tip)
     button.setMinimumHeight(28)
     button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    button.setStyleSheet(TOOL_BUTTONS)
+    button.setStyleSheet(ui.TOOL_BUTTONS)
     return button

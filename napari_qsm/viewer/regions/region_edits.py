@@ -21,10 +21,9 @@ from napari_qsm.errors import QsmError
 from napari_qsm.rois.mirror import other_side_name
 from napari_qsm.session import MapEntry, region_edits, regions
 from napari_qsm.session.painting.target import find_target
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.context import PanelContext
-from napari_qsm.viewer.folding import Folding
 from napari_qsm.viewer.regions.midline import midline_of, midline_outline
-from napari_qsm.viewer.style import quiet
 
 _CHANGES = (
     ("smooth", "Smooth", "Round corners and notches off"),
@@ -35,7 +34,7 @@ _CHANGES = (
 )
 
 
-class ChangeBox(Folding):
+class ChangeBox(ui.Section):
     """Smooth, shrink, grow, fill, copy to the next slice, interpolate."""
 
     def __init__(self, context: PanelContext) -> None:
@@ -67,7 +66,7 @@ class ChangeBox(Folding):
             button.clicked.connect(lambda _=False, h=how: self._do(lambda: self._change(h)))
             grid.addWidget(button, place // 3, place % 3)
         layout.addLayout(grid)
-        layout.addWidget(quiet("Slices of the large view:"))
+        layout.addWidget(ui.quiet("Slices of the large view:"))
         slices = QHBoxLayout()
         slices.setSpacing(3)
         for text, name, tip, call in (
@@ -128,7 +127,7 @@ class ChangeBox(Folding):
         region_edits.interpolate_region(self._context.session, entry, index, self._axis())
 
 
-class MirrorBox(Folding):
+class MirrorBox(ui.Section):
     """The midline, and the region's image on the other side of it."""
 
     def __init__(self, context: PanelContext) -> None:
@@ -153,7 +152,7 @@ class MirrorBox(Folding):
         here.clicked.connect(lambda _=False: self._on_here())
         row.addWidget(here, 1)
         layout.addLayout(row)
-        self._says = quiet(" ")
+        self._says = ui.quiet(" ")
         self._says.setObjectName("qsm.mirror.says")
         layout.addWidget(self._says)
         self._line = QCheckBox("Show the midline")

@@ -22,11 +22,11 @@ from napari_qsm.anatomy import nearest_voxel
 from napari_qsm.arrays import Array, Box
 from napari_qsm.errors import QsmError
 from napari_qsm.session import MapEntry, regions
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.context import PanelContext
 from napari_qsm.viewer.regions.midline import midline_of
 from napari_qsm.viewer.regions.region_presets import PresetsButton
 from napari_qsm.viewer.regions.rows import RegionRows
-from napari_qsm.viewer.style import TOOL_BUTTONS, main_button, quiet
 
 _NEXT_SIDE = {"": "left", "left": "right", "right": ""}
 
@@ -41,9 +41,9 @@ class RegionList(QWidget):
         self._followed: MapEntry | None = None
         self._filling = False
         self._unlisted = False
-        self._hint = quiet(" ")
+        self._hint = ui.quiet(" ")
         self._hint.setObjectName("qsm.regions.hint")
-        self._new = main_button("New region map", "qsm.regions.new", self._on_new)
+        self._new = ui.button("New region map", "qsm.regions.new", self._on_new, main=True)
         self._map = QComboBox()
         self._map.setObjectName("qsm.regions.map")
         self._map.setToolTip("The region map, or mask, that is drawn in")
@@ -56,7 +56,7 @@ class RegionList(QWidget):
         self._another.setText("New")
         self._another.setObjectName("qsm.regions.another")
         self._another.setToolTip("A new, empty region map on the grid of the map under view")
-        self._another.setStyleSheet(TOOL_BUTTONS)
+        self._another.setStyleSheet(ui.TOOL_BUTTONS)
         self._another.clicked.connect(self._on_new)
         self._presets = PresetsButton(context, self._like)
         head = QHBoxLayout()

@@ -19,8 +19,8 @@ from napari_qsm.rois.presets import (
 )
 from napari_qsm.session import MapEntry, regions
 from napari_qsm.session.settings import settings_file
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.context import PanelContext
-from napari_qsm.viewer.style import TOOL_BUTTONS
 
 
 def presets_folder() -> Path:
@@ -48,7 +48,7 @@ class PresetsButton(QToolButton):
         self.setObjectName("qsm.regions.presets")
         self.setToolTip("Lists of regions to start from")
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.setStyleSheet(TOOL_BUTTONS + " QToolButton { padding-right: 16px; }")
+        self.setStyleSheet(ui.TOOL_BUTTONS + " QToolButton { padding-right: 16px; }")
         self._lists = QMenu(self)
         self._lists.setToolTipsVisible(True)
         self._lists.aboutToShow.connect(self._fill_menu)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from napari.utils.theme import get_theme
 from psygnal import Signal
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
@@ -13,8 +12,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_qsm.io.label_table import Region
-from napari_qsm.viewer.regions.icons import eye, lock, swatch
-from napari_qsm.viewer.style import ACCENT
+from napari_qsm.viewer import ui
+from napari_qsm.viewer.icons import icon, is_dark
 
 COLOUR, NAME, SIDE, EYE, LOCK = range(5)
 _LABEL = Qt.ItemDataRole.UserRole
@@ -43,7 +42,9 @@ class RegionRows(QTableWidget):
         self.setIconSize(QSize(18, 18))
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         # The theme's own grey of a chosen row is too faint for what the tools draw in.
-        self.setStyleSheet(f"QTableWidget::item:selected {{ background: {ACCENT}; color: white; }}")
+        self.setStyleSheet(
+            f"QTableWidget::item:selected {{ background: {ui.ACCENT}; color: white; }}"
+        )
         numbers, header = self.verticalHeader(), self.horizontalHeader()
         if numbers is not None:
             numbers.hide()
@@ -63,8 +64,7 @@ class RegionRows(QTableWidget):
 
     def show_regions(self, regions: list[Region], active: int, theme: str) -> None:
         """Fill the rows; selected rows stay selected as long as they are there."""
-        background = get_theme(theme).background.as_rgb_tuple()
-        dark = sum(background[:3]) < 3 * 128
+        dark = is_dark(theme)
         kept = set(self.selected())
         self._filling = True
         try:
@@ -105,13 +105,21 @@ class RegionRows(QTableWidget):
         key = f" {row + 1}" if row < 9 else ""
         side = {"left": "L", "right": "R"}.get(region.side, "–")
         cells = (
-            (key, swatch(region.color), "Click to change the colour"),
+            (key, icon("swatch", colour=region.color), "Click to change the colour"),
             (region.name, None, f"{region.name} (label {region.index}); double click renames"),
             (side, None, "Side of the patient; click to change"),
-            ("", eye(region.visible, dark), "Shown" if region.visible else "Hidden"),
-            ("", lock(region.locked, dark), "Locked" if region.locked else "Not locked"),
+            (
+                "",
+                icon("eye" if region.visible else "eye-off", dark),
+                "Shown" if region.visible else "Hidden",
+            ),
+            (
+                "",
+                icon("lock" if region.locked else "lock-open", dark),
+                "Locked" if region.locked else "Not locked",
+            ),
         )
-        for column, (text, icon, tip) in enumerate(cells):
+        for column, (text, picture, tip) in enumerate(cells):
             item = self.item(row, column)
             if item is None:
                 item = QTableWidgetItem()
@@ -121,8 +129,8 @@ class RegionRows(QTableWidget):
                 item.setFlags(flags)
                 self.setItem(row, column, item)
             item.setText(text)
-            if icon is not None:
-                item.setIcon(icon)
+            if picture is not None:
+                item.setIcon(picture)
             item.setToolTip(tip)
             item.setData(_LABEL, region.index)
 

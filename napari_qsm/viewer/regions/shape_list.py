@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtGui import QColor, QIcon, QKeyEvent, QPixmap
+from qtpy.QtGui import QIcon, QKeyEvent
 from qtpy.QtWidgets import QListWidget, QListWidgetItem
 
 from napari_qsm.session.appearance import shown_unit
 from napari_qsm.units import number, to_shown
+from napari_qsm.viewer import ui
+from napari_qsm.viewer.icons import icon
 from napari_qsm.viewer.regions.shape_work import Row, ShapeWork
-from napari_qsm.viewer.style import ACCENT
 
 _HEIGHT = 190
 
@@ -47,7 +48,7 @@ class ShapeList(QListWidget):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setStyleSheet(
             "QListWidget::item { padding: 2px; }"
-            f" QListWidget::item:selected {{ background: {ACCENT}; color: white; }}"
+            f" QListWidget::item:selected {{ background: {ui.ACCENT}; color: white; }}"
         )
         self._work = work
         self.itemClicked.connect(self._on_clicked)
@@ -91,7 +92,7 @@ class ShapeList(QListWidget):
             colour = self._work.colour(row.shape)
             if item.data(Qt.ItemDataRole.UserRole + 1) != colour:
                 item.setData(Qt.ItemDataRole.UserRole + 1, colour)
-                item.setIcon(_square(colour))
+                item.setIcon(icon("square", colour=colour, side=14))
             if item.toolTip() != row.shape.words:
                 item.setToolTip(row.shape.words)
         self._on_chosen(self._work.chosen)
@@ -134,11 +135,3 @@ class ShapeList(QListWidget):
             self._work.delete()
             return True
         return False
-
-
-def _square(colour: str) -> QIcon:
-    picture = QPixmap(14, 14)
-    picture.fill(QColor(colour))
-    icon = QIcon(picture)
-    icon.addPixmap(picture, QIcon.Mode.Selected)  # untinted, so that it is the region's colour
-    return icon

@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QApplication,
     QFileDialog,
     QMenu,
-    QMessageBox,
     QPushButton,
     QToolButton,
     QWidget,
@@ -24,8 +23,9 @@ from napari_qsm.session.blinding import shown_name
 from napari_qsm.session.settings import load_settings, save_settings
 from napari_qsm.session.table.choice import optional
 from napari_qsm.session.table.measured import labels_of, measurable, measured_map
+from napari_qsm.viewer import ui
+from napari_qsm.viewer.dialogs import Answer, ask
 from napari_qsm.viewer.regions import clipboard
-from napari_qsm.viewer.style import TOOL_BUTTONS
 
 if TYPE_CHECKING:
     from napari_qsm.session import MapEntry
@@ -132,15 +132,17 @@ class TableActions:
         labels = labels_of(self._session, entry) if entry is not None else None
         if entry is None or labels is None:
             return
-        answer = QMessageBox.question(
+        answer = ask(
             self._table,
+            "qsm.stats.transfer.ask",
             "Transfer the regions",
-            f"'{labels.name}' and '{entry.name}' do not share a grid.\n\nA new label map will be "
-            "made on the map's grid: each voxel gets the region of the nearest voxel. Volumes "
-            "change a little, and small regions may lose voxels. The old label map stays as it "
-            "is.\n\nMake it?",
+            f"'{labels.name}' and '{entry.name}' do not share a grid.",
+            "A new label map will be made on the map's grid: each voxel gets the region of the "
+            "nearest voxel. Volumes change a little, and small regions may lose voxels. The old "
+            "label map stays as it is.",
+            (Answer("make", "Make it"), Answer("cancel", "Cancel", "no")),
         )
-        if answer != QMessageBox.StandardButton.Yes:
+        if answer == "cancel":
             return
         source = labels.volume.with_data(labels.editable)
 
@@ -195,7 +197,7 @@ class TableActions:
         button = QToolButton()
         button.setText(f"{text} ▾")
         button.setObjectName(f"qsm.stats.{name}")
-        button.setStyleSheet(TOOL_BUTTONS + " QToolButton::menu-indicator { image: none; }")
+        button.setStyleSheet(ui.TOOL_BUTTONS + " QToolButton::menu-indicator { image: none; }")
         button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(button)
         menu.setObjectName(f"qsm.stats.{name}.menu")
