@@ -90,13 +90,14 @@ def check_free(folder: Path, layout: Layout = PLAIN) -> None:
 
 
 def write_result(
-    result: Result, folder: Path, layout: Layout = PLAIN, *, overwrite: bool = False
+    result: Result, folder: Path | str, layout: Layout = PLAIN, *, overwrite: bool = False
 ) -> None:
     """Write every intermediate, the provenance and the methods paragraph, together.
 
     Images lie on the grid, orientation and affine of the file they came from. With
     ``overwrite``, results that an earlier run left and this one does not make are removed.
     """
+    folder = Path(folder)
     with staged_folder(folder, overwrite=overwrite) as staging:
         for name in result.images():
             if name not in layout.images:

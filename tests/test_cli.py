@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from napari_qsm import __version__
+from napari_qsm._version import __version__
 from napari_qsm.cli import main
 
 

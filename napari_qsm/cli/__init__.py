@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from napari_qsm import __version__
+from napari_qsm._version import __version__
 from napari_qsm.cli import reconstruction, results, scans, window
 from napari_qsm.cli.terminal import say
 from napari_qsm.errors import QsmError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_qsm import __version__
+from napari_qsm._version import __version__
 from napari_qsm.anatomy import DisplayFrame
 from napari_qsm.colormaps import effective_window
 from napari_qsm.figures.colour_bars import bar_unit

@@ -75,7 +75,7 @@ def make_figure(
         spec, base = read_spec(spec_path), spec_path.parent
     else:
         assert template is not None
-        spec, base = _from_folders(template, control, patient, labels, cache), Path()
+        spec, base = from_folders(template, control, patient, labels, cache), Path()
     changes = {"width_mm": width_mm, "dpi": dpi}
     changes = {name: value for name, value in changes.items() if value is not None}
     if changes:
@@ -115,13 +115,14 @@ def restyled(spec: FigureSpec, **changes: float | None) -> FigureSpec:
     return spec.model_copy(update={"style": style})
 
 
-def _from_folders(
+def from_folders(
     template: str,
     control: Path | None,
     patient: Path | None,
     labels: tuple[Path, ...],
     cache: Cache,
 ) -> FigureSpec:
+    """A template's figure of one or two subjects from their folders of results."""
     people = [
         (name, folder) for name, folder in (("Control", control), ("Patient", patient)) if folder
     ]

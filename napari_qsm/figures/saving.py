@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_qsm import __version__
+from napari_qsm._version import __version__
 from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError
 from napari_qsm.figures.spec_files import read_spec, spec_text

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from napari_qsm import __version__
+from napari_qsm._version import __version__
 from napari_qsm.errors import FileError
 from napari_qsm.io.atomic import staged_folder, write_text
 from napari_qsm.io.names import bids_entities, by_echo

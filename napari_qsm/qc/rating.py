@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from napari_qsm import __version__
+from napari_qsm._version import __version__
 from napari_qsm.errors import FileError, QsmError
 from napari_qsm.io.atomic import write_text
 

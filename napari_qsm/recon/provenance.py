@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_qsm import __version__
+from napari_qsm._version import __version__
 from napari_qsm.recon.stages import Method, get_method
 from napari_qsm.volume import Volume
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_qsm import __version__
+from napari_qsm._version import __version__
 from napari_qsm.recon.inputs import Inputs
 from napari_qsm.recon.provenance import input_record, methods_paragraph, software_versions
 from napari_qsm.recon.recipe import Recipe

@@ -74,7 +74,7 @@ def about_table(
     notes : sequence of str
         More sentences, for example about voxels without a number.
     """
-    from napari_qsm import __version__
+    from napari_qsm._version import __version__
 
     about = {
         "Map": map_name,

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_qsm import __version__
+from napari_qsm._version import __version__
 from napari_qsm.arrays import Box
 from napari_qsm.io.atomic import flush_folder, reason, write_text
 from napari_qsm.io.nifti import write_volume

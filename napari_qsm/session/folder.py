@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from napari_qsm import __version__
+from napari_qsm._version import __version__
 from napari_qsm.errors import FileError, QsmError
 from napari_qsm.io.atomic import write_text
 from napari_qsm.io.nifti import write_volume

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from napari_qsm import __version__
+from napari_qsm._version import __version__
 from napari_qsm.errors import FileError, QsmError
 from napari_qsm.io import atomic
 from napari_qsm.qc.rating import RATING_FILE, add_rating, make_rating, read_ratings

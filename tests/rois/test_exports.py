@@ -7,7 +7,7 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from napari_qsm import __version__
+from napari_qsm._version import __version__
 from napari_qsm.errors import FileError
 from napari_qsm.rois.exports import Exported, about_table, map_reference, write_export
 from napari_qsm.rois.files import region_table, write_table
