@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from napari_qsm.errors import MetadataError
-from napari_qsm.volume import Volume, check_same_grid
+from napari_qsm.volume import Volume
 
 #: Limits outside which a value is taken for a unit mistake, not for a scan.
 ECHO_TIME_LIMITS_S = (0.5e-3, 0.2)
@@ -66,8 +66,8 @@ class Scan:
                 f"A phase-difference scan has one phase image, but {len(phase)} were given."
             )
         check_field_strength(self.field_strength_t)
-        for volume in (*phase[1:], *magnitude):
-            check_same_grid(volume, phase[0])
+        phase = tuple(volume.like(phase[0]) for volume in phase)
+        magnitude = tuple(volume.like(phase[0]) for volume in magnitude)
         magnitude_times = tuple(float(t) for t in self.magnitude_echo_times_s)
         if not magnitude_times and not self.phase_difference and len(magnitude) == len(phase):
             magnitude_times = times

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,11 @@ import numpy.typing as npt
 
 from napari_qsm.arrays import Array
 from napari_qsm.errors import GeometryError
+
+#: The main field in the world of a scanner.
+SCANNER_Z = (0.0, 0.0, 1.0)
+#: Parts of a voxel by which two grids may be apart and still count as one.
+ALIGNED = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +67,9 @@ class Volume:
         The grid of that file, if the array may have been reoriented since.
     orientation_known : bool
         False where the file records no orientation, so that sides cannot be told apart.
+    b0_world : tuple of float
+        Unit vector of the main field in this world. It is (0, 0, 1) unless the file was
+        turned away from the scanner (to a template, say) and says how it lay there.
 
     Raises
     ------
@@ -76,6 +85,7 @@ class Volume:
     origin: Path | None = None
     stored: StoredGrid | None = None
     orientation_known: bool = True
+    b0_world: tuple[float, float, float] = SCANNER_Z
 
     def __post_init__(self) -> None:
         data = np.asarray(self.data)
@@ -114,8 +124,14 @@ class Volume:
 
     @cached_property
     def b0_direction(self) -> tuple[float, float, float]:
-        """Unit vector of the main field in voxel axes (assumes B0 along world z)."""
-        return b0_direction(self.affine)
+        """Unit vector of the main field in voxel axes."""
+        if self.b0_world == SCANNER_Z:
+            return b0_direction(self.affine)
+        # Forms that lead to a template may shear, so the inverse counts, not the transpose.
+        axes = self.affine[:3, :3] / self.voxel_size_mm
+        b = np.linalg.solve(axes, np.array(self.b0_world))
+        b = b / np.linalg.norm(b) + 0.0
+        return float(b[0]), float(b[1]), float(b[2])
 
     def voxel_to_world(self, ijk: npt.ArrayLike) -> Array:
         """World RAS mm of voxel indices; shape (..., 3) in and out."""
@@ -191,12 +207,17 @@ class Volume:
         axes = [axis for axis, _ in order]
         steps = tuple(slice(None, None, step) for _, step in order)
         data = self.data.transpose(*axes, *range(3, self.data.ndim))[steps]
-        turn = np.zeros((4, 4))
-        turn[3, 3] = 1
-        for new, (old, step) in enumerate(order):
-            turn[old, new] = step
-            turn[old, 3] = 0 if step > 0 else self.shape[old] - 1
-        return replace(self, data=data, affine=self.affine @ turn)
+        return replace(self, data=data, affine=self.affine @ _turn(order, self.shape))
+
+
+def _turn(order: Sequence[tuple[int, int]], shape: Sequence[int]) -> Array:
+    """What turns indices of the new axes into those of the old ones, 4 x 4."""
+    turn = np.zeros((4, 4))
+    turn[3, 3] = 1
+    for new, (old, step) in enumerate(order):
+        turn[old, new] = step
+        turn[old, 3] = 0 if step > 0 else shape[old] - 1
+    return turn
 
 
 def check_affine(affine: Array, who: str) -> None:
@@ -255,23 +276,25 @@ def axis_order(affine: Array) -> list[tuple[int, int]]:
     All six assignments are compared by the sum of cosines, so the result stays a
     permutation even at obliquities near 45 degrees.
     """
-    from itertools import permutations
-
-    cosines = np.asarray(affine)[:3, :3] / voxel_size_mm(affine)
-    best = max(
-        permutations(range(3)), key=lambda p: sum(abs(cosines[w, axis]) for w, axis in enumerate(p))
-    )
-    return [(axis, 1 if cosines[world, axis] >= 0 else -1) for world, axis in enumerate(best)]
+    return _best_match(np.asarray(affine)[:3, :3] / voxel_size_mm(affine))
 
 
 def relative_axis_order(source: Array, target: Array) -> list[tuple[int, int]]:
-    """Axes of ``source`` in the order and direction in which ``target`` holds them."""
-    source_of_world = axis_order(source)
-    order: list[tuple[int, int]] = [(0, 1)] * 3
-    for world, (axis, step) in enumerate(axis_order(target)):
-        source_axis, source_step = source_of_world[world]
-        order[axis] = (source_axis, source_step * step)
-    return order
+    """Axes of ``source`` in the order and direction in which ``target`` holds them.
+
+    The two are compared with each other, not each with the world: two oblique grids that are
+    the same but for rounding may lie nearest to different axes of the world.
+    """
+    axes = [np.asarray(a)[:3, :3] / voxel_size_mm(a) for a in (source, target)]
+    return _best_match(axes[1].T @ axes[0])
+
+
+def _best_match(cosines: Array) -> list[tuple[int, int]]:
+    """For each row the column that runs along it, each column once, and in which direction."""
+    best = max(
+        permutations(range(3)), key=lambda p: sum(abs(cosines[row, c]) for row, c in enumerate(p))
+    )
+    return [(column, 1 if cosines[row, column] >= 0 else -1) for row, column in enumerate(best)]
 
 
 def orientation_code(affine: Array) -> str:
@@ -288,30 +311,59 @@ def same_affine(a: Array, b: Array, tolerance_mm: float = 1e-3) -> bool:
 
 
 def check_same_grid(a: Volume, b: Volume) -> None:
-    """Refuse two volumes that do not share shape and affine.
+    """Refuse two volumes that do not share shape and affine in the axis order they have now.
 
     Raises
     ------
     GeometryError
-        Naming both volumes and both values. The corners of the grids may differ by at
-        most a hundredth of a voxel, which is what headers with rounded numbers need.
+        Naming both volumes and both values, see :func:`grids_differ`.
     """
-    name_a, name_b = (_called(v) for v in (a, b))
-    if a.shape != b.shape:
-        raise GeometryError(
-            f"{name_a} has {_times(a.shape)} voxels but {name_b} has {_times(b.shape)}; "
+    differ = grids_differ(a.shape, a.affine, b.shape, b.affine, names=(_called(a), _called(b)))
+    if differ:
+        raise GeometryError(differ)
+
+
+def same_grid(a: Volume, b: Volume) -> bool:
+    """Whether two volumes lie on one grid, whatever the axis order of each."""
+    return same_lattice(a.shape, a.affine, b.shape, b.affine)
+
+
+def same_lattice(
+    shape_a: Sequence[int], affine_a: Array, shape_b: Sequence[int], affine_b: Array
+) -> bool:
+    """As :func:`same_grid`, from shapes and affines alone."""
+    order = relative_axis_order(affine_a, affine_b)
+    turned = [shape_a[axis] for axis, _ in order]
+    return not grids_differ(turned, affine_a @ _turn(order, shape_a), shape_b, affine_b)
+
+
+def grids_differ(
+    shape_a: Sequence[int],
+    affine_a: Array,
+    shape_b: Sequence[int],
+    affine_b: Array,
+    names: tuple[str, str] = ("One", "the other"),
+) -> str:
+    """In a sentence, how two grids of one axis order differ; empty where they are the same.
+
+    The one comparison of grids: corners may be apart by at most a hundredth of a voxel, which
+    is what headers with rounded numbers need.
+    """
+    name_a, name_b = names
+    if tuple(shape_a[:3]) != tuple(shape_b[:3]):
+        return (
+            f"{name_a} has {_times(shape_a[:3])} voxels but {name_b} has {_times(shape_b[:3])}; "
             "they must come from the same scan."
         )
-    corners = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
-    corners = corners * (np.array(a.shape) - 1)
-    apart = np.linalg.norm(a.voxel_to_world(corners) - b.voxel_to_world(corners), axis=1).max()
-    if apart > max(0.01 * min(a.voxel_size_mm), 1e-3):
-        raise GeometryError(
-            f"{name_a} (axes {a.orientation}, voxels {_mm(np.array(a.voxel_size_mm))}, "
-            f"first voxel at {_point(a)}) and {name_b} (axes {b.orientation}, voxels "
-            f"{_mm(np.array(b.voxel_size_mm))}, first voxel at {_point(b)}) do not lie on the "
-            f"same grid: corners are up to {apart:.2f} mm apart."
-        )
+    corners = np.array([[i, j, k, 1] for i in (0, 1) for j in (0, 1) for k in (0, 1)], float)
+    corners[:, :3] *= np.array(shape_a[:3]) - 1
+    apart = np.linalg.norm((corners @ (affine_a - affine_b).T)[:, :3], axis=1).max()
+    if apart <= max(ALIGNED * min(voxel_size_mm(affine_a)), 1e-3):
+        return ""
+    return (
+        f"{name_a} ({_lies(affine_a)}) and {name_b} ({_lies(affine_b)}) do not lie on the same "
+        f"grid: corners are up to {apart:.2f} mm apart."
+    )
 
 
 def _called(volume: Volume) -> str:
@@ -322,5 +374,7 @@ def _times(shape: Sequence[int]) -> str:
     return " x ".join(str(n) for n in shape)
 
 
-def _point(volume: Volume) -> str:
-    return "({:.1f}, {:.1f}, {:.1f}) mm".format(*volume.affine[:3, 3])
+def _lies(affine: Array) -> str:
+    first = "({:.1f}, {:.1f}, {:.1f}) mm".format(*affine[:3, 3])
+    sizes = _mm(np.array(voxel_size_mm(affine)))
+    return f"axes {orientation_code(affine)}, voxels {sizes}, first voxel at {first}"

@@ -18,8 +18,9 @@ from napari_qsm.figures.parts import RegionsCrop, Source
 from napari_qsm.figures.spec import FigureSpec
 from napari_qsm.figures.spec_files import resolved
 from napari_qsm.io.label_table import is_label_table, read_label_table
-from napari_qsm.io.nifti import as_labels, read_volume, stem
+from napari_qsm.io.nifti import read_volume, stem
 from napari_qsm.io.sidecar import read_json, read_sidecar
+from napari_qsm.io.whole_numbers import as_labels
 from napari_qsm.rois.statistics import region_name
 from napari_qsm.volume import Volume
 

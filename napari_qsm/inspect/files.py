@@ -13,13 +13,14 @@ from napari_qsm.arrays import Array
 from napari_qsm.errors import MetadataError, QsmError
 from napari_qsm.inspect.report import Item
 from napari_qsm.io.bids import sidecar_of
-from napari_qsm.io.forms import form_problem
+from napari_qsm.io.forms import b0_note, form_problem
 from napari_qsm.io.identifying import IDENTIFYING
 from napari_qsm.io.label_table import read_label_table
 from napari_qsm.io.names import IMAGINARY, PHASE, REAL, image_words, part_of
-from napari_qsm.io.nifti import as_labels, as_mask, read_volume
+from napari_qsm.io.nifti import read_volume
 from napari_qsm.io.series import image_file
 from napari_qsm.io.sidecar import numbers, read_json, sidecar_path
+from napari_qsm.io.whole_numbers import as_labels, as_mask
 from napari_qsm.recon.phase import decide_phase_unit
 from napari_qsm.scan import check_echo_times, check_field_strength
 from napari_qsm.volume import Volume
@@ -158,6 +159,8 @@ def describe_geometry(volume: Volume, item: Item) -> None:
     problem = form_problem(volume.stored.header) if volume.stored else ""
     if problem:
         item.problems.append(f"The header contradicts itself: {problem}")
+    if b0_note(volume):
+        item.hints.append(b0_note(volume))
 
 
 def _describe_values(volume: Volume, item: Item, metadata: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ import numpy as np
 from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError, GeometryError
 from napari_qsm.io.atomic import atomic_path
-from napari_qsm.volume import StoredGrid, Volume
+from napari_qsm.io.forms import b0_in_world, mm_per_unit
+from napari_qsm.volume import StoredGrid, Volume, check_affine, voxel_size_mm
 
 ENDINGS = (".nii", ".nii.gz")
+#: An image in two files, header and values.
+PAIR_ENDINGS = (".hdr", ".img")
 
 #: Header fields that place voxels in the world; they go from source to result unchanged.
 GEOMETRY_FIELDS = (
@@ -32,20 +36,24 @@ GEOMETRY_FIELDS = (
     "srow_z",
     "xyzt_units",
 )
-_MAX_LABEL = 65535
+#: Shortest and longest edge of a voxel that a scan may have, from microscopy to thick slabs, mm.
+_VOXEL_LIMITS_MM = (0.005, 100.0)
 #: Size of a NIfTI-2 header, which it begins with.
 _NIFTI2_SIZE = 540
 
 
 def is_nifti(path: Path | str) -> bool:
-    """Whether the name ends like a NIfTI file."""
-    return Path(path).name.lower().endswith(ENDINGS)
+    """Whether the name ends like a NIfTI file, or is the ``.img`` of a pair that is there."""
+    path = Path(path)
+    if path.name.lower().endswith(ENDINGS):
+        return True
+    return path.suffix.lower() == ".img" and _other_half(path).is_file()
 
 
 def stem(path: Path | str) -> str:
-    """File name without ``.nii`` or ``.nii.gz``."""
+    """File name without ``.nii``, ``.nii.gz``, ``.hdr`` or ``.img``."""
     name = Path(path).name
-    for ending in (".nii.gz", ".nii"):
+    for ending in (".nii.gz", ".nii", *PAIR_ENDINGS):
         if name.lower().endswith(ending):
             return name[: -len(ending)]
     return name
@@ -60,36 +68,43 @@ def read_volume(path: Path | str, *, unit: str = "", name: str = "") -> Volume:
     Parameters
     ----------
     path : Path or str
-        ``.nii`` or ``.nii.gz``.
+        ``.nii`` or ``.nii.gz``, or either file of a pair ``.hdr`` and ``.img``.
     unit, name : str
         Recorded on the volume; the name is the file's stem unless given.
 
     Returns
     -------
     Volume
-        Unreoriented, with ``stored`` set.
+        Unreoriented, with ``stored`` set; its affine in mm whatever the unit of the header.
 
     Raises
     ------
     FileError
         Missing, not NIfTI, truncated, complex or colour values, empty or all NaN.
     GeometryError
-        Not 3-D or 4-D, zero or NaN voxel sizes, singular affine.
+        Not 3-D or 4-D, impossible voxel sizes, singular affine.
     """
     path = Path(path)
     image, size = _open(path)
-    header = image.header
+    header = image.header.copy()
     shape = _checked_shape(path, image, size)
     data = _values(path, image).reshape(shape)
+    # nibabel takes the scale out of the header; it tells labels from smoothed values.
+    header["scl_slope"], header["scl_inter"] = image.dataobj.slope, image.dataobj.inter
     affine = np.asarray(image.affine, dtype=np.float64)
+    if mm_per_unit(header) != 1.0:
+        affine = np.diag([*([mm_per_unit(header)] * 3), 1.0]) @ affine
+    check_affine(affine, f"'{path.name}'")
+    _check_plausible_voxels(path, affine, header)
     volume = Volume(
         data=data,
         affine=affine,
         unit=unit,
         name=name or stem(path),
         origin=path,
-        stored=StoredGrid((shape[0], shape[1], shape[2]), affine, header.copy()),
+        stored=StoredGrid((shape[0], shape[1], shape[2]), affine, header),
         orientation_known=int(header["qform_code"]) > 0 or int(header["sform_code"]) > 0,
+        b0_world=b0_in_world(header, affine),
     )
     if data.dtype.kind == "f" and not np.isfinite(data).any():
         raise FileError(f"'{path.name}' holds no number at all: every voxel is NaN or infinite.")
@@ -114,14 +129,16 @@ def write_volume(volume: Volume, path: Path | str) -> None:
         The volume no longer lies on the grid it came from.
     """
     path = Path(path)
-    if not is_nifti(path):
+    if not path.name.lower().endswith(ENDINGS):
         raise FileError(f"'{path.name}' must end in .nii or .nii.gz.")
     back = volume.to_stored()
     data = _writable(back.data, path)
     source = back.stored.header if back.stored is not None else None
     kind = nib.Nifti2Image if isinstance(source, nib.Nifti2Header) else nib.Nifti1Image
-    image = kind(data, back.affine)
-    if isinstance(source, nib.Nifti1Header):
+    known = isinstance(source, nib.Nifti1Header)
+    in_mm = not known or mm_per_unit(source) == 1.0
+    image = kind(data, back.affine if in_mm else source.get_best_affine())
+    if known:
         for field in GEOMETRY_FIELDS:
             image.header[field] = source[field]
         image.header["pixdim"][:4] = source["pixdim"][:4]
@@ -134,65 +151,13 @@ def write_volume(volume: Volume, path: Path | str) -> None:
         image.to_filename(temporary)
 
 
-def as_mask(volume: Volume) -> Array:
-    """The volume as booleans.
-
-    Raises
-    ------
-    FileError
-        If it holds anything but 0 and 1, or is not 3-D.
-    """
-    who = _who(volume)
-    if volume.data.ndim != 3:
-        raise FileError(f"The mask {who} is 4-D; one 3-D mask is needed.")
-    data = volume.data
-    if data.dtype == bool:
-        return data
-    if not ((data == 0) | (data == 1)).all():
-        odd = data[(data != 0) & (data != 1)].flat[0]
-        raise FileError(
-            f"The mask {who} holds the value {odd:g}; a mask must hold only 0 and 1 "
-            "(save one region as a mask of its own)."
-        )
-    return data == 1
-
-
-def as_labels(volume: Volume) -> Array:
-    """The volume as uint8 or uint16 labels.
-
-    Raises
-    ------
-    FileError
-        If it holds fractions, negative values, NaN or values over 65535, or is not 3-D.
-    """
-    who = _who(volume)
-    data = volume.data
-    if data.ndim != 3:
-        raise FileError(f"The label map {who} is 4-D; one 3-D label map is needed.")
-    if data.dtype.kind == "f" and not (np.isfinite(data).all() and (data == np.rint(data)).all()):
-        odd = data[~(np.isfinite(data) & (data == np.rint(data)))].flat[0]
-        raise FileError(
-            f"The label map {who} holds the value {odd:g}; labels must be whole numbers "
-            "(was it resampled with smoothing?)."
-        )
-    low, high = data.min(), data.max()
-    if low < 0 or high > _MAX_LABEL:
-        raise FileError(
-            f"The label map {who} holds values from {low:g} to {high:g}; "
-            f"labels must lie within 0-{_MAX_LABEL}."
-        )
-    return data.astype(np.uint8 if high <= 255 else np.uint16, copy=False)
-
-
-def _who(volume: Volume) -> str:
-    return f"'{volume.origin.name if volume.origin else volume.name}'"
-
-
 def _open(path: Path) -> tuple[Any, int]:
     if not path.exists():
         raise FileError(f"There is no file '{path}'.")
     if path.is_dir():
         raise FileError(f"'{path}' is a folder; a NIfTI file is needed.")
+    if path.suffix.lower() in PAIR_ENDINGS:
+        return _open_pair(path)
     if not is_nifti(path):
         raise FileError(f"'{path.name}' is not a NIfTI file (.nii or .nii.gz).")
     if path.stat().st_size == 0:
@@ -220,6 +185,42 @@ def _open(path: Path) -> tuple[Any, int]:
         raise FileError(f"'{path.name}' is cut short: its header is incomplete.")
     _check_voxel_sizes(path, type(image.header)(content[: image.header.sizeof_hdr], check=False))
     return image, len(content)
+
+
+def _other_half(path: Path) -> Path:
+    """The header of a pair's values, or the values of its header, in the case of the name."""
+    suffix = path.suffix
+    other = ".img" if suffix.lower() == ".hdr" else ".hdr"
+    return path.with_suffix(other.upper() if suffix.isupper() else other)
+
+
+def _open_pair(path: Path) -> tuple[Any, int]:
+    """Header and values of an image in two files, put together in memory."""
+    other = _other_half(path)
+    if not other.is_file():
+        raise FileError(f"'{path.name}' is half of a pair, but '{other.name}' is not beside it.")
+    header, values = (path, other) if path.suffix.lower() == ".hdr" else (other, path)
+    try:
+        content = {"header": header.read_bytes(), "image": values.read_bytes()}
+        magic = content["header"][344:348]
+        if len(content["header"]) == 348 and magic != b"ni1\0":
+            raise FileError(
+                f"'{path.name}' is an Analyze image, which does not say where left and right are; "
+                "save it as NIfTI (.nii) with the program it comes from."
+            )
+        holders = {key: nib.FileHolder(fileobj=io.BytesIO(b)) for key, b in content.items()}
+        kind = nib.Nifti2Pair if magic[:3] != b"ni1" else nib.Nifti1Pair
+        image = kind.from_file_map(holders)
+        _check_voxel_sizes(
+            path, type(image.header)(content["header"][: image.header.sizeof_hdr], check=False)
+        )
+    except (FileError, GeometryError):
+        raise
+    except PermissionError as error:
+        raise FileError(f"No permission to read '{path}'.") from error
+    except Exception as error:  # nibabel raises many kinds for files of other formats
+        raise FileError(f"'{path.name}' is not a readable NIfTI pair (.hdr and .img).") from error
+    return image, len(content["image"])
 
 
 def _content(path: Path) -> bytes:
@@ -276,6 +277,21 @@ def _check_voxel_sizes(path: Path, header: Any) -> None:
     if not np.isfinite(sizes).all() or (sizes == 0).any():
         said = " x ".join(f"{size:g}" for size in sizes)
         raise GeometryError(f"'{path.name}' has an impossible voxel size: {said} mm.")
+
+
+def _check_plausible_voxels(path: Path, affine: Array, header: Any) -> None:
+    """Refuse sizes that no scan has: a unit of length that is wrong, or was never written."""
+    sizes = voxel_size_mm(affine)
+    low, high = _VOXEL_LIMITS_MM
+    if low <= min(sizes) and max(sizes) <= high:
+        return
+    said = " x ".join(f"{size:g}" for size in sizes)
+    code = header.get_xyzt_units()[0]
+    unit = {"meter": "metres", "micron": "micrometres", "mm": "millimetres"}.get(code, "no unit")
+    raise GeometryError(
+        f"'{path.name}' has voxels of {said} mm, which no scan of a head has; its header gives "
+        f"{unit} as the unit of length, so mend that unit (xyzt_units) or the voxel size."
+    )
 
 
 def _values(path: Path, image: Any) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_qsm.errors import FileError, MetadataError
 from napari_qsm.io.bids import sidecar_of
-from napari_qsm.io.forms import form_problem
+from napari_qsm.io.forms import b0_note, form_problem
 from napari_qsm.io.names import PHASE
 from napari_qsm.io.nifti import read_volume
 from napari_qsm.io.series import SAME_ECHO_S, ImageFile, ScanFiles, image_file
@@ -265,6 +265,8 @@ def _geometry_notes(volume: Volume) -> list[str]:
     problem = form_problem(volume.stored.header) if volume.stored else ""
     if problem:
         notes.append(f"The orientation of the phase file is contradictory: {problem}")
+    if b0_note(volume):
+        notes.append(b0_note(volume))
     return notes
 
 

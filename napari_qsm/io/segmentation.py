@@ -14,9 +14,10 @@ from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError, GeometryError
 from napari_qsm.io.atomic import atomic_path
 from napari_qsm.io.label_table import is_label_table, read_label_table, write_label_table
-from napari_qsm.io.nifti import as_labels, is_nifti, read_volume, stem, write_volume
+from napari_qsm.io.nifti import is_nifti, read_volume, stem, write_volume
 from napari_qsm.io.region import Region, rgb
 from napari_qsm.io.segments import merge_layers, read_nrrd
+from napari_qsm.io.whole_numbers import as_labels
 from napari_qsm.volume import StoredGrid, Volume, relative_axis_order, same_affine
 
 #: Tables that may lie beside an image of labels, the first found counts.

@@ -11,7 +11,8 @@ from napari_qsm.phantom.anatomy import Anatomy
 from napari_qsm.phantom.grid import Box, Grid, block_mean, for_each, slabs, spread
 from napari_qsm.phantom.skull import lay_simple
 from napari_qsm.phantom.tissue import AIR_PPM, WHITE
-from napari_qsm.recon.fourier import GAMMA_BAR_HZ_PER_T, forward_field
+from napari_qsm.quantities import GAMMA_BAR_HZ_PER_T
+from napari_qsm.recon.fourier import forward_field
 from napari_qsm.volume import b0_direction
 
 #: Cell size of the body outside the field of view, mm.

@@ -13,7 +13,8 @@ from napari_qsm.errors import FileError, MetadataError, QsmError
 from napari_qsm.io.atomic import write_text
 from napari_qsm.io.bids import DERIVATIVES
 from napari_qsm.io.label_table import read_label_table
-from napari_qsm.io.nifti import as_labels, as_mask, read_volume
+from napari_qsm.io.nifti import read_volume
+from napari_qsm.io.whole_numbers import as_labels, as_mask
 from napari_qsm.outputs import RESULT_NAMES
 from napari_qsm.qc.measures import magnitude_of, measure
 from napari_qsm.qc.quality import QualityReport, from_dict, map_checksum

@@ -16,9 +16,7 @@ import scipy.fft
 from napari_qsm.arrays import Array
 from napari_qsm.arrays import bounding_box as bounding_box
 from napari_qsm.arrays import margin_voxels as margin_voxels
-
-#: Proton gyromagnetic ratio over 2 pi, Hz/T (CODATA 2018).
-GAMMA_BAR_HZ_PER_T = 42.577478518e6
+from napari_qsm.quantities import GAMMA_BAR_HZ_PER_T
 
 WORKERS = os.cpu_count() or 1
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from napari_qsm.errors import MetadataError
+from napari_qsm.io.whole_numbers import as_mask
 from napari_qsm.scan import Scan
-from napari_qsm.volume import Array, Volume, check_same_grid
+from napari_qsm.volume import Array, Volume
 
 NOTHING = "Nothing to reconstruct: give the phase, an unwrapped phase or a field."
 _SINGLE = (
@@ -75,7 +76,7 @@ class Inputs:
         if not starts:
             raise MetadataError(NOTHING)
         for _, volume in named:
-            check_same_grid(volume, starts[0])
+            volume.like(starts[0])
         return starts[0]
 
     def named(self) -> list[tuple[str, Volume]]:
@@ -110,8 +111,10 @@ def quantities(inputs: Inputs, grid: Volume) -> dict[str, Any]:
 
     Raises
     ------
+    FileError
+        For masks that hold more than inside and outside.
     MetadataError
-        For masks with values other than 0 and 1, and for an unwrapped phase without its echo
+        For an unwrapped phase without its echo
         times or field strength.
     GeometryError
         If the inputs do not share one grid.
@@ -147,9 +150,9 @@ def quantities(inputs: Inputs, grid: Volume) -> dict[str, Any]:
     if magnitude:
         have["magnitude"] = stack(magnitude).astype(np.float32, copy=False)
     if inputs.mask is not None:
-        have["given_mask"] = as_bool(inputs.mask.like(grid), "mask")
+        have["given_mask"] = _mask_of(inputs.mask, grid, "mask")
     if inputs.reference_roi is not None:
-        have["reference_roi"] = as_bool(inputs.reference_roi.like(grid), "reference region")
+        have["reference_roi"] = _mask_of(inputs.reference_roi, grid, "reference region")
     if inputs.unwrapped is not None:
         volume = inputs.unwrapped
         count = volume.data.shape[3] if volume.data.ndim == 4 else 1
@@ -171,20 +174,8 @@ def quantities(inputs: Inputs, grid: Volume) -> dict[str, Any]:
     return have
 
 
-def as_bool(volume: Volume, what: str) -> Array:
-    """A mask or region of 0 and 1 as bool, (x, y, z).
-
-    Raises
-    ------
-    MetadataError
-        For other values, and for 4-D volumes.
-    """
-    data = volume.data
-    if data.ndim != 3 or not ((data == 0) | (data == 1)).all():
-        raise MetadataError(
-            f"The {what} '{volume.name}' must be one 3-D image that holds only 0 and 1."
-        )
-    return np.ascontiguousarray(data == 1)
+def _mask_of(volume: Volume, grid: Volume, what: str) -> Array:
+    return np.ascontiguousarray(as_mask(volume.like(grid), what))
 
 
 def input_warnings(inputs: Inputs, grid: Volume) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_qsm.errors import MetadataError
 from napari_qsm.io.label_table import side_of
-from napari_qsm.io.nifti import as_labels
+from napari_qsm.io.whole_numbers import as_labels
 from napari_qsm.rois.live import LiveStatistics
 from napari_qsm.rois.measures import STATISTICS, Measures, Statistic
 from napari_qsm.units import SusceptibilityUnit, column_word, decimals, factor

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from napari_qsm.arrays import Array
-from napari_qsm.io.nifti import as_labels
+from napari_qsm.io.whole_numbers import as_labels
 from napari_qsm.volume import Volume
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_qsm.arrays import Array
 from napari_qsm.io.nifti import GEOMETRY_FIELDS
-from napari_qsm.volume import StoredGrid, Volume
+from napari_qsm.volume import SCANNER_Z, StoredGrid, Volume
 
 
 def grid_record(volume: Volume) -> dict[str, Any]:
@@ -20,6 +20,7 @@ def grid_record(volume: Volume) -> dict[str, Any]:
     record: dict[str, Any] = {
         "affine": volume.affine.tolist(),
         "orientation_known": volume.orientation_known,
+        "b0_world": list(volume.b0_world),
         "stored": None,
     }
     stored = volume.stored
@@ -35,6 +36,7 @@ def grid_record(volume: Volume) -> dict[str, Any]:
 def volume_on(record: dict[str, Any], data: Array, *, unit: str, name: str) -> Volume:
     """A volume of these values on a grid from :func:`grid_record`."""
     stored = record["stored"]
+    x, y, z = record.get("b0_world", SCANNER_Z)
     return Volume(
         data,
         np.array(record["affine"], dtype=np.float64),
@@ -48,6 +50,7 @@ def volume_on(record: dict[str, Any], data: Array, *, unit: str, name: str) -> V
             _header(stored["header"]),
         ),
         orientation_known=bool(record["orientation_known"]),
+        b0_world=(float(x), float(y), float(z)),
     )
 
 

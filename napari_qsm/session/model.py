@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, PrivateAttr
 
 from napari_qsm.anatomy import Plane
 from napari_qsm.arrays import Array
-from napari_qsm.io.nifti import as_labels
+from napari_qsm.io.whole_numbers import as_labels
 from napari_qsm.scan import Scan
 from napari_qsm.session.display import LINKED_FIELDS, MapDisplay, copy_display, first_display
 from napari_qsm.session.entries import MapEntry, Role, guess_role, together, unique_name

@@ -177,18 +177,19 @@ class Reconstruction:
         GeometryError
             If it lies on another grid than the scan.
         MetadataError
-            If a mask or region holds other values than 0 and 1.
+            If its unit is another, or contradicts its values.
+        FileError
+            If a mask or region holds more than inside and outside.
         """
-        from napari_qsm.recon.inputs import as_bool
-        from napari_qsm.volume import check_same_grid
+        from napari_qsm.io.whole_numbers import as_mask
 
         if self.source is not None:
             volume = volume.like(self.source.phase[0])
         else:
             for other in self.given.values():
-                check_same_grid(volume.like(other), other)
+                volume.like(other)
         if role in ("mask", "reference_roi"):
-            as_bool(volume, role.replace("_roi", " region"))
+            as_mask(volume, role.replace("_roi", " region"))
         if role in STARTS:
             for other_role in STARTS:
                 self.given.pop(other_role, None)

@@ -13,7 +13,8 @@ from napari_qsm.anatomy import DisplayFrame
 from napari_qsm.arrays import Array
 from napari_qsm.colormaps import effective_window
 from napari_qsm.errors import FileError, QsmError
-from napari_qsm.io.nifti import as_labels, is_nifti, read_volume, write_volume
+from napari_qsm.io.nifti import is_nifti, read_volume, write_volume
+from napari_qsm.io.whole_numbers import as_labels
 from napari_qsm.session import Role, first_display, guess_role
 from napari_qsm.session.frames import napari_order
 from napari_qsm.session.opening import load_head, regions_beside

@@ -12,7 +12,8 @@ import pytest
 
 from napari_qsm.errors import FileError, GeometryError
 from napari_qsm.io import atomic
-from napari_qsm.io.nifti import as_labels, as_mask, read_volume, write_volume
+from napari_qsm.io.nifti import read_volume, write_volume
+from napari_qsm.io.whole_numbers import as_labels, as_mask
 from napari_qsm.volume import Volume, orientation_code
 
 GEOMETRY = (

@@ -33,7 +33,8 @@ from napari_qsm.io.label_table import (
     side_of,
     write_dseg_tsv,
 )
-from napari_qsm.io.nifti import as_labels, write_volume
+from napari_qsm.io.nifti import write_volume
+from napari_qsm.io.whole_numbers import as_labels
 from napari_qsm.rois.statistics import region_name, region_side
 from napari_qsm.session import Session
 from napari_qsm.session.figure.from_session import given_of

@@ -9,7 +9,7 @@ import numpy as np
 from napari.layers import Labels, Layer
 
 from napari_qsm.errors import GeometryError
-from napari_qsm.io.nifti import as_labels
+from napari_qsm.io.whole_numbers import as_labels
 from napari_qsm.session import MapEntry, Session
 from napari_qsm.viewer.contributions import VOLUME_KEY
 
