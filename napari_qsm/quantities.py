@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from napari_qsm.arrays import Array
 from napari_qsm.errors import MetadataError
+from napari_qsm.scan import check_echo_times, check_field_strength
 from napari_qsm.volume import Volume
 
 Warn = Callable[[str], None]
@@ -200,8 +202,8 @@ def in_canonical_unit(
         factor, how = _to_ppm(known, role, who, field_strength_t, echo_times_s)
     data = np.asarray(volume.data)
     if factor != 1.0:
-        dtype = np.float64 if data.dtype == np.float64 else np.float32
-        data = data.astype(dtype) * dtype(factor)
+        data = data.astype(np.float64 if data.dtype == np.float64 else np.float32)
+        data *= data.dtype.type(factor)
     _check_plausible(data, expected, who, unit, factor, field_strength_t, echo_times_s)
     if warn is not None and not unit:
         warn(
@@ -244,8 +246,6 @@ def _name(volume: Volume) -> str:
 
 
 def _called(volume: Volume, unit: str) -> Volume:
-    from dataclasses import replace
-
     return volume if volume.unit == unit else replace(volume, unit=unit)
 
 
@@ -278,6 +278,7 @@ def _to_ppm(
             f"{who} is in {unit}, so the field strength is needed to turn it into ppm; give "
             "--field-strength-t, or MagneticFieldStrength in the JSON sidecar."
         )
+    field_strength_t = check_field_strength(field_strength_t)
     at = f" at {field_strength_t:g} T"
     if unit in _TO_TESLA:
         return _TO_TESLA[unit] / field_strength_t * 1e6, at
@@ -289,7 +290,7 @@ def _to_ppm(
             f"{who} is in {unit}, so it is the phase that the field makes in one echo time; give "
             "that time with --echo-times-ms, or save the field in Hz or ppm."
         )
-    time_s = echo_times_s[0]
+    (time_s,) = check_echo_times(echo_times_s)
     return ANGLES[unit] / (2 * np.pi * time_s * hz_per_ppm), f"{at} and {time_s * 1e3:g} ms"
 
 
@@ -326,7 +327,7 @@ def _check_plausible(
         return
     says = f"its sidecar says {unit}" if unit else "nothing says its unit"
     lies = "more" if reached > most else "less"
-    taken = expected.unit if not unit else unit
+    taken = unit or expected.unit
     raise MetadataError(
         f"{who} holds values of typically {stored:.3g}, and {says}; that is {lies} than any "
         f"{expected.title} reaches in {taken}. Give the right unit as Units in its JSON sidecar."

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_qsm.errors import Cancelled, GeometryError, MetadataError, QsmError
+from napari_qsm.errors import Cancelled, FileError, GeometryError, MetadataError, QsmError
 from napari_qsm.phantom import make_head
 from napari_qsm.recon.pipeline import Inputs, run
 from napari_qsm.recon.recipe import load_recipe, with_settings
@@ -214,7 +214,7 @@ def test_a_given_mask_is_the_recipes_given_method(head, recon):
     with pytest.raises(GeometryError, match="other mask"):
         recon.give("mask", small)
     soft = head.mask.with_data(head.mask.data * np.float32(0.5))
-    with pytest.raises(MetadataError, match="only 0 and 1"):
+    with pytest.raises(FileError, match="only 0 and 1"):
         recon.give("mask", soft)
     assert "mask" not in recon.given
 

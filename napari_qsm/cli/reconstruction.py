@@ -132,18 +132,30 @@ def _inputs(
     phase_difference: bool | None,
     **others: Path | None,
 ) -> Inputs:
+    from napari_qsm.io.maps import read_quantity, timing_of
     from napari_qsm.io.nifti import read_volume
     from napari_qsm.io.sources import load_scan, open_source
+    from napari_qsm.quantities import ROLES
     from napari_qsm.recon.pipeline import Inputs
 
     if source is not None and phase:
         raise MetadataError("Give either a folder or --phase, not both.")
-    given: dict[str, Any] = {
-        role: read_volume(path) for role, path in others.items() if path is not None
-    }
-    fields = [r for r in ("unwrapped", "total_field_ppm", "local_field_ppm") if r in given]
+    fields = [role for role in ROLES if others.get(role) is not None]
     if len(fields) > 1:
         raise MetadataError("Give only one of --unwrapped, --total-field and --local-field.")
+    given: dict[str, Any] = {
+        role: read_quantity(
+            path,
+            role,
+            field_strength_t=field_strength_t,
+            echo_times_s=echo_times_s,
+            warn=note,
+        )
+        if role in ROLES
+        else read_volume(path)
+        for role, path in others.items()
+        if path is not None
+    }
     scan = None
     if source is not None:
         scan = open_source(
@@ -176,8 +188,12 @@ def _inputs(
         if "unwrapped" in given:
             from napari_qsm.scan import check_echo_times, check_field_strength
 
-            extra["echo_times_s"] = check_echo_times(echo_times_s)
-            extra["field_strength_t"] = check_field_strength(field_strength_t)
+            assert others["unwrapped"] is not None
+            times, strength = timing_of(others["unwrapped"])
+            extra["echo_times_s"] = check_echo_times(echo_times_s or times)
+            extra["field_strength_t"] = check_field_strength(
+                strength if field_strength_t is None else field_strength_t
+            )
     return Inputs(scan=scan, **given, **extra)
 
 

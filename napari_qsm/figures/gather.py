@@ -17,9 +17,11 @@ from napari_qsm.figures.panels import ChartPanel, ImagePanel, MosaicPanel, Table
 from napari_qsm.figures.parts import RegionsCrop, Source
 from napari_qsm.figures.spec import FigureSpec
 from napari_qsm.figures.spec_files import resolved
-from napari_qsm.io.label_table import is_label_table, read_label_table
+from napari_qsm.io.label_table import read_label_table
+from napari_qsm.io.maps import declared_unit, read_map
 from napari_qsm.io.nifti import read_volume, stem
-from napari_qsm.io.sidecar import read_json, read_sidecar
+from napari_qsm.io.segmentation import regions_beside
+from napari_qsm.io.sidecar import read_json
 from napari_qsm.io.whole_numbers import as_labels
 from napari_qsm.rois.statistics import region_name
 from napari_qsm.volume import Volume
@@ -205,8 +207,10 @@ def load(
         stamp = (str(path), path.stat().st_mtime_ns, *source.model_dump(exclude={"name"}).values())
         if old is not None and old.stamp == stamp:
             return _named(old, source)
-        unit = source.unit or str(read_sidecar(path).get("Units", ""))
-        volume = read_volume(path, unit=unit)
+        if source.role == "map":
+            volume = read_map(path, unit=source.unit)
+        else:
+            volume = read_volume(path, unit=source.unit or declared_unit(path))
         regions = _regions_beside(path, source, base) if source.role == "labels" else {}
         provenance = _provenance_beside(path) if source.role == "map" else {}
     if volume.data.ndim == 4:
@@ -237,12 +241,7 @@ def _regions_beside(path: Path, source: Source, base: Path) -> dict[int, Any]:
     """The label table named in the spec or the sidecar, or lying beside the label map."""
     if source.table:
         return {r.index: r for r in read_label_table(resolved(source.table, base))}
-    name = stem(path)
-    for ending in (".txt", ".tsv", ".label", ".lut", ".ctbl"):
-        table = path.with_name(name + ending)
-        if table.is_file() and is_label_table(table):
-            return {r.index: r for r in read_label_table(table)}
-    return {}
+    return {r.index: r for r in regions_beside(path)}
 
 
 def _provenance_beside(path: Path) -> dict[str, Any]:

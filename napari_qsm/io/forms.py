@@ -1,6 +1,4 @@
-"""The two places that a NIfTI header may give an image: their unit, which one is the scanner's
-own, and where they contradict each other.
-"""
+"""The two places that a NIfTI header may give an image: their unit, the scanner's own, conflicts."""
 
 from __future__ import annotations
 

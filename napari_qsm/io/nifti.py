@@ -135,10 +135,10 @@ def write_volume(volume: Volume, path: Path | str) -> None:
     data = _writable(back.data, path)
     source = back.stored.header if back.stored is not None else None
     kind = nib.Nifti2Image if isinstance(source, nib.Nifti2Header) else nib.Nifti1Image
-    known = isinstance(source, nib.Nifti1Header)
-    in_mm = not known or mm_per_unit(source) == 1.0
-    image = kind(data, back.affine if in_mm else source.get_best_affine())
-    if known:
+    image = kind(data, back.affine)
+    if isinstance(source, nib.Nifti1Header):
+        if mm_per_unit(source) != 1.0:
+            image = kind(data, source.get_best_affine())
         for field in GEOMETRY_FIELDS:
             image.header[field] = source[field]
         image.header["pixdim"][:4] = source["pixdim"][:4]

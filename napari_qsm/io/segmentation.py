@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,18 +13,19 @@ import numpy as np
 from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError, GeometryError
 from napari_qsm.io.atomic import atomic_path
+from napari_qsm.io.forms import side_notes
 from napari_qsm.io.label_table import is_label_table, read_label_table, write_label_table
 from napari_qsm.io.nifti import is_nifti, read_volume, stem, write_volume
 from napari_qsm.io.region import Region, rgb
 from napari_qsm.io.segments import merge_layers, read_nrrd
 from napari_qsm.io.whole_numbers import as_labels
-from napari_qsm.volume import StoredGrid, Volume, relative_axis_order, same_affine
+from napari_qsm.volume import StoredGrid, Volume, grids_differ, relative_axis_order
 
 #: Tables that may lie beside an image of labels, the first found counts.
 TABLE_ENDINGS = (".txt", ".label", ".tsv", ".lut", ".ctbl")
-#: Parts of a voxel by which two grids may be apart and still count as one.
-_ALIGNED = 0.01
 _SIDE_TAG = "napari-qsm.side"
+
+Warn = Callable[[str], None]
 
 
 def is_segmentation(path: Path | str) -> bool:
@@ -84,7 +85,9 @@ def write_labels(
     return [path, beside]
 
 
-def read_labels(path: Path | str) -> tuple[Volume, tuple[Region, ...]]:
+def read_labels(
+    path: Path | str, *, warn: Warn | None = None, table: bool = True
+) -> tuple[Volume, tuple[Region, ...]]:
     """Read a label map with what its labels mean.
 
     Parameters
@@ -92,6 +95,11 @@ def read_labels(path: Path | str) -> tuple[Volume, tuple[Region, ...]]:
     path : Path or str
         ``.seg.nrrd`` or ``.nrrd``; or ``.nii``, ``.nii.gz`` with or without a label table of
         the same name beside it (:data:`TABLE_ENDINGS`).
+    warn : callable, optional
+        Told if values were rounded, if a file of the same name beside it is no label table, and
+        what the file leaves open about its sides.
+    table : bool
+        Whether to look for a label table beside an image.
 
     Returns
     -------
@@ -109,16 +117,43 @@ def read_labels(path: Path | str) -> tuple[Volume, tuple[Region, ...]]:
     if is_segmentation(path):
         return read_segmentation(path)
     volume = read_volume(path)
-    volume = replace(volume, data=as_labels(volume))
-    table = table_beside(path)
-    return volume, read_label_table(table) if table is not None else ()
+    if warn is not None:
+        for note in side_notes(volume):
+            warn(note)
+    labels = replace(volume, data=as_labels(volume, warn=warn))
+    return labels, regions_beside(path, warn=warn) if table else ()
+
+
+def regions_beside(path: Path | str, *, warn: Warn | None = None) -> tuple[Region, ...]:
+    """What the label table of the same name beside an image says; empty without one.
+
+    The one look-up of names for labels, for every command and the window.
+
+    Parameters
+    ----------
+    path : Path or str
+        The image.
+    warn : callable, optional
+        Told of each file of that name that is no label table and was passed over.
+    """
+    path = Path(path)
+    for ending in TABLE_ENDINGS:
+        table = path.with_name(stem(path) + ending)
+        if not table.is_file():
+            continue
+        try:
+            return read_label_table(table)
+        except FileError as error:
+            if warn is not None:
+                warn(f"'{table.name}' lies beside '{path.name}' but was passed over: {error}")
+    return ()
 
 
 def table_beside(path: Path | str) -> Path | None:
     """The label table of the same name beside an image, if there is one."""
     path = Path(path)
     found = (path.with_name(stem(path) + ending) for ending in TABLE_ENDINGS)
-    return next((table for table in found if table.is_file()), None)
+    return next((table for table in found if is_label_table(table)), None)
 
 
 def write_segmentation(volume: Volume, regions: Iterable[Region], path: Path | str) -> None:
@@ -234,15 +269,11 @@ def on_grid(labels: Volume, grid: Volume) -> Volume:
     turned = labels._reoriented(relative_axis_order(labels.affine, grid.affine))
     if turned.shape == grid.shape:
         return labels.like(grid)
-    start = grid.world_to_voxel(turned.affine[:3, 3])
-    first = np.rint(start).astype(int)
+    first = np.rint(grid.world_to_voxel(turned.affine[:3, 3])).astype(int)
     stop = first + np.array(turned.shape)
     moved = np.array(grid.affine)
     moved[:3, 3] = grid.voxel_to_world(first)
-    tolerance = _ALIGNED * min(grid.voxel_size_mm) / max(turned.shape)
-    same_axes = np.allclose(turned.affine[:3, :3], grid.affine[:3, :3], rtol=0, atol=tolerance)
-    near = same_affine(moved, turned.affine, _ALIGNED * min(grid.voxel_size_mm))
-    if not (same_axes and near):
+    if grids_differ(turned.shape, turned.affine, turned.shape, moved):
         return labels.like(grid)  # says what differs
     inside = np.maximum(first, 0), np.minimum(stop, grid.shape)
     source = tuple(slice(a - f, max(b - f, a - f)) for a, b, f in zip(*inside, first, strict=True))

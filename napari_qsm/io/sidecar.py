@@ -16,6 +16,7 @@ from typing import Any
 from napari_qsm.errors import FileError, MetadataError
 from napari_qsm.io.atomic import write_text
 from napari_qsm.io.nifti import stem
+from napari_qsm.io.text import read_text
 
 _ACQUISITION = """
     AcquisitionDuration AcquisitionMatrixPE BaseResolution BodyPart CoilCombinationMethod
@@ -81,9 +82,9 @@ def read_json(path: Path) -> dict[str, Any]:
         If it cannot be read, or is not such a file.
     """
     try:
-        said = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise FileError(f"Cannot read '{path}': {error.strerror or error}.") from error
+        said = json.loads(read_text(path, "JSON file").removeprefix("\ufeff"))
+    except FileError:
+        raise
     except (ValueError, RecursionError) as error:
         at = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
         raise FileError(

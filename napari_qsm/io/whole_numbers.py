@@ -119,6 +119,11 @@ def as_labels(volume: Volume, *, warn: Warn | None = None) -> Array:
     return whole.astype(np.uint8 if high <= 255 else np.uint16, copy=False)
 
 
+def is_whole(volume: Volume) -> bool:
+    """Whether the values can be read as labels: whole numbers, but for rounding, and NaN."""
+    return _whole(volume)[0] is not None
+
+
 def step_of(volume: Volume) -> tuple[float, float]:
     """Scale and offset with which whole numbers are stored in the file; 1 and 0 without."""
     header = volume.stored.header if volume.stored is not None else None

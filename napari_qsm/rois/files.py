@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from napari_qsm.io.atomic import write_text
 from napari_qsm.io.label_table import read_label_table
-from napari_qsm.io.nifti import read_volume
+from napari_qsm.io.maps import read_map
 from napari_qsm.io.segmentation import on_grid, read_labels
-from napari_qsm.io.sidecar import read_sidecar
 from napari_qsm.rois.exports import about_table, check_ending, write_xlsx
 from napari_qsm.rois.statistics import column_decimals, region_statistics
 from napari_qsm.units import SusceptibilityUnit, rounded
@@ -33,7 +32,8 @@ def region_table(
     Parameters
     ----------
     map_path : Path
-        NIfTI file; its unit comes from its sidecar, ppm if that is silent.
+        NIfTI file; its unit comes from its sidecar (inherited ones too), ppm if that is silent
+        and its values allow it.
     labels_path : Path
         NIfTI file on the same grid; or a ``.seg.nrrd`` file on the same grid or a part of it.
     names_path : Path, optional
@@ -49,8 +49,8 @@ def region_table(
     DataFrame
         See :func:`napari_qsm.rois.statistics.region_statistics`.
     """
-    values = read_volume(map_path, unit=str(read_sidecar(map_path).get("Units", "")))
-    labels, regions = read_labels(labels_path)
+    values = read_map(map_path, warn=warn)
+    labels, regions = read_labels(labels_path, warn=warn, table=names_path is None)
     if names_path:
         regions = read_label_table(names_path)
     names = {region.index: region for region in regions}

@@ -10,6 +10,7 @@ from uuid import uuid4
 from psygnal import EventedModel
 from pydantic import ConfigDict, Field
 
+from napari_qsm.io.whole_numbers import is_whole
 from napari_qsm.session.display import MapDisplay
 from napari_qsm.volume import Volume
 
@@ -122,14 +123,13 @@ def unique_name(name: str, taken: Iterable[str]) -> str:
 def guess_role(volume: Volume) -> Role:
     """What a volume holds, from its unit and its name, never from its values alone."""
     name = volume.name.lower().replace("_", " ")
-    whole = volume.data.dtype.kind in "iub"
     if volume.unit in ("ppm", "ppb"):
         return "other" if "field" in name else "map"
     if volume.unit == "rad":
         return "phase"
     for role, words in _ROLE_WORDS.items():
         if re.search(rf"(?<![a-z])({words})(?![a-z])", name):
-            if role == "labels" and not (whole and volume.data.ndim == 3):
+            if role == "labels" and not (volume.data.ndim == 3 and is_whole(volume)):
                 continue
             return role
     return "other"

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from napari_qsm.errors import GeometryError, MetadataError, QsmError
+from napari_qsm.errors import MetadataError, QsmError
+from napari_qsm.io.maps import read_quantity
 from napari_qsm.io.nifti import read_volume
+from napari_qsm.quantities import ROLES, in_canonical_unit
 from napari_qsm.rois.statistics import region_name
 from napari_qsm.scan import Scan
 from napari_qsm.session import MapEntry, Session
 from napari_qsm.session.reconstruction import Reconstruction
 from napari_qsm.session.scan_source import ScanSource, source_of_scan, sources_among
 from napari_qsm.session.stage_texts import STAGE_TEXTS
-from napari_qsm.volume import Volume, check_same_grid
+from napari_qsm.volume import Volume, same_grid
 
 
 class OpenScans:
@@ -101,21 +104,31 @@ def chosen(key: tuple[str, int], stage: str, session: Session) -> Volume:
     return in_right_unit(replace(entry.volume, name=entry.name), stage)
 
 
-def read_given(path: Path, stage: str) -> tuple[Volume, str]:
-    """A file to take the place of a stage's result, and a sentence on its unit if it has none.
+def read_given(
+    path: Path,
+    stage: str,
+    *,
+    field_strength_t: float | None = None,
+    echo_times_s: Sequence[float] = (),
+) -> tuple[Volume, str]:
+    """A file to take the place of a stage's result, in its unit, and what the user should know.
 
     Raises
     ------
     QsmError
-        If it cannot be read, or is in another unit.
+        If it cannot be read, or is in a unit that cannot be converted.
     """
-    volume = read_volume(path)
-    wanted = {"unwrap": "rad", "mask": "", "reference": ""}.get(stage, "ppm")
-    said = ""
-    if wanted and not volume.unit:
-        said = f"'{path.name}' does not say its unit; it is taken as {wanted}."
-        volume = replace(volume, unit=wanted)
-    return in_right_unit(volume, stage), said
+    if stage in ("mask", "reference"):
+        return read_volume(path), ""
+    said: list[str] = []
+    volume = read_quantity(
+        path,
+        STAGE_TEXTS[stage].given,
+        field_strength_t=field_strength_t,
+        echo_times_s=echo_times_s,
+        warn=said.append,
+    )
+    return volume, " ".join(said)
 
 
 def in_right_unit(volume: Volume, stage: str) -> Volume:
@@ -124,19 +137,16 @@ def in_right_unit(volume: Volume, stage: str) -> Volume:
     Raises
     ------
     MetadataError
-        For any other unit.
+        For other units, and for a map of no known unit.
     """
     if stage in ("mask", "reference"):
         return volume
-    wanted = "rad" if stage == "unwrap" else "ppm"
-    if volume.unit == wanted:
-        return volume
-    if volume.unit == "ppb" and wanted == "ppm":
-        return volume.with_data(volume.data * volume.data.dtype.type(1e-3), unit="ppm")
-    raise MetadataError(
-        f"'{volume.name}' is in {volume.unit or 'an unknown unit'}; the step "
-        f"'{STAGE_TEXTS[stage].title}' needs {wanted}."
-    )
+    if not volume.unit:
+        raise MetadataError(
+            f"'{volume.name}' is in an unknown unit; the step '{STAGE_TEXTS[stage].title}' needs "
+            f"{ROLES[STAGE_TEXTS[stage].given].unit}."
+        )
+    return in_canonical_unit(volume, STAGE_TEXTS[stage].given)
 
 
 def _fits(stage: str, entry: MapEntry) -> bool:
@@ -151,10 +161,4 @@ def _fits(stage: str, entry: MapEntry) -> bool:
 
 def _on_grid(volume: Volume, recon: Reconstruction) -> bool:
     grid = recon.grid()
-    if grid is None:
-        return True
-    try:
-        check_same_grid(volume.like(grid), grid)
-    except GeometryError:
-        return False
-    return True
+    return grid is None or same_grid(volume, grid)

@@ -7,12 +7,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from napari_qsm.errors import Cancelled, FileError
-from napari_qsm.io.nifti import is_nifti, read_volume, stem
-from napari_qsm.io.segmentation import is_segmentation, read_segmentation
+from napari_qsm.errors import Cancelled, FileError, QsmError
+from napari_qsm.io.forms import side_notes
+from napari_qsm.io.maps import declared_unit
+from napari_qsm.io.nifti import is_nifti, read_volume
+from napari_qsm.io.segmentation import is_segmentation, read_segmentation, regions_beside
 from napari_qsm.io.series import AmbiguousSeries
+from napari_qsm.io.whole_numbers import is_whole
+from napari_qsm.quantities import checked_map
 from napari_qsm.scan import Scan
-from napari_qsm.session import MapDisplay, Role, Session
+from napari_qsm.session import MapDisplay, Role, Session, guess_role
 from napari_qsm.session.folder import SESSION_FILE, read_session
 from napari_qsm.session.saved import SavedSession
 from napari_qsm.volume import Volume
@@ -122,7 +126,7 @@ def _load_one(path: Path, loaded: Loaded) -> None:
         volume, regions = read_segmentation(path)
         loaded.maps.append(Opened(volume, "labels", {row.index: row for row in regions}))
     elif is_nifti(path):
-        loaded.maps.append(_open_file(path))
+        loaded.maps.append(_open_file(path, loaded.problems.append))
     elif not path.exists():
         raise FileError(f"There is no file or folder '{path}'.")
     else:
@@ -132,11 +136,15 @@ def _load_one(path: Path, loaded: Loaded) -> None:
         )
 
 
-def _open_file(path: Path) -> Opened:
-    volume = read_volume(path)
-    regions = regions_beside(path)
-    whole = volume.data.dtype.kind in "iub"
-    return Opened(volume, "labels" if regions and whole else None, regions)
+def _open_file(path: Path, warn: Callable[[str], None]) -> Opened:
+    volume = read_volume(path, unit=declared_unit(path, warn))
+    regions = {row.index: row for row in regions_beside(path, warn=warn)}
+    are_labels = bool(regions) and volume.data.ndim == 3 and is_whole(volume)
+    if not are_labels and guess_role(volume) == "map":
+        volume = checked_map(volume, warn=warn)
+    for note in side_notes(volume):
+        warn(note)
+    return Opened(volume, "labels" if are_labels else None, regions)
 
 
 def _load_folder(folder: Path, loaded: Loaded) -> None:
@@ -149,7 +157,13 @@ def _load_folder(folder: Path, loaded: Loaded) -> None:
             raise FileError(
                 f"'{folder}' holds {len(files)} NIfTI files; open the ones you need instead."
             )
-        loaded.maps += [replace(_open_file(path), group=str(folder)) for path in files]
+        for path in files:
+            try:
+                opened = _open_file(path, loaded.problems.append)
+            except QsmError as error:  # one bad file does not stop the others
+                loaded.problems.append(str(error))
+            else:
+                loaded.maps.append(replace(opened, group=str(folder)))
         return
     _add_scan(folder, _scan_in(folder), loaded)
 
@@ -178,18 +192,6 @@ def _load_session(folder: Path, loaded: Loaded) -> None:
     saved = read_session(folder)
     loaded.problems += saved.problems
     loaded.sessions.append(saved)
-
-
-def regions_beside(path: Path) -> dict[int, Any]:
-    """What the labels mean, from a label table of the same name beside a file; or nothing."""
-    from napari_qsm.io.label_table import read_label_table
-
-    base = stem(path)
-    for name in (f"{base}.txt", f"{base}.tsv", f"{base}.lut", f"{base}.ctbl"):
-        table = path.with_name(name)
-        if table.is_file():
-            return {row.index: row for row in read_label_table(table)}
-    return {}
 
 
 def load_head(subject: str, progress: Callable[[float], None] | None = None) -> Loaded:

@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 
 from napari_qsm.anatomy import DisplayFrame
-from napari_qsm.arrays import Array
 from napari_qsm.colormaps import effective_window
 from napari_qsm.errors import FileError, QsmError
+from napari_qsm.io.maps import declared_unit
 from napari_qsm.io.nifti import is_nifti, read_volume, write_volume
-from napari_qsm.io.whole_numbers import as_labels
+from napari_qsm.io.segmentation import regions_beside
+from napari_qsm.io.whole_numbers import as_labels, is_whole
+from napari_qsm.quantities import checked_map
 from napari_qsm.session import Role, first_display, guess_role
 from napari_qsm.session.frames import napari_order
-from napari_qsm.session.opening import load_head, regions_beside
+from napari_qsm.session.opening import load_head
 from napari_qsm.volume import StoredGrid, Volume
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -57,9 +59,11 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
     paths = [path] if isinstance(path, str | Path) else list(path)
     layers: list[LayerData] = []
     for name in paths:
-        volume = read_volume(Path(name))
-        regions = regions_beside(Path(name))
-        role = "labels" if regions and _whole(volume.data) else guess_role(volume)
+        volume = read_volume(Path(name), unit=declared_unit(name))
+        regions = {row.index: row for row in regions_beside(name)}
+        role = "labels" if regions and is_whole(volume) else guess_role(volume)
+        if role == "map":
+            volume = checked_map(volume)
         layers += layer_data(volume, role, regions)
     return layers
 
@@ -165,7 +169,3 @@ def sample(subject: str) -> list[LayerData]:
     for opened in load_head(subject).maps:
         layers += layer_data(opened.volume, opened.role, opened.regions)
     return layers
-
-
-def _whole(data: Array) -> bool:
-    return data.dtype.kind in "iub"

@@ -344,7 +344,7 @@ class TestMasksAndLabels:
         assert mask.dtype == bool
         np.testing.assert_array_equal(mask, data == 1)
 
-    @pytest.mark.parametrize("odd", [2, 0.5, -1, np.nan])
+    @pytest.mark.parametrize("odd", [2, 0.5, -1])
     def test_what_is_no_mask(self, odd):
         data = np.zeros((3, 3, 3), np.float32)
         data[1, 1, 1] = odd
@@ -357,7 +357,7 @@ class TestMasksAndLabels:
         assert as_labels(self.volume(data * 100)).dtype == np.uint16
         np.testing.assert_array_equal(as_labels(self.volume(data * 100)), data * 100)
 
-    @pytest.mark.parametrize("odd", [0.5, -1, 70000, np.nan, np.inf])
+    @pytest.mark.parametrize("odd", [0.5, -1, 70000, np.inf])
     def test_what_are_no_labels(self, odd):
         data = np.zeros((3, 3, 3), np.float64)
         data[1, 1, 1] = odd

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_qsm.errors import Cancelled, GeometryError, MetadataError, QsmError
+from napari_qsm.errors import Cancelled, FileError, GeometryError, MetadataError, QsmError
 from napari_qsm.recon.pipeline import Inputs, plan, quantities, run, run_stage
 from napari_qsm.recon.provenance import methods_paragraph
 from napari_qsm.recon.recipe import load_recipe, with_settings
@@ -201,7 +201,7 @@ def test_a_mask_of_another_grid_names_both(recipe, head):
 
 def test_a_mask_with_other_values_is_refused(recipe, head):
     mask = head.mask.with_data(head.mask.data.astype(np.float32) * 0.5, name="soft mask")
-    with pytest.raises(MetadataError, match="only 0 and 1"):
+    with pytest.raises(FileError, match="only 0 and 1"):
         run(recipe, Inputs(scan=head.scan, mask=mask))
 
 

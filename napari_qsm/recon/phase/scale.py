@@ -15,6 +15,7 @@ import numpy as np
 
 from napari_qsm.arrays import Array
 from napari_qsm.errors import GeometryError, MetadataError
+from napari_qsm.quantities import ANGLES, MOST_TURNS, unit_of
 from napari_qsm.recon.phase.alternate_slices import find_alternate_slices, flip_alternate_slices
 from napari_qsm.recon.stages import (
     Param,
@@ -30,22 +31,15 @@ _FILLED = 0.02
 #: Rounding allowed beyond the end of a known range.
 _BEYOND = 2e-3
 
+#: Ranges of degrees, which only contradict other units: half a turn is also other numbers.
+_DEGREES = (
+    (-180.0, 180.0, 0.0, np.pi / 180, "±180 degrees"),
+    (0.0, 360.0, 0.0, np.pi / 180, "0 to 360 degrees"),
+)
 _HOW_TO_STATE = (
     "State the unit with phase.unit (rad, mrad, deg, siemens, range) or give the stored value "
     "that means pi with phase.full_scale."
 )
-_DECLARED = {
-    "rad": "rad",
-    "radian": "rad",
-    "radians": "rad",
-    "mrad": "mrad",
-    "milliradian": "mrad",
-    "milliradians": "mrad",
-    "deg": "deg",
-    "degree": "deg",
-    "degrees": "deg",
-}
-_UNDECLARED = {"", "arbitrary", "a.u.", "au", "arb", "none", "unknown"}
 
 
 class PhaseUnit(NamedTuple):
@@ -123,14 +117,17 @@ def decide_phase_unit(
     if known:
         return known
     siemens = "siemens" in str((metadata or {}).get("Manufacturer", "")).lower()
-    if siemens and -4096 <= low < 0 and -low > 100 and high <= 4096 and _is_whole(raw_phase):
+    # Numbers within ±2048 could also be 12 bits as they are; spread over ±4096 they are even.
+    wide = max(-low, high) > 2048 * (1 + _FILLED)
+    whole = _is_whole(raw_phase) if wide else _is_even(raw_phase)
+    if siemens and -4096 <= low < 0 and -low > 100 and high <= 4096 and whole:
         return PhaseUnit(
             np.pi / 4096,
             f"Whole numbers ({said}) from a Siemens scanner: 4096 stands for pi.",
         )
     raise MetadataError(
         f"The unit of the phase is not declared and its {said} do not fill a known range "
-        f"(±3.14159 rad, ±3142 mrad, ±4096 or 0-4095). {_HOW_TO_STATE}"
+        f"(±3.14159 rad, ±3142 mrad, ±4096, ±2048 or 0-4095). {_HOW_TO_STATE}"
     )
 
 
@@ -149,6 +146,13 @@ def _observed_range(raw_phase: Array) -> tuple[float, float]:
             f"The phase image has the same value ({low:g}) everywhere, so it holds no phase."
         )
     return low, high
+
+
+def _is_even(raw: Array) -> bool:
+    """Whether all are even whole numbers, as 12 bits that a header spreads over ±4096."""
+    raw = np.asarray(raw)
+    finite = raw if np.issubdtype(raw.dtype, np.integer) else raw[np.isfinite(raw)]
+    return bool((finite % 2 == 0).all())
 
 
 def _is_whole(raw: Array) -> bool:
@@ -187,41 +191,45 @@ def _stated_unit(unit: str, low: float, high: float, said: str) -> PhaseUnit:
 
 
 def _declared_unit(metadata: Mapping[str, Any], said: str) -> str:
-    for key in ("Units", "PhaseUnit", "PhaseUnits"):
-        declared = str(metadata.get(key, "")).strip()
-        if declared.lower() in _UNDECLARED:
-            continue
-        if declared.lower() not in _DECLARED:
-            raise MetadataError(
-                f'The sidecar gives the phase in "{declared}" ({said}), which is no unit of '
-                f"phase. {_HOW_TO_STATE}"
-            )
-        return _DECLARED[declared.lower()]
-    return ""
+    declared = unit_of(metadata)
+    if declared and declared not in ANGLES:
+        raise MetadataError(
+            f'The sidecar gives the phase in "{declared}" ({said}), which is no unit of '
+            f"phase. {_HOW_TO_STATE}"
+        )
+    return declared
 
 
 def _check_declared(
     declared: str, raw_phase: Array, low: float, high: float, said: str
 ) -> PhaseUnit:
-    scale = {"rad": 1.0, "mrad": 1e-3, "deg": np.pi / 180}[declared]
+    scale = ANGLES[declared]
     turns = max(abs(low), abs(high)) * scale / (2 * np.pi)
     whole = declared == "rad" and turns > 1.01 and _is_whole(np.asarray(raw_phase))
-    known = _known_range(low, high, said)
-    if whole or (known and known.scale != scale):
-        looks = "look like whole stored numbers" if known is None else "fill another known range"
+    known = _known_range(low, high, said, degrees=True)
+    if whole or turns > MOST_TURNS or (known and not np.isclose(known.scale, scale)):
+        looks = "fill another known range"
+        if known is None:
+            looks = "look like whole stored numbers"
+        if known is None and not whole:
+            looks = (
+                f"would span {(high - low) * scale / (2 * np.pi):.0f} turns, which no phase does"
+            )
         raise MetadataError(
             f"The sidecar declares the phase in {declared}, but its {said} {looks}. {_HOW_TO_STATE}"
         )
     return PhaseUnit(scale, f"The sidecar declares {declared} ({said}).")
 
 
-def _known_range(low: float, high: float, said: str) -> PhaseUnit | None:
+def _known_range(low: float, high: float, said: str, *, degrees: bool = False) -> PhaseUnit | None:
     """The known range that the values fill to both ends, if there is one."""
     ranges = (
+        *(_DEGREES if degrees else ()),
         (-np.pi, np.pi, 0.0, 1.0, "±pi rad"),
         (0.0, 2 * np.pi, 0.0, 1.0, "0 to 2 pi rad"),
         (-1000 * np.pi, 1000 * np.pi, 0.0, 1e-3, "±pi in mrad"),
         (-4096.0, 4096.0, 0.0, np.pi / 4096, "12 bits with 4096 for pi"),
+        (-2048.0, 2048.0, 0.0, np.pi / 2048, "12 bits with 2048 for pi"),
         (0.0, 4096.0, 2048.0, np.pi / 2048, "12 bits with 0 for -pi and 4096 for pi"),
     )
     for start, stop, zero, scale, name in ranges:

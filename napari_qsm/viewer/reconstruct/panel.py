@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -470,7 +471,15 @@ class ReconstructPanel(QWidget):
                 self._workspace.say(said)
 
         path = paths[0]
-        self._workspace.run(f"Reading {path.name}", lambda *_: read_given(path, stage), done)
+        facts = self.recon.facts
+        read = partial(
+            read_given,
+            path,
+            stage,
+            field_strength_t=facts.field_strength_t,
+            echo_times_s=facts.echo_times_s,
+        )
+        self._workspace.run(f"Reading {path.name}", lambda *_: read(), done)
 
 
 def _heading(text: str) -> QLabel:

@@ -90,9 +90,11 @@ def test_declared_units_count_and_contradictions_are_told(angles):
 
 
 def test_masked_siemens_phase_is_known_by_its_maker(angles):
-    raw = np.rint(angles * 0.4 / np.pi * 4096)
+    raw = 2 * np.rint(angles * 0.4 / np.pi * 2048)  # 12 bits, spread over ±4096
     with pytest.raises(MetadataError):
         scale(raw)
+    with pytest.raises(MetadataError):  # 12 bits as they are would look the same
+        scale(raw + (raw == raw.min()), {"Manufacturer": "SIEMENS"})
     same_angle(scale(raw, {"Manufacturer": "SIEMENS"}), angles * 0.4)
     same_angle(scale(raw, unit="siemens"), angles * 0.4)
     with pytest.raises(MetadataError, match="4096"):
