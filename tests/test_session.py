@@ -45,7 +45,8 @@ def test_a_label_map_is_whole_numbers_under_a_name_that_says_so():
     whole = np.zeros((3, 3, 3), np.uint8)
     assert guess_role(volume("cit168_labels", values=whole)) == "labels"
     assert guess_role(volume("sub-01_dseg", values=whole)) == "labels"
-    assert guess_role(volume("cit168_labels", values=whole.astype(float))) == "other"
+    assert guess_role(volume("cit168_labels", values=whole.astype(float))) == "labels"
+    assert guess_role(volume("cit168_labels", values=whole + 0.3)) == "other"
     assert guess_role(volume("scan", values=whole)) == "other"
 
 
