@@ -10,7 +10,7 @@ from napari_qsm.io.label_table import Region
 from napari_qsm.rois.shape_files import read_shapes
 from napari_qsm.rois.shapes import realised, voxels_of
 from napari_qsm.session import Session
-from napari_qsm.viewer.canvas.overlay import Patch
+from napari_qsm.viewer.canvas.overlay_items import Patch
 from napari_qsm.viewer.regions.shape_drawing import edges
 from napari_qsm.viewer.regions.shape_work import DEFAULT
 from napari_qsm.volume import Volume
@@ -81,7 +81,7 @@ def under(shape, volume):
 
 
 def patches(view):
-    return [ring for ring in view.overlay.content.rings if isinstance(ring, Patch)]
+    return [ring for ring in view.overlay.content.items if isinstance(ring, Patch)]
 
 
 def list_text(workspace, row=0):

@@ -6,7 +6,7 @@ from qtpy.QtCore import QEvent, QPoint, Qt
 
 from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES
 from napari_qsm.session import Session, regions
-from napari_qsm.viewer.canvas.overlay import Outline, Ring
+from napari_qsm.viewer.canvas.overlay_items import Outline, Ring
 from tests.viewer.actions import (
     LEFT,
     NONE,
@@ -164,7 +164,7 @@ def test_polygon_lasso_and_fill(work):
     for corner in corners:
         click(main, corner)
     hover(main, at)
-    assert any(isinstance(ring, Outline) for ring in main.overlay.content.rings)
+    assert any(isinstance(ring, Outline) for ring in main.overlay.content.items)
     click(main, corners[0] + QPoint(2, 1))  # near the first corner: closed
     from matplotlib.path import Path
 
@@ -221,21 +221,21 @@ def test_cursor_shows_its_width_in_mm_and_where_a_ball_reaches(work):
     main, others = work.controller.main, work.controller.views[1:3]
     at = middle(work, main) + QPoint(10, 6)
     hover(main, at)
-    (ring,) = main.overlay.content.rings
+    (ring,) = main.overlay.content.items
     assert isinstance(ring, Ring)
     assert ring.radius == pytest.approx(3.5 * main.camera().zoom)
     assert ring.centre == pytest.approx((at.x(), at.y()), abs=0.6)
-    assert all(not view.overlay.content.rings for view in others)
+    assert all(not view.overlay.content.items for view in others)
     options_of(work).update({"in_3d": True, "diameter_mm": 12.0})
     hover(main, at)
     place = at_pixel(main, at)
     for view in others:
-        (ring,) = view.overlay.content.rings
+        (ring,) = view.overlay.content.items
         away = view.depth_mm - place[DEPTH_AXIS[view.plane]]
         assert ring.radius == pytest.approx(np.sqrt(36 - away**2) * view.camera().zoom, rel=1e-3)
     assert "12 mm round, in 5 slices" in child(work, "qsm.paint.says").text()
     press(work, "qsm.paint.brush")
-    assert work.controller.tool is None and not main.overlay.content.rings
+    assert work.controller.tool is None and not main.overlay.content.items
 
 
 def test_picking_follows_the_image(work):

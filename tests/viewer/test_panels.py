@@ -226,7 +226,7 @@ def test_circle_gives_highest_and_lowest(workspace):
     display = main.camera().to_display((centre.x(), centre.y()), main.depth_mm)
     expected = under_circle(entry, workspace.controller.frame, "axial", display, 4.0)
     assert f"{expected.high:.3f} ppm" in text and f"{expected.voxels} voxels" in text
-    assert main.overlay.content.rings[0].radius == pytest.approx(4 * main.camera().zoom)
+    assert main.overlay.content.items[0].radius == pytest.approx(4 * main.camera().zoom)
     drag(main, centre, centre + QPoint(round(12 * main.camera().zoom), 0))
     assert child(workspace, "qsm.measure.size").value() == pytest.approx(24, abs=0.6)
     child(workspace, "qsm.measure.go_high").click()
@@ -234,7 +234,7 @@ def test_circle_gives_highest_and_lowest(workspace):
     shown = float(child(workspace, "qsm.readout.table").item(0, 1) is not None)
     assert shown and entry.volume.data[at] >= expected.high
     child(workspace, "qsm.measure.circle").click()
-    assert not main.overlay.content.rings
+    assert not main.overlay.content.items
 
 
 def test_painting_in_any_view_shows_in_all_and_is_undone_once(workspace):

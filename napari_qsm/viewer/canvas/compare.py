@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from napari.layers import Image
 
@@ -14,50 +12,53 @@ from napari_qsm.session import MapDisplay, MapEntry, Session
 from napari_qsm.session.blinding import shown_name
 from napari_qsm.session.composites import MixedMaps
 from napari_qsm.session.frames import napari_order
+from napari_qsm.viewer.canvas.layer_sync import LayerSync
 from napari_qsm.viewer.canvas.layers import apply_display, drawn
 from napari_qsm.viewer.contributions import AXIS_LABELS, UNITS
 from napari_qsm.volume import check_same_grid
-
-if TYPE_CHECKING:
-    from napari_qsm.viewer.canvas.controller import Controller
 
 
 class MixedLayer:
     """The layer of a checkerboard or curtain, there while the session asks for one."""
 
-    def __init__(self, controller: Controller) -> None:
-        self._controller = controller
+    def __init__(self, session: Session, sync: LayerSync) -> None:
+        self._session, self._sync = session, sync
         self._layer: Image | None = None
         self._made_of: tuple[str, ...] = ()
         self.title = ""
         self.tile_mm = 20.0
         self.edge = 0.5
 
-    def update(self) -> None:
-        """Make, change or remove the layer as the session says."""
-        session, frame = self._controller.session, self._controller.frame
+    def update(self, frame: DisplayFrame | None) -> None:
+        """Make, change or remove the layer as the session says.
+
+        Raises
+        ------
+        GeometryError
+            If the two maps lie on different grids; they are then shown side by side.
+        """
+        session = self._session
         wanted = session.layout == "compare" and session.mix != "side by side"
         pair = [session.entry(key) for key in session.compared[:2]]
         first, second = pair if len(pair) == 2 else (None, None)
         made_of = (session.mix, *session.compared[:2])
         if self._layer is not None and (not wanted or made_of != self._made_of):
-            self._controller.sync.remove_extra(self._layer)
+            self._sync.remove_extra(self._layer)
             self._layer = None
         if not wanted or frame is None or first is None or second is None or self._layer:
             return
         try:
             self._layer = self._make(first, second, frame)
-        except GeometryError as error:
-            self._controller.said.emit(str(error))
+        except GeometryError:
             session.mix = "side by side"
-            return
+            raise
         self._made_of = made_of
-        self._controller.sync.add_extra(self._layer)
+        self._sync.add_extra(self._layer)
 
     def _make(self, first: MapEntry, second: MapEntry, frame: DisplayFrame) -> Image:
         check_same_grid(second.shown, first.shown)
         placement = place(first.shown, frame)
-        kind = self._controller.session.mix
+        kind = self._session.mix
         data = MixedMaps(
             drawn(first, frame).data,
             drawn(second, frame).data,
@@ -65,7 +66,7 @@ class MixedLayer:
             "curtain" if kind == "curtain" else "checkerboard",
         )
         data.tile_mm, data.edge = self.tile_mm, self.edge
-        names = (shown_name(self._controller.session, entry) for entry in (first, second))
+        names = (shown_name(self._session, entry) for entry in (first, second))
         self.title = (" | " if kind == "curtain" else " / ").join(names)
         layer = Image(
             data,
@@ -92,14 +93,14 @@ class MixedLayer:
 
     def restyle(self) -> None:
         """Follow the first map's window and colours."""
-        entry = self._controller.session.entry(self._made_of[1]) if self._layer else None
+        entry = self._session.entry(self._made_of[1]) if self._layer else None
         if self._layer is not None and entry is not None:
             apply_display(entry.display, self._layer)
 
     def dispose(self) -> None:
         """Remove the layer."""
         if self._layer is not None:
-            self._controller.sync.remove_extra(self._layer)
+            self._sync.remove_extra(self._layer)
             self._layer = None
 
     def _change(self, name: str, value: float) -> None:

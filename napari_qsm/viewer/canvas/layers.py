@@ -1,15 +1,13 @@
-"""Layers as views of the session's entries, and copies of layers for the other canvases."""
+"""Layers as views of the session's entries: made from them, and read back into them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import CyclicLabelColormap
-from psygnal import Signal
 
 from napari_qsm.anatomy import DisplayFrame, Placement, place
 from napari_qsm.colormaps import (
@@ -23,7 +21,8 @@ from napari_qsm.colormaps import (
 )
 from napari_qsm.errors import GeometryError
 from napari_qsm.io.label_table import default_color, rgb
-from napari_qsm.session import MapDisplay, MapEntry, Role, first_display, guess_role
+from napari_qsm.io.whole_numbers import as_labels
+from napari_qsm.session import MapDisplay, MapEntry, Role, Session, first_display, guess_role
 from napari_qsm.session.composites import TurnedGrid
 from napari_qsm.session.frames import napari_order
 from napari_qsm.viewer import compat
@@ -197,100 +196,52 @@ def replace_display(display: MapDisplay, changes: dict[str, Any]) -> MapDisplay:
     return MapDisplay(**{**display.model_dump(), **changes})
 
 
-_IMAGE_FIELDS = ("contrast_limits", "colormap", "gamma", "interpolation2d", "rendering")
-_LABEL_FIELDS = (
-    "selected_label",
-    "brush_size",
-    "contour",
-    "show_selected_label",
-    "n_edit_dimensions",
-    "contiguous",
-    "preserve_labels",
-    "colormap",
-)
-_COMMON_FIELDS = ("opacity", "blending", "scale", "translate", "name", "editable")
+def take_new_data(session: Session, entry: MapEntry, layer: Layer, own: Drawn) -> None:
+    """Bring an entry up to an array that somebody gave its layer.
 
+    New labels are written into the array that is there, as one edit that can be undone; the
+    layer then shows that array again. A new image replaces the entry's.
 
-class Mirror:
-    """A copy of a layer for another canvas: same data, same looks, one undo history.
-
-    What is set on the layer is set on the copy. Painting in the copy shows in the layer and
-    in its other copies at once.
-
-    Attributes
+    Parameters
     ----------
-    source, copy : Layer
-        The viewer's own layer and the one made here.
+    session : Session
+        Its history learns of new labels.
+    entry : MapEntry
+        What the layer shows.
+    layer : Layer
+        A layer of the viewer.
+    own : Drawn
+        What the layer shows if nobody interferes.
+
+    Raises
+    ------
+    GeometryError
+        If the array has another size; the layer shows its own again.
+    FileError
+        If new labels are no labels; likewise.
     """
-
-    #: The data were painted on through the copy; and whether that ends a stroke.
-    painted = Signal(object, bool)
-
-    def __init__(self, source: Layer) -> None:
-        data, state, kind = source.as_layer_data_tuple()
-        state = {**state, "metadata": {}}
-        self.source = source
-        self.copy: Layer = Layer.create(data, state, kind)
-        fields: tuple[str, ...] = _COMMON_FIELDS
-        if isinstance(source, Image):
-            fields += _IMAGE_FIELDS
-        elif isinstance(source, Labels):
-            fields += _LABEL_FIELDS
-            compat.share_history(source, self.copy)
-        self._hooks: list[tuple[Any, Callable[..., None]]] = []
-        for name in fields:
-            if hasattr(source.events, name) and hasattr(self.copy, name):
-                self._follow(name)
-        self._hook(source.events.data, self._on_data)
-        if hasattr(source.events, "mode"):
-            self._hook(source.events.mode, self._on_mode)
-        if isinstance(source, Labels):
-            self._hook(self.copy.events.labels_update, self._on_move)
-            self._hook(self.copy.events.paint, self._on_stroke)
-        self._busy = False
-
-    def refresh(self) -> None:
-        """Draw the shared data again."""
-        self.copy.refresh()
-
-    def dispose(self) -> None:
-        """Stop following."""
-        for emitter, call in self._hooks:
-            emitter.disconnect(call)
-        self._hooks.clear()
-
-    def _hook(self, emitter: Any, call: Callable[..., None]) -> None:
-        emitter.connect(call)
-        self._hooks.append((emitter, call))
-
-    def _follow(self, name: str) -> None:
-        def follow(event: Any = None) -> None:
-            setattr(self.copy, name, getattr(self.source, name))
-
-        self._hook(getattr(self.source.events, name), follow)
-
-    def _on_mode(self, event: Any = None) -> None:
-        if self.copy.mode != self.source.mode:
-            self.copy.mode = self.source.mode
-
-    def _on_data(self, event: Any = None) -> None:
-        if self.copy.data is not self.source.data:
-            self.copy.data = self.source.data
-            if isinstance(self.source, Labels):
-                compat.share_history(self.source, self.copy)
-        else:
-            self.copy.refresh()
-
-    def _on_move(self, event: Any = None) -> None:
-        self._say(ends=False)
-
-    def _on_stroke(self, event: Any = None) -> None:
-        self._say(ends=True)
-
-    def _say(self, *, ends: bool) -> None:
-        if not self._busy:
-            self._busy = True
-            try:
-                self.painted.emit(self, ends)
-            finally:
-                self._busy = False
+    given = layer.data
+    if given is own.data or not isinstance(own.data, np.ndarray):
+        return
+    if isinstance(given, np.ndarray) and np.shares_memory(given, own.data):
+        return
+    if np.shape(given) != own.data.shape:
+        layer.data = own.data
+        sizes = " x ".join(map(str, np.shape(given)[::-1]))
+        raise GeometryError(
+            f"'{entry.name}' cannot take an array of {sizes} voxels; add it as a layer of its own."
+        )
+    new = np.asarray(given).transpose(2, 1, 0)
+    if isinstance(layer, Labels):
+        layer.data = own.data
+        values = as_labels(entry.volume.with_data(new))
+        at = np.flatnonzero((values != entry.editable).ravel(order="F"))
+        session.edit_labels(entry, at, values.ravel(order="F")[at], "labels replaced")
+        return
+    if entry.volume.data.ndim == 4:
+        every = np.array(entry.volume.data)
+        every[..., entry.echo] = new
+        new = every
+    volume = replace(entry.volume, data=new)
+    layer.metadata[VOLUME_KEY] = volume
+    entry.volume = volume

@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from psygnal import Signal
 from qtpy.QtCore import QEvent, QObject, Qt
@@ -20,9 +20,7 @@ from qtpy.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 
 from napari_qsm.arrays import Array
 from napari_qsm.viewer import compat
-
-if TYPE_CHECKING:
-    from napari_qsm.viewer.canvas.slice_view import SliceView
+from napari_qsm.viewer.canvas.slice_view import SliceView
 
 _LEFT = Qt.MouseButton.LeftButton
 _MIDDLE = Qt.MouseButton.MiddleButton
@@ -52,17 +50,22 @@ class Tool(Protocol):
         """The button came up."""
 
 
-class Mouse(QObject):
-    """Turns mouse events on a view's canvas into signals."""
+class MouseSignals:
+    """What the mouse has asked for, in whichever view."""
 
-    picked = Signal(object, object)  # view, display position: put the crosshair there
+    picked = Signal(object)  # display position: put the crosshair there
     hovered = Signal(object, object)  # view, display position or None when the mouse left
     stepped = Signal(object, int)  # view, slices to step
     enlarged = Signal(object)  # view
-    alt_clicked = Signal(object, object)  # view, display position
+    alt_clicked = Signal(object)  # display position
 
-    def __init__(self, view: SliceView) -> None:
+
+class Mouse(QObject):
+    """Turns mouse events on a view's canvas into signals."""
+
+    def __init__(self, view: SliceView, signals: MouseSignals) -> None:
         super().__init__()
+        self._signals = signals
         self._view = view
         self._drag: str | None = None
         self._last = (0.0, 0.0)
@@ -93,7 +96,7 @@ class Mouse(QObject):
         if kind in (QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress):
             return isinstance(event, QKeyEvent) and self._key(event)
         if kind == QEvent.Type.Leave:
-            self.hovered.emit(self._view, None)
+            self._signals.hovered.emit(self._view, None)
             self._hover(None)
         return False
 
@@ -137,7 +140,7 @@ class Mouse(QObject):
         elif button == _RIGHT:
             self._drag = "zoom"
         elif button == _LEFT and modifiers == Qt.KeyboardModifier.AltModifier:
-            self.alt_clicked.emit(self._view, self._display(self._last))
+            self._signals.alt_clicked.emit(self._display(self._last))
         elif button == _LEFT and self.tool is not None:
             self._drag = "tool"
             self.tool.press(self._view, self._display(self._last))
@@ -145,14 +148,14 @@ class Mouse(QObject):
             button == _LEFT and not self._painting() and modifiers == Qt.KeyboardModifier.NoModifier
         ):
             self._drag = "crosshair"
-            self.picked.emit(self._view, self._display(self._last))
+            self._signals.picked.emit(self._display(self._last))
         else:
             return False
         return True
 
     def _move(self, event: QMouseEvent) -> bool:
         at = self._at(event)
-        self.hovered.emit(self._view, self._display(at))
+        self._signals.hovered.emit(self._view, self._display(at))
         if self._drag is None:
             if event.buttons() == Qt.MouseButton.NoButton:
                 self._hover(self._display(at))
@@ -166,7 +169,7 @@ class Mouse(QObject):
         elif self._drag == "tool" and self.tool is not None:
             self.tool.drag(self._view, self._display(at))
         elif self._drag == "crosshair":
-            self.picked.emit(self._view, self._display(at))
+            self._signals.picked.emit(self._display(at))
         return True
 
     def _release(self, event: QMouseEvent) -> bool:
@@ -187,7 +190,7 @@ class Mouse(QObject):
         if event.button() != _LEFT or self._painting():
             return False
         self._drag = None
-        self.enlarged.emit(self._view)
+        self._signals.enlarged.emit(self._view)
         return True
 
     def _wheel(self, event: QWheelEvent) -> bool:
@@ -211,5 +214,5 @@ class Mouse(QObject):
         steps = int(self._notches)
         self._notches -= steps
         if steps:
-            self.stepped.emit(self._view, steps)
+            self._signals.stepped.emit(self._view, steps)
         return True

@@ -7,35 +7,25 @@ crosshair does not redraw the images.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from math import ceil, floor
-from typing import Any, Protocol
 
 import numpy as np
-from qtpy.QtCore import QPoint, QPointF, QRect, QRectF, Qt
-from qtpy.QtGui import (
-    QBrush,
-    QColor,
-    QFont,
-    QFontMetricsF,
-    QImage,
-    QPainter,
-    QPainterPath,
-    QPaintEvent,
-    QPen,
-    QPolygonF,
-)
+from qtpy.QtCore import QPointF, QRect, QRectF, Qt
+from qtpy.QtGui import QBrush, QColor, QFont, QImage, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QWidget
 
 from napari_qsm.anatomy import Letters
 from napari_qsm.arrays import Array
+from napari_qsm.viewer.canvas.overlay_items import (
+    HALO,
+    LIGHT,
+    OverlayItem,
+    Patch,
+    draw_text,
+    font_of,
+)
 
-LIGHT = QColor(245, 245, 245)
-HALO = QColor(0, 0, 0, 255)
 CROSSHAIR = QColor(90, 200, 255, 200)
-RING = QColor(255, 214, 64)
 MARGIN = 12
-_RIM = 4.0
 
 
 @dataclass
@@ -65,78 +55,6 @@ class ColourBar:
 
 
 @dataclass
-class Ring:
-    """A circle drawn on the slice, with words beside it."""
-
-    centre: tuple[float, float]
-    radius: float
-    text: str = ""
-
-
-@dataclass
-class Outline:
-    """Straight lines drawn on the slice, in canvas pixels.
-
-    Attributes
-    ----------
-    points : tuple of (x, y)
-        Corners in order.
-    closed : bool
-        Whether the last is joined to the first.
-    dashed : bool
-        For what is only planned.
-    text : str
-        Words beside the last corner.
-    """
-
-    points: tuple[tuple[float, float], ...]
-    closed: bool = False
-    dashed: bool = False
-    text: str = ""
-
-
-@dataclass
-class Patch:
-    """Voxels on the slice: their common edge, with words beside it. Canvas pixels throughout.
-
-    Attributes
-    ----------
-    loops : list of list of (x, y)
-        Closed edges.
-    curve : list of (x, y)
-        A thin closed line besides, for the shape that the voxels stand for; may be empty.
-    colour : str
-        ``"#rrggbb"``.
-    filled : bool
-        Whether the voxels are tinted.
-    dashed : bool
-        Edges drawn broken, for what needs a second look.
-    bold : bool
-        Edges drawn thicker, for what is chosen.
-    text : str
-        Beside it, several lines.
-    text_at : (x, y)
-        Base line of the first line of the text.
-    """
-
-    loops: list[list[tuple[float, float]]]
-    curve: list[tuple[float, float]] = field(default_factory=list)
-    colour: str = "#ffd640"
-    filled: bool = False
-    dashed: bool = False
-    bold: bool = False
-    text: str = ""
-    text_at: tuple[float, float] = (0.0, 0.0)
-
-
-class Painted(Protocol):
-    """Anything else on the slice: it paints itself."""
-
-    def paint(self, painter: QPainter) -> None:
-        """Draw it."""
-
-
-@dataclass
 class OverlayContent:
     """All that one view shows over its picture, in canvas pixels."""
 
@@ -148,7 +66,7 @@ class OverlayContent:
     bar_mm: float = 0.0
     pixels_per_mm: float = 1.0
     colour_bar: ColourBar | None = None
-    rings: list[Ring | Outline | Patch | Painted] = field(default_factory=list)
+    items: list[OverlayItem] = field(default_factory=list)
 
 
 class Overlay(QWidget):
@@ -181,15 +99,8 @@ class Overlay(QWidget):
         content, width, height = self.content, self.width(), self.height()
         if content.crosshair is not None:
             _crosshair(painter, content.crosshair, width, height)
-        for ring in content.rings:
-            if isinstance(ring, Ring):
-                _ring(painter, ring)
-            elif isinstance(ring, Patch):
-                _patch(painter, ring)
-            elif isinstance(ring, Outline):
-                _outline(painter, ring)
-            else:
-                ring.paint(painter)
+        for item in content.items:
+            item.paint(painter)
         if content.letters is not None:
             _letters(painter, content.letters, width, height)
         _corner_text(painter, content, width)
@@ -205,84 +116,15 @@ def _moved(before: OverlayContent, after: OverlayContent) -> QRect | None:
 
     Drawing a whole canvas anew takes longer than all the work of a drag.
     """
-    if replace(before, rings=after.rings) != after:
+    if replace(before, items=after.items) != after:
         return None
-    gone = [ring for ring in before.rings if ring not in after.rings]
-    come = [ring for ring in after.rings if ring not in before.rings]
     area = QRect()
-    for ring in gone + come:
-        if not isinstance(ring, Patch):
+    gone = [item for item in before.items if item not in after.items]
+    for item in gone + [item for item in after.items if item not in before.items]:
+        if not isinstance(item, Patch):
             return None
-        area = area.united(_reach(ring))
+        area = area.united(item.reach())
     return area
-
-
-def _reach(patch: Patch) -> QRect:
-    """All that a patch can draw on."""
-    points = [point for loop in patch.loops for point in loop] + patch.curve
-    if patch.text:
-        x, y = patch.text_at
-        lines = patch.text.split("\n")
-        points += [(x, y - 20), (x + 12.0 * max(map(len, lines)), y + 18 * len(lines))]
-    across, down = zip(*points, strict=True) if points else ((0.0,), (0.0,))
-    low, high = (
-        QPoint(floor(min(across)), floor(min(down))),
-        QPoint(ceil(max(across)), ceil(max(down))),
-    )
-    return QRect(low, high).adjusted(-8, -8, 8, 8)
-
-
-def _font(pixels: int, bold: bool = False) -> QFont:
-    font = QFont()
-    font.setPixelSize(pixels)
-    font.setWeight(QFont.Weight.Bold if bold else QFont.Weight.DemiBold)
-    return font
-
-
-def _text(painter: QPainter, at: QPointF, text: str, font: QFont, colour: QColor = LIGHT) -> None:
-    """Text with a dark rim, legible on black and on white tissue; ``at`` is its base line."""
-    device = painter.device()
-    ratio = float(device.devicePixelRatioF()) if device is not None else 1.0
-    picture, above = _rimmed(text, font.pixelSize(), font.weight(), colour.rgba(), ratio)
-    painter.drawImage(QPointF(at.x() - _RIM, at.y() - above), picture)
-
-
-@lru_cache(maxsize=256)
-def _rimmed(text: str, pixels: int, weight: Any, rgba: int, ratio: float) -> tuple[QImage, float]:
-    """The text as a picture, and how far its base line lies below the top.
-
-    Drawing rims takes long and most texts stay as they are, so pictures are kept.
-    """
-    font = QFont()
-    font.setPixelSize(pixels)
-    font.setWeight(weight)
-    metrics = QFontMetricsF(font)
-    above = metrics.ascent() + _RIM
-    width = metrics.horizontalAdvance(text) + 2 * _RIM + pixels
-    height = metrics.height() + 2 * _RIM
-    size = (ceil(width * ratio), ceil(height * ratio))
-    picture = QImage(*size, QImage.Format.Format_ARGB32_Premultiplied)
-    picture.setDevicePixelRatio(ratio)
-    picture.fill(Qt.GlobalColor.transparent)
-    path = QPainterPath()
-    path.addText(QPointF(_RIM, above), font, text)
-    painter = QPainter(picture)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(
-        QPen(
-            HALO,
-            _RIM,
-            Qt.PenStyle.SolidLine,
-            Qt.PenCapStyle.RoundCap,
-            Qt.PenJoinStyle.RoundJoin,
-        )
-    )
-    painter.drawPath(path)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(QBrush(QColor.fromRgba(rgba)))
-    painter.drawPath(path)
-    painter.end()
-    return picture, above
 
 
 def _width(painter: QPainter, text: str, font: QFont) -> float:
@@ -292,7 +134,7 @@ def _width(painter: QPainter, text: str, font: QFont) -> float:
 
 def _letters(painter: QPainter, letters: Letters, width: int, height: int) -> None:
     size = 20 if width > 420 else 16
-    font = _font(size, bold=True)
+    font = font_of(size, bold=True)
     for text, x, y in (
         (letters.left, MARGIN + size / 2, height / 2),
         (letters.right, width - MARGIN - size / 2, height / 2),
@@ -300,14 +142,14 @@ def _letters(painter: QPainter, letters: Letters, width: int, height: int) -> No
         (letters.bottom, width / 2, height - MARGIN - size / 2),
     ):
         half = _width(painter, text, font) / 2
-        _text(painter, QPointF(x - half, y + size * 0.36), text, font)
+        draw_text(painter, QPointF(x - half, y + size * 0.36), text, font)
 
 
 def _corner_text(painter: QPainter, content: OverlayContent, width: int) -> None:
     y = MARGIN + 13.0
     small = 13 if width > 420 else 12
-    lines = [(content.title, _font(small + 1, bold=True)), (content.slice_text, _font(small))]
-    lines += [(note, _font(12)) for note in content.notes]
+    lines = [(content.title, font_of(small + 1, bold=True)), (content.slice_text, font_of(small))]
+    lines += [(note, font_of(12)) for note in content.notes]
     for text, font in lines:
         if not text:
             continue
@@ -315,7 +157,7 @@ def _corner_text(painter: QPainter, content: OverlayContent, width: int) -> None
         text = painter.fontMetrics().elidedText(
             text, Qt.TextElideMode.ElideRight, max(width // 2 - MARGIN - 8, 60)
         )
-        _text(painter, QPointF(MARGIN, y), text, font)
+        draw_text(painter, QPointF(MARGIN, y), text, font)
         y += font.pixelSize() + 6
 
 
@@ -333,67 +175,6 @@ def _crosshair(painter: QPainter, at: tuple[float, float], width: int, height: i
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
 
 
-def _ring(painter: QPainter, ring: Ring) -> None:
-    centre = QPointF(*ring.centre)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    for colour, pen_width in ((HALO, 4.0), (RING, 1.8)):
-        painter.setPen(QPen(colour, pen_width))
-        painter.drawEllipse(centre, ring.radius, ring.radius)
-    font = _font(13, bold=True)
-    for line, text in enumerate(part for part in ring.text.split("\n") if part):
-        at = QPointF(centre.x() + ring.radius + 8, centre.y() + 5 + 18 * line)
-        _text(painter, at, text, font, RING)
-
-
-def _outline(painter: QPainter, outline: Outline) -> None:
-    if not outline.points:
-        return
-    path = QPainterPath(QPointF(*outline.points[0]))
-    for point in outline.points[1:]:
-        path.lineTo(QPointF(*point))
-    if outline.closed:
-        path.closeSubpath()
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    style = Qt.PenStyle.DashLine if outline.dashed else Qt.PenStyle.SolidLine
-    for colour, pen_width in ((HALO, 4.0), (RING, 1.8)):
-        pen = QPen(colour, pen_width, style)
-        if outline.dashed:  # in units of the pen's width: rim and line must agree
-            pen.setDashPattern([10 / pen_width, 6 / pen_width])
-        painter.setPen(pen)
-        painter.drawPath(path)
-    if outline.text:
-        x, y = outline.points[-1]
-        _text(painter, QPointF(x + 8, y - 6), outline.text, _font(13, bold=True), RING)
-
-
-def _patch(painter: QPainter, patch: Patch) -> None:
-    colour = QColor(patch.colour)
-    path = QPainterPath()
-    for loop in patch.loops:
-        path.addPolygon(QPolygonF([QPointF(x, y) for x, y in loop]))
-        path.closeSubpath()
-    if patch.filled:
-        faint = QColor(colour)
-        faint.setAlpha(70)
-        painter.fillPath(path, QBrush(faint))
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    width = 2.6 if patch.bold else 1.6
-    painter.setPen(QPen(HALO, width + 2.0))
-    painter.drawPath(path)
-    pen = QPen(colour, width)
-    if patch.dashed:
-        pen.setDashPattern([7 / width, 5 / width])
-    painter.setPen(pen)
-    painter.drawPath(path)
-    if patch.curve:
-        painter.setPen(QPen(LIGHT, 1.0))
-        painter.drawPolygon(QPolygonF([QPointF(x, y) for x, y in patch.curve]))
-    font = _font(13, bold=True)
-    for line, text in enumerate(patch.text.split("\n") if patch.text else []):
-        x, y = patch.text_at
-        _text(painter, QPointF(x, y + 18 * line), text, font, RING)
-
-
 def _scale_bar(painter: QPainter, content: OverlayContent, height: int) -> None:
     length = content.bar_mm * content.pixels_per_mm
     x, y = float(MARGIN), float(height - MARGIN - 4)
@@ -402,7 +183,7 @@ def _scale_bar(painter: QPainter, content: OverlayContent, height: int) -> None:
         painter.drawLine(QPointF(x, y), QPointF(x + length, y))
         for end in (x, x + length):
             painter.drawLine(QPointF(end, y - 5), QPointF(end, y + 1))
-    _text(painter, QPointF(x, y - 10), f"{content.bar_mm:g} mm", _font(13))
+    draw_text(painter, QPointF(x, y - 10), f"{content.bar_mm:g} mm", font_of(13))
 
 
 def _colour_bar(painter: QPainter, bar: ColourBar, width: int, height: int) -> None:
@@ -420,17 +201,17 @@ def _colour_bar(painter: QPainter, bar: ColourBar, width: int, height: int) -> N
     painter.drawRect(box)
     painter.setPen(QPen(LIGHT, 1.2))
     painter.drawRect(box)
-    font = _font(13)
+    font = font_of(13)
     for value, text in bar.ticks:
         part = (value - bar.low) / (bar.high - bar.low)
         y = box.bottom() - part * tall
         painter.setPen(QPen(LIGHT, 1.4))
         painter.drawLine(QPointF(box.left() - 5, y), QPointF(box.left(), y))
         at = QPointF(box.left() - 9 - _width(painter, text, font), y + 4.5)
-        _text(painter, at, text, font)
-    title = _font(14, bold=True)
+        draw_text(painter, at, text, font)
+    title = font_of(14, bold=True)
     at = QPointF(box.right() - _width(painter, bar.title, title), box.top() - 14)
-    _text(painter, at, bar.title, title)
+    draw_text(painter, at, bar.title, title)
 
 
 def _strip(table: Array) -> QImage:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QFontDatabase, QShowEvent
@@ -31,9 +30,7 @@ from napari_qsm.arrays import Array
 from napari_qsm.session import MapEntry, Session
 from napari_qsm.session.appearance import value_text
 from napari_qsm.session.blinding import HIDDEN, hides_values, shown_name
-
-if TYPE_CHECKING:
-    from napari_qsm.viewer.canvas.controller import Controller
+from napari_qsm.viewer.canvas.controller import Controller
 
 #: The pointer may send hundreds of places a second; eyes read far fewer.
 _EVERY_MS = 33

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,6 @@ from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES, Plane, letters_3d
 from napari_qsm.arrays import Array
 from napari_qsm.session.frames import DIMS_ORDER, Camera2D, camera_orientation, napari_order
 from napari_qsm.viewer import compat
-from napari_qsm.viewer.canvas.mouse import Mouse
 from napari_qsm.viewer.canvas.overlay import Overlay
 
 FIT_MARGIN = 0.97
@@ -52,7 +52,7 @@ class SliceView:
         What is drawn.
     plane : str
         Which plane; ignored while ``is_3d``.
-    twins : list of SliceView
+    linked_views : list of SliceView
         Views that show the same slice at the same scale, this one among them.
     """
 
@@ -83,14 +83,13 @@ class SliceView:
         self.plane: Plane = plane
         self.radiological = radiological
         self.zoom = Zoom()
-        self.twins: list[SliceView] = [self]
+        self.linked_views: list[SliceView] = [self]
         self.extent = np.array([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]])
         self.layers: dict[Layer, Layer] = {}
         self._depth_mm = 0.0
         self._quiet = 0
         self._before = self._napari_state()
         self.model.canvas.background_color_override = "black"
-        self.mouse = Mouse(self)
         self._resizes = _Resizes(self._on_resize)
         self.native.installEventFilter(self._resizes)
         camera = self.model.scene.camera
@@ -113,7 +112,7 @@ class SliceView:
     def turn_to(self, plane: Plane, radiological: bool) -> None:
         """Show another plane, or the same one from the other side."""
         self.plane, self.radiological = plane, radiological
-        with self.hushed():
+        with self.signals_blocked():
             if self.model.dims.ndim == 3 and self.model.dims.order != DIMS_ORDER[plane]:
                 self.model.dims.order = DIMS_ORDER[plane]
             self.model.scene.camera.orientation = camera_orientation(plane, radiological)
@@ -123,7 +122,7 @@ class SliceView:
         """Switch between slice and volume."""
         if on == self.is_3d:
             return
-        with self.hushed():
+        with self.signals_blocked():
             if on:
                 self.model.dims.order = (0, 1, 2)
                 self.model.scene.camera.orientation = ("towards", "up", "right")
@@ -142,12 +141,17 @@ class SliceView:
         self._depth_mm = float(display_xyz[axis])
         dims = self.model.dims
         if dims.ndim == 3 and dims.point[2 - axis] != self._depth_mm:
-            with self.hushed():
+            with self.signals_blocked():
                 dims.set_point(2 - axis, self._depth_mm)
 
-    def hushed(self) -> _Hush:
+    @contextmanager
+    def signals_blocked(self) -> Iterator[None]:
         """While in it, camera changes are not taken for the user's."""
-        return _Hush(self)
+        self._quiet += 1
+        try:
+            yield
+        finally:
+            self._quiet -= 1
 
     def camera(self) -> Camera2D:
         """What the canvas shows now."""
@@ -176,7 +180,7 @@ class SliceView:
         if self.is_3d:
             self.moved.emit(self)
             return
-        with self.hushed():
+        with self.signals_blocked():
             camera = self.camera()
             napari = self.model.scene.camera
             napari.center = (0.0, camera.centre[1], camera.centre[0])
@@ -199,8 +203,7 @@ class SliceView:
 
     def dispose(self) -> None:
         """Give the canvas back as it was, or close it if it is our own."""
-        self.twins = [self]
-        self.mouse.dispose()
+        self.linked_views = [self]
         self.native.removeEventFilter(self._resizes)
         camera = self.model.scene.camera
         camera.events.zoom.disconnect(self._on_camera)
@@ -238,8 +241,8 @@ class SliceView:
         return middle if self.zoom.centre is None else self.zoom.centre
 
     def _fitted_zoom(self) -> float:
-        """Pixels per mm at which the field of view fits, in this view and in its twins."""
-        return min(view._own_fit() for view in self.twins)
+        """Pixels per mm at which the field of view fits, in this view and in those linked with it."""
+        return min(view._own_fit() for view in self.linked_views)
 
     def _own_fit(self) -> float:
         across, up = DRAWN_AXES[self.plane]
@@ -249,7 +252,7 @@ class SliceView:
 
     def _on_resize(self) -> None:
         self.overlay.resize(self.native.size())
-        for view in self.twins:
+        for view in self.linked_views:
             view.fit()
 
     def _on_camera(self) -> None:
@@ -272,17 +275,6 @@ class SliceView:
     def _on_reset(self) -> None:
         if not self._quiet and not self.is_3d:
             self.reset_zoom()
-
-
-class _Hush:
-    def __init__(self, view: SliceView) -> None:
-        self._view = view
-
-    def __enter__(self) -> None:
-        self._view._quiet += 1
-
-    def __exit__(self, *exc: object) -> None:
-        self._view._quiet -= 1
 
 
 class _Resizes(QObject):

@@ -27,7 +27,7 @@ from napari_qsm.session.blinding import HIDDEN, hides_values, shown_name
 from napari_qsm.session.measuring import Extremes, in_region, under_circle
 from napari_qsm.units import number, to_shown
 from napari_qsm.viewer import ui
-from napari_qsm.viewer.canvas.overlay import Ring
+from napari_qsm.viewer.canvas.overlay_items import Ring
 from napari_qsm.viewer.context import PanelContext
 
 if TYPE_CHECKING:
@@ -131,13 +131,13 @@ class MeasureBox(QCollapsible):
         self.toggleButton().setStyleSheet(ui.FOLDING)
         self.addWidget(body)
         self.expand(animate=False)
-        context.controller.rings.append(self._rings)
+        context.controller.overlay_items.append(self._rings)
         self._show(None, "")
 
     def dispose(self) -> None:
         """Put the tool away."""
-        if self._rings in self._context.controller.rings:
-            self._context.controller.rings.remove(self._rings)
+        if self._rings in self._context.controller.overlay_items:
+            self._context.controller.overlay_items.remove(self._rings)
         self._context.controller.use_tool(None)
 
     def refresh(self) -> None:

@@ -110,7 +110,7 @@ class MarkBox(QWidget):
         last.addWidget(self._shown, 1)
         last.addWidget(self._delete)
         form.addRow(last)
-        self._controller.rings.append(self.tool.drawn)
+        self._controller.overlay_items.append(self.tool.drawn)
         self._controller.tool_changed.connect(self._on_tool_changed)
         self._session.events.annotations.connect(self._on_annotations)
         self._on_chosen()
@@ -121,8 +121,8 @@ class MarkBox(QWidget):
         self._session.events.annotations.disconnect(self._on_annotations)
         if self._controller.tool is self.tool:
             self._controller.use_tool(None)
-        if self.tool.drawn in self._controller.rings:
-            self._controller.rings.remove(self.tool.drawn)
+        if self.tool.drawn in self._controller.overlay_items:
+            self._controller.overlay_items.remove(self.tool.drawn)
 
     def _line(self, name: str, tip: str) -> QLineEdit:
         line = QLineEdit()

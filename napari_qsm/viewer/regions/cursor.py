@@ -9,7 +9,7 @@ import numpy as np
 from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES
 from napari_qsm.arrays import Array
 from napari_qsm.rois.brush import Tip
-from napari_qsm.viewer.canvas.overlay import Outline, Ring
+from napari_qsm.viewer.canvas.overlay_items import Outline, Ring
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.canvas.slice_view import SliceView

@@ -72,7 +72,7 @@ class FixedShapesBox(ui.Section):
         self._copy_bar = self._copy_row()
         layout.addWidget(self._copy_bar)
         self._add_burn_rows(layout)
-        context.controller.rings.append(self.tool.patches)
+        context.controller.overlay_items.append(self.tool.patches)
         for emitter, call in self._connections():
             emitter.connect(call)
         self.refresh()
@@ -84,8 +84,8 @@ class FixedShapesBox(ui.Section):
         for emitter, call in self._connections():
             emitter.disconnect(call)
         controller = self._context.controller
-        if self.tool.patches in controller.rings:
-            controller.rings.remove(self.tool.patches)
+        if self.tool.patches in controller.overlay_items:
+            controller.overlay_items.remove(self.tool.patches)
         if controller.tool is self.tool:
             controller.use_tool(None)
         for part in (self.guide_box, self.form, self.list, self.guide, self.work):

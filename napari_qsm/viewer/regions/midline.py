@@ -10,7 +10,7 @@ from napari_qsm.anatomy import DisplayFrame
 from napari_qsm.errors import QsmError
 from napari_qsm.session import MapEntry
 from napari_qsm.session.regions import plane_index
-from napari_qsm.viewer.canvas.overlay import Outline
+from napari_qsm.viewer.canvas.overlay_items import Outline
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.canvas.controller import Controller

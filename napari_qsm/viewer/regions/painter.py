@@ -13,7 +13,7 @@ from napari_qsm.errors import QsmError
 from napari_qsm.session.painting.options import PaintOptions
 from napari_qsm.session.painting.stroke import Stroke
 from napari_qsm.session.painting.target import Limit, Target, find_limit, find_target
-from napari_qsm.viewer.canvas.overlay import Outline, Ring
+from napari_qsm.viewer.canvas.overlay_items import Outline, Ring
 from napari_qsm.viewer.regions.cursor import rim, slices_reached
 
 if TYPE_CHECKING:
@@ -54,15 +54,15 @@ class Painter:
         ]
         for emitter, call in self._connections:
             emitter.connect(call)
-        controller.rings.append(self.rings)
+        controller.overlay_items.append(self.rings)
 
     def dispose(self) -> None:
         """Put the tool away and stop listening."""
         self.cancel()
         for emitter, call in self._connections:
             emitter.disconnect(call)
-        if self.rings in self._controller.rings:
-            self._controller.rings.remove(self.rings)
+        if self.rings in self._controller.overlay_items:
+            self._controller.overlay_items.remove(self.rings)
         if self._controller.tool is self:
             self._controller.use_tool(None)
 

@@ -176,15 +176,15 @@ class MirrorBox(ui.Section):
         ]
         for emitter, call in self._connections:
             emitter.connect(call)
-        context.controller.rings.append(self._rings)
+        context.controller.overlay_items.append(self._rings)
         self.refresh()
 
     def dispose(self) -> None:
         """Stop listening."""
         for emitter, call in self._connections:
             emitter.disconnect(call)
-        if self._rings in self._context.controller.rings:
-            self._context.controller.rings.remove(self._rings)
+        if self._rings in self._context.controller.overlay_items:
+            self._context.controller.overlay_items.remove(self._rings)
 
     def refresh(self) -> None:
         """Show where the midline is and what the button does."""

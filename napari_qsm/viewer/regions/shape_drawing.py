@@ -10,7 +10,7 @@ from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES, DisplayFrame, Plane
 from napari_qsm.arrays import Array
 from napari_qsm.rois.canonical_grid import canonical_spacing
 from napari_qsm.rois.shapes import FixedShape, centre_index, indices_of
-from napari_qsm.viewer.canvas.overlay import Patch
+from napari_qsm.viewer.canvas.overlay_items import Patch
 from napari_qsm.viewer.canvas.slice_view import SliceView
 from napari_qsm.volume import Volume
 

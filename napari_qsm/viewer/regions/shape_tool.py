@@ -14,7 +14,7 @@ from qtpy.QtGui import QKeyEvent
 from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES, across_sign
 from napari_qsm.arrays import Array
 from napari_qsm.rois.shapes import TURNABLE, FixedShape, bounds_of, indices_of
-from napari_qsm.viewer.canvas.overlay import Patch
+from napari_qsm.viewer.canvas.overlay_items import Patch
 from napari_qsm.viewer.regions.shape_drawing import Section, Sections, patch_of
 from napari_qsm.viewer.regions.shape_work import ShapeWork
 

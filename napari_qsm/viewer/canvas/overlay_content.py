@@ -2,43 +2,57 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from napari_qsm.anatomy import DEPTH_AXIS, letters, scale_bar_mm, slice_text
+from napari_qsm.anatomy import DEPTH_AXIS, DisplayFrame, letters, scale_bar_mm, slice_text
 from napari_qsm.colormaps import effective_window, lookup_table
-from napari_qsm.session import MapEntry
+from napari_qsm.session import MapEntry, Session
 from napari_qsm.session.appearance import quantity, shown_unit
 from napari_qsm.session.blinding import shown_name
 from napari_qsm.units import SusceptibilityUnit, number, ticks, to_shown
 from napari_qsm.viewer.canvas.overlay import ColourBar, OverlayContent
-
-if TYPE_CHECKING:
-    from napari_qsm.viewer.canvas.controller import Controller
-    from napari_qsm.viewer.canvas.slice_view import SliceView
+from napari_qsm.viewer.canvas.slice_view import SliceView
 
 #: Obliquity from which the slice text mentions it.
 _OBLIQUE_DEG = 3.0
 
 
-def overlay_content(view: SliceView, controller: Controller) -> OverlayContent:
-    """Letters, slice, crosshair, scale bar and colour bar of one view."""
-    session, frame = controller.session, controller.frame
+def overlay_content(
+    view: SliceView,
+    session: Session,
+    frame: DisplayFrame | None,
+    entry: MapEntry | None,
+    *,
+    is_large: bool,
+    mixed_title: str = "",
+) -> OverlayContent:
+    """Letters, slice, crosshair, scale bar and colour bar of one view.
+
+    Parameters
+    ----------
+    view : SliceView
+    session : Session
+    frame : DisplayFrame or None
+        None while nothing is open.
+    entry : MapEntry or None
+        The map whose colours the view is about.
+    is_large : bool
+        Whether it is the large view.
+    mixed_title : str
+        Names of two maps in one picture.
+    """
     if frame is None:
         return OverlayContent()
     reference = frame.reference
-    known = all(entry.volume.orientation_known for entry in session)
-    entry = controller.shown_in(view)
+    known = all(each.volume.orientation_known for each in session)
     content = OverlayContent()
     comparing = session.layout == "compare"
     beside = comparing and session.mix == "side by side"
-    is_large = view is controller.main
     content.title = view.plane.capitalize()
     if beside and entry is not None:
         content.title = shown_name(session, entry)
     elif comparing and is_large:
-        content.title = controller.mixed.title
+        content.title = mixed_title
     if entry is not None and entry.editable is None and (is_large or beside):
         content.colour_bar = colour_bar(entry, session.unit)
     if view.is_3d:

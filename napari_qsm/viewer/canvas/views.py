@@ -1,0 +1,226 @@
+"""The slices beside each other: which there are, how they lie, and what moves them together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from psygnal import Signal
+
+from napari_qsm.anatomy import PLANES, DisplayFrame, Plane
+from napari_qsm.session import Session
+from napari_qsm.viewer import compat
+from napari_qsm.viewer.canvas.arrangement import ViewArea
+from napari_qsm.viewer.canvas.mouse import Mouse, MouseSignals, Tool
+from napari_qsm.viewer.canvas.slice_view import SliceView, Zoom
+
+MAX_COMPARED = 4
+
+
+class Views:
+    """The large view, which is napari's own canvas, and the ones beside it.
+
+    Attributes
+    ----------
+    all : list of SliceView
+        The large one first.
+    mouse : MouseSignals
+        What the mouse asks for in any of them.
+    """
+
+    moved = Signal(object)  # a view whose picture changed its place
+    tool_changed = Signal(object)  # the tool that now has the left button, or None
+    added = Signal(object)  # a view that is empty yet
+    dropping = Signal(object)  # a view that is about to close
+
+    def __init__(self, viewer: Any, session: Session, area: ViewArea) -> None:
+        self.viewer = viewer
+        self._session = session
+        self._area = area
+        self._zoom = Zoom()
+        self._tool: Tool | None = None
+        self._mice: dict[SliceView, Mouse] = {}
+        self.mouse = MouseSignals()
+        self.mouse.enlarged.connect(self._enlarged)
+        self._ours: set[str] = set()
+        self.all: list[SliceView] = []
+        self._join(SliceView("large", viewer=viewer, plane=session.large_plane))
+
+    @property
+    def main(self) -> SliceView:
+        """The large view."""
+        return self.all[0]
+
+    @property
+    def beside(self) -> list[SliceView]:
+        """All views but the large one."""
+        return self.all[1:]
+
+    @property
+    def frame(self) -> DisplayFrame | None:
+        """The frame the views are laid out in."""
+        reference = self._session.reference
+        return None if reference is None else DisplayFrame(reference)
+
+    # -- changes made here ----------------------------------------------------------------
+
+    @contextmanager
+    def signals_blocked(self, what: str) -> Iterator[None]:
+        """Mark changes of one kind, so that they are not taken for the user's."""
+        outer = what in self._ours
+        self._ours.add(what)
+        try:
+            yield
+        finally:
+            if not outer:
+                self._ours.discard(what)
+
+    def is_blocked(self, what: str) -> bool:
+        """Whether changes of this kind are the program's own now."""
+        return what in self._ours
+
+    # -- which views there are ------------------------------------------------------------
+
+    def add(self, plane: Plane) -> None:
+        """Open one more view."""
+        view = SliceView(
+            f"side{len(self.all)}", plane=plane, radiological=self._session.radiological
+        )
+        compat.share_keys(self.main.qt, view.qt)
+        view.extent = self.main.extent
+        self._join(view)
+        self.added.emit(view)
+
+    def _join(self, view: SliceView) -> None:
+        self.all.append(view)
+        view.zoom = self._zoom if self._session.views_linked else Zoom()
+        self._mice[view] = Mouse(view, self.mouse)
+        self._mice[view].tool = self._tool
+        view.zoomed.connect(self._zoomed)
+        view.moved.connect(self.moved.emit)
+
+    def drop(self, view: SliceView) -> None:
+        """Close a view."""
+        for other in self.all:  # none may go by the size of a view that is gone
+            other.linked_views = [other]
+        self.dropping.emit(view)
+        compat.unshare_keys(self.main.qt, view.qt)
+        self.all.remove(view)
+        self._area.release(view.qt)
+        self._mice.pop(view).dispose()
+        view.dispose()
+
+    def dispose(self) -> None:
+        """Close the views of our own, and give napari its canvas back."""
+        for view in self.beside:
+            self.drop(view)
+        self._mice.pop(self.main).dispose()
+        self.main.dispose()
+        # Whoever still holds the views must not hold a closed window with them.
+        self.all.clear()
+
+    # -- how they lie ---------------------------------------------------------------------
+
+    def arrange(self) -> None:
+        """Bring the views to the session's layout."""
+        session = self._session
+        side_by_side = session.layout == "compare" and session.mix == "side by side"
+        compared = len(session.compared[:MAX_COMPARED])
+        count = compared if side_by_side and compared > 1 else 3
+        comparing = side_by_side and compared > 1
+        while len(self.all) > max(count, 3):
+            self.drop(self.all[-1])
+        while len(self.all) < count:
+            self.add(session.large_plane)
+        with self.signals_blocked("dims"):  # napari moves its slider when it leaves 3-D
+            self.main.set_3d(session.layout == "volume")
+        others = [plane for plane in PLANES if plane != session.large_plane]
+        planes = [session.large_plane] * count if comparing else [session.large_plane, *others]
+        for view, plane in zip(self.all, planes, strict=False):
+            if view is not self.main or session.layout != "volume":
+                view.turn_to(plane, session.radiological)
+            else:
+                view.plane = plane
+        widgets = [view.qt for view in self.all]
+        if comparing and count == 4:
+            self._area.show_columns([widgets[:1] + widgets[2:3], widgets[1:4:2]], [1, 1])
+        elif comparing:
+            self._area.show_columns([[w] for w in widgets[:count]], [1] * count)
+        elif session.layout == "one":
+            self._area.show_columns([[widgets[0]]], [1])
+        else:
+            self._area.show_columns([[widgets[0]], widgets[1:3]], [0.64, 0.36])
+        for view in self.all:
+            view.linked_views = self.all[:count] if comparing else [view]
+
+    def _enlarged(self, view: SliceView) -> None:
+        session = self._session
+        if session.layout == "compare":
+            return
+        if view is self.main:
+            session.layout = "three" if session.layout == "one" else "one"
+        else:
+            session.large_plane = view.plane
+
+    # -- zoom -----------------------------------------------------------------------------
+
+    def fit(self) -> None:
+        """Bring every canvas to its zoom."""
+        for view in self.all:
+            view.fit()
+
+    def centre_on(self, display: np.ndarray) -> None:
+        """Bring a place into the middle of every view."""
+        for view in self.all:
+            view.zoom.centre = display
+            view.fit()
+
+    def show_whole(self) -> None:
+        """Zoom out in all linked views; drawn with the next :meth:`fit`."""
+        self._zoom.factor, self._zoom.centre = 1.0, None
+
+    def link(self, linked: bool) -> None:
+        """Zoom all views together, or each by itself."""
+        for view in self.all:
+            view.zoom = self.main.zoom if linked else Zoom(view.zoom.factor, view.zoom.centre)
+        self._zoom = self.main.zoom
+        self.fit()
+
+    def _zoomed(self, view: SliceView) -> None:
+        if self._session.views_linked:
+            for other in self.all:
+                if other is not view:
+                    other.fit()
+
+    def set_extent(self) -> None:
+        """Let every view know how far all maps reach."""
+        frame = self.frame
+        if frame is None:
+            return
+        corners = []
+        for entry in self._session:
+            matrix = frame.display_of(entry.volume)
+            for corner in np.ndindex(2, 2, 2):
+                voxel = np.array(corner) * np.array(entry.volume.shape) - 0.5
+                corners.append(matrix[:3, :3] @ voxel + matrix[:3, 3])
+        extent = np.array([np.min(corners, axis=0), np.max(corners, axis=0)])
+        for view in self.all:
+            view.extent = extent
+
+    # -- the left button ------------------------------------------------------------------
+
+    @property
+    def tool(self) -> Tool | None:
+        """What has the left button; None for the crosshair."""
+        return self._tool
+
+    def use_tool(self, tool: Tool | None) -> None:
+        """Give the left button in every view to a tool, or back to the crosshair."""
+        if tool is self._tool:
+            return
+        self._tool = tool
+        for mouse in self._mice.values():
+            mouse.tool = tool
+        self.tool_changed.emit(tool)
