@@ -1,5 +1,6 @@
 """What every test stands on: settings of its own, a display or none, the shared data."""
 
+import atexit
 import os
 import shutil
 import sys
@@ -10,12 +11,28 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
-#: Displays that nobody else uses, one for each worker.
-OWN_DISPLAYS = os.environ.get("NAPARI_QSM_TEST_DISPLAYS", "").split()
-WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
-if OWN_DISPLAYS and WORKER.startswith("gw"):
-    os.environ["DISPLAY"] = OWN_DISPLAYS[int(WORKER[2:]) % len(OWN_DISPLAYS)]
-WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+
+
+def own_display():
+    """Start a display that nobody else uses, with its own mouse and focus; None if there is none.
+
+    The process that starts the workers tells them, by a variable, to do the same.
+    """
+    if sys.platform != "linux" or os.environ.get("QT_QPA_PLATFORM") or not shutil.which("Xvfb"):
+        return None
+    shown = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if shown and not os.environ.get("NAPARI_QSM_OWN_DISPLAYS"):
+        return None
+    from pyvirtualdisplay import Display
+
+    os.environ["NAPARI_QSM_OWN_DISPLAYS"] = "1"
+    display = Display(size=(1920, 1200), color_depth=24)
+    display.start()
+    atexit.register(display.stop)
+    return display
+
+
+OWN_DISPLAY = own_display()
 HAS_DISPLAY = sys.platform != "linux" or bool(
     os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
 )
@@ -71,8 +88,8 @@ def pytest_collection_modifyitems(config, items):
         uses_qt = is_window or QT_FIXTURES.intersection(item.fixturenames)
         if uses_qt and config.pluginmanager.hasplugin("xdist"):
             # Widgets of one display share its mouse and its focus.
-            alone = len(OWN_DISPLAYS) >= WORKERS
-            item.add_marker(pytest.mark.xdist_group(item.path.name if alone else "window"))
+            group = item.path.name if OWN_DISPLAY is not None else "window"
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 def set_home(set_variable, home):
