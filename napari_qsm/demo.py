@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_qsm.io.atomic import staged_folder
 from napari_qsm.io.label_table import write_itksnap
 from napari_qsm.io.nifti import write_volume
 from napari_qsm.io.sidecar import write_sidecar
+from napari_qsm.io.targets import check_out_folder
 from napari_qsm.outputs import write_head, write_result
 from napari_qsm.phantom import SUBJECTS, Head, make_head
 from napari_qsm.recon.pipeline import Inputs, Result, run
@@ -42,6 +42,9 @@ def write(out: Path, *, progress: Progress, overwrite: bool = False) -> str:
     str
         The putamen of both subjects, truth beside reconstruction, as text.
     """
+    names = [f"{name}/provenance.json" for name in SUBJECTS]
+    names += [f"figure-{n}.{end}" for n in (1, 2) for end in ("png", "pdf", "json", "txt", "csv")]
+    check_out_folder(out, names, overwrite=overwrite, proof=names[0])
     lines = [
         "                        truth                               reconstructed",
         "subject  region         voxels  volume_mm3  mean ± SD ppm    mean ± SD ppm",
@@ -73,15 +76,17 @@ def reconstruct_subject(subject: str, progress: Progress) -> tuple[Head, Result]
 
 def write_subject(head: Head, result: Result, folder: Path, *, overwrite: bool = False) -> None:
     """Write a subject's scan, maps, regions and table; regions lie beside the map."""
-    write_head(head, folder / "scan", overwrite=overwrite)
-    write_result(result, folder, overwrite=overwrite)
-    with staged_folder(folder, overwrite=overwrite) as staging:
+
+    def with_regions(staging: Path) -> None:
         write_volume(head.labels, staging / "labels.nii.gz")
         write_sidecar(staging / "labels.nii.gz", {"Type": "ROI", "LabelTable": "labels.txt"})
         write_itksnap(staging / "labels.txt", head.label_names)
         names = {region.index: region for region in head.label_names}
         table = region_statistics(result.volume("chi_ppm"), head.labels, names)
         write_table(table, staging / "table.csv")
+
+    write_head(head, folder / "scan", overwrite=overwrite)
+    write_result(result, folder, overwrite=overwrite, beside=with_regions)
 
 
 def write_figures(out: Path, *, progress: Progress) -> list[Path]:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_qsm.errors import FileError
 from napari_qsm.io.atomic import staged_folder, write_text
 from napari_qsm.io.bids import DESCRIPTION, derivative_names, write_bids_raw, write_description
 from napari_qsm.io.label_table import write_dseg_tsv, write_itksnap
 from napari_qsm.io.nifti import write_volume
 from napari_qsm.io.series import ScanFiles
 from napari_qsm.io.sidecar import write_sidecar
+from napari_qsm.io.targets import check_out_folder
 from napari_qsm.volume import Volume
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ RESULT_NAMES: Mapping[str, str] = {
     "r2star_per_s": "r2star",
     "t2star_s": "t2star",
 }
+
+
+#: Bytes a voxel that a packed image of a result takes at least, most of it being zero.
+_PACKED_BYTES = 0.5
 
 
 @dataclass(frozen=True)
@@ -72,33 +77,77 @@ def bids_layout(scan: ScanFiles) -> Layout:
     return Layout(images, images["chi_ppm"].removesuffix("Chimap"), bids=True)
 
 
-def check_free(folder: Path, layout: Layout = PLAIN) -> None:
-    """Refuse, before any work is done, a folder that already holds results.
+def check_free(
+    folder: Path,
+    layout: Layout = PLAIN,
+    *,
+    overwrite: bool = False,
+    inputs: Iterable[Path] = (),
+    needed_bytes: int = 0,
+) -> None:
+    """Refuse, before any work is done, a folder that results cannot or must not go into.
+
+    Parameters
+    ----------
+    folder, layout
+        As for :func:`write_result`.
+    overwrite : bool
+        Whether an earlier result may be replaced. Files that only have a result's name, without
+        a provenance beside them, are not.
+    inputs : iterable of Path
+        Files that the work starts from, which are never replaced.
+    needed_bytes : int
+        Room needed at least; see :func:`room_needed`.
 
     Raises
     ------
     FileError
-        If a result would be replaced.
+        Saying why.
     """
-    if folder.exists() and not folder.is_dir():
-        raise FileError(f"'{folder}' is a file; a folder name is needed.")
-    for name in layout.files():
-        if (folder / name).exists():
-            raise FileError(
-                f"'{folder}' already holds '{name}'; choose another folder or add --overwrite."
-            )
+    check_out_folder(
+        folder,
+        layout.files(),
+        overwrite=overwrite,
+        proof=f"{layout.prefix}provenance.json",
+        inputs=inputs,
+        needed_bytes=needed_bytes,
+    )
+
+
+def room_needed(shape: Sequence[int], echoes: int) -> int:
+    """Bytes that the results of a scan take at least on the disk; an estimate from below."""
+    return int(_PACKED_BYTES * math.prod(shape[:3]) * (echoes + 4))
 
 
 def write_result(
-    result: Result, folder: Path | str, layout: Layout = PLAIN, *, overwrite: bool = False
+    result: Result,
+    folder: Path | str,
+    layout: Layout = PLAIN,
+    *,
+    overwrite: bool = False,
+    beside: Callable[[Path], None] = lambda staging: None,
 ) -> None:
     """Write every intermediate, the provenance and the methods paragraph, together.
 
     Images lie on the grid, orientation and affine of the file they came from. With
     ``overwrite``, results that an earlier run left and this one does not make are removed.
+
+    Parameters
+    ----------
+    result : Result
+        What to write.
+    folder : Path
+        Made if missing.
+    layout : Layout
+        Names of the files in it.
+    overwrite : bool
+        Whether an earlier result may be replaced.
+    beside : callable
+        Given the folder in which the files are written before they take their places, it may
+        write more of them, such as the report.
     """
     folder = Path(folder)
-    with staged_folder(folder, overwrite=overwrite) as staging:
+    with staged_folder(folder, overwrite=overwrite, replaces=layout.files()) as staging:
         for name in result.images():
             if name not in layout.images:
                 continue
@@ -111,9 +160,7 @@ def write_result(
         write_text(staging / f"{layout.prefix}methods.txt", result.methods + "\n")
         if layout.bids and not (folder / DESCRIPTION).exists():
             write_description(staging, derivative=True)
-        made = {str(f.relative_to(staging).as_posix()) for f in staging.rglob("*") if f.is_file()}
-    for name in set(layout.files()) - made:
-        (folder / name).unlink(missing_ok=True)
+        beside(staging)
 
 
 def sidecar_of(result: Result, name: str) -> dict[str, Any]:
@@ -152,6 +199,11 @@ def write_head_bids(head: Head, folder: Path, *, overwrite: bool = False) -> Non
             write_sidecar(path, sidecar)
         write_dseg_tsv(staging / f"{prefix}_dseg.tsv", head.label_names)
         write_description(staging, derivative=True, name="Truth of the built-in head")
+
+
+_HEAD_IMAGES = ("phase", "magnitude", "mask", "chi", "local_field", "total_field", "labels")
+#: What :func:`write_head` writes.
+HEAD_FILES = (*(f"{n}{end}" for n in _HEAD_IMAGES for end in (".nii.gz", ".json")), "labels.txt")
 
 
 def write_head(head: Head, folder: Path, *, overwrite: bool = False) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
 
 from napari_qsm._version import __version__
 from napari_qsm.cli import reconstruction, results, scans, window
-from napari_qsm.cli.terminal import say
-from napari_qsm.errors import QsmError
+from napari_qsm.cli.terminal import prepare_terminal, say, shown
+from napari_qsm.errors import Cancelled, QsmError
+from napari_qsm.io.atomic import reason
 
 app = typer.Typer(
     name="napari-qsm",
@@ -24,28 +28,37 @@ app = typer.Typer(
 #: Options that take several values after one flag: ``--phase a.nii b.nii``.
 _MANY = ("--phase", "--magnitude", "--echo-times-ms", "--set", "--labels")
 
+#: Exit status after Ctrl-C, as shells have it.
+_STOPPED = 130
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status.
 
     Errors become one or two plain sentences on stderr.
     """
+    prepare_terminal()
     arguments = _spread(list(sys.argv[1:] if argv is None else argv))
     try:
-        status = app(args=arguments, standalone_mode=False)
-        return int(status or 0)
+        with _stopped_like_ctrl_c():
+            status = int(app(args=arguments, standalone_mode=False) or 0)
+        return _fail("Stopped.", status) if status == _STOPPED else status
     except typer.Exit as exit_:
         return int(exit_.exit_code)
-    except typer.Abort:
-        return _fail("Stopped.", 130)
-    except KeyboardInterrupt:
-        return _fail("Stopped.", 130)
+    except (typer.Abort, KeyboardInterrupt, Cancelled):
+        return _fail("Stopped.", _STOPPED)
     except QsmError as error:
         return _fail(str(error), 1)
     except MemoryError:
         return _fail("This computer's memory is too small for that; close other programs.", 1)
+    except RecursionError:
+        return _fail("A file is nested too deeply to be read; it is damaged or made to harm.", 1)
+    except BrokenPipeError:  # "napari-qsm stats ... | head": nobody reads on
+        sys.stdout = None
+        return 1
     except OSError as error:
-        return _fail(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), 1)
+        where = f": '{error.filename}'" if error.filename else ""
+        return _fail(f"{reason(error)}{where}.", 1)
     except Exception as error:
         if type(error).__module__.startswith(("click", "typer")):
             message = error.format_message() if hasattr(error, "format_message") else str(error)
@@ -53,8 +66,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise
 
 
+@contextlib.contextmanager
+def _stopped_like_ctrl_c() -> Iterator[None]:
+    """Let a request to end (from a scheduler, or a closed terminal) clean up as Ctrl-C does."""
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (getattr(signal, name) for name in names):
+            if signal.getsignal(number) == signal.SIG_DFL:
+                before[number] = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _fail(sentence: str, status: int) -> int:
-    print(sentence, file=sys.stderr)  # noqa: T201
+    print(shown(sentence), file=sys.stderr)  # noqa: T201
     return status
 
 

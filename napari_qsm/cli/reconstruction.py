@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_qsm.cli.terminal import note, numbers, progress, say
+from napari_qsm.cli.terminal import echo_times_s, note, one_number, progress, say
 from napari_qsm.errors import MetadataError
 
 if TYPE_CHECKING:
     from napari_qsm.outputs import Layout
+    from napari_qsm.qc.warnings import Finding
     from napari_qsm.recon.pipeline import Inputs
 
 Files = Annotated[list[Path] | None, typer.Option(help="NIfTI file(s).", metavar="FILE...")]
@@ -33,7 +34,10 @@ def reconstruct(
     echo_times_ms: Annotated[
         list[str] | None, typer.Option(help="Echo times in ms; for a phase difference, TE2-TE1.")
     ] = None,
-    field_strength_t: Annotated[float | None, typer.Option(help="Field strength in tesla.")] = None,
+    field_strength_t: Annotated[
+        float | None,
+        typer.Option(parser=one_number, metavar="FLOAT", help="Field strength in tesla."),
+    ] = None,
     phase_difference: Annotated[
         bool | None,
         typer.Option(
@@ -61,7 +65,14 @@ def reconstruct(
     chosen = with_settings(load_recipe(recipe), set_ or [])
     if out is None and not dry_run:
         raise MetadataError("Give --out FOLDER, where the results go.")
-    times = tuple(t * 1e-3 for t in numbers(echo_times_ms or [], "--echo-times-ms"))
+    from napari_qsm.outputs import check_free, room_needed, write_result
+
+    layout = _layout(source, series)
+    used = [*(phase or []), *(magnitude or [])]
+    used += [p for p in (mask, unwrapped, total_field, local_field, reference_roi) if p]
+    if out is not None and not dry_run:
+        check_free(out, layout, overwrite=overwrite, inputs=used)
+    times = echo_times_s(echo_times_ms or [], _echoes(source, series, phase, phase_difference))
     inputs = _inputs(
         source,
         series=series,
@@ -76,28 +87,30 @@ def reconstruct(
         local_field_ppm=local_field,
         reference_roi=reference_roi,
     )
-    inputs.grid()
+    grid = inputs.grid()
     if dry_run:
         for stage, choice in plan(chosen, inputs):
             settings = ", ".join(f"{k}={v}" for k, v in choice.settings.items())
             say(f"{stage:<11} {choice.method.name:<15} {settings}".rstrip())
         return
-    from napari_qsm.outputs import check_free, write_result
-
     assert out is not None
-    layout = _layout(source, series)
-    if not overwrite:
-        check_free(out, layout)
+    needed = room_needed(grid.shape, len(inputs.scan.phase) if inputs.scan else 1)
+    check_free(out, layout, overwrite=overwrite, inputs=used, needed_bytes=needed)
     with progress() as show:
         result = run(chosen, inputs, progress=show)
-    write_result(result, out, layout, overwrite=overwrite)
-    for sentence in result.warnings:
-        note(sentence)
-    if report:
+    found: list[Finding] = []
+
+    def judge(staging: Path) -> None:
         from napari_qsm.qc.files import write_quality
 
-        for finding in write_quality(result, inputs, out / f"{layout.prefix}report.html"):
-            note(finding.sentence)
+        name = f"{layout.prefix}report.html"
+        found.extend(write_quality(result, inputs, staging / name, rated_in=(out / name).parent))
+
+    write_result(
+        result, out, layout, overwrite=overwrite, beside=judge if report else lambda staging: None
+    )
+    for sentence in [*result.warnings, *(finding.sentence for finding in found)]:
+        note(sentence)
     seconds = sum(step["seconds"] for step in result.provenance["stages"])
     say(f"The susceptibility map and its intermediates are in '{out}' ({seconds:.1f} s).")
 
@@ -111,11 +124,12 @@ def report_(
         Path | None, typer.Option(help="Label map: named iron-rich regions settle the sign.")
     ] = None,
     table: Annotated[Path | None, typer.Option(help="Label names.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the --out file.")] = False,
 ) -> None:
     """Judge a finished reconstruction again: numbers, warnings, pictures, rating."""
     from napari_qsm.qc.files import rebuild_report
 
-    path, found = rebuild_report(folder, out, labels=labels, label_table=table)
+    path, found = rebuild_report(folder, out, labels=labels, label_table=table, overwrite=overwrite)
     for finding in found:
         note(finding.sentence)
     say(f"The report is in '{path}'.")
@@ -195,6 +209,28 @@ def _inputs(
                 strength if field_strength_t is None else field_strength_t
             )
     return Inputs(scan=scan, **given, **extra)
+
+
+def _echoes(
+    source: Path | None, series: str | None, phase: list[Path] | None, difference: bool | None
+) -> int | None:
+    """How many echo times the images take, from their headers; None where that is open."""
+    from napari_qsm.io.series import choose, image_file
+    from napari_qsm.io.sources import find_scans
+
+    if difference:
+        return None  # one time, or both
+    if phase:
+        shapes = [image_file(path, {}).shape for path in phase if path.exists()]
+    else:
+        scans = find_scans([source]) if source is not None else None
+        if not scans:
+            return None
+        chosen = choose(scans, series, source.name if source else "")
+        if chosen.is_difference and difference is None:
+            return None
+        shapes = [image.shape for image in chosen.phase or chosen.real]
+    return sum(shape[3] if len(shape) == 4 else 1 for shape in shapes) or None
 
 
 def _layout(source: Path | None, series: str | None) -> Layout:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from napari_qsm.cli.terminal import note, say
+from napari_qsm.cli.terminal import note, one_number, say
 
 
 def stats(
@@ -16,17 +16,20 @@ def stats(
     table: Annotated[Path | None, typer.Option(help="Label names.")] = None,
     unit: Annotated[Literal["ppm", "ppb"], typer.Option(help="ppm or ppb.")] = "ppm",
     out: Annotated[Path | None, typer.Option(help="A .csv, .tsv, .xlsx or .json file.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a table.")] = False,
 ) -> None:
     """Print or write voxels, volume, mean and SD of every region."""
-    from napari_qsm.rois.files import check_ending, region_table, table_text, write_table
+    from napari_qsm.rois.files import check_table_out, region_table, table_text, write_table
 
     if out is not None:
-        check_ending(out)
+        check_table_out(out, overwrite=True, inputs=[map_, labels, *([table] if table else [])])
     frame = region_table(map_, labels, names_path=table, unit=unit, warn=note)
     if out is None:
         say(table_text(frame))
-    else:
-        write_table(frame, out)
+        return
+    # Measured again, the same table is no loss; another one is only written when asked for.
+    check_table_out(out, overwrite=overwrite, same_as=frame)
+    write_table(frame, out)
 
 
 def figure(
@@ -56,8 +59,12 @@ def figure(
     save_spec: Annotated[
         Path | None, typer.Option(metavar="S.json", help="Write the figure's JSON file.")
     ] = None,
-    width_mm: Annotated[float | None, typer.Option(help="85, 114 or 174 in most journals.")] = None,
+    width_mm: Annotated[
+        float | None,
+        typer.Option(parser=one_number, metavar="FLOAT", help="85, 114 or 174 in most journals."),
+    ] = None,
     dpi: Annotated[int | None, typer.Option(help="Dots per inch of pictures.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a figure.")] = False,
 ) -> None:
     """Draw a figure for a paper, from its JSON file or from a template."""
     from napari_qsm.figures.command import make_figure
@@ -72,6 +79,7 @@ def figure(
         save_spec=save_spec,
         width_mm=width_mm,
         dpi=dpi,
+        overwrite=overwrite,
         warn=note,
     )
     say(f"Written: {', '.join(str(path) for path in written)}")

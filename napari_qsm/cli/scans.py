@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from napari_qsm.cli.terminal import numbers, progress, say
+from napari_qsm.cli.terminal import echo_times_s, one_number, progress, say, several
+from napari_qsm.errors import MetadataError
 
 
 def phantom(
@@ -17,11 +18,18 @@ def phantom(
     shape: Annotated[str, typer.Option(help="Voxels along R, A, S.")] = "384,312,72",
     voxel_size_mm: Annotated[str, typer.Option(help="Voxel edges in mm.")] = "0.625,0.625,2",
     echo_times_ms: Annotated[list[str] | None, typer.Option(help="Echo times in ms.")] = None,
-    field_strength_t: Annotated[float, typer.Option(help="Field strength in tesla.")] = 3.0,
+    field_strength_t: Annotated[
+        float, typer.Option(parser=one_number, metavar="FLOAT", help="Field strength in tesla.")
+    ] = 3.0,
     b0_direction: Annotated[
         str, typer.Option(help="B0 in voxel axes; turns the grid, for example 0,0.2,0.98.")
     ] = "0,0,1",
-    snr: Annotated[float, typer.Option(help="Signal-to-noise ratio of the first echo.")] = 40.0,
+    snr: Annotated[
+        float,
+        typer.Option(
+            parser=one_number, metavar="FLOAT", help="Signal-to-noise ratio of the first echo."
+        ),
+    ] = 40.0,
     seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
     bleed: Annotated[bool, typer.Option("--bleed", help="Add a small bleed.")] = False,
     calcification: Annotated[
@@ -30,18 +38,20 @@ def phantom(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files.")] = False,
 ) -> None:
     """Write the built-in head: phase, magnitude, mask, true map, labels."""
-    from napari_qsm.outputs import write_head, write_head_bids
+    from napari_qsm.io.targets import check_out_folder
+    from napari_qsm.outputs import HEAD_FILES, write_head, write_head_bids
     from napari_qsm.phantom import make_head
 
-    times = numbers(echo_times_ms or ["21"], "--echo-times-ms")
-    nx, ny, nz = (int(n) for n in numbers([shape], "--shape", 3))
-    dx, dy, dz = numbers([voxel_size_mm], "--voxel-size-mm", 3)
-    bx, by, bz = numbers([b0_direction], "--b0-direction", 3)
+    times = echo_times_s(echo_times_ms or ["21"])
+    nx, ny, nz = _whole(several([shape], "--shape", 3))
+    dx, dy, dz = several([voxel_size_mm], "--voxel-size-mm", 3)
+    bx, by, bz = several([b0_direction], "--b0-direction", 3)
+    check_out_folder(out, () if bids else HEAD_FILES, overwrite=overwrite)
     head = make_head(
         subject,
         shape=(nx, ny, nz),
         voxel_size_mm=(dx, dy, dz),
-        echo_times_s=tuple(t * 1e-3 for t in times),
+        echo_times_s=times,
         field_strength_t=field_strength_t,
         b0_direction=(bx, by, bz),
         snr=snr,
@@ -51,6 +61,12 @@ def phantom(
     )
     (write_head_bids if bids else write_head)(head, out, overwrite=overwrite)
     say(f"The built-in head ({subject}) was written to '{out}'.")
+
+
+def _whole(sizes: tuple[float, ...]) -> tuple[int, ...]:
+    if any(size != int(size) for size in sizes):
+        raise MetadataError("--shape takes whole numbers of voxels.")
+    return tuple(int(size) for size in sizes)
 
 
 def check(
@@ -74,7 +90,9 @@ def import_(
 ) -> None:
     """Turn a scanner's DICOM folder into NIfTI with sidecars that name nobody."""
     from napari_qsm.io.dicom import import_dicom
+    from napari_qsm.io.targets import check_out_folder
 
+    check_out_folder(out, overwrite=overwrite)
     with progress() as report:
         done = import_dicom(
             folder,

@@ -1,51 +1,88 @@
-"""What commands say to the terminal, and how they read numbers from it."""
+"""What commands say to the terminal, whatever it can show, and how they read numbers from it."""
 
 from __future__ import annotations
 
-import os
+import codecs
+import contextlib
+import re
 import sys
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from napari_qsm.errors import MetadataError
+from napari_qsm.typed import Reading, ascending, number, numbers
+
+#: Signs of our sentences and tables that old terminals lack, in signs that all of them have.
+_PLAIN = {
+    "χ": "chi", "±": "+/-", "²": "2", "³": "3", "µ": "u", "μ": "u", "−": "-", "–": "-", "—": "-",
+    "…": "...", "°": " deg", "·": "-", "≤": "<=", "≥": ">=", "≈": "~", "×": "x", "→": "->",
+    "✓": "ok", "Δ": "Delta", "π": "pi", "φ": "phi", "‘": "'", "’": "'", "“": '"', "”": '"',
+}  # fmt: skip
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def prepare_terminal() -> None:
+    """Let every sentence reach this terminal, in other signs where it lacks ours."""
+    codecs.register_error("napari-qsm", _in_plain_signs)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError, OSError):
+            stream.reconfigure(errors="napari-qsm")  # type: ignore[union-attr]
+
+
+def _in_plain_signs(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    out = ""
+    for sign in error.object[error.start : error.end]:
+        letters = unicodedata.normalize("NFKD", sign).encode("ascii", "ignore").decode()
+        out += _PLAIN.get(sign) or letters or "?"
+    return out, error.end
+
+
+def shown(text: str) -> str:
+    """Text without signs that steer a terminal, which a file's name or content could hold."""
+    return _CONTROL.sub("?", text)
 
 
 def note(sentence: str) -> None:
     """Tell the user something on stderr."""
-    print(f"Note: {sentence}", file=sys.stderr)  # noqa: T201
+    print(f"Note: {shown(sentence)}", file=sys.stderr)  # noqa: T201
 
 
 def say(text: str) -> None:
     """Print what was asked for."""
-    print(text, flush=True)  # noqa: T201
+    print(shown(text), flush=True)  # noqa: T201
 
 
-def numbers(texts: list[str], option: str, count: int | None = None) -> list[float]:
-    """Numbers from an option's words, divided by commas or spaces.
+def one_number(text: str | float) -> float:
+    """Value of an option that takes one number, with a decimal point or comma."""
+    return text if isinstance(text, int | float) else number(text, "The option")
+
+
+def several(texts: Sequence[str], option: str, count: int) -> Reading:
+    """Value of an option that takes so many numbers."""
+    return numbers(texts, option, count=count)
+
+
+def echo_times_s(texts: Sequence[str], count: int | None = None) -> tuple[float, ...]:
+    """Value of ``--echo-times-ms`` in seconds; of ``count`` echoes, where that is known.
 
     Raises
     ------
     MetadataError
-        Naming the option, if they are no numbers or not ``count`` of them.
+        If it is no list of numbers, or could be meant in two ways.
     """
-    words = [word for text in texts for word in text.replace(",", " ").split()]
-    try:
-        found = [float(word) for word in words]
-    except ValueError:
-        raise MetadataError(f"{option} takes numbers, not '{' '.join(words)}'.") from None
-    if count is not None and len(found) != count:
-        raise MetadataError(f"{option} takes {count} numbers, not {len(found)}.")
-    return found
+    from napari_qsm.scan import ECHO_TIME_LIMITS_S
 
+    if not texts:
+        return ()
+    grow = ascending(*(limit * 1e3 for limit in ECHO_TIME_LIMITS_S))
 
-def has_display() -> bool:
-    """Whether a window can be opened here."""
-    if os.environ.get("QT_QPA_PLATFORM") in ("offscreen", "minimal"):
-        return False
-    if sys.platform in ("win32", "darwin"):
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    def possible(reading: Reading) -> bool:
+        return grow(reading) and count in (None, len(reading))
+
+    return tuple(t * 1e-3 for t in numbers(texts, "--echo-times-ms", unit="ms", possible=possible))
 
 
 @contextmanager

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from napari_qsm.cli.terminal import has_display, progress, say
+from napari_qsm.cli.display import display_problem
+from napari_qsm.cli.terminal import progress, say
 from napari_qsm.errors import FileError, QsmError
 
 
@@ -20,11 +21,9 @@ def view(
     for path in paths or []:
         if not path.exists():
             raise FileError(f"There is no file or folder '{path}'.")
-    if not has_display():
-        raise QsmError(
-            "There is no display to open a window on; 'napari-qsm demo' and 'napari-qsm "
-            "reconstruct' work without one."
-        )
+    problem = display_problem()
+    if problem:
+        raise QsmError(f"{problem} 'napari-qsm demo' and 'napari-qsm reconstruct' need none.")
     from napari_qsm.viewer.program import run_program
 
     run_program(list(paths or []))
@@ -34,9 +33,13 @@ def demo(
     out: Annotated[Path, typer.Option(help="Where results go when there is no display.")] = Path(
         "napari-qsm-demo"
     ),
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the results of an earlier demo.")
+    ] = False,
 ) -> None:
     """Show the built-in head; without a display, reconstruct it and write the results."""
-    if has_display():
+    problem = display_problem()
+    if not problem:
         from napari_qsm.viewer.program import run_demo
 
         run_demo()
@@ -44,6 +47,6 @@ def demo(
     from napari_qsm.demo import write
 
     with progress() as report:
-        table = write(out, progress=report, overwrite=True)
+        table = write(out, progress=report, overwrite=overwrite)
     say(table)
-    say(f"\nThere is no display, so the results were written to '{out}'.")
+    say(f"\n{problem} The results were written to '{out}'.")

@@ -10,9 +10,10 @@ from napari_qsm.figures.draw import Cache, render
 from napari_qsm.figures.parts import Source
 from napari_qsm.figures.saving import check_ending
 from napari_qsm.figures.spec import FigureSpec
-from napari_qsm.figures.spec_files import read_spec, write_spec
+from napari_qsm.figures.spec_files import is_spec, read_spec, write_spec
 from napari_qsm.figures.subjects import Subject, subject_in
 from napari_qsm.figures.templates import from_template
+from napari_qsm.io.targets import check_out_file
 
 
 def make_figure(
@@ -26,6 +27,7 @@ def make_figure(
     save_spec: Path | None = None,
     width_mm: float | None = None,
     dpi: int | None = None,
+    overwrite: bool = False,
     warn: Callable[[str], None] | None = None,
 ) -> list[Path]:
     """Draw one figure and write it with its spec, caption and table.
@@ -46,6 +48,8 @@ def make_figure(
         Where to write the spec.
     width_mm, dpi : optional
         Instead of the spec's.
+    overwrite : bool
+        Whether an earlier figure and spec may be replaced.
     warn : callable, optional
         Told what the user should know.
 
@@ -63,8 +67,14 @@ def make_figure(
         raise MetadataError("Give either a figure's JSON file or --template with a name.")
     if out is None and save_spec is None:
         raise MetadataError("Give --out FILE, where the figure goes.")
+    inputs = [*labels, *([spec_path] if spec_path else [])]
     if out is not None:
         check_ending(out)
+        check_out_file(out, overwrite=overwrite, inputs=inputs)
+    if save_spec is not None:
+        if save_spec.suffix.lower() != ".json":
+            raise FileError(f"'{save_spec.name}' must end in .json.")
+        check_out_file(save_spec, overwrite=overwrite, is_ours=is_spec, inputs=labels)
     cache = Cache()
     if spec_path is not None:
         if control or patient or labels:
@@ -86,12 +96,10 @@ def make_figure(
         if warn is not None:
             warn(note)
     if save_spec is not None:
-        if save_spec.suffix.lower() != ".json":
-            raise FileError(f"'{save_spec.name}' must end in .json.")
         write_spec(spec, save_spec, base=base)
         written.append(save_spec)
     if out is not None:
-        written += drawn.save(out, spare=spec_path)
+        written += drawn.save(out, spare=spec_path, overwrite=overwrite)
     return written
 
 

@@ -115,7 +115,12 @@ class Rendered:
             return np.array(canvas.buffer_rgba())
 
     def save(
-        self, path: Path | str, *, companions: bool = True, spare: Path | None = None
+        self,
+        path: Path | str,
+        *,
+        companions: bool = True,
+        spare: Path | None = None,
+        overwrite: bool = True,
     ) -> list[Path]:
         """Write the figure as ``.png``, ``.tif``/``.tiff``, ``.pdf`` or ``.svg``.
 
@@ -130,6 +135,8 @@ class Rendered:
             Whether the other files are written too.
         spare : Path, optional
             A file that stays as it is: the spec that the figure was read from.
+        overwrite : bool
+            Whether files of an earlier figure may be replaced by others.
 
         Returns
         -------
@@ -144,7 +151,9 @@ class Rendered:
         path = Path(path)
         with _settings():
             picture = picture_bytes(self.page.figure, path, self.pixels)
-        return save_all(self, path, picture, companions=companions, spare=spare)
+        return save_all(
+            self, path, picture, companions=companions, spare=spare, overwrite=overwrite
+        )
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,8 @@ from napari_qsm._version import __version__
 from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError
 from napari_qsm.figures.spec_files import read_spec, spec_text
-from napari_qsm.io.atomic import atomic_path
+from napari_qsm.io.atomic import staged_folder
+from napari_qsm.io.spreadsheet import defused
 
 if TYPE_CHECKING:
     from napari_qsm.figures.draw import Rendered
@@ -80,9 +80,17 @@ def _write(figure: Any, ending: str, out: io.BytesIO, pixels: Callable[[], Array
 
 
 def save_all(
-    drawn: Rendered, path: Path, picture: bytes, *, companions: bool, spare: Path | None
+    drawn: Rendered,
+    path: Path,
+    picture: bytes,
+    *,
+    companions: bool,
+    spare: Path | None,
+    overwrite: bool = True,
 ) -> list[Path]:
     """Write the picture and what belongs to it; all files or none.
+
+    Without ``overwrite``, files that are there already must hold the same.
 
     Raises
     ------
@@ -95,14 +103,23 @@ def save_all(
         files[path.with_suffix(".json")] = spec.encode()
         files[path.with_suffix(".txt")] = (drawn.caption.rstrip() + "\n").encode()
         if drawn.table is not None:
-            files[path.with_suffix(".csv")] = drawn.table.to_csv(index=False).encode()
+            files[path.with_suffix(".csv")] = defused(drawn.table).to_csv(index=False).encode()
     if spare is not None:
         files = {f: content for f, content in files.items() if f.absolute() != spare.absolute()}
     _check_companions(path, list(files))
-    # Every file is written under a passing name before the first takes its own.
-    with ExitStack() as stack:
+    for target, content in files.items():
+        if not overwrite and target.exists() and target.read_bytes() != content:
+            raise FileError(
+                f"'{target}' exists already and holds something else; choose another name or add "
+                "--overwrite."
+            )
+    if not path.parent.is_dir():
+        raise FileError(
+            f"The folder '{path.parent}' does not exist, so '{path.name}' has no place."
+        )
+    with staged_folder(path.parent, overwrite=True) as staging:
         for target, content in files.items():
-            stack.enter_context(atomic_path(target)).write_bytes(content)
+            (staging / target.name).write_bytes(content)
     return list(files)
 
 

@@ -44,6 +44,15 @@ def read_spec(path: Path | str) -> FigureSpec:
     return parse_spec(text, where=f"'{path.name}'")
 
 
+def is_spec(path: Path) -> bool:
+    """Whether a file holds a figure."""
+    try:
+        read_spec(path)
+    except FileError:
+        return False
+    return True
+
+
 def parse_spec(text: str, *, where: str = "The figure") -> FigureSpec:
     """A spec from JSON text.
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from napari_qsm.errors import FileError
+from napari_qsm.io.moving import finish, move_in, passing_prefix, sweep
 
 
 @contextlib.contextmanager
@@ -41,8 +43,9 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     if path.is_dir():
         raise FileError(f"'{path}' is a folder; a file name is needed.")
     ending = "".join(path.suffixes[-2:]) if path.name.endswith(".gz") else path.suffix
+    _sweep_once(path.parent)
     try:
-        handle, name = tempfile.mkstemp(prefix=".writing-", suffix=ending, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=passing_prefix(), suffix=ending, dir=path.parent)
         os.close(handle)
     except OSError as error:
         raise FileError(f"Cannot write into '{path.parent}': {reason(error)}.") from error
@@ -61,12 +64,20 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
 def write_text(path: Path | str, text: str) -> None:
     """Write UTF-8 text with Unix line ends, atomically."""
     with atomic_path(path) as temporary:
-        temporary.write_bytes(text.encode("utf-8"))
+        # A file name that is no text in this system's encoding may stand in a sentence.
+        temporary.write_bytes(text.encode("utf-8", errors="replace"))
 
 
 @contextlib.contextmanager
-def staged_folder(folder: Path | str, *, overwrite: bool = False) -> Iterator[Path]:
+def staged_folder(
+    folder: Path | str, *, overwrite: bool = False, replaces: Iterable[str] = ()
+) -> Iterator[Path]:
     """A temporary folder whose files move into ``folder`` together once the block ends well.
+
+    They are written within ``folder`` (or beside it, if it isn't there yet), so that a mount
+    point and a folder of one's own under somebody else's can be written to. A program that is
+    stopped on the way leaves the earlier files, the new ones, or what
+    :func:`napari_qsm.io.moving.finish` makes the new ones of.
 
     Parameters
     ----------
@@ -74,6 +85,8 @@ def staged_folder(folder: Path | str, *, overwrite: bool = False) -> Iterator[Pa
         Where the files belong; made if missing.
     overwrite : bool
         Whether files of the same name there may be replaced.
+    replaces : iterable of str
+        With ``overwrite``: files of an earlier result, which leave the folder with it.
 
     Yields
     ------
@@ -86,38 +99,101 @@ def staged_folder(folder: Path | str, *, overwrite: bool = False) -> Iterator[Pa
         If a file would be replaced without leave, or nothing can be written there.
     """
     folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise FileError(f"'{folder}' is a file; a folder name is needed.")
+    place = check_place(folder)
+    is_new = place != folder
+    sweep(place)
+    if not is_new:
+        finish(folder)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent))
+        work = Path(tempfile.mkdtemp(prefix=passing_prefix(), dir=place))
+        staging = work / "new"
+        staging.mkdir()
     except OSError as error:
-        raise FileError(f"Cannot write into '{folder.parent}': {reason(error)}.") from error
+        raise FileError(f"Cannot write into '{place}': {reason(error)}.") from error
     try:
         yield staging
-        files = sorted(p for p in staging.rglob("*") if p.is_file())
-        taken = [folder / f.relative_to(staging) for f in files]
-        taken = [t for t in taken if t.exists()]
+        files = [p for p in sorted(staging.rglob("*")) if p.is_file()]
+        names = [file.relative_to(staging).as_posix() for file in files]
+        taken = [folder / name for name in names if (folder / name).exists()]
         if taken and not overwrite:
             raise FileError(
                 f"'{taken[0]}' exists already; choose another folder or allow overwriting."
             )
         for file in files:
             flush(file)
-        for file in files:
-            target = folder / file.relative_to(staging)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(file, target)  # noqa: PTH105
+        if is_new and not folder.exists():
+            _rename_into(staging, folder)
+        else:
+            move_in(_within(work, folder), folder, set(replaces) - set(names) if overwrite else ())
+        flush_folder(folder)
     except OSError as error:
         raise FileError(f"Cannot write into '{folder}': {reason(error)}.") from error
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def check_place(folder: Path) -> Path:
+    """The folder in which the first thing on the way to ``folder`` has to be written.
+
+    Returns
+    -------
+    Path
+        ``folder`` itself, or the nearest folder above that exists.
+
+    Raises
+    ------
+    FileError
+        If a file is in the way.
+    """
+    for place in (folder, *folder.absolute().parents):
+        if place.is_dir():
+            return place
+        if place.is_symlink() and not place.exists():
+            raise FileError(f"'{place}' is a link that leads nowhere; a folder is needed.")
+        if place.exists():
+            raise FileError(f"'{place}' is a file; a folder name is needed.")
+    raise FileError(f"There is no place for '{folder}'.")
+
+
+def _rename_into(staging: Path, folder: Path) -> None:
+    """Give a finished folder its name, with the folders above made; all of it or nothing."""
+    made = [above for above in folder.absolute().parents if not above.exists()]
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        staging.rename(folder)
+    except BaseException:
+        for above in made:
+            with contextlib.suppress(OSError):
+                above.rmdir()
+        raise
+
+
+def _within(work: Path, folder: Path) -> Path:
+    """The working folder within ``folder``, which somebody may have made meanwhile."""
+    if work.parent == folder:
+        return work
+    return work.rename(folder / work.name)
+
+
+_swept: set[Path] = set()
+
+
+def _sweep_once(folder: Path) -> None:
+    """Clean a folder when this process first writes into it; later it holds only our own."""
+    place = folder.absolute()
+    if place not in _swept:
+        _swept.add(place)
+        sweep(place)
 
 
 def flush(path: Path) -> None:
     """Have a file written to the disk itself, not only to the system's memory."""
     with path.open("rb+") as handle:
-        os.fsync(handle.fileno())
+        try:
+            os.fsync(handle.fileno())
+        except OSError as error:  # some network and memory disks have no such call
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+                raise
 
 
 def flush_folder(folder: Path) -> None:
@@ -142,7 +218,8 @@ def _copy_mode(old: Path, new: Path) -> None:
         mask = os.umask(0)
         os.umask(mask)
         mode = 0o666 & ~mask
-    new.chmod(mode)
+    with contextlib.suppress(OSError):  # disks of other systems know no such rights
+        new.chmod(mode)
 
 
 def reason(error: OSError) -> str:

@@ -15,6 +15,8 @@ from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError, GeometryError
 from napari_qsm.io.atomic import atomic_path
 from napari_qsm.io.forms import b0_in_world, mm_per_unit
+from napari_qsm.io.moving import finish_above
+from napari_qsm.io.packed import read_content
 from napari_qsm.volume import StoredGrid, Volume, check_affine, voxel_size_mm
 
 ENDINGS = (".nii", ".nii.gz")
@@ -163,10 +165,13 @@ def _open(path: Path) -> tuple[Any, int]:
     if path.stat().st_size == 0:
         raise FileError(f"'{path.name}' is empty.")
     try:
-        content = _content(path)
+        finish_above(path)
+        content = read_content(path)
         second = _NIFTI2_SIZE in (_size(content, "<"), _size(content, ">"))
         kind = nib.Nifti2Image if second else nib.Nifti1Image
         image = kind.from_bytes(content)
+    except FileError:
+        raise
     except PermissionError as error:
         raise FileError(f"No permission to read '{path}'.") from error
     except MemoryError as error:
@@ -221,14 +226,6 @@ def _open_pair(path: Path) -> tuple[Any, int]:
     except Exception as error:  # nibabel raises many kinds for files of other formats
         raise FileError(f"'{path.name}' is not a readable NIfTI pair (.hdr and .img).") from error
     return image, len(content["image"])
-
-
-def _content(path: Path) -> bytes:
-    """All bytes, unpacked; unpacking to the end is what verifies the checksum."""
-    if not path.name.lower().endswith(".gz"):
-        return path.read_bytes()
-    with gzip.open(path, "rb") as handle:
-        return handle.read()
 
 
 def _size(content: bytes, order: str) -> int:

@@ -13,7 +13,9 @@ from napari_qsm.errors import FileError, MetadataError, QsmError
 from napari_qsm.io.atomic import write_text
 from napari_qsm.io.bids import DERIVATIVES
 from napari_qsm.io.label_table import read_label_table
+from napari_qsm.io.moving import finish
 from napari_qsm.io.nifti import read_volume
+from napari_qsm.io.targets import check_out_file
 from napari_qsm.io.whole_numbers import as_labels, as_mask
 from napari_qsm.outputs import RESULT_NAMES
 from napari_qsm.qc.measures import magnitude_of, measure
@@ -69,6 +71,7 @@ def read_stored(folder: Path | str) -> StoredResult:
     folder = Path(folder)
     if not folder.is_dir():
         raise FileError(f"There is no folder '{folder}'.")
+    finish(folder)
     found = sorted(folder.rglob(f"*{PROVENANCE_FILE}"))
     if not found:
         raise FileError(
@@ -107,7 +110,9 @@ def read_stored(folder: Path | str) -> StoredResult:
     )
 
 
-def write_quality(result: Result, inputs: Inputs, path: Path) -> list[Finding]:
+def write_quality(
+    result: Result, inputs: Inputs, path: Path, *, rated_in: Path | None = None
+) -> list[Finding]:
     """Write ``report.html`` and, beside it, ``quality.json`` of a new result.
 
     Parameters
@@ -118,6 +123,8 @@ def write_quality(result: Result, inputs: Inputs, path: Path) -> list[Finding]:
         What it started from; their magnitude shows whether the mask reaches into air.
     path : Path
         The report; the numbers take its name with ``quality.json`` for ``report.html``.
+    rated_in : Path, optional
+        Folder of the ratings, where it isn't that of the report.
 
     Returns
     -------
@@ -127,7 +134,7 @@ def write_quality(result: Result, inputs: Inputs, path: Path) -> list[Finding]:
     prefix = path.name.removesuffix(REPORT_FILE)
     magnitude = magnitude_of(inputs, result.grid)
     quality = measure(result, magnitude=magnitude)
-    ratings = read_ratings(path.parent, prefix=prefix).ratings
+    ratings = read_ratings(rated_in or path.parent, prefix=prefix).ratings
     html = report_html(result, rating=ratings, quality=quality, magnitude=magnitude)
     write_text(path.with_name(f"{prefix}{QUALITY_FILE}"), quality_text(quality))
     write_text(path, html)
@@ -140,6 +147,7 @@ def rebuild_report(
     *,
     labels: Path | None = None,
     label_table: Path | None = None,
+    overwrite: bool = False,
 ) -> tuple[Path, list[Finding]]:
     """Write the report of a result from its folder, with its ratings.
 
@@ -155,6 +163,8 @@ def rebuild_report(
     labels, label_table : Path, optional
         Label map on the result's grid and the names of its values; regions known to be rich in
         iron settle the sign of the map.
+    overwrite : bool
+        Whether a report may be replaced that lies at ``path``; the result's own always is.
 
     Returns
     -------
@@ -176,6 +186,8 @@ def rebuild_report(
     path = path or stored.beside(REPORT_FILE)
     if path.suffix.lower() not in (".html", ".htm"):
         raise FileError(f"'{path.name}' must end in .html.")
+    own = path == stored.beside(REPORT_FILE)
+    check_out_file(path, overwrite=overwrite or own, is_ours=_is_report)
     quality = stored.quality or measure(stored.result)
     if labels is not None:
         contrast = _iron_contrast(stored.result, labels, label_table)
@@ -194,6 +206,11 @@ def _iron_contrast(result: Result, labels: Path, label_table: Path | None) -> fl
             "globus pallidus, red nucleus, substantia nigra); give their names with --table."
         )
     return contrast
+
+
+def _is_report(path: Path) -> bool:
+    with path.open("rb") as handle:
+        return b"Made with napari-qsm" in handle.read() or path.stat().st_size == 0
 
 
 def quality_text(quality: QualityReport) -> str:

@@ -24,12 +24,14 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import math
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any, get_args, get_origin
 
+from napari_qsm import typed
 from napari_qsm.errors import RecipeError
 
 Progress = Callable[[float], None]
@@ -114,8 +116,8 @@ class Setting:
         allowed = self.allowed()
         try:
             value = _convert(value, self.type)
-        except (TypeError, ValueError):
-            raise RecipeError(f"{where} is {value!r}; it must be {allowed}.") from None
+        except (TypeError, ValueError, OverflowError):
+            raise RecipeError(f"{where} is {_shown(value)}; it must be {allowed}.") from None
         p = self.param
         too_low = p.ge is not None and not value >= p.ge
         too_high = p.le is not None and not value <= p.le
@@ -141,6 +143,14 @@ class Setting:
         return kind + unit
 
 
+def _shown(value: Any) -> str:
+    try:
+        said = repr(value)
+    except ValueError:  # Python writes no whole numbers of thousands of digits
+        said = "a number of thousands of digits"
+    return said if len(said) <= 60 else said[:59] + "…"
+
+
 def _convert(value: Any, kind: type) -> Any:
     if kind is bool:
         if isinstance(value, bool):
@@ -155,13 +165,13 @@ def _convert(value: Any, kind: type) -> Any:
         raise ValueError
     if isinstance(value, bool):
         raise ValueError
-    number = float(value)
+    number = typed.number(value, "a setting") if isinstance(value, str) else float(value)
+    if not math.isfinite(number):
+        raise ValueError
     if kind is int:
         if number != int(number):
             raise ValueError
         return int(number)
-    if number != number:
-        raise ValueError
     return number
 
 

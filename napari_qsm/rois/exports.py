@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_qsm.errors import FileError
-from napari_qsm.io.atomic import atomic_path, write_text
+from napari_qsm.io.atomic import atomic_path, staged_folder, write_text
+from napari_qsm.io.spreadsheet import defused, defused_text
 from napari_qsm.rois.statistics import (
     column_decimals,
     column_meanings,
@@ -153,12 +154,12 @@ def write_export(tables: Sequence[Exported], path: Path | str) -> list[Path]:
     if ending == ".xlsx":
         write_xlsx(frame, path, [*about, columns])
         return [path]
-    write_text(path, frame.to_csv(index=False, sep="\t" if ending == ".tsv" else ","))
     beside = path.with_name(f"{path.stem}.about.json")
-    write_text(
-        beside,
-        json.dumps({"about": about, "columns": columns}, indent=2, ensure_ascii=False) + "\n",
-    )
+    said = json.dumps({"about": about, "columns": columns}, indent=2, ensure_ascii=False) + "\n"
+    with staged_folder(path.parent, overwrite=True) as staging:
+        text = defused(frame).to_csv(index=False, sep="\t" if ending == ".tsv" else ",")
+        write_text(staging / path.name, text)
+        write_text(staging / beside.name, said)
     return [path, beside]
 
 
@@ -212,7 +213,7 @@ def write_xlsx(frame: pd.DataFrame, path: Path, about: Sequence[Mapping[str, str
     sheet.title = "Regions"
     formats = _formats(frame)
     for number, name in enumerate(frame.columns, start=1):
-        cell = sheet.cell(1, number, str(name))
+        cell = sheet.cell(1, number, defused_text(str(name)))
         cell.font = Font(bold=True)
         sheet.column_dimensions[cell.column_letter].width = _WIDTHS.get(str(name), 13)
         places = formats.get(str(name), "")
@@ -234,8 +235,8 @@ def write_xlsx(frame: pd.DataFrame, path: Path, about: Sequence[Mapping[str, str
 
 def _fill(cell: Any, value: Any, places: str) -> None:
     if isinstance(value, str):
-        cell.value = value
-        cell.data_type = "s"  # a name that begins with = is no formula
+        cell.value = defused_text(value)
+        cell.data_type = "s"
     elif isinstance(value, int) or math.isfinite(value):
         cell.value = value
         if places:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,8 @@ from napari_qsm.io.atomic import write_text
 from napari_qsm.io.label_table import read_label_table
 from napari_qsm.io.maps import read_map
 from napari_qsm.io.segmentation import on_grid, read_labels
+from napari_qsm.io.spreadsheet import defused
+from napari_qsm.io.targets import check_out_file
 from napari_qsm.rois.exports import about_table, check_ending, write_xlsx
 from napari_qsm.rois.statistics import column_decimals, region_statistics
 from napari_qsm.units import SusceptibilityUnit, rounded
@@ -87,11 +89,55 @@ def write_table(table: pd.DataFrame, path: Path, about: Mapping[str, str] | None
     if ending == ".xlsx":
         write_xlsx(table, path, [about or table.attrs.get("about", {})])
         return
+    write_text(path, _text(table, path))
+
+
+def _text(table: pd.DataFrame, path: Path) -> str:
+    ending = path.suffix.lower()
     if ending == ".json":
-        text = table.to_json(orient="records", indent=2, double_precision=15) + "\n"
-    else:
-        text = table.to_csv(index=False, sep="\t" if ending == ".tsv" else ",")
-    write_text(path, text)
+        return table.to_json(orient="records", indent=2, double_precision=15) + "\n"
+    return defused(table).to_csv(index=False, sep="\t" if ending == ".tsv" else ",")
+
+
+def check_table_out(
+    path: Path,
+    *,
+    overwrite: bool,
+    inputs: Iterable[Path] = (),
+    same_as: pd.DataFrame | None = None,
+) -> None:
+    """Refuse a file that a region table cannot or must not be written to.
+
+    Parameters
+    ----------
+    path : Path
+        The file to be.
+    overwrite : bool
+        Whether a table that is there may be replaced. No other file is.
+    inputs : iterable of Path
+        Files that the table is made from.
+    same_as : DataFrame, optional
+        A table that the file may hold already, to the last digit.
+
+    Raises
+    ------
+    FileError
+        Saying why.
+    """
+    check_ending(path)
+    if same_as is not None and path.is_file() and path.suffix.lower() != ".xlsx":
+        overwrite = overwrite or path.read_bytes() == _text(same_as, path).encode()
+    check_out_file(path, overwrite=overwrite, is_ours=_is_table, inputs=inputs)
+
+
+def _is_table(path: Path) -> bool:
+    """Whether a file holds a region table, of this program or of another one."""
+    with path.open("rb") as handle:
+        start = handle.read(4096)
+    if path.suffix.lower() == ".xlsx":
+        return start[:2] in (b"PK", b"")
+    words = start.decode("utf-8", errors="replace").lower()
+    return not words.strip() or ("label" in words and "voxels" in words)
 
 
 def table_text(table: pd.DataFrame) -> str:

@@ -132,5 +132,5 @@ def test_named_regions_settle_the_sign(scan, written, tmp_path, capsys):
     assert main([*line, "--table", str(scan / "labels.txt")]) == 0
     html = page.read_text("utf-8")
     assert "Iron-rich regions" in html and "Mask without signal" in html
-    assert main(line) == 1
+    assert main([*line, "--overwrite"]) == 1
     assert "--table" in capsys.readouterr().err

@@ -23,6 +23,7 @@ def ask_result_folder(parent: QWidget) -> Path | None:
     try:
         check_free(folder)
     except FileError:
+        check_free(folder, overwrite=True)  # what leave to replace does not mend is said
         answer = ask(
             parent,
             "qsm.reconstruct.replace",
@@ -52,9 +53,12 @@ def result_writer(recon: Reconstruction, folder: Path) -> Callable[..., Path]:
 
         result = make()
         progress(0.1, "Writing the maps")
-        write_result(result, folder, overwrite=True)
-        progress(0.6, "Writing the report")
-        write_quality(result, inputs, folder / "report.html")
+
+        def report(staging: Path) -> None:
+            progress(0.6, "Writing the report")
+            write_quality(result, inputs, staging / "report.html", rated_in=folder)
+
+        write_result(result, folder, overwrite=True, beside=report)
         return folder
 
     return work

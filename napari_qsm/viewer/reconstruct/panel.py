@@ -381,10 +381,10 @@ class ReconstructPanel(QWidget):
         self._scroll.ensureWidgetVisible(self.sections[stage] if stage else self._inputs, 0, 20)
 
     def _on_save(self) -> None:
-        folder = ask_result_folder(self)
-        if folder is None:
-            return
         try:
+            folder = ask_result_folder(self)
+            if folder is None:
+                return
             work = result_writer(self.recon, folder)
         except QsmError as error:
             self._workspace.say(str(error))
