@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_qsm.io.label_table import write_itksnap
+from napari_qsm.io.label_table import write_label_table
 from napari_qsm.io.nifti import write_volume
 from napari_qsm.io.sidecar import write_sidecar
 from napari_qsm.io.targets import check_out_folder
@@ -80,7 +80,7 @@ def write_subject(head: Head, result: Result, folder: Path, *, overwrite: bool =
     def with_regions(staging: Path) -> None:
         write_volume(head.labels, staging / "labels.nii.gz")
         write_sidecar(staging / "labels.nii.gz", {"Type": "ROI", "LabelTable": "labels.txt"})
-        write_itksnap(staging / "labels.txt", head.label_names)
+        write_label_table(staging / "labels.txt", head.label_names)
         names = {region.index: region for region in head.label_names}
         table = region_statistics(result.volume("chi_ppm"), head.labels, names)
         write_table(table, staging / "table.csv")

@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_qsm.io.atomic import staged_folder, write_text
 from napari_qsm.io.bids import DESCRIPTION, derivative_names, write_bids_raw, write_description
-from napari_qsm.io.label_table import write_dseg_tsv, write_itksnap
+from napari_qsm.io.label_table import write_label_table
 from napari_qsm.io.nifti import write_volume
 from napari_qsm.io.series import ScanFiles
 from napari_qsm.io.sidecar import write_sidecar
@@ -197,7 +197,7 @@ def write_head_bids(head: Head, folder: Path, *, overwrite: bool = False) -> Non
             path = staging / f"{prefix}_{name}.nii.gz"
             write_volume(volume, path)
             write_sidecar(path, sidecar)
-        write_dseg_tsv(staging / f"{prefix}_dseg.tsv", head.label_names)
+        write_label_table(staging / f"{prefix}_dseg.tsv", head.label_names)
         write_description(staging, derivative=True, name="Truth of the built-in head")
 
 
@@ -233,7 +233,7 @@ def write_head(head: Head, folder: Path, *, overwrite: bool = False) -> None:
             path = staging / f"{name}.nii.gz"
             write_volume(volume, path)
             write_sidecar(path, sidecar)
-        write_itksnap(staging / "labels.txt", head.label_names)
+        write_label_table(staging / "labels.txt", head.label_names)
 
 
 def _echoes(volumes: tuple[Volume, ...]) -> Volume:

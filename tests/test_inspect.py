@@ -9,7 +9,7 @@ import pytest
 from napari_qsm.cli import main
 from napari_qsm.inspect import inspect_paths
 from napari_qsm.io.bids import write_bids_raw
-from napari_qsm.io.label_table import write_itksnap
+from napari_qsm.io.label_table import write_label_table
 from napari_qsm.phantom import make_head, regions
 from napari_qsm.scan import Scan
 from napari_qsm.volume import Volume
@@ -170,7 +170,7 @@ def test_images_named_together_must_share_a_grid(tmp_path):
 
 
 def test_label_tables(tmp_path):
-    write_itksnap(tmp_path / "t.txt", regions())
+    write_label_table(tmp_path / "t.txt", regions())
     item = one(tmp_path / "t.txt")
     assert item.kind == "label table" and "9 left, 9 right" in lines(item)
     (tmp_path / "bad.txt").write_text("1 2 3")

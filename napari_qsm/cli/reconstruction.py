@@ -146,8 +146,8 @@ def _inputs(
     phase_difference: bool | None,
     **others: Path | None,
 ) -> Inputs:
+    from napari_qsm.io.formats import read_image
     from napari_qsm.io.maps import read_quantity, timing_of
-    from napari_qsm.io.nifti import read_volume
     from napari_qsm.io.sources import load_scan, open_source
     from napari_qsm.quantities import ROLES
     from napari_qsm.recon.pipeline import Inputs
@@ -166,7 +166,7 @@ def _inputs(
             warn=note,
         )
         if role in ROLES
-        else read_volume(path)
+        else read_image(path)
         for role, path in others.items()
         if path is not None
     }
@@ -196,7 +196,7 @@ def _inputs(
     if scan is None:
         extra["magnitude"] = tuple(
             volume.echo(i)
-            for volume in map(read_volume, magnitude)
+            for volume in map(read_image, magnitude)
             for i in range(volume.data.shape[3] if volume.data.ndim == 4 else 1)
         )
         if "unwrapped" in given:

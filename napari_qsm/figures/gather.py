@@ -17,9 +17,9 @@ from napari_qsm.figures.panels import ChartPanel, ImagePanel, MosaicPanel, Table
 from napari_qsm.figures.parts import RegionsCrop, Source
 from napari_qsm.figures.spec import FigureSpec
 from napari_qsm.figures.spec_files import resolved
+from napari_qsm.io.formats import read_image, stem
 from napari_qsm.io.label_table import read_label_table
 from napari_qsm.io.maps import declared_unit, read_map
-from napari_qsm.io.nifti import read_volume, stem
 from napari_qsm.io.segmentation import regions_beside
 from napari_qsm.io.sidecar import read_json
 from napari_qsm.io.whole_numbers import as_labels
@@ -210,7 +210,7 @@ def load(
         if source.role == "map":
             volume = read_map(path, unit=source.unit)
         else:
-            volume = read_volume(path, unit=source.unit or declared_unit(path))
+            volume = read_image(path, unit=source.unit or declared_unit(path))
         regions = _regions_beside(path, source, base) if source.role == "labels" else {}
         provenance = _provenance_beside(path) if source.role == "map" else {}
     if volume.data.ndim == 4:

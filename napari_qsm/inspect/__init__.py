@@ -10,8 +10,7 @@ from napari_qsm.inspect.files import inspect_image, inspect_table
 from napari_qsm.inspect.folders import inspect_folder
 from napari_qsm.inspect.report import Item, Report
 from napari_qsm.io.dicom_headers import looks_like_dicom
-from napari_qsm.io.nifti import is_nifti, read_volume
-from napari_qsm.volume import check_same_grid
+from napari_qsm.io.formats import can_read, read_image, table_endings
 
 __all__ = ["Item", "Report", "inspect_paths"]
 
@@ -44,9 +43,9 @@ def _inspect_file(path: Path) -> Item:
     item = Item(path, "file")
     if not path.exists():
         item.problems.append("There is no such file or folder.")
-    elif is_nifti(path):
+    elif can_read(path):
         return inspect_image(path)
-    elif path.suffix.lower() in (".txt", ".label", ".tsv", ".lut", ".ctbl", ".json"):
+    elif path.suffix.lower() in table_endings():
         return inspect_table(path)
     elif looks_like_dicom(path):
         item.kind = "a DICOM file"
@@ -58,14 +57,14 @@ def _inspect_file(path: Path) -> Item:
 
 def _compare_grids(items: Sequence[Item]) -> None:
     """Note on each image that does not lie on the grid of the phase named beside it."""
-    images = [item for item in items if item.path.is_file() and is_nifti(item.path)]
+    images = [item for item in items if item.path.is_file() and can_read(item.path)]
     first = next((item for item in images if item.kind == "phase" and item.readable), None)
     if first is None:
         return
-    phase = read_volume(first.path)
+    phase = read_image(first.path)
     for item in images:
         if item is not first and item.readable:
             try:
-                check_same_grid(read_volume(item.path), phase)
+                read_image(item.path).like(phase)
             except (FileError, GeometryError) as error:
                 item.problems.append(str(error))

@@ -13,11 +13,11 @@ from napari_qsm.arrays import Array
 from napari_qsm.errors import MetadataError, QsmError
 from napari_qsm.inspect.report import Item
 from napari_qsm.io.bids import sidecar_of
+from napari_qsm.io.formats import is_segmentation, read_image
 from napari_qsm.io.forms import b0_note, form_problem
 from napari_qsm.io.identifying import IDENTIFYING
 from napari_qsm.io.label_table import read_label_table
 from napari_qsm.io.names import IMAGINARY, PHASE, REAL, image_words, part_of
-from napari_qsm.io.nifti import read_volume
 from napari_qsm.io.series import image_file
 from napari_qsm.io.sidecar import numbers, read_json, sidecar_path
 from napari_qsm.io.whole_numbers import as_labels, as_mask
@@ -87,7 +87,7 @@ def inspect_image(path: Path, metadata: Mapping[str, Any] | None = None) -> Item
     except QsmError as error:
         item.problems.append(str(error))
     try:
-        volume = read_volume(path)
+        volume = read_image(path)
     except QsmError as error:
         item.problems.append(str(error))
         return item
@@ -104,6 +104,8 @@ def inspect_image(path: Path, metadata: Mapping[str, Any] | None = None) -> Item
 def kind_of(volume: Volume, metadata: Mapping[str, Any]) -> str:
     """What a volume shows, from its sidecar, its name and, last, its values."""
     path = volume.origin or Path(volume.name)
+    if is_segmentation(path):
+        return LABELS
     part = part_of(path, metadata)
     if part:
         return part

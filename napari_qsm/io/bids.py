@@ -10,8 +10,9 @@ from typing import Any
 from napari_qsm._version import __version__
 from napari_qsm.errors import FileError
 from napari_qsm.io.atomic import staged_folder, write_text
+from napari_qsm.io.formats import is_image
 from napari_qsm.io.names import bids_entities, by_echo
-from napari_qsm.io.nifti import is_nifti, write_volume
+from napari_qsm.io.nifti import write_volume
 from napari_qsm.io.series import ImageFile, ScanFiles, group_images, image_file
 from napari_qsm.io.sidecar import SCAN_KEYS, allowed, read_json, read_sidecar, write_sidecar
 from napari_qsm.scan import Scan
@@ -294,7 +295,7 @@ def _images(folder: Path, root: Path) -> list[Path]:
     for path in folder.rglob("*.nii*"):
         parts = path.relative_to(root).parts[:-1]
         skipped = set(parts) & (_OTHER_KINDS | _NOT_RAW) or any(p.startswith(".") for p in parts)
-        if is_nifti(path) and path.is_file() and not skipped:
+        if is_image(path) and path.is_file() and not skipped:
             found.append(path)
     return found
 

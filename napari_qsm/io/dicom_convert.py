@@ -20,7 +20,7 @@ import nibabel as nib
 from napari_qsm.errors import FileError
 from napari_qsm.io.dicom_headers import DicomSeries
 from napari_qsm.io.dicom_split import split, volumes_of
-from napari_qsm.io.nifti import stem
+from napari_qsm.io.formats import stem
 
 Progress = Callable[[float], None]
 

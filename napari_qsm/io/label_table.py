@@ -1,24 +1,20 @@
-"""Label tables: what the numbers in a label map mean.
+"""Label tables: what the numbers in a label map mean, in the formats of many programs.
 
-Written for and read from ITK-SNAP (``.txt``), BIDS (``dseg.tsv``), FSLeyes (``.lut``) and
-3D Slicer (``.ctbl``); read from NiiVue (``.json``) too.
+Which formats there are is registered in :mod:`napari_qsm.io.formats`.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from napari_qsm.errors import FileError
 from napari_qsm.io.atomic import write_text
-from napari_qsm.io.label_parsers import from_itksnap, from_niivue, from_tsv, from_words
+from napari_qsm.io.formats import TableFormat, table_endings, table_formats
 from napari_qsm.io.region import MAX_INDEX, Region, default_color, rgb, side_of
+from napari_qsm.io.text import read_text
 
-#: ITK-SNAP knows its own files by this second line.
-_ITKSNAP_TITLE = "# ITK-SnAP Label Description File"
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 __all__ = [
@@ -28,16 +24,12 @@ __all__ = [
     "read_label_table",
     "rgb",
     "side_of",
-    "write_dseg_tsv",
-    "write_fsleyes_lut",
-    "write_itksnap",
     "write_label_table",
-    "write_slicer_ctbl",
 ]
 
 
 def read_label_table(path: Path | str) -> tuple[Region, ...]:
-    """Read a label table of any known kind, told by its ending and first lines.
+    """Read a label table of any known kind and encoding, told by its content and its ending.
 
     Returns
     -------
@@ -50,21 +42,28 @@ def read_label_table(path: Path | str) -> tuple[Region, ...]:
         If the file cannot be read, is of no known kind, or gives an index twice.
     """
     path = Path(path)
-    ending = path.suffix.lower()
-    if ending == ".json":
-        return _checked(from_niivue(path), path)
-    text = _text(path)
-    if ending == ".tsv":
-        return _checked(from_tsv(text, path), path)
-    if ending in (".lut", ".ctbl"):
-        return _checked(from_words(text, path, ending), path)
-    return _checked(from_itksnap(text, path), path)
+    text = read_text(path, "label table").removeprefix("\ufeff")
+    return _checked(_format_of(text, path).read(text, path.name), path)
+
+
+def _format_of(text: str, path: Path) -> TableFormat:
+    """What the content tells, the ending deciding where several fit or none does."""
+    formats = table_formats()
+    by_ending = [f for f in formats if path.suffix.lower() in f.endings]
+    fitting = [f for f in formats if f.recognises(text)]
+    both = [f for f in by_ending if f in fitting]
+    # FreeSurfer's own tables end in .txt and have the rows of Slicer's, read without its spaces.
+    kept = sorted(fitting, key=lambda f: f.write is not None and len(fitting) > 1)
+    for found in (*both, *kept, *by_ending):
+        return found
+    known = ", ".join(table_endings())
+    raise FileError(f"'{path.name}' is no label table of a known kind ({known}).")
 
 
 def is_label_table(path: Path | str) -> bool:
     """Whether a file is a label table that can be read."""
     path = Path(path)
-    if path.suffix.lower() not in (".txt", ".label", ".tsv", ".lut", ".ctbl", ".json"):
+    if path.suffix.lower() not in table_endings():
         return False
     try:
         return bool(read_label_table(path))
@@ -86,127 +85,20 @@ def write_label_table(path: Path | str, regions: Iterable[Region]) -> None:
     Raises
     ------
     FileError
-        For any other ending, and as for :func:`write_itksnap`.
+        For any other ending; if two regions share an index, an index or colour is impossible,
+        or nothing can be written there.
     """
     path = Path(path)
-    write = WRITERS.get(path.suffix.lower())
+    writers = {end: f.write for f in table_formats() if f.write for end in f.endings}
+    write = writers.get(path.suffix.lower())
     if write is None:
-        raise FileError(f"'{path.name}' must end in {', '.join(WRITERS)} to be a label table.")
-    write(path, regions)
+        raise FileError(f"'{path.name}' must end in {', '.join(writers)} to be a label table.")
+    write_text(path, write(_checked(list(regions), path, empty=True)))
 
 
-def write_itksnap(path: Path | str, regions: Iterable[Region]) -> None:
-    """Write an ITK-SNAP label description, atomically.
-
-    Raises
-    ------
-    FileError
-        If two regions share an index, an index or colour is impossible, or nothing can be
-        written there.
-    """
-    lines = [
-        "#" * 48,
-        _ITKSNAP_TITLE,
-        "# File format:",
-        "# IDX   -R-  -G-  -B-  -A--  VIS MSH  LABEL",
-        "# IDX: value in the label map; R, G, B: 0 to 255; A: 0 to 1;",
-        "# VIS: label shown; MSH: mesh shown",
-        "#" * 48,
-        '    0     0    0    0        0  0  0    "Clear Label"',
-    ]
-    for region in _checked(list(regions), Path(path)):
-        red, green, blue = rgb(region.color)
-        # A quote would end the name, and there is no way to write one.
-        name = _one_line(region).replace('"', "'")
-        shown = int(region.visible)
-        lines.append(
-            f"{region.index:5d}   {red:3d}  {green:3d}  {blue:3d}        1  {shown}  {shown}"
-            f'    "{name}"'
-        )
-    write_text(path, "\n".join(lines) + "\n")
-
-
-def write_dseg_tsv(path: Path | str, regions: Iterable[Region]) -> None:
-    """Write a BIDS ``dseg.tsv`` table, atomically.
-
-    Raises
-    ------
-    FileError
-        As for :func:`write_itksnap`.
-    """
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter="\t", lineterminator="\n")
-    writer.writerow(("index", "name", "abbreviation", "color"))
-    for region in _checked(list(regions), Path(path)):
-        short = " ".join(region.abbreviation.split()) or "n/a"
-        writer.writerow((region.index, _one_line(region), short, region.color.lower()))
-    write_text(path, out.getvalue())
-
-
-def write_fsleyes_lut(path: Path | str, regions: Iterable[Region]) -> None:
-    """Write an FSLeyes lookup table (``index r g b name``, colours 0-1), atomically.
-
-    Raises
-    ------
-    FileError
-        As for :func:`write_itksnap`.
-    """
-    lines = []
-    for region in _checked(list(regions), Path(path)):
-        colors = " ".join(f"{value / 255:.5f}" for value in rgb(region.color))
-        lines.append(f"{region.index} {colors} {_one_line(region)}\n")
-    write_text(path, "".join(lines))
-
-
-def write_slicer_ctbl(path: Path | str, regions: Iterable[Region]) -> None:
-    """Write a colour table of 3D Slicer (``index name r g b a``, colours 0-255), atomically.
-
-    Slicer separates fields by spaces, so spaces in names are written as underscores, which it
-    (and :func:`read_label_table`) shows as spaces again.
-
-    Raises
-    ------
-    FileError
-        As for :func:`write_itksnap`.
-    """
-    checked = _checked(list(regions), Path(path))
-    lines = ["# Color table file", f"# {len(checked) + 1} values", "0 Background 0 0 0 0"]
-    for region in checked:
-        name = _one_line(region).replace(" ", "_").replace('"', "'")
-        lines.append(f"{region.index} {name} {' '.join(map(str, rgb(region.color)))} 255")
-    write_text(path, "\n".join(lines) + "\n")
-
-
-#: Which function writes which ending.
-WRITERS: dict[str, Callable[[Path | str, Iterable[Region]], None]] = {
-    ".txt": write_itksnap,
-    ".label": write_itksnap,
-    ".tsv": write_dseg_tsv,
-    ".lut": write_fsleyes_lut,
-    ".ctbl": write_slicer_ctbl,
-}
-
-
-def _one_line(region: Region) -> str:
-    """The name without tabs and line ends, which would break any table; never empty."""
-    return " ".join(region.name.split()) or f"Label {region.index}"
-
-
-def _text(path: Path) -> str:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise FileError(f"There is no file '{path}'.") from error
-    except OSError as error:
-        raise FileError(f"Cannot read '{path}': {error.strerror or error}.") from error
-    except UnicodeDecodeError as error:
-        raise FileError(f"'{path.name}' is not a text file, so it is no label table.") from error
-    if "\0" in text:
-        raise FileError(f"'{path.name}' is not a text file, so it is no label table.")
-    return text
-
-
-def _checked(regions: Sequence[Region], path: Path) -> tuple[Region, ...]:
+def _checked(regions: Sequence[Region], path: Path, *, empty: bool = False) -> tuple[Region, ...]:
+    if not regions and not empty:
+        raise FileError(f"'{path.name}' holds no labels.")
     seen: set[int] = set()
     for region in regions:
         if not 1 <= region.index <= MAX_INDEX:

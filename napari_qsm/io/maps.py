@@ -7,8 +7,8 @@ from pathlib import Path
 
 from napari_qsm.errors import QsmError
 from napari_qsm.io.bids import sidecar_of
+from napari_qsm.io.formats import read_image
 from napari_qsm.io.forms import side_notes
-from napari_qsm.io.nifti import read_volume
 from napari_qsm.io.sidecar import numbers
 from napari_qsm.quantities import canonical_unit, checked_map, in_canonical_unit, unit_of
 from napari_qsm.volume import Volume
@@ -52,7 +52,7 @@ def read_quantity(
     path = Path(path)
     times, strength = timing_of(path)
     return in_canonical_unit(
-        read_volume(path, unit=unit_of(sidecar_of(path))),
+        read_image(path, unit=unit_of(sidecar_of(path))),
         role,
         field_strength_t=strength if field_strength_t is None else field_strength_t,
         echo_times_s=tuple(echo_times_s) or times,
@@ -79,7 +79,7 @@ def read_map(path: Path | str, *, unit: str = "", warn: Warn | None = None) -> V
     MetadataError
         If values and unit contradict each other.
     """
-    volume = read_volume(path, unit=canonical_unit(unit) or unit_of(sidecar_of(path)))
+    volume = read_image(path, unit=canonical_unit(unit) or unit_of(sidecar_of(path)))
     if warn is not None:
         for note in side_notes(volume):
             warn(note)

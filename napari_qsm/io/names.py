@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_qsm.io.nifti import stem
+from napari_qsm.io.formats import stem
 
 PHASE, MAGNITUDE, REAL, IMAGINARY = "phase", "magnitude", "real", "imaginary"
 

@@ -19,7 +19,7 @@ from napari_qsm.io.moving import finish_above
 from napari_qsm.io.packed import read_content
 from napari_qsm.volume import StoredGrid, Volume, check_affine, voxel_size_mm
 
-ENDINGS = (".nii", ".nii.gz")
+ENDINGS = (".nii.gz", ".nii")
 #: An image in two files, header and values.
 PAIR_ENDINGS = (".hdr", ".img")
 
@@ -42,23 +42,6 @@ GEOMETRY_FIELDS = (
 _VOXEL_LIMITS_MM = (0.005, 100.0)
 #: Size of a NIfTI-2 header, which it begins with.
 _NIFTI2_SIZE = 540
-
-
-def is_nifti(path: Path | str) -> bool:
-    """Whether the name ends like a NIfTI file, or is the ``.img`` of a pair that is there."""
-    path = Path(path)
-    if path.name.lower().endswith(ENDINGS):
-        return True
-    return path.suffix.lower() == ".img" and _other_half(path).is_file()
-
-
-def stem(path: Path | str) -> str:
-    """File name without ``.nii``, ``.nii.gz``, ``.hdr`` or ``.img``."""
-    name = Path(path).name
-    for ending in (".nii.gz", ".nii", *PAIR_ENDINGS):
-        if name.lower().endswith(ending):
-            return name[: -len(ending)]
-    return name
 
 
 def read_volume(path: Path | str, *, unit: str = "", name: str = "") -> Volume:
@@ -102,7 +85,7 @@ def read_volume(path: Path | str, *, unit: str = "", name: str = "") -> Volume:
         data=data,
         affine=affine,
         unit=unit,
-        name=name or stem(path),
+        name=name or _bare(path),
         origin=path,
         stored=StoredGrid((shape[0], shape[1], shape[2]), affine, header),
         orientation_known=int(header["qform_code"]) > 0 or int(header["sform_code"]) > 0,
@@ -160,7 +143,7 @@ def _open(path: Path) -> tuple[Any, int]:
         raise FileError(f"'{path}' is a folder; a NIfTI file is needed.")
     if path.suffix.lower() in PAIR_ENDINGS:
         return _open_pair(path)
-    if not is_nifti(path):
+    if not path.name.lower().endswith(ENDINGS):
         raise FileError(f"'{path.name}' is not a NIfTI file (.nii or .nii.gz).")
     if path.stat().st_size == 0:
         raise FileError(f"'{path.name}' is empty.")
@@ -190,6 +173,17 @@ def _open(path: Path) -> tuple[Any, int]:
         raise FileError(f"'{path.name}' is cut short: its header is incomplete.")
     _check_voxel_sizes(path, type(image.header)(content[: image.header.sizeof_hdr], check=False))
     return image, len(content)
+
+
+def _bare(path: Path) -> str:
+    name = path.name
+    ending = next((e for e in (*ENDINGS, *PAIR_ENDINGS) if name.lower().endswith(e)), "")
+    return name[: len(name) - len(ending)]
+
+
+def is_pair(path: Path) -> bool:
+    """Whether both files of a pair are there."""
+    return _other_half(path).is_file()
 
 
 def _other_half(path: Path) -> Path:

@@ -11,9 +11,9 @@ import numpy as np
 
 from napari_qsm.errors import FileError, MetadataError
 from napari_qsm.io.bids import sidecar_of
+from napari_qsm.io.formats import read_image
 from napari_qsm.io.forms import b0_note, form_problem
 from napari_qsm.io.names import PHASE
-from napari_qsm.io.nifti import read_volume
 from napari_qsm.io.series import SAME_ECHO_S, ImageFile, ScanFiles, image_file
 from napari_qsm.io.sidecar import numbers
 from napari_qsm.scan import Scan
@@ -234,12 +234,12 @@ def _all_times(images: Sequence[ImageFile]) -> tuple[float, ...]:
 
 
 def _volumes(files: ScanFiles, notes: list[str]) -> tuple[tuple[Volume, ...], tuple[Volume, ...]]:
-    magnitude = tuple(read_volume(image.path) for image in files.magnitude)
+    magnitude = tuple(read_image(image.path) for image in files.magnitude)
     if files.phase:
-        return tuple(read_volume(image.path) for image in files.phase), magnitude
+        return tuple(read_image(image.path) for image in files.phase), magnitude
     phase, modulus = [], []
     for real_file, imaginary_file in zip(files.real, files.imaginary, strict=True):
-        real, imaginary = read_volume(real_file.path), read_volume(imaginary_file.path)
+        real, imaginary = read_image(real_file.path), read_image(imaginary_file.path)
         check_same_grid(real, imaginary)
         if real.data.shape != imaginary.data.shape:
             raise FileError(

@@ -13,24 +13,17 @@ import numpy as np
 from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError, GeometryError
 from napari_qsm.io.atomic import atomic_path
+from napari_qsm.io.formats import format_of, image_formats, read_image, stem, table_endings
 from napari_qsm.io.forms import side_notes
 from napari_qsm.io.label_table import is_label_table, read_label_table, write_label_table
-from napari_qsm.io.nifti import is_nifti, read_volume, stem, write_volume
 from napari_qsm.io.region import Region, rgb
 from napari_qsm.io.segments import merge_layers, read_nrrd
 from napari_qsm.io.whole_numbers import as_labels
 from napari_qsm.volume import StoredGrid, Volume, grids_differ, relative_axis_order
 
-#: Tables that may lie beside an image of labels, the first found counts.
-TABLE_ENDINGS = (".txt", ".label", ".tsv", ".lut", ".ctbl")
 _SIDE_TAG = "napari-qsm.side"
 
 Warn = Callable[[str], None]
-
-
-def is_segmentation(path: Path | str) -> bool:
-    """Whether the name is that of a segmentation of 3D Slicer."""
-    return Path(path).name.lower().endswith(".nrrd")
 
 
 def write_labels(
@@ -66,11 +59,15 @@ def write_labels(
     path = Path(path)
     regions = tuple(regions)
     labels = replace(volume, data=as_labels(volume), origin=None)
-    if is_segmentation(path):
-        write_segmentation(labels, regions, path)
+    format_ = format_of(path)
+    if format_ is not None and format_.write_labels is not None:
+        format_.write_labels(labels, regions, path)
         return [path]
-    if not is_nifti(path):
-        raise FileError(f"'{path.name}' must end in .nii.gz, .nii or .seg.nrrd.")
+    if format_ is None or format_.write is None:
+        known = ", ".join(
+            e for f in image_formats() if f.write or f.write_labels for e in f.endings
+        )
+        raise FileError(f"'{path.name}' must end in one of {known}.")
     ending = table or (".tsv" if stem(path).endswith("_dseg") else ".txt")
     beside = path.with_name(stem(path) + ending)
     if beside.exists() and beside.stat().st_size and not is_label_table(beside):
@@ -78,7 +75,7 @@ def write_labels(
             f"'{beside.name}' would be replaced by the names of the regions, but it is another "
             "kind of file; choose another name."
         )
-    write_volume(labels, path)
+    format_.write(labels, path)
     if not regions:
         return [path]
     write_label_table(beside, regions)
@@ -94,7 +91,7 @@ def read_labels(
     ----------
     path : Path or str
         ``.seg.nrrd`` or ``.nrrd``; or ``.nii``, ``.nii.gz`` with or without a label table of
-        the same name beside it (:data:`TABLE_ENDINGS`).
+        the same name beside it (:func:`napari_qsm.io.formats.table_endings`).
     warn : callable, optional
         Told if values were rounded, if a file of the same name beside it is no label table, and
         what the file leaves open about its sides.
@@ -114,9 +111,10 @@ def read_labels(
         If the file cannot be read or holds anything but labels.
     """
     path = Path(path)
-    if is_segmentation(path):
-        return read_segmentation(path)
-    volume = read_volume(path)
+    format_ = format_of(path)
+    if format_ is not None and format_.read_labels is not None:
+        return format_.read_labels(path)
+    volume = read_image(path)
     if warn is not None:
         for note in side_notes(volume):
             warn(note)
@@ -137,7 +135,7 @@ def regions_beside(path: Path | str, *, warn: Warn | None = None) -> tuple[Regio
         Told of each file of that name that is no label table and was passed over.
     """
     path = Path(path)
-    for ending in TABLE_ENDINGS:
+    for ending in table_endings(beside=True):
         table = path.with_name(stem(path) + ending)
         if not table.is_file():
             continue
@@ -152,7 +150,7 @@ def regions_beside(path: Path | str, *, warn: Warn | None = None) -> tuple[Regio
 def table_beside(path: Path | str) -> Path | None:
     """The label table of the same name beside an image, if there is one."""
     path = Path(path)
-    found = (path.with_name(stem(path) + ending) for ending in TABLE_ENDINGS)
+    found = (path.with_name(stem(path) + ending) for ending in table_endings(beside=True))
     return next((table for table in found if is_label_table(table)), None)
 
 
@@ -181,7 +179,7 @@ def write_segmentation(volume: Volume, regions: Iterable[Region], path: Path | s
     UTF-8, as Slicer reads it.
     """
     path = Path(path)
-    if not is_segmentation(path):
+    if not path.name.lower().endswith(".nrrd"):
         raise FileError(f"'{path.name}' must end in .seg.nrrd.")
     back = volume.to_stored()
     data = as_labels(back)

@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
+from napari_qsm.io.forms import mm_per_unit
 from napari_qsm.io.names import (
     IMAGINARY,
     MAGNITUDE,
@@ -23,7 +24,7 @@ from napari_qsm.io.names import (
     part_of,
 )
 from napari_qsm.io.sidecar import numbers, read_sidecar
-from napari_qsm.volume import same_affine, voxel_size_mm
+from napari_qsm.volume import same_lattice, voxel_size_mm
 
 #: Echo times closer than this are the same echo, s.
 SAME_ECHO_S = 5e-6
@@ -175,12 +176,18 @@ def image_file(path: Path, metadata: dict[str, Any] | None = None) -> ImageFile:
         Sidecar entries, where they do not lie beside it alone (BIDS inheritance).
     """
     metadata = read_sidecar(path) if metadata is None else metadata
-    try:
-        header = nib.load(path)
-        shape, affine = tuple(int(n) for n in header.shape), np.asarray(header.affine)
-    except Exception:  # the reader will say what is wrong, if the image is needed
-        shape, affine = (), np.eye(4)
+    shape, affine = _placed(path)
     return ImageFile(path, metadata, part_of(path, metadata), shape, affine)
+
+
+def _placed(path: Path) -> tuple[tuple[int, ...], Array]:
+    """Shape and affine (mm) from the header alone; no shape where it cannot be read."""
+    try:
+        image = nib.load(path)
+        affine = np.diag([*([mm_per_unit(image.header)] * 3), 1.0]) @ np.asarray(image.affine)
+        return tuple(int(n) for n in image.shape), affine
+    except Exception:  # the reader will say what is wrong, if the image is needed
+        return (), np.eye(4)
 
 
 def group_images(images: Iterable[ImageFile]) -> list[ScanFiles]:
@@ -196,10 +203,11 @@ def group_images(images: Iterable[ImageFile]) -> list[ScanFiles]:
         In the order of their labels; empty where there is no phase.
     """
     sets: dict[tuple[Any, ...], list[ImageFile]] = {}
+    grids: list[ImageFile] = []
     known = _with_implied_magnitudes(list(images))
     for image in known:
         if image.part and len(image.shape) in (3, 4, 5):
-            sets.setdefault(_key(image), []).append(image)
+            sets.setdefault(_key(image, grids), []).append(image)
     magnitudes = [_in_order(s) for k, s in sets.items() if k[0] == MAGNITUDE]
     scans = []
     for key, found in sets.items():
@@ -259,9 +267,11 @@ def choose(scans: Sequence[_C], series: str | None, where: str) -> _C:
     return partly[0]
 
 
-def _key(image: ImageFile) -> tuple[Any, ...]:
-    """What images of one part of one series share."""
-    grid = (image.shape[:3], tuple(np.round(image.affine, 2).ravel() + 0.0))
+def _key(image: ImageFile, grids: list[ImageFile]) -> tuple[Any, ...]:
+    """What images of one part of one series share; a grid not seen before joins ``grids``."""
+    grid = next((i for i, other in enumerate(grids) if _same_grid(image, other)), len(grids))
+    if grid == len(grids):
+        grids.append(image)
     return (
         image.part,
         image.path.parent,
@@ -304,14 +314,17 @@ def _matching(
         m
         for m in magnitudes
         if m[0].path.parent == first.path.parent
-        and m[0].shape[:3] == first.shape[:3]
-        and same_affine(m[0].affine, first.affine, 0.01)
+        and _same_grid(m[0], first)
         and _same_times(signal, m)
         and _same_sequence(first, m[0])
     ]
     if not fitting:
         return ()
     return min(fitting, key=lambda m: (not _same_base(first, m[0]), _apart(first, m[0])))
+
+
+def _same_grid(a: ImageFile, b: ImageFile) -> bool:
+    return same_lattice(a.shape[:3], a.affine, b.shape[:3], b.affine)
 
 
 def _same_times(signal: Sequence[ImageFile], magnitude: Sequence[ImageFile]) -> bool:

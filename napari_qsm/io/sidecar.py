@@ -15,7 +15,7 @@ from typing import Any
 
 from napari_qsm.errors import FileError, MetadataError
 from napari_qsm.io.atomic import write_text
-from napari_qsm.io.nifti import stem
+from napari_qsm.io.formats import stem
 from napari_qsm.io.text import read_text
 
 _ACQUISITION = """

@@ -11,8 +11,8 @@ from typing import Any
 
 from napari_qsm.errors import FileError
 from napari_qsm.io import bids
+from napari_qsm.io.formats import is_image
 from napari_qsm.io.names import by_echo
-from napari_qsm.io.nifti import is_nifti
 from napari_qsm.io.scan_reader import load_scan, read_scan
 from napari_qsm.io.series import ScanFiles, choose, group_images, image_file
 from napari_qsm.scan import Scan
@@ -81,7 +81,7 @@ def find_scans(paths: Sequence[Path]) -> list[ScanFiles] | None:
     for path in paths:
         if not path.exists():
             raise FileError(f"There is no file or folder '{path}'.")
-    files = [path for path in paths if path.is_file() and is_nifti(path)]
+    files = [path for path in paths if path.is_file() and is_image(path)]
     scans = group_images(image_file(path) for path in by_echo(files))
     found_any = bool(files)
     for folder in (path for path in paths if path.is_dir()):
@@ -109,7 +109,7 @@ def nifti_files(folder: Path) -> list[Path]:
         images = [
             path
             for path in found
-            if is_nifti(path)
+            if is_image(path)
             and path.is_file()
             and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         ]

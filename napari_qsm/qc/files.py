@@ -12,9 +12,9 @@ import numpy as np
 from napari_qsm.errors import FileError, MetadataError, QsmError
 from napari_qsm.io.atomic import write_text
 from napari_qsm.io.bids import DERIVATIVES
+from napari_qsm.io.formats import read_image
 from napari_qsm.io.label_table import read_label_table
 from napari_qsm.io.moving import finish
-from napari_qsm.io.nifti import read_volume
 from napari_qsm.io.targets import check_out_file
 from napari_qsm.io.whole_numbers import as_labels, as_mask
 from napari_qsm.outputs import RESULT_NAMES
@@ -88,7 +88,7 @@ def read_stored(folder: Path | str) -> StoredResult:
         path = _image(place, prefix, name)
         if path is None:
             continue
-        volume = read_volume(path).to_canonical()
+        volume = read_image(path).to_canonical()
         grid = grid or volume
         volume = volume.like(grid)
         if name in _MASKS:
@@ -197,7 +197,7 @@ def rebuild_report(
 
 
 def _iron_contrast(result: Result, labels: Path, label_table: Path | None) -> float:
-    volume = read_volume(labels).like(result.grid)
+    volume = read_image(labels).like(result.grid)
     names = {r.index: r.name for r in read_label_table(label_table)} if label_table else {}
     contrast = measure(result, labels=as_labels(volume), label_names=names).iron_contrast_ppm
     if contrast is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_qsm.errors import FileError, GeometryError, QsmError
+from napari_qsm.io.formats import stem
 from napari_qsm.io.label_table import Region
 from napari_qsm.io.segmentation import on_grid, read_labels, table_beside, write_labels
 from napari_qsm.session.entries import MapEntry
@@ -14,9 +15,6 @@ from napari_qsm.session.folder import ChangedOnDisk
 from napari_qsm.session.references import Stamp, stamp_of
 from napari_qsm.session.state import as_region
 from napari_qsm.volume import Volume, check_same_grid
-
-#: Endings of files that hold labels, longest first.
-ENDINGS = (".seg.nrrd", ".nii.gz", ".nii", ".nrrd")
 
 
 @dataclass(frozen=True)
@@ -123,11 +121,8 @@ def save_regions(
 
 def previous_name(path: Path) -> Path:
     """Where the version before the last one of a label file stays."""
-    for ending in ENDINGS:
-        if path.name.lower().endswith(ending):
-            stem = path.name[: -len(ending)]
-            return path.with_name(f"{stem}_previous{path.name[-len(ending) :]}")
-    return path.with_name(f"{path.stem}_previous{path.suffix}")
+    name = stem(path)
+    return path.with_name(f"{name}_previous{path.name[len(name) :]}")
 
 
 def _check_replaceable(volume: Volume, path: Path) -> None:

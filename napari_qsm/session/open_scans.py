@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from napari_qsm.errors import MetadataError, QsmError
+from napari_qsm.io.formats import read_image
 from napari_qsm.io.maps import read_quantity
-from napari_qsm.io.nifti import read_volume
 from napari_qsm.quantities import ROLES, in_canonical_unit
 from napari_qsm.rois.statistics import region_name
 from napari_qsm.scan import Scan
@@ -119,7 +119,7 @@ def read_given(
         If it cannot be read, or is in a unit that cannot be converted.
     """
     if stage in ("mask", "reference"):
-        return read_volume(path), ""
+        return read_image(path), ""
     said: list[str] = []
     volume = read_quantity(
         path,

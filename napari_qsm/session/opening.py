@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from napari_qsm.errors import Cancelled, FileError, QsmError
+from napari_qsm.io.formats import image_endings, is_image, is_segmentation, read_image
 from napari_qsm.io.forms import side_notes
 from napari_qsm.io.maps import declared_unit
-from napari_qsm.io.nifti import is_nifti, read_volume
-from napari_qsm.io.segmentation import is_segmentation, read_segmentation, regions_beside
+from napari_qsm.io.segmentation import read_labels, regions_beside
 from napari_qsm.io.series import AmbiguousSeries
 from napari_qsm.io.whole_numbers import is_whole
 from napari_qsm.quantities import checked_map
@@ -123,21 +123,21 @@ def _load_one(path: Path, loaded: Loaded) -> None:
     elif path.name == SESSION_FILE:
         _load_session(path.parent, loaded)
     elif path.is_file() and is_segmentation(path):
-        volume, regions = read_segmentation(path)
+        volume, regions = read_labels(path)
         loaded.maps.append(Opened(volume, "labels", {row.index: row for row in regions}))
-    elif is_nifti(path):
+    elif is_image(path):
         loaded.maps.append(_open_file(path, loaded.problems.append))
     elif not path.exists():
         raise FileError(f"There is no file or folder '{path}'.")
     else:
         raise FileError(
-            f"'{path.name}' is neither an image (.nii, .nii.gz, .seg.nrrd) nor a folder with a "
+            f"'{path.name}' is neither an image ({', '.join(image_endings())}) nor a folder with a "
             "scan."
         )
 
 
 def _open_file(path: Path, warn: Callable[[str], None]) -> Opened:
-    volume = read_volume(path, unit=declared_unit(path, warn))
+    volume = read_image(path, unit=declared_unit(path, warn))
     regions = {row.index: row for row in regions_beside(path, warn=warn)}
     are_labels = bool(regions) and volume.data.ndim == 3 and is_whole(volume)
     if not are_labels and guess_role(volume) == "map":
@@ -151,7 +151,7 @@ def _load_folder(folder: Path, loaded: Loaded) -> None:
     if (folder / SESSION_FILE).is_file():
         _load_session(folder, loaded)
         return
-    files = sorted(p for p in folder.iterdir() if p.is_file() and is_nifti(p))
+    files = sorted(p for p in folder.iterdir() if p.is_file() and is_image(p))
     if files:
         if len(files) > MAX_FILES:
             raise FileError(

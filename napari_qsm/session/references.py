@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from napari_qsm.errors import FileError, QsmError
-from napari_qsm.io.nifti import is_nifti, read_volume
+from napari_qsm.io.formats import is_image
+from napari_qsm.io.nifti import read_volume
 from napari_qsm.volume import Volume
 
 #: Folder within a session's folder that holds the version before.
@@ -126,7 +127,7 @@ class References:
 
 def _reference(volume: Volume) -> Reference | None:
     path = volume.origin
-    if path is None or not is_nifti(path):
+    if path is None or not is_image(path):
         return None
     try:
         path = path.resolve()

@@ -12,9 +12,10 @@ import numpy as np
 from napari_qsm.anatomy import DisplayFrame
 from napari_qsm.colormaps import effective_window
 from napari_qsm.errors import FileError, QsmError
+from napari_qsm.io.formats import can_read, is_segmentation, read_image
 from napari_qsm.io.maps import declared_unit
-from napari_qsm.io.nifti import is_nifti, read_volume, write_volume
-from napari_qsm.io.segmentation import regions_beside
+from napari_qsm.io.nifti import ENDINGS, write_volume
+from napari_qsm.io.segmentation import read_labels, regions_beside
 from napari_qsm.io.whole_numbers import as_labels, is_whole
 from napari_qsm.quantities import checked_map
 from napari_qsm.session import Role, first_display, guess_role
@@ -34,15 +35,15 @@ UNITS = ("mm", "mm", "mm")
 
 
 def get_reader(path: str | Sequence[str]) -> Callable[[Any], list[LayerData]] | None:
-    """Offer to read NIfTI files; None for anything else."""
+    """Offer to read images of the formats that are registered; None for anything else."""
     paths = [path] if isinstance(path, str | Path) else list(path)
-    if not paths or not all(is_nifti(p) for p in paths):
+    if not paths or not all(can_read(p) for p in paths):
         return None
     return read
 
 
 def read(path: str | Sequence[str]) -> list[LayerData]:
-    """Read NIfTI files as layers in (z, y, x), upright, in mm.
+    """Read images as layers in (z, y, x), upright, in mm.
 
     Parameters
     ----------
@@ -59,7 +60,11 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
     paths = [path] if isinstance(path, str | Path) else list(path)
     layers: list[LayerData] = []
     for name in paths:
-        volume = read_volume(Path(name), unit=declared_unit(name))
+        if is_segmentation(name):
+            volume, rows = read_labels(name)
+            layers += layer_data(volume, "labels", {row.index: row for row in rows})
+            continue
+        volume = read_image(name, unit=declared_unit(name))
         regions = {row.index: row for row in regions_beside(name)}
         role = "labels" if regions and is_whole(volume) else guess_role(volume)
         if role == "map":
@@ -126,7 +131,7 @@ def write_one(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     QsmError
         If the layer is not 3-D, or its array has another shape than the volume it came from.
     """
-    target = Path(path if is_nifti(path) else f"{path}.nii.gz")
+    target = Path(path if path.lower().endswith(ENDINGS) else f"{path}{ENDINGS[0]}")
     write_volume(volume_of(data, meta), target)
     return [str(target)]
 

@@ -9,9 +9,10 @@ from typing import Literal
 
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QPushButton, QWidget
 
+from napari_qsm.io.formats import dialog_filter
 from napari_qsm.session.settings import load_settings, save_settings
 
-NIFTI = "NIfTI files (*.nii *.nii.gz)"
+IMAGES = dialog_filter("Images")
 _ROLES = {
     "yes": QMessageBox.ButtonRole.AcceptRole,
     "destroys": QMessageBox.ButtonRole.DestructiveRole,
@@ -111,7 +112,7 @@ def last_folder() -> str:
     return folder if isinstance(folder, str) and Path(folder).is_dir() else ""
 
 
-def ask_open_files(parent: QWidget, title: str, kinds: str = NIFTI) -> list[Path]:
+def ask_open_files(parent: QWidget, title: str, kinds: str = IMAGES) -> list[Path]:
     """Let the user pick files; empty if none was picked."""
     names, _ = QFileDialog.getOpenFileNames(parent, title, last_folder(), kinds)
     if names:
@@ -119,7 +120,7 @@ def ask_open_files(parent: QWidget, title: str, kinds: str = NIFTI) -> list[Path
     return [Path(name) for name in names]
 
 
-def ask_open_file(parent: QWidget, title: str, kinds: str = NIFTI) -> Path | None:
+def ask_open_file(parent: QWidget, title: str, kinds: str = IMAGES) -> Path | None:
     """Let the user pick a file; None if none was picked."""
     name, _ = QFileDialog.getOpenFileName(parent, title, last_folder(), kinds)
     if not name:

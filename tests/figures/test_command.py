@@ -8,7 +8,7 @@ from PIL import Image
 
 from napari_qsm.cli import main
 from napari_qsm.demo import write_figures
-from napari_qsm.io.label_table import write_itksnap
+from napari_qsm.io.label_table import write_label_table
 from napari_qsm.io.nifti import write_volume
 from napari_qsm.units import rounded
 from tests.figures.makers import REGIONS, chi, labels, magnitude, volume
@@ -22,7 +22,7 @@ def folders(tmp_path_factory):
         (folder / "scan").mkdir(parents=True)
         write_volume(volume(chi(putamen), unit="ppm"), folder / "chi.nii.gz")
         write_volume(volume(labels()), folder / "labels.nii.gz")
-        write_itksnap(folder / "labels.txt", REGIONS.values())
+        write_label_table(folder / "labels.txt", REGIONS.values())
         write_volume(volume(magnitude()), folder / "scan/magnitude.nii.gz")
     return out
 
@@ -118,7 +118,7 @@ def test_regions_without_names_are_asked_for(folders, tmp_path, capsys):
     more = ["--labels", str(tmp_path / "mine.nii.gz")]
     assert main([*line, str(tmp_path / "f.png"), *more]) == 1
     assert "hold no putamen" in capsys.readouterr().err
-    write_itksnap(tmp_path / "mine.txt", REGIONS.values())
+    write_label_table(tmp_path / "mine.txt", REGIONS.values())
     assert main([*line, str(tmp_path / "f.png"), *more]) == 0
 
 

@@ -11,11 +11,7 @@ from napari_qsm.io.label_table import (
     is_label_table,
     read_label_table,
     side_of,
-    write_dseg_tsv,
-    write_fsleyes_lut,
-    write_itksnap,
     write_label_table,
-    write_slicer_ctbl,
 )
 from napari_qsm.phantom import regions
 
@@ -56,7 +52,7 @@ def itksnap_rows(text):
 
 
 def test_itksnap_file_is_what_itksnap_reads(tmp_path):
-    write_itksnap(tmp_path / "t.txt", regions(bleed=True))
+    write_label_table(tmp_path / "t.txt", regions(bleed=True))
     lines = (tmp_path / "t.txt").read_text().splitlines()
     assert lines[0] == "#" * 48
     assert lines[1] == "# ITK-SnAP Label Description File"
@@ -70,8 +66,8 @@ def test_itksnap_file_is_what_itksnap_reads(tmp_path):
 
 def test_there_and_back(tmp_path):
     known = regions()
-    write_itksnap(tmp_path / "t.txt", known)
-    write_dseg_tsv(tmp_path / "t.tsv", known)
+    write_label_table(tmp_path / "t.txt", known)
+    write_label_table(tmp_path / "t.tsv", known)
     back = read_label_table(tmp_path / "t.txt")
     assert [(r.index, r.name, r.side, r.color) for r in back] == [
         (r.index, r.name, r.side, r.color) for r in known
@@ -93,21 +89,21 @@ def test_any_name_comes_back(tmp_path_factory, rows):
     rows = [(i, " ".join(n.split()) or "x", c) for i, n, c in rows if "\0" not in n]
     rows = [r for r in rows if r[1].isprintable()] or [(1, "x", 0)]
     table = [Region(i, name, side_of(name), f"#{color:06x}") for i, name, color in rows]
-    write_dseg_tsv(folder / "t.tsv", table)
+    write_label_table(folder / "t.tsv", table)
     assert read_label_table(folder / "t.tsv") == tuple(sorted(table, key=lambda r: r.index))
-    write_itksnap(folder / "t.txt", table)
-    write_fsleyes_lut(folder / "t.lut", table)
+    write_label_table(folder / "t.txt", table)
+    write_label_table(folder / "t.lut", table)
     assert [(r.index, r.name) for r in read_label_table(folder / "t.lut")] == sorted(
         (r.index, r.name) for r in table
     )
-    write_slicer_ctbl(folder / "t.ctbl", table)
+    write_label_table(folder / "t.ctbl", table)
     assert [r.index for r in read_label_table(folder / "t.ctbl")] == sorted(r.index for r in table)
     names = {r.index: r.name for r in read_label_table(folder / "t.txt")}
     assert names == {r.index: r.name.replace('"', "'").strip() or names[r.index] for r in table}
 
 
 def test_dseg_columns(tmp_path):
-    write_dseg_tsv(tmp_path / "t.tsv", [Region(3, "Putamen L", "left", "#FF00aa", "")])
+    write_label_table(tmp_path / "t.tsv", [Region(3, "Putamen L", "left", "#FF00aa", "")])
     with (tmp_path / "t.tsv").open(newline="") as handle:
         rows = list(csv.DictReader(handle, delimiter="\t"))
     assert rows == [{"index": "3", "name": "Putamen L", "abbreviation": "n/a", "color": "#ff00aa"}]
@@ -161,9 +157,9 @@ def test_names_that_would_break_a_table(tmp_path):
 
 def test_what_fsleyes_and_slicer_read(tmp_path):
     table = [Region(7, "Putamen R", "right", "#ff0010")]
-    write_fsleyes_lut(tmp_path / "t.lut", table)
+    write_label_table(tmp_path / "t.lut", table)
     assert (tmp_path / "t.lut").read_text() == "7 1.00000 0.00000 0.06275 Putamen R\n"
-    write_slicer_ctbl(tmp_path / "t.ctbl", table)
+    write_label_table(tmp_path / "t.ctbl", table)
     rows = [
         line for line in (tmp_path / "t.ctbl").read_text().splitlines() if not line.startswith("#")
     ]
@@ -171,7 +167,7 @@ def test_what_fsleyes_and_slicer_read(tmp_path):
 
 
 def test_a_hidden_label_of_itksnap_stays_hidden(tmp_path):
-    write_itksnap(tmp_path / "t.txt", [Region(1, "A", "", "#010203", visible=False)])
+    write_label_table(tmp_path / "t.txt", [Region(1, "A", "", "#010203", visible=False)])
     assert not read_label_table(tmp_path / "t.txt")[0].visible
     assert itksnap_rows((tmp_path / "t.txt").read_text())[1][5:7] == ("0", "0")
 
@@ -194,7 +190,7 @@ def test_atlas_names(shared_data):
         ("t.txt", '70000 255 0 0 1 1 1 "A"\n', "outside"),
         ("t.txt", "", "no labels"),
         ("t.txt", "\0\1", "not a text file"),
-        ("t.tsv", "label\tname\n1\tA\n", "index and name"),
+        ("t.tsv", "size\tname\n1\tA\n", "index and name"),
         ("t.tsv", "index\tname\n1.5\tA\n", "line 2"),
         ("t.tsv", "index\tname\tcolor\n1\tA\tred\n", "colour 'red'"),
         ("t.lut", "1 0.5 0.5\n", "line 1"),
@@ -215,9 +211,7 @@ def test_missing_file(tmp_path):
             read_label_table(tmp_path / name)
 
 
-@pytest.mark.parametrize(
-    "write", [write_itksnap, write_dseg_tsv, write_fsleyes_lut, write_slicer_ctbl]
-)
+@pytest.mark.parametrize("ending", [".txt", ".tsv", ".lut", ".ctbl"])
 @pytest.mark.parametrize(
     "table",
     [
@@ -226,9 +220,9 @@ def test_missing_file(tmp_path):
         [Region(1, "A", "", "red")],
     ],
 )
-def test_impossible_tables_are_not_written(tmp_path, write, table):
+def test_impossible_tables_are_not_written(tmp_path, ending, table):
     with pytest.raises(FileError):
-        write(tmp_path / "t.txt", table)
+        write_label_table(tmp_path / f"t{ending}", table)
     assert list(tmp_path.iterdir()) == []
 
 

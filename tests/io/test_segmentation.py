@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_qsm.errors import FileError, GeometryError
-from napari_qsm.io.label_table import Region, read_label_table, write_itksnap
+from napari_qsm.io.label_table import Region, read_label_table, write_label_table
 from napari_qsm.io.segmentation import on_grid, read_labels, write_labels
 from napari_qsm.volume import StoredGrid, Volume, same_affine
 
@@ -105,7 +105,7 @@ def test_a_stranger_is_not_replaced(tmp_path):
     with pytest.raises(FileError, match=r"a\.txt"):
         write_labels(labels(), FEW, tmp_path / "a.nii.gz")
     assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
-    write_itksnap(tmp_path / "a.txt", REGIONS)
+    write_label_table(tmp_path / "a.txt", REGIONS)
     write_labels(labels(), FEW, tmp_path / "a.nii.gz")
     assert len(read_label_table(tmp_path / "a.txt")) == 2
 

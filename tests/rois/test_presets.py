@@ -3,7 +3,7 @@
 import pytest
 
 from napari_qsm.errors import FileError
-from napari_qsm.io.label_table import Region, write_itksnap
+from napari_qsm.io.label_table import Region, write_label_table
 from napari_qsm.rois.presets import (
     built_in_presets,
     parse_preset,
@@ -46,7 +46,7 @@ def test_a_list_written_comes_back(tmp_path):
 
 def test_label_tables_are_lists_too(tmp_path):
     regions = (Region(4, "Putamen L", "left", "#a0b0c0"),)
-    write_itksnap(tmp_path / "labels.txt", regions)
+    write_label_table(tmp_path / "labels.txt", regions)
     assert read_preset(tmp_path / "labels.txt").regions == regions
 
 

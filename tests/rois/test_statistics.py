@@ -180,7 +180,7 @@ PAPER = {
 @pytest.mark.parametrize("subject", PAPER)
 def test_the_papers_table_from_files(subject, tmp_path, capsys):
     from napari_qsm.cli import main
-    from napari_qsm.io.label_table import write_itksnap
+    from napari_qsm.io.label_table import write_label_table
     from napari_qsm.io.nifti import write_volume
     from napari_qsm.io.segmentation import write_labels
     from napari_qsm.phantom import make_anatomy, regions
@@ -190,7 +190,7 @@ def test_the_papers_table_from_files(subject, tmp_path, capsys):
     labels = head.labels
     write_volume(head.chi, tmp_path / "chi.nii")
     write_volume(labels, tmp_path / "labels.nii")
-    write_itksnap(tmp_path / "names.txt", regions())
+    write_label_table(tmp_path / "names.txt", regions())
     write_labels(labels, regions(), tmp_path / "labels.seg.nrrd")
     arguments = ["stats", str(tmp_path / "chi.nii")]
     table = ["--table", str(tmp_path / "names.txt")]

@@ -31,7 +31,7 @@ from napari_qsm.io.label_table import (
     default_color,
     read_label_table,
     side_of,
-    write_dseg_tsv,
+    write_label_table,
 )
 from napari_qsm.io.nifti import write_volume
 from napari_qsm.io.whole_numbers import as_labels
@@ -166,7 +166,7 @@ def _copy(
     regions = given.regions
     if source.role == "labels":
         table = staging / f"{key}.tsv"
-        write_dseg_tsv(table, _rows(regions))
+        write_label_table(table, _rows(regions))
         regions = {row.index: row for row in read_label_table(table)}
         fields["table"] = (folder / table.name).as_posix()
     if given.provenance:

@@ -11,7 +11,7 @@ from psygnal import Signal
 from napari_qsm.errors import FileError, QsmError
 from napari_qsm.figures.gather import Given
 from napari_qsm.figures.spec import FigureSpec
-from napari_qsm.io.nifti import stem
+from napari_qsm.io.formats import stem
 from napari_qsm.io.sidecar import read_json
 from napari_qsm.session import MapEntry
 from napari_qsm.session.figure.from_session import given_of

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_qsm.arrays import Box
 from napari_qsm.errors import QsmError
+from napari_qsm.io.formats import dialog_filter
 from napari_qsm.recon.recipe import Recipe, parse_recipe
 from napari_qsm.recon.stages import STAGES
 from napari_qsm.session.open_scans import OpenScans, chosen, offers, read_given
@@ -448,7 +449,7 @@ class ReconstructPanel(QWidget):
 
     def _on_ask_file(self, stage: str) -> None:
         name, _ = QFileDialog.getOpenFileName(
-            self, "Use a file for this step", last_folder(), "NIfTI files (*.nii *.nii.gz)"
+            self, "Use a file for this step", last_folder(), dialog_filter("Images")
         )
         if name:
             self._on_drop(stage, [Path(name)])

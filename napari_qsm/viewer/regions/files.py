@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QFileDialog, QInputDialog
 
+from napari_qsm.io.formats import dialog_filter, format_of, label_choices, stem
 from napari_qsm.rois.transfer import Transferred, nearest
 from napari_qsm.session import MapEntry
 from napari_qsm.session.folder import ChangedOnDisk
 from napari_qsm.session.label_files import (
-    ENDINGS,
     OpenedRegions,
     open_regions,
     previous_name,
@@ -28,14 +28,7 @@ if TYPE_CHECKING:
     from napari_qsm.viewer.workspace import Workspace
 
 #: What the dialog offers: words, ending of the file, ending of the table beside it.
-FORMATS: tuple[tuple[str, str, str], ...] = (
-    ("NIfTI and names for ITK-SNAP (*.nii.gz)", ".nii.gz", ".txt"),
-    ("NIfTI and names as in BIDS (*_dseg.nii.gz)", "_dseg.nii.gz", ".tsv"),
-    ("NIfTI and names for FSLeyes (*.nii.gz)", ".nii.gz", ".lut"),
-    ("NIfTI and names for 3D Slicer (*.nii.gz)", ".nii.gz", ".ctbl"),
-    ("3D Slicer segmentation (*.seg.nrrd)", ".seg.nrrd", ""),
-)
-_OPENED = "Regions (*.nii *.nii.gz *.nrrd)"
+FORMATS = label_choices()
 
 
 class RegionFiles:
@@ -60,7 +53,9 @@ class RegionFiles:
 
     def ask_open(self) -> None:
         """Ask for a file of regions and open it onto the chosen map."""
-        name, _ = QFileDialog.getOpenFileName(self._window, "Open regions", last_folder(), _OPENED)
+        name, _ = QFileDialog.getOpenFileName(
+            self._window, "Open regions", last_folder(), dialog_filter("Regions", labels=True)
+        )
         if name:
             save_settings({"folder": str(Path(name).parent)})
             self.open(Path(name))
@@ -208,19 +203,13 @@ class RegionFiles:
 
 
 def _with_ending(path: Path, ending: str) -> Path:
-    """The path with the ending of a format; one that it has already stays."""
-    lower = path.name.lower()
-    if ending == ".seg.nrrd":
-        return path if lower.endswith(".nrrd") else path.with_name(_stem(path) + ending)
-    if ending == "_dseg.nii.gz":
-        stem = _stem(path)
-        return path.with_name(stem.removesuffix("_dseg") + ending)
-    return path if lower.endswith((".nii.gz", ".nii")) else path.with_name(_stem(path) + ending)
-
-
-def _stem(path: Path) -> str:
-    ending = next((e for e in ENDINGS if path.name.lower().endswith(e)), "")
-    return path.name[: len(path.name) - len(ending)]
+    """The path with the ending of a choice; one of the same format that it has already stays."""
+    bare = stem(path)
+    extra = stem(Path(ending))  # such as "_dseg"
+    if extra:
+        return path.with_name(bare.removesuffix(extra) + ending)
+    same = format_of(path) is format_of(Path(f"x{ending}"))
+    return path if same else path.with_name(bare + ending)
 
 
 def _plain(name: str) -> str:
