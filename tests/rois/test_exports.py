@@ -141,6 +141,7 @@ def test_labels_that_no_table_names_are_said(tmp_path, chi):
     from napari_qsm.io.nifti import write_volume
 
     write_volume(chi, tmp_path / "chi.nii.gz")
+    (tmp_path / "chi.json").write_text('{"Units": "ppm"}')
     write_volume(
         chi.with_data(np.repeat([0, 1, 9], 40).reshape(chi.shape).astype(np.uint8)),
         tmp_path / "labels.nii.gz",
