@@ -43,7 +43,7 @@ def opened(size: str):
         entry.editable[part] = index + 1
     workspace.session.take_outside_edit(entry)
     workspace.session.history.clear()
-    workspace.tabs.setCurrentWidget(workspace.panel("Regions"))
+    workspace.tabs.setCurrentWidget(workspace.panels.regions)
     painter = workspace.viewer.window._qt_window.findChild(QWidget, "qsm.paint").painter
     painter.options.update({"kind": "brush", "diameter_mm": 6.0, "protect": False})
     for _ in range(30):
@@ -115,7 +115,7 @@ def table_seconds(workspace, entry) -> list[float]:
     """Seconds from an edit of one brush step to the numbers that stand in the table."""
     from qtpy.QtWidgets import QApplication
 
-    table, session = workspace.regions, workspace.session
+    table, session = workspace.table_panel, workspace.session
     middle = np.array(entry.editable.shape) // 2
     offsets = np.arange(-5, 6)
     across, up = np.meshgrid(offsets, offsets, indexing="ij")
@@ -147,7 +147,7 @@ def stroke_to_table() -> None:
     print(f"stroke to table: 26 regions, median and extremes shown; {machine()}")
     for size, (shape, _) in SIZES.items():
         workspace, _painter, entry = opened(size)
-        workspace.regions.update_now()
+        workspace.table_panel.update_now()
         times = table_seconds(workspace, entry)
         middle, worst = statistics.median(times), max(times)
         print(

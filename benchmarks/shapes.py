@@ -32,7 +32,7 @@ def drag_seconds(size: str) -> list[tuple[float, float, float]]:
     chi, magnitude = volume_of(size)
     session.add(magnitude, role="magnitude")
     session.add(chi, role="map")
-    panel = workspace.panel("Regions")
+    panel = workspace.panels.regions
     workspace.tabs.setCurrentWidget(panel)
     box = next(s for s in panel.sections if s.objectName() == "qsm.shapes")
     box.set_open(True)

@@ -19,9 +19,9 @@ from napari_qsm.viewer.workspace import Workspace, open_workspace
 
 def wait(workspace: Workspace) -> None:
     """Until everything is made and drawn."""
-    work = workspace.panel("Figure").work
+    work = workspace.panels.figure.work
     settle()
-    while workspace.stage.jobs.busy or work.renderer.busy:
+    while workspace.central.jobs.busy or work.renderer.busy:
         settle(0.2)
 
 
@@ -60,7 +60,7 @@ def main() -> None:
     workspace.viewer.window.resize(1600, 1000)
     workspace.open_head()
     wait(workspace)
-    panel = workspace.panel("Figure")
+    panel = workspace.panels.figure
     scroll = panel.findChild(QScrollArea).verticalScrollBar()
     shoot(workspace, "figure-panel-demo")
     panel.preview.large.open()

@@ -48,7 +48,7 @@ def wait(workspace: Workspace, seconds: float = 400) -> None:
     """Let the work in the background end."""
     end = time.monotonic() + seconds
     settle(0.3)
-    while workspace.stage.jobs.busy and time.monotonic() < end:
+    while workspace.central.jobs.busy and time.monotonic() < end:
         settle(0.1)
     settle(0.3)
 
@@ -69,7 +69,7 @@ def main() -> None:
     for volume, role in ((head.scan.magnitude[0], "magnitude"), (head.scan.phase[0], "phase")):
         session.add(volume, role=role, group="patient")
     session.scan = head.scan
-    panel = workspace.panel("Reconstruct")
+    panel = workspace.panels.reconstruct
     workspace.tabs.setCurrentWidget(panel)
     panel.recon.use_recipe(
         with_settings(load_recipe("case-report"), ["background.deconvolution=none"])

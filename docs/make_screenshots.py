@@ -100,7 +100,7 @@ def regions() -> None:
     loaded.maps = [each for each in loaded.maps if each.role != "labels"]
     loaded.into(workspace.session)
     workspace.controller.go_to((26, 2, 2))
-    panel = workspace.panel("Regions")
+    panel = workspace.panels.regions
     workspace.tabs.setCurrentWidget(panel)
     lists = panel.findChild(QToolButton, "qsm.regions.presets")
     settle()
@@ -125,7 +125,7 @@ def regions() -> None:
         panel.findChild(QWidget, name).set_open(True)
     settle()
     panel.findChild(QPushButton, "qsm.mirror.do").click()
-    workspace.stage.message.hide()
+    workspace.central.message.hide()
     bar = panel.findChild(QScrollArea).verticalScrollBar()
     bar.setValue(bar.maximum())
     shoot(workspace, "regions-other-side")
@@ -147,7 +147,7 @@ def reconstruct() -> None:
     workspace = open_workspace()
     window = workspace.viewer.window
     window.resize(*SIZE)
-    panel = workspace.panel("Reconstruct")
+    panel = workspace.panels.reconstruct
     workspace.tabs.setCurrentWidget(panel)
     head = make_head("control", **SMALL, echo_times_s=(0.008, 0.016), seed=3)
     magnitude = Opened(head.scan.magnitude[0], "magnitude", group="control")
@@ -201,7 +201,7 @@ def main() -> None:
     session = workspace.session
     for subject in ("patient", "control"):
         load_head(subject).into(session)
-    workspace.tabs.setCurrentWidget(workspace.panel("Display"))
+    workspace.tabs.setCurrentWidget(workspace.panels.display)
     chi, patient = session.entry("χ control"), session.entry("χ patient")
     at_putamen(workspace, "control")
     shoot(workspace, "workspace-three-views")

@@ -62,7 +62,7 @@ def main() -> None:
     session, controller = workspace.session, workspace.controller
     session.set_display(session.of_role("labels")[0], visible=False)
     session.crosshair_visible = False
-    panel = workspace.panel("Regions")
+    panel = workspace.panels.regions
     workspace.tabs.setCurrentWidget(panel)
     box = next(s for s in panel.sections if s.objectName() == "qsm.shapes")
     for section in panel.sections:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from napari_qsm.colormaps import Colouring
 
 if TYPE_CHECKING:
+    from napari_qsm.viewer.services import Services
     from napari_qsm.viewer.workspace import Workspace
 
 _COLOURINGS: tuple[Colouring, ...] = ("grey", "inverted", "colour", "both sides")
@@ -14,7 +15,7 @@ _COLOURINGS: tuple[Colouring, ...] = ("grey", "inverted", "colour", "both sides"
 
 def step(workspace: Workspace, steps: int) -> None:
     """Step slices in the view the mouse was last in."""
-    controller, view = workspace.controller, workspace.last_view
+    controller, view = workspace.controller, workspace.keys.last_view
     # The mouse may last have been in a view that the layout has since hidden.
     if view not in controller.views or not view.qt.isVisible():
         view = controller.main
@@ -38,9 +39,9 @@ def next_map(workspace: Workspace) -> None:
     workspace.session.selected = entry.id
 
 
-def flicker(workspace: Workspace) -> None:
+def flicker(services: Services) -> None:
     """Show the other one of two maps at the same place."""
-    session = workspace.session
+    session = services.session
     if session.layout == "compare" and len(session.compared) > 1:
         if session.mix == "side by side":
             session.compared = (*session.compared[1:], session.compared[0])
@@ -50,7 +51,7 @@ def flicker(workspace: Workspace) -> None:
     if len(pair) < 2:
         pair = session.of_role("map")[-2:]
     if len(pair) < 2:
-        workspace.say("Flicker needs two maps; open another one.")
+        services.message("Flicker needs two maps; open another one.")
         return
     first, second = pair
     show = second if first.id == session.selected and first.display.visible else first
@@ -61,7 +62,7 @@ def flicker(workspace: Workspace) -> None:
 
 def flip_result(workspace: Workspace) -> None:
     """The result of a reconstruction's stage before this one, or this one."""
-    workspace.panel("Reconstruct").flip()
+    workspace.panels.reconstruct.flip()
 
 
 def next_colouring(workspace: Workspace) -> None:

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 from napari_qsm.viewer import commands
 
 if TYPE_CHECKING:
+    from napari_qsm.viewer.canvas.slice_view import SliceView
     from napari_qsm.viewer.workspace import Workspace
 
 
@@ -30,7 +31,7 @@ KEYS: tuple[Key, ...] = (
     Key("PageUp", "next slice up in the view last used", lambda w: commands.step(w, 1)),
     Key("PageDown", "next slice down", lambda w: commands.step(w, -1)),
     Key("N", "next map", commands.next_map),
-    Key("K", "flicker between two maps", commands.flicker),
+    Key("K", "flicker between two maps", lambda w: commands.flicker(w.services)),
     Key("J", "old or new result of the reconstruction", commands.flip_result),
     Key("G", "grey, inverted, colour, both sides", commands.next_colouring),
     Key("U", "ppm or ppb", commands.toggle_unit),
@@ -78,6 +79,9 @@ class Keys:
 
     def __init__(self, workspace: Workspace) -> None:
         self._viewer = workspace.viewer
+        self._entered = workspace.controller.entered
+        self.last_view: SliceView | None = None
+        self._entered.connect(self._on_entered)
         self.bound: list[Key] = []
         taken = taken_keys()
         for key in KEYS:
@@ -100,8 +104,13 @@ class Keys:
 
         return pressed
 
+    def _on_entered(self, view: SliceView) -> None:
+        self.last_view = view
+
     def dispose(self) -> None:
         """Give the keys back."""
+        self._entered.disconnect(self._on_entered)
+        self.last_view = None
         for key in self.bound:
             self._viewer.bind_key(key.key, None)
         self.bound.clear()

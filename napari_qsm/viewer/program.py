@@ -1,4 +1,4 @@
-"""The desktop program: a workspace and napari's event loop."""
+"""The ways into the workspace: a program of its own, its demonstration, a widget of napari."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import napari
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QWidget
 
-from napari_qsm.viewer.workspace import open_workspace
+from napari_qsm.viewer.workspace import Workspace, open_workspace
 
 
 def run_program(paths: Sequence[Path]) -> None:
@@ -30,3 +32,28 @@ def _run() -> None:
     gc.collect()
     gc.freeze()
     napari.run()
+
+
+class WorkspaceDock(QWidget):
+    """The workspace around the layers that are in plain napari.
+
+    Closing the widget gives napari back as it was.
+    """
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__()
+        self.setObjectName("qsm.dock")
+        self.workspace = Workspace(napari_viewer, side=self)
+        self.workspace.saving.offer_recoveries()
+
+    def event(self, event: QEvent | None) -> bool:
+        """Leave the workspace when napari takes the widget out of its window."""
+        handled = super().event(event)
+        if (
+            event is not None
+            and event.type() == QEvent.Type.ParentChange
+            and self.parent() is None
+            and hasattr(self, "workspace")
+        ):
+            self.workspace.leave()
+        return bool(handled)

@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import napari
-from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QTabWidget, QWidget
 
-from napari_qsm.errors import Cancelled, QsmError
 from napari_qsm.session import Session
 from napari_qsm.session.opening import Loaded, load
 from napari_qsm.session.settings import REMEMBERED, load_settings, save_settings
-from napari_qsm.viewer import compat
+from napari_qsm.viewer import compat, ui
 from napari_qsm.viewer.canvas.arrangement import ViewArea
 from napari_qsm.viewer.canvas.controller import Controller
 from napari_qsm.viewer.canvas.readout import Readout
-from napari_qsm.viewer.canvas.slice_view import SliceView
 from napari_qsm.viewer.canvas.viewbar import ViewBar
-from napari_qsm.viewer.context import PanelContext, PanelMaker
+from napari_qsm.viewer.central import CentralArea, Drops
 from napari_qsm.viewer.data.closing import Closing
 from napari_qsm.viewer.data.demonstration import open_demonstration
 from napari_qsm.viewer.data.files import Files
 from napari_qsm.viewer.data.panel import DataPanel
 from napari_qsm.viewer.data.saving import Saving
 from napari_qsm.viewer.display.panel import DisplayPanel
+from napari_qsm.viewer.docks import Docks
 from napari_qsm.viewer.figure.panel import FigurePanel
-from napari_qsm.viewer.jobs import Job
 from napari_qsm.viewer.keys import HelpPage, Keys
 from napari_qsm.viewer.reconstruct.panel import ReconstructPanel
 from napari_qsm.viewer.regions.files import RegionFiles
 from napari_qsm.viewer.regions.panel import RegionsPanel
 from napari_qsm.viewer.regions.table import RegionTable
-from napari_qsm.viewer.stage import Drops, Stage
+from napari_qsm.viewer.services import Panel, Services
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,17 +40,8 @@ if TYPE_CHECKING:
     from napari_qsm.recon.pipeline import Result
     from napari_qsm.recon.recipe import Recipe
 
-#: The tabs, in the order of the work. A new panel is one more line here.
-PANELS: tuple[PanelMaker, ...] = (
-    DataPanel,
-    ReconstructPanel,
-    DisplayPanel,
-    RegionsPanel,
-    FigurePanel,
-)
-
 _SIDE_WIDTH = 350
-_TABLE_HEIGHT = 170
+_WINDOW_SIZE = (1500, 940)
 #: Workspaces whose window is open; a script may not keep the one it opened.
 _OPEN: set[Workspace] = set()
 Paths = Iterable[Path | str] | Path | str
@@ -75,11 +65,8 @@ def open_workspace(paths: Paths | None = None, *, show: bool = True) -> Workspac
     compat.no_binding_warning()
     viewer = napari.Viewer(title="napari-qsm", show=False)
     workspace = Workspace(viewer, owns_viewer=True)
-    geometry = load_settings().get("window")
-    if isinstance(geometry, list) and len(geometry) == 2:
-        viewer.window.resize(*geometry)
-    else:
-        viewer.window.resize(1500, 940)
+    size = load_settings().get("window")
+    viewer.window.resize(*(size if isinstance(size, list) and len(size) == 2 else _WINDOW_SIZE))
     if show:
         viewer.window.show()
         workspace.saving.offer_recoveries()
@@ -88,6 +75,21 @@ def open_workspace(paths: Paths | None = None, *, show: bool = True) -> Workspac
         if listed:
             workspace.show_loaded(load(listed))
     return workspace
+
+
+@dataclass(frozen=True)
+class Panels:
+    """The tabs, in the order of the work."""
+
+    data: DataPanel
+    reconstruct: ReconstructPanel
+    display: DisplayPanel
+    regions: RegionsPanel
+    figure: FigurePanel
+
+    def __iter__(self) -> Iterator[Panel]:
+        """From left to right."""
+        return (getattr(self, each.name) for each in fields(self))
 
 
 class Workspace:
@@ -110,61 +112,58 @@ class Workspace:
         What is loaded and how it is looked at.
     controller : Controller
         Views and layers.
-    files : Files
-        Opening, and the questions that belong to it.
-    saving : Saving
-        Saving, and what is kept in the background.
-    region_files : RegionFiles
-        Files of regions.
+    services : Services
+        What panels and scripts may use of all this.
+    panels : Panels
+        The tabs.
+    table_panel : RegionTable
+        The table below the views.
+    files, saving, region_files : Files, Saving, RegionFiles
+        Opening, saving and files of regions, with the questions that belong to them.
     owns_viewer : bool
         Whether the window is the workspace's own.
     """
 
     def __init__(
-        self, viewer: Any, *, owns_viewer: bool = False, side: QWidget | None = None
+        self, viewer: napari.Viewer, *, owns_viewer: bool = False, side: QWidget | None = None
     ) -> None:
         compat.spare_software_renderer()
         self.viewer = viewer
-        self.session = Session()
-        self.files = Files(self)
+        self.session = session = Session()
         self.owns_viewer = owns_viewer
         self._closed = False
-        self.last_view: SliceView | None = None
+        self._subscriptions = ui.Subscriptions()
         self._apply_settings()
         self._window: Any = compat.qt_window(viewer)
         self._welcome_before = compat.set_welcome(compat.qt_viewer(viewer), False)
         self.area = ViewArea(viewer)
-        self.stage = Stage(self.area, self.files.choices(), self.open)
-        self.saving = Saving(self)
-        self.region_files = RegionFiles(self)
-        self.stage.put_above(self.saving.box)
-        layout = self._window.centralWidget().layout()
-        layout.addWidget(self.stage)
-        self.controller = Controller(viewer, self.session, self.area)
-        self.context = PanelContext(self, self.session, self.controller)
-        self.side = self._build_side()
-        self._side_dock: Any = None
-        if side is None:
-            self._side_dock = viewer.window.add_dock_widget(
-                self.side, area="right", name="QSM", add_vertical_stretch=False
-            )
-            compat.plain_dock(self._side_dock)
-        else:
-            inner = QVBoxLayout(side)
-            inner.setContentsMargins(0, 0, 0, 0)
-            inner.addWidget(self.side)
-        self.regions = RegionTable(self.context)
-        self._regions_dock = viewer.window.add_dock_widget(
-            self.regions, area="bottom", name="Regions"
+        self.central = CentralArea(self.area, self.open)
+        self._window.centralWidget().layout().addWidget(self.central)
+        self.controller = Controller(viewer, session, self.area)
+        self.services: Services = Services(session, self.controller, self.central)
+        services = self.services
+        self.files = Files(services)
+        self.saving = Saving(services, self.files, titled=owns_viewer)
+        self.region_files = RegionFiles(services)
+        self.central.put_above(self.saving.box)
+        self.central.offer(self.files.choices(self.open_head))
+        self.docks = Docks(viewer)
+        self.table_panel = RegionTable(services)
+        self.panels = Panels(
+            DataPanel(services, self.files, self.saving, self.region_files),
+            ReconstructPanel(services),
+            DisplayPanel(services),
+            RegionsPanel(services, self.table_panel),
+            FigurePanel(services),
         )
-        compat.plain_dock(self._regions_dock)
-        self._regions_dock.hide()
-        self._corners = compat.full_height_sides(viewer)
-        self._docks_before = [dock.isHidden() for dock in compat.napari_docks(viewer)]
+        self.viewbar = ViewBar(services, self.docks, self.toggle_help)
+        self.readout = Readout(self.controller)
+        self.side = self._build_side()
+        self.docks.add(self.side, self.table_panel, side)
         if owns_viewer:
-            self.show_napari_docks(bool(load_settings().get("napari_docks", False)))
+            self.docks.show_napari_as_last()
         self.keys = Keys(self)
-        self.help = HelpPage(self.stage, self.keys.bound)
+        self.help = HelpPage(self.central, self.keys.bound)
         self._drops = Drops(self.open)
         self._drop_targets = [compat.qt_viewer(viewer), self.side]
         for target in self._drop_targets:
@@ -179,38 +178,16 @@ class Workspace:
         self._on_maps()
 
     def _build_side(self) -> QWidget:
-        side = QWidget()
-        side.setObjectName("qsm.side")
-        side.setMinimumWidth(_SIDE_WIDTH)
-        self.viewbar = ViewBar(self)
-        self.tabs = QTabWidget()
-        self.tabs.setObjectName("qsm.tabs")
+        self.tabs = ui.named(QTabWidget(), "qsm.tabs")
         self.tabs.setDocumentMode(True)
         bar = self.tabs.tabBar()
         if bar is not None:
             bar.setDrawBase(False)
-        self.panels: list[Any] = []
-        for maker in PANELS:
-            self.add_panel(maker)
-        self.readout = Readout(self.controller)
-        layout = QVBoxLayout(side)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.viewbar)
-        layout.addWidget(self.tabs, 1)
-        layout.addWidget(self.readout)
+        for panel in self.panels:
+            self.tabs.addTab(panel, panel.title)
+        side = ui.panel(ui.column(self.viewbar, (self.tabs, 1), self.readout), "qsm.side")
+        side.setMinimumWidth(_SIDE_WIDTH)
         return side
-
-    def add_panel(self, maker: PanelMaker) -> Any:
-        """Add a tab; returns the panel."""
-        panel: Any = maker(self.context)
-        self.panels.append(panel)
-        self.tabs.addTab(panel, panel.title)
-        return panel
-
-    def panel(self, title: str) -> Any:
-        """The panel under a tab's title."""
-        return next(panel for panel in self.panels if panel.title == title)
 
     # -- what scripts use -----------------------------------------------------------------
 
@@ -230,7 +207,7 @@ class Workspace:
         GeometryError
             If labels and map lie on different grids.
         """
-        return self.regions.frame_now()
+        return self.table_panel.frame_now()
 
     def save(self, folder: Path | str, *, overwrite: bool = False) -> Path:
         """Save maps, regions and everything else of this work into a folder.
@@ -275,55 +252,7 @@ class Workspace:
         QsmError
             If something is missing or fails, or a reconstruction is running already.
         """
-        result: Result = self.panel("Reconstruct").reconstruct(recipe)
-        return result
-
-    def close(self) -> None:
-        """Leave the workspace; a window that it opened itself is closed too."""
-        self.leave()
-        if self.owns_viewer and not compat.is_closed(self.viewer):
-            self.viewer.close()
-
-    def leave(self) -> None:
-        """Take the workspace away and give napari back as it was; layers stay."""
-        if self._closed:
-            return
-        self._closed = True
-        _OPEN.discard(self)
-        self._remember()
-        self.stage.jobs.stop_all()
-        self.saving.stop()
-        self._disconnect()
-        self._window.removeEventFilter(self._closing)
-        for target in self._drop_targets:
-            target.removeEventFilter(self._drops)
-        self.keys.dispose()
-        self.viewbar.dispose()
-        for panel in self.panels:
-            panel.dispose()
-        self.readout.dispose()
-        self.regions.dispose()
-        self.controller.dispose()
-        self.area.dispose()
-        self.stage.hide()
-        self.stage.setParent(None)
-        self.stage.deleteLater()
-        compat.set_welcome(compat.qt_viewer(self.viewer), self._welcome_before)
-        compat.give_corners_back(self.viewer, self._corners)
-        for dock, hidden in zip(compat.napari_docks(self.viewer), self._docks_before, strict=True):
-            dock.setVisible(not hidden)
-        for dock in (self._side_dock, self._regions_dock):
-            if dock is not None:
-                compat.remove_dock(self.viewer, dock)
-        self.side.deleteLater()
-        self.regions.deleteLater()
-        # Whoever still holds the workspace must not hold a closed window with it.
-        self._drop_targets.clear()
-        self.panels.clear()
-        self.last_view = None
-        self._window = None
-
-    # -- opening --------------------------------------------------------------------------
+        return self.panels.reconstruct.reconstruct(recipe)
 
     def open(self, paths: list[Path]) -> None:
         """Read files and folders in the background and show them."""
@@ -347,25 +276,6 @@ class Workspace:
         """Put what was read into the session, and say what could not be."""
         self.files.show_loaded(loaded)
 
-    def run(self, title: str, work: Callable[..., Any], done: Callable[[Any], None]) -> Job:
-        """Run long work in the background, with progress and cancel; errors become a sentence.
-
-        Parameters
-        ----------
-        title : str
-            What the bar says.
-        work : callable
-            Called in a thread with ``progress(fraction, what)`` and ``cancelled()``; must not
-            touch layers or widgets.
-        done : callable
-            Called in the window with the result.
-        """
-        return self.stage.jobs.run(title, work, done=done, failed=self._on_failed)
-
-    def say(self, sentence: str) -> None:
-        """Tell the user something."""
-        self.stage.message.say(sentence)
-
     def toggle_help(self) -> None:
         """Show or hide keys and mouse actions."""
         if self.help.isVisible():
@@ -373,59 +283,58 @@ class Workspace:
         else:
             self.help.open()
 
-    def show_napari_docks(self, shown: bool) -> None:
-        """Show or fold away napari's own layer list and controls."""
-        for dock in compat.napari_docks(self.viewer):
-            dock.setVisible(shown)
-        save_settings({"napari_docks": shown})
-        self.viewbar.refresh()
+    def close(self) -> None:
+        """Leave the workspace; a window that it opened itself is closed too."""
+        self.leave()
+        if self.owns_viewer and not compat.is_closed(self.viewer):
+            self.viewer.close()
 
-    @property
-    def napari_docks_shown(self) -> bool:
-        """Whether napari's own layer list is on show."""
-        return not compat.napari_docks(self.viewer)[1].isHidden()
+    def leave(self) -> None:
+        """Take the workspace away and give napari back as it was; layers stay."""
+        if self._closed:
+            return
+        self._closed = True
+        _OPEN.discard(self)
+        self._remember()
+        self.services.jobs.stop_all()
+        self.saving.stop()
+        self._subscriptions.dispose()
+        self._window.removeEventFilter(self._closing)
+        for target in self._drop_targets:
+            target.removeEventFilter(self._drops)
+        for part in (self.keys, self.viewbar, *self.panels, self.readout, self.table_panel):
+            part.dispose()
+        self.controller.dispose()
+        self.area.dispose()
+        self.central.hide()
+        self.central.setParent(None)
+        self.central.deleteLater()
+        compat.set_welcome(compat.qt_viewer(self.viewer), self._welcome_before)
+        self.docks.remove()
+        self.side.deleteLater()
+        self.table_panel.deleteLater()
+        # Whoever still holds the workspace must not hold a closed window with it.
+        self._drop_targets.clear()
+        del self.panels
+        self._window = None
 
     # -- inside ---------------------------------------------------------------------------
 
     def _connect(self) -> None:
-        session, controller = self.session, self.controller
-        session.maps.events.inserted.connect(self._on_maps)
-        session.maps.events.removed.connect(self._on_maps)
-        session.events.shapes.connect(self._on_maps)
-        controller.said.connect(self.say)
-        controller.entered.connect(self._on_entered)
-        for name in REMEMBERED:
-            getattr(session.events, name).connect(self._remember)
-
-    def _disconnect(self) -> None:
-        session, controller = self.session, self.controller
-        session.maps.events.inserted.disconnect(self._on_maps)
-        session.maps.events.removed.disconnect(self._on_maps)
-        session.events.shapes.disconnect(self._on_maps)
-        controller.said.disconnect(self.say)
-        controller.entered.disconnect(self._on_entered)
-        for name in REMEMBERED:
-            getattr(session.events, name).disconnect(self._remember)
+        connect, events = self._subscriptions.connect, self.session.events
+        maps = self.session.maps.events
+        connect(maps.inserted, maps.removed, events.shapes, to=self._on_maps)
+        connect(self.controller.said, to=self.services.message)
+        connect(*(getattr(events, name) for name in REMEMBERED), to=self._remember)
+        self.panels.reconstruct.painting_asked.connect(
+            lambda: self.tabs.setCurrentWidget(self.panels.regions)
+        )
 
     def _on_maps(self) -> None:
-        self.stage.show_welcome(not self.session.maps)
-        wanted = bool(self.session.of_role("labels") or (self.session.maps and self.session.shapes))
-        if wanted and self._regions_dock.isHidden():
-            self._regions_dock.show()
-            compat.dock_height(self.viewer, self._regions_dock, _TABLE_HEIGHT)
-        self._regions_dock.setVisible(wanted)
-        self.regions.update_soon()
-
-    def _on_entered(self, view: SliceView) -> None:
-        self.last_view = view
-
-    def _on_failed(self, error: Exception) -> None:
-        if isinstance(error, (Cancelled, QsmError)):
-            self.say(str(error))
-        elif isinstance(error, MemoryError):
-            self.say("This computer's memory is too small for that; close other maps first.")
-        else:
-            raise error
+        session = self.session
+        self.central.show_welcome(not session.maps)
+        self.docks.show_table(bool(session.of_role("labels") or (session.maps and session.shapes)))
+        self.table_panel.update_soon()
 
     def _apply_settings(self) -> None:
         known = load_settings()

@@ -111,7 +111,7 @@ def workspace(one_window):
     fresh = Session()
     names = set(type(fresh).model_fields) - {"maps"}
     session.update({name: getattr(fresh, name) for name in names})
-    one_window.stage.message.hide()
+    one_window.central.message.hide()
     one_window.help.hide()
     one_window.controller.main.reset_zoom()
     one_window.viewer.window.resize(1200, 800)

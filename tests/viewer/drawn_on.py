@@ -18,7 +18,7 @@ def open_map(workspace):
     values = np.random.default_rng(1).normal(0.05, 0.05, SHAPE).astype(np.float32)
     chi = Volume(values, affine_of(SHAPE, SIZE), unit="ppm", name="χ test")
     workspace.session.add(chi)
-    workspace.tabs.setCurrentWidget(workspace.panel("Regions"))
+    workspace.tabs.setCurrentWidget(workspace.panels.regions)
     press(workspace, "qsm.regions.new")
 
 

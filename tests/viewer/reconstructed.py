@@ -41,7 +41,7 @@ def settled_jobs(workspace, seconds=30):
     from tests.viewer.conftest import settle
 
     end = time.monotonic() + seconds
-    jobs = workspace.stage.jobs
+    jobs = workspace.central.jobs
     while jobs.busy and time.monotonic() < end:
         settle(2)
         time.sleep(0.005)

@@ -94,10 +94,10 @@ def two(one_window):
         entry.display.update(first_display(entry.volume, "map").model_dump())
     session.history.clear()
     session.selected = patient.id
-    panel = one_window.panel("Figure")
+    panel = one_window.panels.figure
     child(one_window, "qsm.figure.template").setCurrentIndex(0)
     one_window.tabs.setCurrentWidget(panel)
-    one_window.stage.message.hide()
+    one_window.central.message.hide()
     one_window.controller.use_tool(None)
     one_window.controller.main.reset_zoom()
     one_window.controller.go_to(CENTRE)
@@ -118,8 +118,8 @@ def wait_for(condition, seconds=20):
 
 def quiet(workspace):
     """Wait until nothing is being made or drawn."""
-    work = workspace.panel("Figure").work
-    wait_for(lambda: not workspace.stage.jobs.busy and not work.renderer.busy)
+    work = workspace.panels.figure.work
+    wait_for(lambda: not workspace.central.jobs.busy and not work.renderer.busy)
     settle()
 
 
@@ -173,14 +173,14 @@ def test_figure_1_by_clicks_and_exported_as_the_spec_says(two, one_window, tmp_p
     maps = [p.map for p in spec.panels if p.kind == "image"]
     assert maps == [control.id, control.id, patient.id, patient.id] * 2
     assert spec.column_titles == ("Control", "Control", "Patient", "Patient")
-    preview = one_window.panel("Figure").work.preview
+    preview = one_window.panels.figure.work.preview
     assert preview.drawn.spec == spec
     assert preview.pixels[..., :3].std() > 10
     choose(one_window, "qsm.figure.dpi", 150)
     quiet(one_window)
     for ending in ("png", "pdf"):
         export_to(one_window, tmp_path / f"one.{ending}", monkeypatch)
-    said = one_window.stage.message.text
+    said = one_window.central.message.text
     assert "one.pdf" in said and "one.json" in said and "one_data" in said
     saved = read_spec(tmp_path / "one.json")
     for ending in ("png", "pdf"):
@@ -217,7 +217,7 @@ def test_a_wrong_side_stops_the_export(two, one_window, tmp_path, monkeypatch):
     labels = one_window.session.labels_for(control)
     labels.regions = {**REGIONS, 1: Region(1, "Putamen L", "right", "#ff0000")}
     export_to(one_window, tmp_path / "wrong.png", monkeypatch)
-    assert "marked as right, but its name says left" in one_window.stage.message.text
+    assert "marked as right, but its name says left" in one_window.central.message.text
     assert list(tmp_path.iterdir()) == []
 
 
@@ -278,7 +278,7 @@ def test_a_whole_view_and_another_window_are_kept_and_said(two, one_window):
     assert (first.title, second.title) == ("Control", "Patient")
     assert first.display == second.display
     assert (first.unlocked_window, second.unlocked_window) == (None, (-0.05, 0.3))
-    assert "0.3" in one_window.panel("Figure").work.preview.drawn.caption
+    assert "0.3" in one_window.panels.figure.work.preview.drawn.caption
     select_row(one_window, 1)
     assert not child(one_window, "qsm.figure.lock").isChecked()
     tick(one_window, "qsm.figure.lock")
@@ -308,7 +308,7 @@ def test_panels_are_ordered_copied_deleted_and_titles_stay_true(two, one_window)
     press(one_window, "qsm.figure.delete")
     assert len(session.figure.panels) == 9
     quiet(one_window)
-    assert one_window.panel("Figure").work.problem == ""
+    assert one_window.panels.figure.work.problem == ""
     for _ in range(3):
         session.history.undo()
     assert session.figure == before
@@ -323,7 +323,7 @@ def test_columns_move_the_table_to_its_own_row(two, one_window):
     spec = one_window.session.figure
     assert spec.columns == 2 and spec.panels[-1].cell.row == 4
     assert child(one_window, "qsm.figure.rows").text() == "× 5 rows"
-    assert one_window.panel("Figure").work.problem == ""
+    assert one_window.panels.figure.work.problem == ""
     # Each column now has control and patient: the names go to the panels.
     assert spec.column_titles == () and spec.panels[0].title == "Control"
     choose(one_window, "qsm.figure.width", 85.0)
@@ -372,7 +372,7 @@ def test_the_chosen_panel_is_edited(two, one_window):
     choose(one_window, "qsm.figure.names", "short")
     assert session.figure.panels[0].regions.names == "short"
     quiet(one_window)
-    assert one_window.panel("Figure").work.problem == ""
+    assert one_window.panels.figure.work.problem == ""
 
 
 def test_a_map_gets_another_word_everywhere(two, one_window):
@@ -411,10 +411,10 @@ def test_the_preview_follows_the_drawing_of_regions(two, one_window):
     control, _ = two
     make(one_window, "case-report-1")
     labels = one_window.session.labels_for(control)
-    before = one_window.panel("Figure").work.preview.drawn.table
+    before = one_window.panels.figure.work.preview.drawn.table
     at = np.flatnonzero(labels.editable.ravel(order="F") == 1)[:40]
     one_window.session.edit_labels(labels, at, 0)
-    work = one_window.panel("Figure").work
+    work = one_window.panels.figure.work
     wait_for(lambda: work.preview is not None and not work.preview.drawn.table.equals(before))
     assert before["voxels"].max() - work.preview.drawn.table["voxels"].iloc[0] == 40
 
@@ -422,7 +422,7 @@ def test_the_preview_follows_the_drawing_of_regions(two, one_window):
 def test_the_preview_follows_names_and_replaced_images(two, one_window):
     control, _ = two
     make(one_window, "case-report-1")
-    work = one_window.panel("Figure").work
+    work = one_window.panels.figure.work
     labels = one_window.session.labels_for(control)
     labels.regions = {**REGIONS, 1: Region(1, "Putamen left side", "left", "#ff0000")}
     wait_for(
@@ -456,7 +456,7 @@ def test_a_blinded_reader_sees_no_figure(two, one_window, tmp_path, monkeypatch)
     export_to(one_window, tmp_path / "f.png", monkeypatch)
     assert list(tmp_path.iterdir()) == []
     one_window.session.blinded = False
-    work = one_window.panel("Figure").work
+    work = one_window.panels.figure.work
     wait_for(lambda: work.preview is not None)
 
 
@@ -464,8 +464,8 @@ def test_the_large_preview_fills_the_views(two, one_window):
     make(one_window, "case-report-1")
     press(one_window, "qsm.figure.preview")
     large = child(one_window, "qsm.figure.large")
-    assert large.isVisible() and large.geometry() == one_window.stage.area.geometry()
-    wait_for(lambda: not one_window.panel("Figure").preview.large._renderer.busy)
+    assert large.isVisible() and large.geometry() == one_window.central.area.geometry()
+    wait_for(lambda: not one_window.panels.figure.preview.large._renderer.busy)
     press(one_window, "qsm.figure.large.close")
     assert not large.isVisible()
 
@@ -477,7 +477,7 @@ def test_copy_puts_the_figure_into_the_clipboard(two, one_window):
     quiet(one_window)
     image = QApplication.clipboard().image()
     assert image.width() == int(174 / 25.4 * 150)
-    assert "clipboard" in one_window.stage.message.text
+    assert "clipboard" in one_window.central.message.text
 
 
 def test_a_spec_is_saved_and_opened_again(two, one_window, tmp_path, monkeypatch):
@@ -488,11 +488,11 @@ def test_a_spec_is_saved_and_opened_again(two, one_window, tmp_path, monkeypatch
     text = (tmp_path / "two.json").read_text()
     assert one_window.session.entry("χ control").id not in text
     assert (tmp_path / "two_data" / "control_chi.nii.gz").is_file()
-    before = one_window.panel("Figure").work.preview.pixels
+    before = one_window.panels.figure.work.preview.pixels
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a: (str(tmp_path / "two.json"), ""))
     press(one_window, "qsm.figure.open_spec")
     quiet(one_window)
-    work = one_window.panel("Figure").work
+    work = one_window.panels.figure.work
     assert work.problem == ""
     np.testing.assert_array_equal(work.preview.pixels, before)
     # Opened elsewhere, it is exported with the way back to its maps.
@@ -507,7 +507,7 @@ def test_a_spec_is_saved_and_opened_again(two, one_window, tmp_path, monkeypatch
     (tmp_path / "bad.json").write_text('{"version": 99}')
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a: (str(tmp_path / "bad.json"), ""))
     press(one_window, "qsm.figure.open_spec")
-    assert "newer" in one_window.stage.message.text
+    assert "newer" in one_window.central.message.text
 
 
 # Marks --------------------------------------------------------------------------------------
@@ -591,7 +591,7 @@ def test_marks_are_restyled_and_their_ends_pulled(two, large_view, one_window):
     (mark,) = session.annotations
     tolerance = 2 / view.camera().zoom + 0.05
     np.testing.assert_allclose(mark.to_mm, ends[2], atol=tolerance)
-    drawn = one_window.panel("Figure")._marks.tool.drawn(view)
+    drawn = one_window.panels.figure._marks.tool.drawn(view)
     assert drawn[0].words == f"{mark.length_mm:.1f} mm"
     child(one_window, "qsm.figure.marks_fold").click()
     choose(one_window, "qsm.figure.mark_colour", "#e69f00")
@@ -625,7 +625,7 @@ def test_marks_show_on_their_slice_alone_and_in_the_figure(two, large_view, one_
         and p.slice_mm == session.figure.panels[0].slice_mm
     ]
     assert with_mark == same and len(same) == 2
-    tool = one_window.panel("Figure")._marks.tool
+    tool = one_window.panels.figure._marks.tool
     assert len(tool.drawn(view)) == 1
     wheel(view, QPoint(100, 100), 1)
     assert tool.drawn(view) == []
@@ -635,7 +635,7 @@ def test_marks_show_on_their_slice_alone_and_in_the_figure(two, large_view, one_
     tick(one_window, "qsm.figure.marks")
     assert session.figure.panels[0].annotations == (mark,)
     quiet(one_window)
-    assert one_window.panel("Figure").work.problem == ""
+    assert one_window.panels.figure.work.problem == ""
     # Another slice: the mark stays behind.
     spin = child(one_window, "qsm.figure.slice")
     spin.stepUp()
@@ -645,7 +645,7 @@ def test_marks_show_on_their_slice_alone_and_in_the_figure(two, large_view, one_
 
 def test_another_tool_puts_the_marks_away(two, large_view, one_window):
     mark_tool(one_window, "circle")
-    one_window.tabs.setCurrentWidget(one_window.panel("Display"))
+    one_window.tabs.setCurrentWidget(one_window.panels.display)
     press(one_window, "qsm.measure.circle")
     assert not child(one_window, "qsm.figure.mark_circle").isChecked()
     press(one_window, "qsm.measure.circle")
@@ -657,28 +657,28 @@ def test_another_tool_puts_the_marks_away(two, large_view, one_window):
 def test_what_is_missing_is_said(workspace):
     session = workspace.session
     session.annotations = ()
-    workspace.tabs.setCurrentWidget(workspace.panel("Figure"))
+    workspace.tabs.setCurrentWidget(workspace.panels.figure)
     make(workspace, "case-report-1")
-    assert "Open a map first" in workspace.stage.message.text
+    assert "Open a map first" in workspace.central.message.text
     chi, labels, _ = subject(1)
     session.add(chi, role="map", name="control")
     make(workspace, "case-report-1")
-    assert "Control has no regions yet" in workspace.stage.message.text
+    assert "Control has no regions yet" in workspace.central.message.text
     empty = session.add(labels.with_data(np.zeros(SHAPE, np.uint8)), role="labels", name="rois")
     make(workspace, "case-report-1")
-    assert "no voxel in any region" in workspace.stage.message.text
+    assert "no voxel in any region" in workspace.central.message.text
     empty.regions = dict(REGIONS)
     session.edit_labels(empty, np.array([5000]), 3)
     make(workspace, "case-report-1")
-    assert "'Putamen L' has no voxel yet" in workspace.stage.message.text
+    assert "'Putamen L' has no voxel yet" in workspace.central.message.text
     at = np.flatnonzero(labels.data.ravel(order="F") == 2)
     session.edit_labels(empty, at, 2)
     make(workspace, "case-report-1")
-    said = workspace.stage.message.text
+    said = workspace.central.message.text
     assert "Open the patient's map too" in said and "'Putamen L' has no voxel" in said
     assert session.figure is not None
     session.remove(empty)
-    workspace.panel("Figure").work.draw()
+    workspace.panels.figure.work.draw()
     quiet(workspace)
     assert "no longer open" in child(workspace, "qsm.figure.preview").text()
 
@@ -699,7 +699,7 @@ def test_the_command_line_draws_the_same_bytes_from_maps_on_disk(workspace, tmp_
     regions = session.add(
         read_volume(tmp_path / "labels.nii.gz"), role="labels", regions=dict(REGIONS)
     )
-    workspace.tabs.setCurrentWidget(workspace.panel("Figure"))
+    workspace.tabs.setCurrentWidget(workspace.panels.figure)
     make(workspace, "methods-and-results")
     out = tmp_path / "out"
     out.mkdir()
@@ -741,10 +741,10 @@ def test_the_demo_ends_with_both_figures(workspace):
     session.annotations = ()
     session.history.clear()
     open_demonstration(workspace, small_subject)
-    wait_for(lambda: not workspace.stage.jobs.busy, 120)
+    wait_for(lambda: not workspace.central.jobs.busy, 120)
     quiet(workspace)
     assert [e.name for e in session.of_role("map")] == ["χ control", "χ patient"]
-    assert workspace.panel("Figure").isVisible()
+    assert workspace.panels.figure.isVisible()
     assert session.figure.column_titles[:1] == ("Control",) and len(session.figure.panels) == 9
     assert len(session.annotations) > 0 and session.scan is not None
     session.history.undo()
@@ -755,7 +755,7 @@ def test_the_demo_ends_with_both_figures(workspace):
     voxel = tuple(np.rint(labels.volume.world_to_voxel(session.crosshair_mm)).astype(int))
     assert labels.regions[int(labels.volume.data[voxel])].name == "Putamen L"
     make(workspace, "methods-and-results")
-    assert workspace.panel("Figure").work.problem == ""
+    assert workspace.panels.figure.work.problem == ""
 
 
 # Without the window -------------------------------------------------------------------------

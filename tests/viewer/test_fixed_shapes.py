@@ -35,7 +35,7 @@ def workspace(one_window, request):
             session.remove(entry)
     fresh = Session()
     session.update({n: getattr(fresh, n) for n in set(Session.model_fields) - {"maps"}})
-    one_window.stage.message.hide()
+    one_window.central.message.hide()
     one_window.controller.main.reset_zoom()
     settle()
     return one_window
@@ -45,7 +45,7 @@ def workspace(one_window, request):
 def box(workspace):
     """The section for shapes, as it is at its start."""
     found = child(workspace, "qsm.shapes")
-    workspace.tabs.setCurrentWidget(workspace.panel("Regions"))
+    workspace.tabs.setCurrentWidget(workspace.panels.regions)
     found.set_open(True)
     found.put_away()
     found.guide.stop()
@@ -234,7 +234,7 @@ def test_mirror_is_asked_for_the_middle_and_one_undo(workspace, box, chi):
     click(main, at(workspace, main, [6, 14, 9]))
     assert session.shapes[0].region == 1 and session.shapes[0].side == "left"
     press(workspace, "qsm.shapes.mirror")
-    assert len(session.shapes) == 1 and "middle of the head" in workspace.stage.message.text
+    assert len(session.shapes) == 1 and "middle of the head" in workspace.central.message.text
     workspace.controller.go_to(chi.volume.voxel_to_world([11, 14, 9]))
     press(workspace, "qsm.shapes.set_middle")
     assert session.midline_mm is not None
@@ -246,7 +246,7 @@ def test_mirror_is_asked_for_the_middle_and_one_undo(workspace, box, chi):
     assert voxels_of(right, chi.volume).size == voxels_of(left, chi.volume).size
     box.work.choose(left.id)
     press(workspace, "qsm.shapes.mirror")
-    assert len(session.shapes) == 2 and "Putamen R has a shape" in workspace.stage.message.text
+    assert len(session.shapes) == 2 and "Putamen R has a shape" in workspace.central.message.text
     session.history.undo()
     assert session.shapes == (left,)
 
@@ -327,7 +327,7 @@ def test_burnt_into_regions_equals_numpy(workspace, box, chi):
     np.testing.assert_array_equal(entry.editable.ravel(order="F"), expected)
     assert entry.regions[1].name == "Caudate R" and entry.regions[1].side == "right"
     assert session.shapes == ()
-    said = workspace.stage.message.text
+    said = workspace.central.message.text
     assert (
         "Wrote 2 shapes" in said and "1 voxels stay Bleed" in said and "3 voxels stay Vein" in said
     )
@@ -396,7 +396,9 @@ def test_flags_in_words_and_dashed(workspace, box, chi):
     assert "!" not in list_text(workspace, 1)
     # A click beside the map places nothing.
     click(main, at(workspace, main, [11, -4, 9]))
-    assert len(workspace.session.shapes) == 2 and "outside the map" in workspace.stage.message.text
+    assert (
+        len(workspace.session.shapes) == 2 and "outside the map" in workspace.central.message.text
+    )
 
 
 def test_list_jumps_and_deletes(workspace, box, chi):
@@ -496,7 +498,7 @@ def test_files_and_another_visit(workspace, box, monkeypatch, tmp_path):
     assert [c.group for c in copies] == [
         "t1",
         "t1",
-    ] and "Copied 2 shapes" in workspace.stage.message.text
+    ] and "Copied 2 shapes" in workspace.central.message.text
     assert list_text(workspace, 0).startswith("Caudate L") and len(box.work.rows) == 2
     session.selected = second.id
     settle()
@@ -505,14 +507,14 @@ def test_files_and_another_visit(workspace, box, monkeypatch, tmp_path):
         assert realised(copy, second.volume).voxels == realised(placed[row], first.volume).voxels
         assert list_text(workspace, row).endswith(numbers(copy, second.volume))
     press(workspace, "qsm.shapes.open")
-    assert len(box.work.rows) == 4 and "Placed 2 shapes" in workspace.stage.message.text
+    assert len(box.work.rows) == 4 and "Placed 2 shapes" in workspace.central.message.text
     assert "shares" in list_text(workspace, 0)
     path.write_text("{}")
     press(workspace, "qsm.shapes.open")
-    assert "no fixed shapes" in workspace.stage.message.text and len(box.work.rows) == 4
+    assert "no fixed shapes" in workspace.central.message.text and len(box.work.rows) == 4
 
 
 def test_no_map_says_so(workspace, box):
     press(workspace, "qsm.shapes.place")
     assert workspace.controller.tool is None
-    assert "Open a map first" in workspace.stage.message.text
+    assert "Open a map first" in workspace.central.message.text

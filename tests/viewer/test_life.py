@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 import napari_qsm
 from napari_qsm.session import Session
 from napari_qsm.session.settings import load_settings, settings_file
-from napari_qsm.viewer.dock import WorkspaceDock
+from napari_qsm.viewer.program import WorkspaceDock
 from napari_qsm.viewer.workspace import Workspace
 from tests.viewer.actions import child, press
 from tests.viewer.conftest import SHAPE, ramp, settle
@@ -99,7 +99,7 @@ def test_nothing_of_a_left_workspace_stays_alive(make_napari_viewer):
             made.controller.views[1],
             made.controller.views[1].model,
             made.readout,
-            made.regions,
+            made.table_panel,
         )
     ]
     made.leave()
@@ -160,7 +160,7 @@ def test_a_job_at_work_does_not_outlive_the_window(own_window):
             time.sleep(0.005)
         ended.append("not stopped")
 
-    job = own_window.run("Counting", work, lambda result: ended.append("done"))
+    job = own_window.services.run("Counting", work, lambda result: ended.append("done"))
     settle(10)
     assert child(own_window, "qsm.jobs").isVisible()
     own_window.leave()

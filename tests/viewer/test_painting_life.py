@@ -50,7 +50,7 @@ def test_deleting_what_is_drawn_on_ends_the_stroke(work):
 
 def test_a_new_map_is_made_only_when_asked_and_nothing_is_drawn_without(workspace):
     workspace.session.add(ramp(name="χ control"))
-    workspace.tabs.setCurrentWidget(workspace.panel("Regions"))
+    workspace.tabs.setCurrentWidget(workspace.panels.regions)
     press(workspace, "qsm.paint.brush")
     main = workspace.controller.main
     click(main, QPoint(main.native.width() // 2, main.native.height() // 2))

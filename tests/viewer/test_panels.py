@@ -46,7 +46,7 @@ def wait_for(condition, seconds=10):
 def test_window_is_typed_linked_and_drawn(workspace):
     control = workspace.session.add(noisy("χ control", 1))
     patient = workspace.session.add(noisy("χ patient", 2))
-    workspace.tabs.setCurrentWidget(workspace.panel("Display"))
+    workspace.tabs.setCurrentWidget(workspace.panels.display)
     settle()
     type_into(child(workspace, "qsm.display.high"), "0.15")
     type_into(child(workspace, "qsm.display.low"), "0")
@@ -67,7 +67,7 @@ def test_window_is_typed_linked_and_drawn(workspace):
 
 def test_unit_switch_changes_every_number_and_no_picture(workspace):
     entry = workspace.session.add(noisy("χ", 1))
-    workspace.tabs.setCurrentWidget(workspace.panel("Display"))
+    workspace.tabs.setCurrentWidget(workspace.panels.display)
     before = picture(workspace.controller.main)
     press(workspace, "qsm.view.unit")
     bar = workspace.controller.main.overlay.content.colour_bar
@@ -85,7 +85,7 @@ def test_colouring_buttons_draw_what_they_say(workspace):
     entry = workspace.session.add(Volume(values, affine_of(), unit="ppm", name="χ"))
     workspace.session.crosshair_visible = False
     main = workspace.controller.main
-    workspace.tabs.setCurrentWidget(workspace.panel("Display"))
+    workspace.tabs.setCurrentWidget(workspace.panels.display)
     settle()
 
     def colour(x):
@@ -125,7 +125,7 @@ def test_naparis_own_controls_are_followed(workspace):
 
 def test_side_by_side_has_one_cursor_one_slice_one_scale(workspace):
     a, b = (workspace.session.add(noisy(name, i)) for i, name in enumerate("ab"))
-    workspace.tabs.setCurrentWidget(workspace.panel("Display"))
+    workspace.tabs.setCurrentWidget(workspace.panels.display)
     settle()
     press(workspace, "qsm.compare.start")
     first, second = workspace.controller.views[:2]
@@ -213,7 +213,7 @@ def test_volume_mode_is_never_mirrored(workspace):
 
 def test_circle_gives_highest_and_lowest(workspace):
     entry = workspace.session.add(noisy("χ", 4))
-    workspace.tabs.setCurrentWidget(workspace.panel("Display"))
+    workspace.tabs.setCurrentWidget(workspace.panels.display)
     settle()
     child(workspace, "qsm.measure.circle").click()
     main = workspace.controller.main
@@ -335,7 +335,7 @@ def test_odd_values_are_shown_and_read(workspace, kind):
 def test_four_d_data_shows_one_volume_and_says_which(workspace):
     echoes = np.stack([np.full(SHAPE, e, np.float32) for e in (1, 2, 3)], axis=-1)
     entry = workspace.session.add(Volume(echoes, affine_of(), name="magnitude"))
-    workspace.tabs.setCurrentWidget(workspace.panel("Data"))
+    workspace.tabs.setCurrentWidget(workspace.panels.data)
     settle()
     spin = child(workspace, "qsm.data.echo")
     assert spin.isVisible() and spin.text() == "volume 1 of 3"
@@ -351,7 +351,7 @@ def test_layers_that_cannot_be_three_views_are_left_alone(workspace):
     workspace.session.add(ramp())
     flat = workspace.viewer.add_image(np.ones((20, 30)), name="drawing")
     settle()
-    assert "'drawing' is 2-D" in workspace.stage.message.text
+    assert "'drawing' is 2-D" in workspace.central.message.text
     assert flat in workspace.viewer.layers and len(workspace.session.maps) == 1
     workspace.viewer.layers.remove(flat)
     points = workspace.viewer.add_points(np.array([[11.0, -7.0, 3.0]]), name="marks")
@@ -369,13 +369,13 @@ def test_files_are_dropped_read_in_the_background_and_problems_said(workspace, t
     data.setUrls([QUrl.fromLocalFile(str(p)) for p in (good, bad, tmp_path / "gone.nii")])
     rest = (Qt.DropAction.CopyAction, data, LEFT, Qt.KeyboardModifier.NoModifier)
     enters = QDragEnterEvent(QPoint(50, 50), *rest)
-    QApplication.sendEvent(workspace.stage, enters)
+    QApplication.sendEvent(workspace.central, enters)
     assert enters.isAccepted()
-    QApplication.sendEvent(workspace.stage, QDropEvent(QPointF(50, 50), *rest))
-    assert workspace.stage.jobs.busy
-    wait_for(lambda: not workspace.stage.jobs.busy)
+    QApplication.sendEvent(workspace.central, QDropEvent(QPointF(50, 50), *rest))
+    assert workspace.central.jobs.busy
+    wait_for(lambda: not workspace.central.jobs.busy)
     assert [e.name for e in workspace.session] == ["sub_Chimap"]
-    said = workspace.stage.message.text
+    said = workspace.central.message.text
     assert "'broken.nii.gz'" in said and "gone.nii" in said and "Traceback" not in said
     # The file goes; the map stays.
     good.unlink()
@@ -395,13 +395,13 @@ def test_waiting_has_progress_and_cancel(workspace):
             time.sleep(0.002)
         return "done"
 
-    workspace.run("Counting", work, results.append)
+    workspace.services.run("Counting", work, results.append)
     bar = child(workspace, "qsm.jobs.progress")
     wait_for(lambda: bar.maximum() == 1000 and bar.value() > 5)
     assert child(workspace, "qsm.jobs").isVisible()
     press(workspace, "qsm.jobs.cancel")
-    wait_for(lambda: not workspace.stage.jobs.busy)
-    assert results == [] and "stopped" in workspace.stage.message.text
+    wait_for(lambda: not workspace.central.jobs.busy)
+    assert results == [] and "stopped" in workspace.central.message.text
     with pytest.raises(Cancelled):
         load(["x.nii"], cancelled=lambda: True)
 

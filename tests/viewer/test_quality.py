@@ -54,7 +54,7 @@ def recon(head, finished):
 
 @pytest.fixture
 def box(workspace, recon):
-    made = QualityBox(workspace.context, lambda: finished_map(recon, GROUP))
+    made = QualityBox(workspace.services, lambda: finished_map(recon, GROUP))
     area = QScrollArea()
     area.setWidgetResizable(True)
     area.setWidget(made)
@@ -99,10 +99,10 @@ def type_text(workspace, name, text):
 
 def test_nothing_is_judged_before_every_stage_has_run(workspace, head):
     recon = reconstruction_of(head)
-    made = QualityBox(workspace.context, lambda: finished_map(recon))
+    made = QualityBox(workspace.services, lambda: finished_map(recon))
     assert finished_map(recon) is None and finished_map(None) is None
     made.refresh()
-    assert made.judgement is None and not workspace.stage.jobs.busy
+    assert made.judgement is None and not workspace.central.jobs.busy
     assert "Once every stage above has run" in made.findChild(QLabel, "qsm.quality.state").text()
     made.dispose()
     made.deleteLater()
@@ -111,7 +111,7 @@ def test_nothing_is_judged_before_every_stage_has_run(workspace, head):
 def test_the_map_is_judged_in_the_background(workspace, head, recon, box):
     assert box.judgement is None
     box.refresh()
-    assert box.judgement is None and workspace.stage.jobs.busy
+    assert box.judgement is None and workspace.central.jobs.busy
     box.refresh()  # asked again meanwhile: judged once
     settled_jobs(workspace)
     result = recon.result()
@@ -281,7 +281,7 @@ def test_the_report_is_written_where_the_user_says(workspace, judged, tmp_path, 
     settled_jobs(workspace)
     text = path.read_text("utf-8")
     assert "Pictures of each stage" in text and "AB" in text
-    assert str(path) in workspace.stage.message.text
+    assert str(path) in workspace.central.message.text
     press(workspace, "qsm.quality.open_report")
     assert [str(path)] == opened
 
@@ -317,11 +317,11 @@ def test_a_failure_is_one_sentence_and_can_be_taken_up(workspace, recon, box, mo
 
 
 def test_a_run_stops_the_judging_in_silence(workspace, recon, box):
-    workspace.stage.message.hide()
+    workspace.central.message.hide()
     box.refresh()
     recon.start(["inversion"])
     settled_jobs(workspace)
-    assert box.judgement is None and workspace.stage.message.text == ""
+    assert box.judgement is None and workspace.central.message.text == ""
     recon.end()
     settled_jobs(workspace)
     assert box.judgement is not None
@@ -348,7 +348,7 @@ def test_in_the_panel_a_run_is_judged_and_settings_can_be_tried(workspace, head)
     for volume, role in ((head.scan.magnitude[0], "magnitude"), (head.scan.phase[0], "phase")):
         session.add(volume, role=role, group=GROUP)
     session.scan = head.scan
-    panel = workspace.panel("Reconstruct")
+    panel = workspace.panels.reconstruct
     workspace.tabs.setCurrentWidget(panel)
     panel.recon.use_recipe(reconstruction_of(head).recipe())
     settle()

@@ -44,9 +44,9 @@ def fast():
 @pytest.fixture
 def panel(workspace):
     """The panel, in front, with nothing open."""
-    workspace.tabs.setCurrentWidget(workspace.panel("Reconstruct"))
+    workspace.tabs.setCurrentWidget(workspace.panels.reconstruct)
     settle()
-    return workspace.panel("Reconstruct")
+    return workspace.panels.reconstruct
 
 
 @pytest.fixture
@@ -286,7 +286,7 @@ def test_painting_the_mask_makes_later_steps_stale(workspace, opened):
     entry = results(workspace)["brain mask"]
     assert session.painted == entry.id and session.active_region == 1
     assert entry.display.visible
-    assert workspace.tabs.currentWidget() is workspace.panel("Regions")
+    assert workspace.tabs.currentWidget() is workspace.panels.regions
     layer = workspace.controller.layers[entry.id]
     middle = np.array(layer.data.shape) // 2
     layer.brush_size, layer.n_edit_dimensions = 8, 3
@@ -363,8 +363,8 @@ def test_a_map_in_another_unit_is_refused(workspace, opened, head, tmp_path):
     small = tmp_path / "small.nii.gz"
     write_volume(replace(head.mask, data=head.mask.data[:-2], stored=None), small)
     drop(child(workspace, "qsm.reconstruct.mask"), small)
-    wait(lambda: workspace.stage.message.text)
-    assert "voxels" in workspace.stage.message.text
+    wait(lambda: workspace.central.message.text)
+    assert "voxels" in workspace.central.message.text
     assert not opened.recon.given
 
 
@@ -414,7 +414,7 @@ def test_recipes_are_opened_and_saved_as_the_command_line_has_them(
     assert opened.recon.recipe().to_dict() == load_recipe(path).to_dict()
     path.write_text("stages: {}", encoding="utf-8")
     press(workspace, "qsm.reconstruct.open_recipe")
-    assert "does not say what to do" in workspace.stage.message.text
+    assert "does not say what to do" in workspace.central.message.text
 
 
 def test_a_script_gets_the_result_and_the_window_shows_it(workspace, opened, head, fast):
@@ -517,7 +517,7 @@ def test_results_are_saved_as_the_command_line_saves_them(
     folder = tmp_path / "out"
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a, **k: str(folder))
     press(workspace, "qsm.reconstruct.save")
-    wait(lambda: not workspace.stage.jobs.busy)
+    wait(lambda: not workspace.central.jobs.busy)
     settle()
     write_result(run(fast, Inputs(scan=head.scan)), tmp_path / "line")
     for expected in sorted((tmp_path / "line").glob("*.nii.gz")):

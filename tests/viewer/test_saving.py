@@ -46,7 +46,7 @@ def clean(workspace):
 
 
 def idle(workspace):
-    wait_for(lambda: not workspace.stage.jobs.busy)
+    wait_for(lambda: not workspace.central.jobs.busy)
 
 
 def map_file(folder, order=ORDERS[0], name="chi"):
@@ -128,7 +128,7 @@ def test_regions_go_into_a_file_and_come_back(clean, tmp_path, monkeypatch, endi
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(path), ""))
     press(workspace, "qsm.data.save_regions")
     idle(workspace)
-    assert path.exists() and "saved" in workspace.stage.message.text
+    assert path.exists() and "saved" in workspace.central.message.text
     if ending == ".nii.gz":
         assert [r.name for r in read_label_table(tmp_path / "mine.txt")] == [
             "Putamen R",
@@ -171,7 +171,7 @@ def test_regions_of_another_grid_are_carried_over_only_when_asked(clean, tmp_pat
     expected = np.zeros(SHAPE, bool)
     expected[4:8, 5:10, 3:7] = True
     np.testing.assert_array_equal(labels.editable == 5, expected)
-    assert "Carried over; volumes changed by up to 0 %" in workspace.stage.message.text
+    assert "Carried over; volumes changed by up to 0 %" in workspace.central.message.text
 
 
 def test_a_missing_map_is_asked_for(clean, tmp_path):
@@ -207,10 +207,10 @@ def test_saving_over_another_grid_or_another_kind_of_file_is_refused(clean, tmp_
     before = other.read_bytes(), (tmp_path / "chi.nii.gz").read_bytes()
     files.save(labels, other, overwrite=True)
     idle(workspace)
-    assert "another grid" in workspace.stage.message.text
+    assert "another grid" in workspace.central.message.text
     files.save(labels, tmp_path / "chi.nii.gz", overwrite=True)
     idle(workspace)
-    assert "no label map" in workspace.stage.message.text
+    assert "no label map" in workspace.central.message.text
     assert before == (other.read_bytes(), (tmp_path / "chi.nii.gz").read_bytes())
     files.save(labels, tmp_path / "mine.nii.gz")
     idle(workspace)

@@ -39,7 +39,7 @@ def default_columns(workspace):
     """The table as a new user sees it."""
     from napari_qsm.session.table.choice import Choice
 
-    workspace.regions.set_choice(Choice())
+    workspace.table_panel.set_choice(Choice())
 
 
 @pytest.fixture
@@ -156,14 +156,14 @@ def test_strokes_undo_and_redo(opened):
     def look():
         seen.append(cells(workspace)[2][3])
 
-    workspace.regions.updated.connect(look)
+    workspace.table_panel.updated.connect(look)
     for start, end in (([8, 8, 8], [14, 20, 8]), ([15, 12, 8], [19, 14, 8])):
         at, to = (pixel_of(workspace, view, chi.volume.voxel_to_world(v)) for v in (start, end))
         before = np.array(labels.editable)
         drag(view, at, to, steps=6)
         assert (labels.editable != before).any()
         check(workspace, chi, labels)
-    workspace.regions.updated.disconnect(look)
+    workspace.table_panel.updated.disconnect(look)
     assert len(set(seen)) > 3  # it moved while the hand did
     layer.mode = "erase"
     drag(view, at, to)
@@ -208,7 +208,7 @@ def test_edits_from_code(opened):
     assert cells(workspace)[1][3] != "64"
     layer.data = np.zeros((3, 3, 3), np.uint8)
     check(workspace, chi, labels)
-    assert "3 x 3 x 3" in workspace.stage.message.text
+    assert "3 x 3 x 3" in workspace.central.message.text
 
 
 def test_long_random_work_in_the_window(opened):
@@ -284,7 +284,7 @@ def test_several_maps_with_their_own_units(opened):
     column = shown.index("R2*\nmean ± SD (1/s)")
     inside = rate.volume.data[labels.editable == 1].astype(np.float64)
     assert cells(workspace)[0][column] == f"{inside.mean():.1f} ± {inside.std(ddof=1):.1f}"
-    exported = workspace.regions.actions_.exported()
+    exported = workspace.table_panel.actions_.exported()
     assert [table.unit for table in exported] == ["ppm", "1/s", ""]
     assert "mean_per_s" in exported[1].frame
     choose(workspace, "maps", f"maps.{rate.id}")
@@ -367,7 +367,7 @@ def test_voxels_without_a_number_are_counted_and_said(opened):
     assert "Putamen L: 2 of 140 voxels hold no number" in note(workspace)
     choose(workspace, "show", "show.missing")
     assert cells(workspace)[0][titles(workspace).index("no number")] == "2"
-    assert "2 of 140" in workspace.regions.actions_.exported()[0].about["Notes"]
+    assert "2 of 140" in workspace.table_panel.actions_.exported()[0].about["Notes"]
 
 
 def test_fixed_shapes_have_rows(opened):
@@ -442,7 +442,7 @@ def test_other_grid_is_said_and_transferred_only_when_asked(workspace):
     assert new.volume.shape == chi.volume.shape
     check(workspace, chi, new)
     assert not button.isVisible()
-    assert "nearest voxel" in workspace.stage.message.text
+    assert "nearest voxel" in workspace.central.message.text
 
 
 def test_the_clipboard_holds_text_and_html(opened):
@@ -476,7 +476,7 @@ def test_the_clipboard_holds_text_and_html(opened):
 
 def test_export(opened, tmp_path):
     workspace, *_ = opened
-    workspace.regions.actions_.export(tmp_path / "t.csv")
+    workspace.table_panel.actions_.export(tmp_path / "t.csv")
     import pandas as pd
 
     back = pd.read_csv(tmp_path / "t.csv")
@@ -487,9 +487,9 @@ def test_export(opened, tmp_path):
     about = json.loads((tmp_path / "t.about.json").read_text(encoding="utf-8"))["about"][0]
     assert (about["Map"], about["Regions"], about["Unit"]) == ("χ one", "regions", "ppm")
     assert about["Reference"] == "not recorded"
-    assert "t.csv" in workspace.stage.message.text
-    workspace.regions.actions_.export(tmp_path / "none" / "t.csv")
-    assert "does not exist" in workspace.stage.message.text
+    assert "t.csv" in workspace.central.message.text
+    workspace.table_panel.actions_.export(tmp_path / "none" / "t.csv")
+    assert "does not exist" in workspace.central.message.text
 
 
 def test_blinded_reading(opened, tmp_path):
@@ -511,7 +511,7 @@ def test_blinded_reading(opened, tmp_path):
     press(workspace, "qsm.stats.copy")
     secret = f"{chi.volume.data[labels.editable == 2].mean():.3f}"
     assert secret not in QApplication.clipboard().mimeData().text()
-    workspace.regions.actions_.export(tmp_path / "t.json")
+    workspace.table_panel.actions_.export(tmp_path / "t.json")
     text = (tmp_path / "t.json").read_text(encoding="utf-8")
     assert "χ one" not in text and "Hidden until locked" in text
     choose(workspace, "show", "show.total")
@@ -576,7 +576,7 @@ def test_buttons_are_named_and_explained(opened):
 
 def test_the_chart_follows_marked_rows(opened):
     workspace, chi, labels = opened
-    workspace.tabs.setCurrentWidget(workspace.panel("Regions"))
+    workspace.tabs.setCurrentWidget(workspace.panels.regions)
     box = child(workspace, "qsm.charts")
     box.set_open(True)
     table = child(workspace, "qsm.stats.table")

@@ -47,7 +47,7 @@ def tryouts(workspace, recon):
     session = workspace.session
     session.add(head_map(recon), role="map", name="χ", group=GROUP)
     settle()
-    made = TryOuts(workspace.context)
+    made = TryOuts(workspace.services)
     yield made
     made.close()
     settled_jobs(workspace)
@@ -162,7 +162,7 @@ def test_variants_of_a_slab_are_shown_side_by_side_and_one_is_used(workspace, re
     assert not [e for e in session if e.preview]
     assert (session.layout, session.selected, session.compared) == (layout, selected, ())
     assert tryouts.dialog is None
-    assert "settings of B" in workspace.stage.message.text
+    assert "settings of B" in workspace.central.message.text
 
 
 def test_the_whole_head_and_the_map_in_the_end(workspace, recon, tryouts):
@@ -262,7 +262,7 @@ def test_cancel_leaves_nothing_behind(workspace, recon, tryouts, monkeypatch):
     QTest.keyClick(dialog, Qt.Key.Key_Escape)  # closes it, and stops what runs
     settled_jobs(workspace)
     assert tryouts.dialog is None and not [e for e in workspace.session if e.preview]
-    assert workspace.stage.message.text == ""
+    assert workspace.central.message.text == ""
 
 
 def test_settings_can_be_seen_in_full_and_methods_changed(workspace, recon, tryouts):

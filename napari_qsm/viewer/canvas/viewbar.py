@@ -11,7 +11,8 @@ from napari_qsm.viewer import ui
 from napari_qsm.viewer.icons import icon, is_dark
 
 if TYPE_CHECKING:
-    from napari_qsm.viewer.workspace import Workspace
+    from napari_qsm.viewer.docks import Docks
+    from napari_qsm.viewer.services import Services
 
 _LAYOUTS = (
     ("three", "Three views"),
@@ -23,12 +24,13 @@ _LAYOUTS = (
 class ViewBar(QWidget):
     """Layouts, swap, link, crosshair, side convention, unit, help."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, services: Services, docks: Docks, toggle_help: Callable[[], None]) -> None:
         super().__init__()
         self.setObjectName("qsm.view")
         self.setStyleSheet(ui.TOOL_BUTTONS)
-        self._session = session = workspace.session
-        self._viewer = workspace.viewer
+        self._session = session = services.session
+        self._viewer = services.viewer
+        self._napari = docks
         self._icons: list[tuple[QToolButton, str]] = []
         self._layouts: dict[str, QToolButton] = {}
         row, row2 = QHBoxLayout(), QHBoxLayout()
@@ -44,7 +46,7 @@ class ViewBar(QWidget):
             self._button(
                 "swap",
                 "Another plane becomes the large one (W)",
-                lambda _=False: workspace.controller.swap(),
+                lambda _=False: services.controller.swap(),
                 "swap",
             )
         )
@@ -52,7 +54,7 @@ class ViewBar(QWidget):
             self._button(
                 "fit",
                 "Whole field of view (Ctrl+R)",
-                lambda _=False: workspace.viewer.reset_view(),
+                lambda _=False: services.viewer.reset_view(),
                 "fit",
             )
         )
@@ -68,14 +70,14 @@ class ViewBar(QWidget):
         self._docks = self._button(
             "layers",
             "napari's own layer list and layer controls",
-            lambda _=False: workspace.show_napari_docks(self._docks.isChecked()),
+            lambda _=False: docks.show_napari(self._docks.isChecked()),
             "layers",
         )
         self._docks.setCheckable(True)
         row.addWidget(self._docks)
         self._sides = self._button("sides", "", self._on_sides)
         self._unit = self._button("unit", "Unit of susceptibility, everywhere (U)", self._on_unit)
-        help_ = self._button("help", "Keys and mouse (F1)", lambda _=False: workspace.toggle_help())
+        help_ = self._button("help", "Keys and mouse (F1)", lambda _=False: toggle_help())
         help_.setText("?")
         row2.addWidget(self._sides)
         row2.addWidget(self._unit)
@@ -86,13 +88,13 @@ class ViewBar(QWidget):
         layout.setSpacing(3)
         layout.addLayout(row)
         layout.addLayout(row2)
-        self._workspace = workspace
         self._events = [
             session.events.layout,
             session.events.views_linked,
             session.events.crosshair_visible,
             session.events.radiological,
             session.events.unit,
+            docks.napari_changed,
         ]
         for signal in self._events:
             signal.connect(self.refresh)
@@ -120,7 +122,7 @@ class ViewBar(QWidget):
             else "The patient's right is on the right of the screen; click to change"
         )
         self._unit.setText(session.unit)
-        self._docks.setChecked(self._workspace.napari_docks_shown)
+        self._docks.setChecked(self._napari.napari_shown)
 
     def _button(
         self, name: str, tip: str, call: Callable[..., Any], picture: str = ""

@@ -56,8 +56,10 @@ def open_demonstration(workspace: Workspace, make: Maker | None = None) -> None:
     make : callable
         Makes and reconstructs one subject; as ``napari-qsm demo`` does unless given.
     """
-    if workspace.stage.jobs.busy:
-        workspace.say("Something is being worked on. Wait for it, or cancel it below the views.")
+    if workspace.services.jobs.busy:
+        workspace.services.message(
+            "Something is being worked on. Wait for it, or cancel it below the views."
+        )
         return
 
     _next(workspace, make, list(_SUBJECTS))
@@ -86,7 +88,7 @@ def _next(workspace: Workspace, make: Maker | None, left: list[str]) -> None:
         else:
             show_figures(workspace)
 
-    workspace.run(f"Making the {subject}'s head and map", work, done)
+    workspace.services.run(f"Making the {subject}'s head and map", work, done)
 
 
 class _Steps:
@@ -135,7 +137,7 @@ def show_subject(workspace: Workspace, made: Made) -> None:
 
 def show_figures(workspace: Workspace) -> None:
     """Have both figures of the case report made; the first one stays on show."""
-    figure = workspace.panel("Figure")
+    figure = workspace.panels.figure
     workspace.tabs.setCurrentWidget(figure)
 
     def to_marks(spec: FigureSpec) -> None:

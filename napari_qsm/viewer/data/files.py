@@ -6,38 +6,32 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QInputDialog
+from qtpy.QtWidgets import QInputDialog, QMainWindow
 
 from napari_qsm.errors import QsmError
 from napari_qsm.io.series import AmbiguousSeries
 from napari_qsm.session.opening import Loaded, load, load_head, load_series
 from napari_qsm.session.saved import SavedMap
-from napari_qsm.viewer import compat
 from napari_qsm.viewer.dialogs import Answer, ask, ask_folder, ask_open_file, ask_open_files
 
 if TYPE_CHECKING:
-    from napari_qsm.viewer.workspace import Workspace
+    from napari_qsm.viewer.services import Services
 
 
 class Files:
-    """What a workspace opens.
+    """What a workspace opens."""
 
-    Parameters
-    ----------
-    workspace : Workspace
-        Whose session it is, and who runs the work.
-    """
-
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     @property
-    def _window(self) -> Any:
-        return compat.qt_window(self._workspace.viewer)
+    def _window(self) -> QMainWindow:
+        return self._services.window
 
-    def choices(self) -> list[tuple[str, str, str, Callable[..., Any]]]:
+    def choices(
+        self, open_heads: Callable[[], Any]
+    ) -> list[tuple[str, str, str, Callable[[], Any]]]:
         """What an empty window offers: name, text, explanation, what it does."""
-        workspace = self._workspace
         maps = "NIfTI files: susceptibility, magnitude, regions"
         head = "A head made by formula, with known iron"
         return [
@@ -48,7 +42,7 @@ class Files:
                 self.ask_folder,
             ),
             ("map", "Open a map", maps, self.ask_map),
-            ("head", "Try the built-in head", head, workspace.open_head),
+            ("head", "Try the built-in head", head, open_heads),
         ]
 
     def open(self, paths: list[Path]) -> None:
@@ -58,7 +52,7 @@ class Files:
         def work(progress: Any, cancelled: Any) -> Loaded:
             return load(paths, progress=progress, cancelled=cancelled)
 
-        self._workspace.run(f"Reading {names}", work, self.show_loaded)
+        self._services.run(f"Reading {names}", work, self.show_loaded)
 
     def open_head(self, subject: str) -> None:
         """Make the built-in head in the background and show it."""
@@ -66,7 +60,7 @@ class Files:
         def work(progress: Any, cancelled: Any) -> Loaded:
             return load_head(subject, lambda f: progress(f, f"Making the {subject}'s head"))
 
-        self._workspace.run(f"Making the {subject}'s head", work, self.show_loaded)
+        self._services.run(f"Making the {subject}'s head", work, self.show_loaded)
 
     def show_loaded(self, loaded: Loaded) -> None:
         """Put what was read into the session, and say what could not be.
@@ -90,16 +84,16 @@ class Files:
                     loaded.problems.append(odd)
             return loaded
 
-        self._workspace.run("Reading maps", work, self._take)
+        self._services.run("Reading maps", work, self._take)
 
     def _take(self, loaded: Loaded) -> None:
         problems = list(loaded.problems)
         try:
-            problems += loaded.into(self._workspace.session)
+            problems += loaded.into(self._services.session)
         except QsmError as error:
             problems.append(str(error))
         if problems:
-            self._workspace.say(" ".join(problems))
+            self._services.message(" ".join(problems))
         for folder, several in loaded.undecided:
             self._ask_series(folder, several)
 
@@ -147,7 +141,7 @@ class Files:
         )
         if chosen:
             series = several.candidates[lines.index(line)].label
-            self._workspace.run(
+            self._services.run(
                 f"Reading {folder.name}",
                 lambda progress, cancelled: load_series(folder, series),
                 self.show_loaded,

@@ -19,8 +19,11 @@ from qtpy.QtWidgets import (
 from napari_qsm.session import MapEntry
 from napari_qsm.session.blinding import shown_name
 from napari_qsm.viewer import ui
-from napari_qsm.viewer.context import PanelContext
+from napari_qsm.viewer.data.files import Files
 from napari_qsm.viewer.data.save_buttons import SaveButtons
+from napari_qsm.viewer.data.saving import Saving
+from napari_qsm.viewer.regions.files import RegionFiles
+from napari_qsm.viewer.services import Services
 
 _ROLE_TITLES = {
     "map": "susceptibility map",
@@ -37,27 +40,26 @@ class DataPanel(QWidget):
 
     title = "Data"
 
-    def __init__(self, context: PanelContext) -> None:
+    def __init__(
+        self, context: Services, files: Files, saving: Saving, region_files: RegionFiles
+    ) -> None:
         super().__init__()
         self.setObjectName("qsm.data")
         self._context = context
         self._session = context.session
         self._filling = False
-        workspace = context.workspace
-        self._open = ui.button(
-            "Open a map …", "qsm.data.open_map", workspace.files.ask_map, main=True
-        )
+        self._open = ui.button("Open a map …", "qsm.data.open_map", files.ask_map, main=True)
         self._open.setToolTip("One or more NIfTI files; you can also drop them on the window")
         folder = QPushButton("Open a scanner folder …")
         folder.setObjectName("qsm.data.open_folder")
         folder.setToolTip("A folder of DICOM files, a BIDS folder, or a saved session")
-        folder.clicked.connect(workspace.files.ask_folder)
+        folder.clicked.connect(files.ask_folder)
         heads = QHBoxLayout()
         for subject in ("control", "patient"):
             button = QPushButton(f"Built-in head: {subject}")
             button.setObjectName(f"qsm.data.head_{subject}")
             button.setToolTip("A head made by formula, with known susceptibilities")
-            button.clicked.connect(lambda _=False, s=subject: workspace.open_head(s))
+            button.clicked.connect(lambda _=False, s=subject: files.open_head(s))
             heads.addWidget(button)
         self._list = QListWidget()
         self._list.setObjectName("qsm.data.maps")
@@ -72,7 +74,7 @@ class DataPanel(QWidget):
         self._remove.setObjectName("qsm.data.remove")
         self._remove.setToolTip("Take this map out of the window; its file stays where it is")
         self._remove.clicked.connect(self._on_remove)
-        self._keep = SaveButtons(workspace)
+        self._keep = SaveButtons(saving, region_files)
         below = QHBoxLayout()
         below.addWidget(self._remove)
         below.addStretch(1)

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_qsm.viewer.data.saving import UNSAVED
-
-if TYPE_CHECKING:
-    from napari_qsm.viewer.workspace import Workspace
+from napari_qsm.viewer.data.saving import UNSAVED, Saving
+from napari_qsm.viewer.regions.files import RegionFiles
 
 
 class SaveButtons(QWidget):
     """Save everything, files of regions, and whether something is unsaved."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, saving: Saving, files: RegionFiles) -> None:
         super().__init__()
         self.setObjectName("qsm.data.keep")
-        self._saving = workspace.saving
-        files = workspace.region_files
+        self._saving = saving
         self._state = QLabel()
         self._state.setObjectName("qsm.data.state")
         self._state.setWordWrap(True)
@@ -32,14 +28,14 @@ class SaveButtons(QWidget):
                 "save",
                 "Save",
                 "All of this work into its folder (asked for the first time)",
-                workspace.saving.save,
+                saving.save,
             ),
             (
                 (0, 1),
                 "save_as",
                 "Save elsewhere …",
                 "All of this work into another folder",
-                workspace.saving.ask,
+                saving.ask,
             ),
             (
                 (1, 0),

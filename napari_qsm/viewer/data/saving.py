@@ -24,7 +24,8 @@ from napari_qsm.viewer.data.save_dialog import SaveDialog
 from napari_qsm.viewer.dialogs import Answer, ask
 
 if TYPE_CHECKING:
-    from napari_qsm.viewer.workspace import Workspace
+    from napari_qsm.viewer.data.files import Files
+    from napari_qsm.viewer.services import Services
 
 TITLE = "napari-qsm"
 UNSAVED = "Regions changed since the last save"
@@ -41,8 +42,12 @@ class Saving:
 
     Parameters
     ----------
-    workspace : Workspace
+    services : Services
         Whose session it is.
+    files : Files
+        Shows what was read.
+    titled : bool
+        Whether the window's title tells what is open, and whether it is saved.
 
     Attributes
     ----------
@@ -54,12 +59,12 @@ class Saving:
         Offers back what an earlier window kept.
     """
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
+    def __init__(self, services: Services, files: Files, *, titled: bool) -> None:
+        self._services, self._files, self._titled = services, files, titled
         self._news = _News()
-        self._news.said.connect(workspace.say, Qt.ConnectionType.QueuedConnection)
-        self.unsaved = Unsaved(workspace.session)
-        self.autosave = Autosave(workspace.session, recovery_home(), failed=self._news.said.emit)
+        self._news.said.connect(services.message, Qt.ConnectionType.QueuedConnection)
+        self.unsaved = Unsaved(services.session)
+        self.autosave = Autosave(services.session, recovery_home(), failed=self._news.said.emit)
         self.box = RecoveryBox(self.restore, self._delete)
         self._unwanted = -1
         self.unsaved.changed.connect(self._on_unsaved)
@@ -69,7 +74,7 @@ class Saving:
     @property
     def folder(self) -> Path | None:
         """Where the session was saved or read last."""
-        known = saved_as(self._workspace.session)
+        known = saved_as(self._services.session)
         return known.folder if known is not None else None
 
     def save(self) -> None:
@@ -101,7 +106,7 @@ class Saving:
         def done(result: tuple[Path, int] | ChangedOnDisk) -> None:
             if not isinstance(result, ChangedOnDisk):
                 self.unsaved.saved(result[1])
-                self._workspace.say(f"Saved in '{folder}'.")
+                self._services.message(f"Saved in '{folder}'.")
                 return
             answer = self._ask_replace(result)
             if answer == "replace":
@@ -109,7 +114,7 @@ class Saving:
             elif answer == "elsewhere":
                 self.ask()
 
-        self._workspace.run("Saving", work, done)
+        self._services.run("Saving", work, done)
 
     def save_now(self, folder: Path, *, overwrite: bool = False) -> Path:
         """Save and come back when it is done; see :func:`~napari_qsm.session.folder.save_session`."""
@@ -121,28 +126,28 @@ class Saving:
         """Save; returns the file, and how far the work had come that is in it."""
         count, edits = self.unsaved.count, self.autosave.edits
         path = save_session(
-            self._workspace.session, folder, copy_scans=copy_scans, overwrite=overwrite
+            self._services.session, folder, copy_scans=copy_scans, overwrite=overwrite
         )
         self.autosave.forget(at=edits)
         save_settings({"folder": str(folder.parent)})
         return path, count
 
     def _dialog(self) -> SaveDialog:
-        known = saved_as(self._workspace.session)
+        known = saved_as(self._services.session)
         last = load_settings().get("folder", "")
         base = Path(last) if isinstance(last, str) and Path(last).is_dir() else Path.home()
         return SaveDialog(
-            self._workspace.session,
+            self._services.session,
             known.folder if known else base / f"qsm-work-{date.today().isoformat()}",
             copy_scans=known.copy_scans if known else False,
-            parent=compat.qt_window(self._workspace.viewer),
+            parent=self._services.window,
         )
 
     def _ask_replace(self, changed: ChangedOnDisk) -> str:
         """``"replace"``, ``"elsewhere"`` or ``"cancel"``."""
         kept = f"The other version goes into the folder '{PREVIOUS}'"
         return ask(
-            compat.qt_window(self._workspace.viewer),
+            self._services.window,
             "qsm.changed",
             "Changed by somebody else",
             "Somebody else has changed this folder.",
@@ -161,7 +166,7 @@ class Saving:
         if not self.unsaved.is_unsaved or self._unwanted == self.unsaved.count:
             return True
         answer = ask(
-            compat.qt_window(self._workspace.viewer),
+            self._services.window,
             "qsm.closing",
             "Save before closing?",
             "Your regions changed since the last save.",
@@ -198,7 +203,7 @@ class Saving:
                 if not overwrite:
                     folder = None
             except QsmError as error:
-                self._workspace.say(str(error))
+                self._services.message(str(error))
                 return False
             else:
                 self.unsaved.saved(count)
@@ -214,11 +219,11 @@ class Saving:
         self._news.deleteLater()
 
     def _on_unsaved(self) -> None:
-        workspace = self._workspace
-        if workspace.owns_viewer and not compat.is_closed(workspace.viewer):
+        viewer = self._services.viewer
+        if self._titled and not compat.is_closed(viewer):
             name = f"{self.folder.name} – " if self.folder else ""
             mark = f" – {UNSAVED.lower()}" if self.unsaved.is_unsaved else ""
-            workspace.viewer.title = f"{name}{TITLE}{mark}"
+            viewer.title = f"{name}{TITLE}{mark}"
 
     # -- work of a window that is no more ---------------------------------------------------
 
@@ -231,7 +236,7 @@ class Saving:
         try:
             recovery.take()
         except QsmError as error:
-            self._workspace.say(str(error))
+            self._services.message(str(error))
             return
 
         def work(progress: Any, cancelled: Any) -> Loaded:
@@ -243,17 +248,17 @@ class Saving:
             return Loaded(sessions=[saved], problems=saved.problems)
 
         def done(loaded: Loaded) -> None:
-            self._workspace.files.show_loaded(loaded)
+            self._files.show_loaded(loaded)
             self.unsaved.more()
             self.autosave.keep_all(instead_of=recovery)
 
-        self._workspace.run("Bringing your work back", work, done)
+        self._services.run("Bringing your work back", work, done)
 
     def _delete(self, recovery: Recovery) -> None:
         try:
             recovery.delete()
         except QsmError as error:
-            self._workspace.say(str(error))
+            self._services.message(str(error))
 
 
 @contextmanager

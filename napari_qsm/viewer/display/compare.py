@@ -11,7 +11,7 @@ from napari_qsm.session import MapEntry, Session
 from napari_qsm.session.blinding import shown_name
 from napari_qsm.viewer import commands, ui
 from napari_qsm.viewer.canvas.compare import add_difference
-from napari_qsm.viewer.context import PanelContext
+from napari_qsm.viewer.services import Services
 
 _WAYS = (
     ("side by side", "Side by side"),
@@ -23,7 +23,7 @@ _WAYS = (
 class CompareBox(QCollapsible):
     """Choice of two maps and of the way they are put against each other."""
 
-    def __init__(self, context: PanelContext) -> None:
+    def __init__(self, context: Services) -> None:
         super().__init__("Compare")
         self.setObjectName("qsm.compare")
         self._context = context
@@ -67,7 +67,7 @@ class CompareBox(QCollapsible):
         self._flicker = QPushButton("Flicker (K)")
         self._flicker.setObjectName("qsm.compare.flicker")
         self._flicker.setToolTip("Show the two in turn, at the same place; the key K does it too")
-        self._flicker.clicked.connect(lambda _=False: commands.flicker(context.workspace))
+        self._flicker.clicked.connect(lambda _=False: commands.flicker(context))
         self._subtract = QPushButton("Difference")
         self._subtract.setObjectName("qsm.compare.difference")
         self._subtract.setToolTip("Add the map first − second; both must lie on one grid")
@@ -142,7 +142,7 @@ class CompareBox(QCollapsible):
             self._session.layout = "three"
             return
         if self._chosen() is None:
-            self._context.workspace.say("Choose two different maps to compare.")
+            self._context.message("Choose two different maps to compare.")
             self.refresh()
             return
         self._on_pair()
@@ -158,12 +158,12 @@ class CompareBox(QCollapsible):
     def _on_subtract(self) -> None:
         pair = self._chosen()
         if pair is None:
-            self._context.workspace.say("Choose two different maps to subtract.")
+            self._context.message("Choose two different maps to subtract.")
             return
         try:
             add_difference(self._session, *pair)
         except QsmError as error:
-            self._context.workspace.say(str(error))
+            self._context.message(str(error))
 
 
 def _fill(

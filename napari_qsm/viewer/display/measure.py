@@ -28,7 +28,7 @@ from napari_qsm.session.measuring import Extremes, in_region, under_circle
 from napari_qsm.units import number, to_shown
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.canvas.overlay_items import Ring
-from napari_qsm.viewer.context import PanelContext
+from napari_qsm.viewer.services import Services
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.canvas.slice_view import SliceView
@@ -79,7 +79,7 @@ class CircleTool:
 class MeasureBox(QCollapsible):
     """The circle tool and the region choice, with the numbers they give."""
 
-    def __init__(self, context: PanelContext) -> None:
+    def __init__(self, context: Services) -> None:
         super().__init__("Highest and lowest value")
         self.setObjectName("qsm.measure")
         self._context = context

@@ -29,9 +29,9 @@ from napari_qsm.session.appearance import PRESETS, shown_unit
 from napari_qsm.session.blinding import shown_name
 from napari_qsm.units import decimals, from_shown, to_shown
 from napari_qsm.viewer import ui
-from napari_qsm.viewer.context import PanelContext
 from napari_qsm.viewer.display.compare import CompareBox
 from napari_qsm.viewer.display.measure import MeasureBox
+from napari_qsm.viewer.services import Services
 
 _COLOURINGS = (
     ("grey", "Grey", "High values bright"),
@@ -47,7 +47,7 @@ class DisplayPanel(QWidget):
 
     title = "Display"
 
-    def __init__(self, context: PanelContext) -> None:
+    def __init__(self, context: Services) -> None:
         super().__init__()
         self.setObjectName("qsm.display")
         self._context = context

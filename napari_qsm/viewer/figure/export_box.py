@@ -13,7 +13,7 @@ from napari_qsm.figures.saving import ENDINGS
 from napari_qsm.figures.spec_files import read_spec
 from napari_qsm.session.figure.export import Frozen, clipboard_pixels, export, freeze, opened
 from napari_qsm.session.settings import save_settings
-from napari_qsm.viewer import compat, ui
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.dialogs import last_folder
 from napari_qsm.viewer.figure.preview_box import as_image
 from napari_qsm.viewer.figure.work import BLINDED, FigureWork
@@ -33,7 +33,7 @@ class ExportBox(QWidget):
         super().__init__()
         self._work = work
         self._commit = commit
-        self._workspace = work.context.workspace
+        self._services = work.context
         self._main = ui.button("Export figure …", "qsm.figure.export", self.ask_export, main=True)
         self._main.setToolTip(
             "PNG, TIFF, PDF or SVG; with the caption, the table, and what it can be made again from"
@@ -73,7 +73,7 @@ class ExportBox(QWidget):
 
     @property
     def _window(self) -> Any:
-        return compat.qt_window(self._workspace.viewer)
+        return self._services.window
 
     def ask_export(self) -> None:
         """Ask for a file and write the figure."""
@@ -132,7 +132,7 @@ class ExportBox(QWidget):
         def job(progress: Any, cancelled: Any) -> Any:
             return export(frozen, path, self._work.references, progress)
 
-        self._workspace.run(f"Exporting {path.name}", job, self._written)
+        self._services.run(f"Exporting {path.name}", job, self._written)
 
     def _written(self, result: tuple[list[Path], tuple[str, ...]]) -> None:
         files, notes = result
@@ -140,7 +140,7 @@ class ExportBox(QWidget):
         data = next((f.parent.name for f in files if f.parent != files[0].parent), "")
         also = beside + ([f"the folder '{data}'"] if data else [])
         with_ = f", with {', '.join(also)} beside it" if also else ""
-        self._workspace.say(" ".join([f"The figure is in '{files[0]}'{with_}.", *notes]))
+        self._services.message(" ".join([f"The figure is in '{files[0]}'{with_}.", *notes]))
 
     def copy(self) -> None:
         """Put the picture into the clipboard, at the resolution of the page."""
@@ -159,9 +159,9 @@ class ExportBox(QWidget):
             clipboard = QApplication.clipboard()
             if clipboard is not None:
                 clipboard.setImage(image)
-            self._workspace.say("The figure is in the clipboard; paste it where you need it.")
+            self._services.message("The figure is in the clipboard; paste it where you need it.")
 
-        self._workspace.run("Copying the figure", job, done)
+        self._services.run("Copying the figure", job, done)
 
     def read(self, path: Path) -> None:
         """Show the figure of a spec file.

@@ -8,7 +8,6 @@ from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QScrollArea, QVBoxLayout
 from superqt import QCollapsible
 
 from napari_qsm.viewer import ui
-from napari_qsm.viewer.context import PanelContext
 from napari_qsm.viewer.figure.caption_box import CaptionBox
 from napari_qsm.viewer.figure.export_box import ExportBox
 from napari_qsm.viewer.figure.mark_box import MarkBox
@@ -18,6 +17,7 @@ from napari_qsm.viewer.figure.panel_list import PanelList
 from napari_qsm.viewer.figure.preview_box import PreviewBox
 from napari_qsm.viewer.figure.template_box import TemplateBox
 from napari_qsm.viewer.figure.work import FigureWork
+from napari_qsm.viewer.services import Services
 
 _LATER_MS = 400
 
@@ -35,7 +35,7 @@ class FigurePanel(QWidget):
 
     title = "Figure"
 
-    def __init__(self, context: PanelContext) -> None:
+    def __init__(self, context: Services) -> None:
         super().__init__()
         self.setObjectName("qsm.figure")
         self._context = context

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal
 from qtpy.QtGui import QImage, QKeyEvent, QMouseEvent, QPixmap, QResizeEvent
@@ -94,16 +92,16 @@ class LargePreview(QFrame):
     """The figure over the views, drawn as finely as there is room; a click puts it away."""
 
     def __init__(self, work: FigureWork) -> None:
-        stage: Any = work.context.workspace.stage
-        super().__init__(stage)
+        central = work.context.central
+        super().__init__(central)
         self.setObjectName("qsm.figure.large")
         self.setStyleSheet(
             "#qsm\\.figure\\.large { background: #3a3f45; }"
             " #qsm\\.figure\\.large QLabel { color: #f2f2f2; background: transparent; }"
         )
         self._work = work
-        self._stage = stage
-        self._area: QWidget = stage.area
+        self._stage = central
+        self._area: QWidget = central.area
         self._renderer = Renderer()
         self._renderer.drawn.connect(self._on_drawn)
         self._sheet = Sheet()

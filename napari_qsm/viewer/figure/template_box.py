@@ -132,7 +132,7 @@ class TemplateBox(QWidget):
         work, session = self._work, self._session
         people = self.people()
         if len({entry.id for _, entry in people}) < len(people):
-            work.context.workspace.say("Control and patient are one map. Choose two, or only one.")
+            work.context.message("Control and patient are one map. Choose two, or only one.")
             return
         what = wanted(session, template, people, work.revisions, work.known_provenance())
         before = work.spec
@@ -149,6 +149,6 @@ class TemplateBox(QWidget):
             if then is not None:
                 then(figure)
             if what.notes:
-                work.context.workspace.say(" ".join(what.notes))
+                work.context.message(" ".join(what.notes))
 
-        work.context.workspace.run("Making the figure", job, done)
+        work.context.run("Making the figure", job, done)

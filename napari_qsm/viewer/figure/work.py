@@ -16,8 +16,8 @@ from napari_qsm.io.sidecar import read_json
 from napari_qsm.session import MapEntry
 from napari_qsm.session.figure.from_session import given_of
 from napari_qsm.session.references import References
-from napari_qsm.viewer.context import PanelContext
 from napari_qsm.viewer.figure.rendering import Preview, Renderer
+from napari_qsm.viewer.services import Services
 from napari_qsm.volume import Volume
 
 BLINDED = "Blinded reading: figures name subjects and tell values, so they are hidden for now."
@@ -28,7 +28,7 @@ class FigureWork:
 
     Attributes
     ----------
-    context : PanelContext
+    context : Services
         Workspace, session and views.
     renderer : Renderer
         Draws previews.
@@ -42,7 +42,7 @@ class FigureWork:
     chosen_changed = Signal()  # another panel is chosen
     previewed = Signal()  # the preview was drawn, or could not be
 
-    def __init__(self, context: PanelContext) -> None:
+    def __init__(self, context: Services) -> None:
         self.context = context
         self.session = context.session
         self.renderer = Renderer()
@@ -99,7 +99,7 @@ class FigureWork:
         try:
             return call()
         except QsmError as error:
-            self.context.workspace.say(str(error))
+            self.context.message(str(error))
         return None
 
     # -- volumes --------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -30,7 +30,6 @@ from napari_qsm.session.reconstruction_task import Made
 from napari_qsm.session.stage_results import RESULT_KEY, Results
 from napari_qsm.session.stage_texts import STAGE_TEXTS
 from napari_qsm.viewer import ui
-from napari_qsm.viewer.context import PanelContext
 from napari_qsm.viewer.dialogs import last_folder
 from napari_qsm.viewer.icons import icon, is_dark
 from napari_qsm.viewer.reconstruct.how_made import HowMade
@@ -41,6 +40,7 @@ from napari_qsm.viewer.reconstruct.recipes import RecipeRow
 from napari_qsm.viewer.reconstruct.running import Runner
 from napari_qsm.viewer.reconstruct.sections import Actions, StageSection
 from napari_qsm.viewer.reconstruct.sweep_dialog import TryOuts, try_button
+from napari_qsm.viewer.services import Services
 
 if TYPE_CHECKING:
     from napari_qsm.recon.pipeline import Result
@@ -61,13 +61,13 @@ class ReconstructPanel(QWidget):
     """
 
     title = "Reconstruct"
+    painting_asked = Signal()
 
-    def __init__(self, context: PanelContext) -> None:
+    def __init__(self, context: Services) -> None:
         super().__init__()
         self.setObjectName("qsm.reconstruct")
         self._context = context
         self._session = context.session
-        self._workspace = context.workspace
         self._scans = OpenScans(context.session)
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -107,7 +107,7 @@ class ReconstructPanel(QWidget):
         if self._session.reconstruction is not self.recon:
             self._session.reconstruction = self.recon
         self.results = Results(self._session, self.recon)
-        self.runner = Runner(self._workspace.stage.jobs, self.recon)
+        self.runner = Runner(self._context.jobs, self.recon)
         self.runner.on_made = self._on_made
         self.runner.on_progress = self._on_progress
         self.runner.on_failed = self._on_failed
@@ -123,7 +123,7 @@ class ReconstructPanel(QWidget):
 
     def _build(self) -> QWidget:
         self._inputs = InputBox(self.recon, self._on_choose_scan)
-        self._recipes = RecipeRow(self.recon, self._workspace.say)
+        self._recipes = RecipeRow(self.recon, self._context.message)
         actions = Actions(
             run=self._on_run,
             look=self._on_look,
@@ -342,7 +342,7 @@ class ReconstructPanel(QWidget):
         try:
             self._start(stages, asked)
         except QsmError as error:
-            self._workspace.say(str(error))
+            self._context.message(str(error))
 
     def _start(self, stages: list[str], asked: tuple[str, ...]) -> None:
         if stages:
@@ -369,7 +369,9 @@ class ReconstructPanel(QWidget):
             return
         mask = made.quantities["mask"]
         if entry.editable.shape == mask.shape and ((entry.editable != 0) != mask).any():
-            self._workspace.say("The brain mask that was open was replaced; Ctrl+Z brings it back.")
+            self._context.message(
+                "The brain mask that was open was replaced; Ctrl+Z brings it back."
+            )
 
     def _on_progress(self, stage: str, fraction: float) -> None:
         if fraction == 0:
@@ -388,14 +390,14 @@ class ReconstructPanel(QWidget):
                 return
             work = result_writer(self.recon, folder)
         except QsmError as error:
-            self._workspace.say(str(error))
+            self._context.message(str(error))
             return
-        self._workspace.run("Saving the results", work, self._on_saved)
+        self._context.run("Saving the results", work, self._on_saved)
 
     def _on_saved(self, folder: Path) -> None:
         if self.quality is not None:
             self.quality.result_saved(folder)
-        self._workspace.say(f"The maps and report.html are in '{folder}'.")
+        self._context.message(f"The maps and report.html are in '{folder}'.")
 
     # -- what the sections ask for --------------------------------------------------------
 
@@ -407,7 +409,7 @@ class ReconstructPanel(QWidget):
         try:
             self.results.flip(stage)
         except QsmError as error:
-            self._workspace.say(str(error))
+            self._context.message(str(error))
         self.refresh()
 
     def _on_try(self, stage: str) -> None:
@@ -415,12 +417,12 @@ class ReconstructPanel(QWidget):
             self._take_mask()
             self.tryouts.open(self.recon, stage)
         except QsmError as error:
-            self._workspace.say(str(error))
+            self._context.message(str(error))
 
     def _on_paint(self, stage: str) -> None:
         entry = self.results.entry(stage)
         if entry is None:
-            self._workspace.say("There is no mask to paint on; run the step Mask first.")
+            self._context.message("There is no mask to paint on; run the step Mask first.")
             return
         self.results.look(stage)
         self._session.painted = entry.id
@@ -429,9 +431,8 @@ class ReconstructPanel(QWidget):
         layer = self._context.controller.layers[entry.id]
         self._context.controller.viewer.layers.selection.active = layer
         layer.selected_label = 1
-        tabs = self._workspace.tabs
-        tabs.setCurrentWidget(self._workspace.panel("Regions"))
-        self._workspace.say(
+        self.painting_asked.emit()
+        self._context.message(
             "The brushes on this tab now draw on the brain mask; come back to Reconstruct and "
             "press Run all."
         )
@@ -444,7 +445,7 @@ class ReconstructPanel(QWidget):
             else:
                 self.recon.give(role, chosen(key, stage, self._session))
         except QsmError as error:
-            self._workspace.say(str(error))
+            self._context.message(str(error))
             self.refresh()
 
     def _on_ask_file(self, stage: str) -> None:
@@ -456,10 +457,10 @@ class ReconstructPanel(QWidget):
 
     def _on_drop(self, stage: str, paths: list[Path]) -> None:
         if self.recon.running:
-            self._workspace.say("A reconstruction is running; wait for it, or cancel it first.")
+            self._context.message("A reconstruction is running; wait for it, or cancel it first.")
             return
         if len(paths) != 1:
-            self._workspace.say("Drop one file here.")
+            self._context.message("Drop one file here.")
             return
 
         def done(read: Any) -> None:
@@ -469,7 +470,7 @@ class ReconstructPanel(QWidget):
             except QsmError as error:
                 said = str(error)
             if said:
-                self._workspace.say(said)
+                self._context.message(said)
 
         path = paths[0]
         facts = self.recon.facts
@@ -480,7 +481,7 @@ class ReconstructPanel(QWidget):
             field_strength_t=facts.field_strength_t,
             echo_times_s=facts.echo_times_s,
         )
-        self._workspace.run(f"Reading {path.name}", lambda *_: read(), done)
+        self._context.run(f"Reading {path.name}", lambda *_: read(), done)
 
 
 def _heading(text: str) -> QLabel:

@@ -16,12 +16,12 @@ from napari_qsm.qc.rating import Rating, add_rating
 from napari_qsm.session import unexplained
 from napari_qsm.session.quality import Judgement, Subject, iron_rich_labels, judge
 from napari_qsm.viewer import ui
-from napari_qsm.viewer.context import PanelContext
 from napari_qsm.viewer.icons import text_colour
 from napari_qsm.viewer.jobs import Job
 from napari_qsm.viewer.reconstruct.quality_histogram import Histogram
 from napari_qsm.viewer.reconstruct.quality_lists import FindingList, NumberTable, parted
 from napari_qsm.viewer.reconstruct.rating_form import RatingForm
+from napari_qsm.viewer.services import Services
 
 _NOTHING = (
     "Once every stage above has run, the map is judged here: warnings in plain words, numbers "
@@ -40,13 +40,13 @@ class QualityBox(ui.Section):
 
     Parameters
     ----------
-    context : PanelContext
+    context : Services
     subject : callable
         Gives the map to judge, or None while there is none that is finished. It is asked by
         :meth:`refresh`, which the panel calls whenever something may have changed.
     """
 
-    def __init__(self, context: PanelContext, subject: Callable[[], Subject | None]) -> None:
+    def __init__(self, context: Services, subject: Callable[[], Subject | None]) -> None:
         super().__init__("Is this map good?", "qsm.quality", is_open=True)
         self._context = context
         self._session = context.session
@@ -128,7 +128,7 @@ class QualityBox(ui.Section):
         self.more_numbers = NumberTable("qsm.quality.more_numbers")
         self._more.body.addWidget(self.more_numbers)
         self.body.addWidget(self._more)
-        viewer = self._context.workspace.viewer
+        viewer = self._context.viewer
         self.histogram = Histogram(lambda: text_colour(viewer.theme), lambda: self._session.unit)
         self.body.addWidget(self.histogram)
 
@@ -201,7 +201,7 @@ class QualityBox(ui.Section):
                 self._state.show()
                 self._again.show()
 
-        jobs = self._context.workspace.stage.jobs
+        jobs = self._context.jobs
         job = jobs.run("Judging the map", work, done=done, failed=failed)
         self._job = job
 
@@ -257,7 +257,7 @@ class QualityBox(ui.Section):
         def work(progress: Callable[..., None], cancelled: Callable[[], bool]) -> Any:
             return unexplained.unexplained_field(now.result)
 
-        self._context.workspace.run(
+        self._context.run(
             "What is left unexplained", work, lambda volume: self._put(volume, select=True)
         )
 
@@ -319,24 +319,22 @@ class QualityBox(ui.Section):
 
         def done(path: Path) -> None:
             self._report = path
-            self._context.workspace.say(f"The report is in '{path}'.")
+            self._context.message(f"The report is in '{path}'.")
             self._open.show()
 
-        self._context.workspace.run("Writing the report", work, done)
+        self._context.run("Writing the report", work, done)
 
     def _on_open(self) -> None:
         if self._report is not None and not QDesktopServices.openUrl(
             QUrl.fromLocalFile(str(self._report))
         ):
-            self._context.workspace.say(
-                f"No browser could be opened; the report is '{self._report}'."
-            )
+            self._context.message(f"No browser could be opened; the report is '{self._report}'.")
 
     def _connections(self) -> list[tuple[Any, Callable[..., Any]]]:
         return [
             (self._session.events.ratings, self._on_ratings),
             (self._session.events.unit, self._redraw),
-            (self._context.workspace.viewer.events.theme, self._redraw),
+            (self._context.viewer.events.theme, self._redraw),
         ]
 
     def _redraw(self, event: Any = None) -> None:

@@ -30,10 +30,10 @@ from napari_qsm.session.stage_texts import (
     seconds_text,
 )
 from napari_qsm.viewer import ui
+from napari_qsm.viewer.central import Drops
 from napari_qsm.viewer.reconstruct.forms import SettingsForm, spare_wheel
 from napari_qsm.viewer.reconstruct.inputs import BAD
 from napari_qsm.viewer.reconstruct.lights import StatusIndicator
-from napari_qsm.viewer.stage import Drops
 
 _FROM_HERE = "computed here"
 _FROM_FILE = "a file …"

@@ -31,9 +31,9 @@ from napari_qsm.session.sweep.neighbours import LETTERS, neighbours
 from napari_qsm.session.sweep.previews import Previews
 from napari_qsm.session.sweep.slab import slab_at_crosshair
 from napari_qsm.viewer import ui
-from napari_qsm.viewer.context import PanelContext
 from napari_qsm.viewer.jobs import Job
 from napari_qsm.viewer.reconstruct.sweep_grid import VariantGrid, fit_text
+from napari_qsm.viewer.services import Services
 from napari_qsm.volume import Volume
 
 if TYPE_CHECKING:
@@ -60,14 +60,14 @@ class TryOutDialog(QDialog):
 
     Parameters
     ----------
-    context : PanelContext
+    context : Services
     recon : Reconstruction
     stage : str
         A key of :data:`~napari_qsm.recon.stages.STAGES`.
     """
 
-    def __init__(self, context: PanelContext, recon: Reconstruction, stage: str) -> None:
-        super().__init__(context.workspace.side.window())
+    def __init__(self, context: Services, recon: Reconstruction, stage: str) -> None:
+        super().__init__(context.window)
         self.setObjectName("qsm.tryouts")
         self.setWindowFlag(Qt.WindowType.Tool)
         self.setWindowTitle(f"Try settings: {STAGE_TEXTS[stage].title.lower()}")
@@ -168,7 +168,7 @@ class TryOutDialog(QDialog):
             self._say(str(error))
             return
         title = f"Trying settings: {STAGE_TEXTS[self.stage].title.lower()}"
-        jobs = self._context.workspace.stage.jobs
+        jobs = self._context.jobs
         self._job = jobs.run(title, work, done=self._on_done, failed=self._on_failed)
         self._say("Running …")
         self._enable()
@@ -279,7 +279,7 @@ class TryOutDialog(QDialog):
         self._recon.choose(self.stage, choice.method.name)
         self._recon.set(self.stage, **choice.settings)
         self.close()
-        self._context.workspace.say(
+        self._context.message(
             f"The settings of {letter} are in the recipe now; press Run all to make the map "
             "with them."
         )
@@ -318,7 +318,7 @@ class TryOutDialog(QDialog):
 
     def _lowest(self) -> QPoint:
         """Where its corner lies when it sits in the lower right of the window."""
-        window, place = self._context.workspace.side.window(), self.frameGeometry()
+        window, place = self._context.window, self.frameGeometry()
         corner = window.mapToGlobal(QPoint(window.width(), window.height()))
         x, y = corner.x() - place.width() - 12, corner.y() - place.height() - 30
         return QPoint(max(x, 0), max(y, 0))
@@ -345,10 +345,10 @@ class TryOuts:
 
     Parameters
     ----------
-    context : PanelContext
+    context : Services
     """
 
-    def __init__(self, context: PanelContext) -> None:
+    def __init__(self, context: Services) -> None:
         self._context = context
         self.dialog: TryOutDialog | None = None
 

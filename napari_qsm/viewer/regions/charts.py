@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,9 @@ from napari_qsm.rois.measures import measures_of
 from napari_qsm.session.table.numbers import Row, ShownMap
 from napari_qsm.units import decimals, mean_sd
 from napari_qsm.viewer import ui
-from napari_qsm.viewer.context import PanelContext
 from napari_qsm.viewer.regions.chart import Chart, Group
+from napari_qsm.viewer.regions.table import RegionTable
+from napari_qsm.viewer.services import Services
 
 #: Least time between two drawings: numbers run with the hand, pictures need not.
 _EVERY_MS = 120
@@ -27,10 +27,10 @@ _KINDS = (("Histogram", "histogram"), ("Box plot with mean ± SD", "boxes"))
 class ChartsBox(ui.Section):
     """Follows the rows that are marked in the table of regions."""
 
-    def __init__(self, context: PanelContext) -> None:
+    def __init__(self, services: Services, table: RegionTable) -> None:
         super().__init__("Distribution", "qsm.charts", is_open=False)
-        self._context = context
-        self._table: Any = None
+        self._services = services
+        self._table = table
         self.kind = QComboBox()
         self.kind.setObjectName("qsm.charts.kind")
         for text, kind in _KINDS:
@@ -49,22 +49,16 @@ class ChartsBox(ui.Section):
         self._timer.setInterval(_EVERY_MS)
         self._timer.timeout.connect(self.update_now)
         self.heading.toggled.connect(self.update_soon)
+        table.updated.connect(self.update_soon)
 
     def dispose(self) -> None:
         """Stop listening."""
         self._timer.stop()
-        if self._table is not None:
-            with suppress(TypeError, RuntimeError):
-                self._table.updated.disconnect(self.update_soon)
-            self._table = None
+        self._table.updated.disconnect(self.update_soon)
 
     def showEvent(self, event: QShowEvent | None) -> None:
-        """Find the table, which is made after the panels, and catch up."""
+        """Catch up."""
         super().showEvent(event)
-        if self._table is None:
-            self._table = getattr(self._context.workspace, "regions", None)
-            if self._table is not None:
-                self._table.updated.connect(self.update_soon)
         self.update_soon()
 
     def update_soon(self, *_: Any) -> None:
@@ -75,8 +69,6 @@ class ChartsBox(ui.Section):
     def update_now(self) -> None:
         """Draw the marked regions."""
         table = self._table
-        if table is None:
-            return
         rows = table.selected_rows() or self._active_rows()
         text = "Mark one or more rows in the table."
         if rows and all(row.hidden for row in rows):
@@ -92,7 +84,7 @@ class ChartsBox(ui.Section):
         self.chart.show_groups(groups, self.kind.currentData(), unit, text)
 
     def _active_rows(self) -> list[Row]:
-        active = self._context.session.active_region
+        active = self._services.session.active_region
         rows = self._table.rows()
         return [row for row in rows if active and row.label == active and row.shape is None]
 

@@ -21,11 +21,10 @@ from napari_qsm.session.label_files import (
 from napari_qsm.session.references import Stamp, stamp_of
 from napari_qsm.session.settings import save_settings
 from napari_qsm.session.work import region_names
-from napari_qsm.viewer import compat
 from napari_qsm.viewer.dialogs import Answer, ask, last_folder
 
 if TYPE_CHECKING:
-    from napari_qsm.viewer.workspace import Workspace
+    from napari_qsm.viewer.services import Services
 
 #: What the dialog offers: words, ending of the file, ending of the table beside it.
 FORMATS = label_choices()
@@ -36,18 +35,18 @@ class RegionFiles:
 
     Parameters
     ----------
-    workspace : Workspace
+    services : Services
         Whose session it is.
     """
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
+    def __init__(self, services: Services) -> None:
+        self._services = services
         #: Files that label maps were read from or written to, by their ids.
         self._known: dict[str, tuple[Path, Stamp]] = {}
 
     @property
     def _window(self) -> Any:
-        return compat.qt_window(self._workspace.viewer)
+        return self._services.window
 
     # -- opening --------------------------------------------------------------------------
 
@@ -69,19 +68,19 @@ class RegionFiles:
 
         def done(result: tuple[OpenedRegions, Stamp]) -> None:
             opened, stamp = result
-            if onto is not None and onto not in self._workspace.session.maps:
-                self._workspace.say(f"'{onto.name}' was removed while '{path.name}' was read.")
+            if onto is not None and onto not in self._services.session.maps:
+                self._services.message(f"'{onto.name}' was removed while '{path.name}' was read.")
             elif opened.differs and onto is not None:
                 self._ask_transfer(path, opened, onto)
             else:
                 entry = self._add(opened, onto)
                 self._known[entry.id] = (path, stamp)
 
-        self._workspace.run(f"Reading {path.name}", work, done)
+        self._services.run(f"Reading {path.name}", work, done)
 
     def _map(self) -> MapEntry | None:
         """The map that regions are meant for: the chosen one, or the first."""
-        session = self._workspace.session
+        session = self._services.session
         selected = session.selected_entry
         if selected is not None and selected.editable is None:
             return selected
@@ -89,7 +88,7 @@ class RegionFiles:
         return next((entry for entry in images if session.is_shown(entry)), None)
 
     def _add(self, opened: OpenedRegions, onto: MapEntry | None) -> MapEntry:
-        return self._workspace.session.add(
+        return self._services.session.add(
             opened.volume,
             role="labels",
             regions=dict(opened.regions),
@@ -122,9 +121,9 @@ class RegionFiles:
             if result.lost:
                 lost = ", ".join(region_names(entry, result.lost))
                 text = f"Carried over, but nothing is left of: {lost}."
-            self._workspace.say(text)
+            self._services.message(text)
 
-        self._workspace.run("Carrying regions over", work, done)
+        self._services.run("Carrying regions over", work, done)
 
     # -- saving ---------------------------------------------------------------------------
 
@@ -167,21 +166,21 @@ class RegionFiles:
         def done(result: Stamp | ChangedOnDisk) -> None:
             if isinstance(result, Stamp):
                 self._known[entry.id] = (path, result)
-                self._workspace.say(f"Regions saved as '{path}'.")
+                self._services.message(f"Regions saved as '{path}'.")
             elif self._ask_replace(path, result):
                 self.save(entry, path, table=table, overwrite=True)
 
-        self._workspace.run("Saving regions", work, done)
+        self._services.run("Saving regions", work, done)
 
     def _labels(self) -> MapEntry | None:
-        session = self._workspace.session
+        session = self._services.session
         labels = session.of_role("labels")
         for entry in (session.selected_entry, session.painted_entry):
             if entry in labels:
                 return entry
         if len(labels) < 2:
             if not labels:
-                self._workspace.say("There are no regions to save yet.")
+                self._services.message("There are no regions to save yet.")
             return next(iter(labels), None)
         names = [entry.name for entry in labels]
         name, chosen = QInputDialog.getItem(

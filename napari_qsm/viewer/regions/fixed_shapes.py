@@ -25,13 +25,13 @@ from napari_qsm.rois.shapes import FixedShape
 from napari_qsm.session.settings import load_settings, save_settings
 from napari_qsm.session.shape_burning import burn
 from napari_qsm.viewer import ui
-from napari_qsm.viewer.context import PanelContext
 from napari_qsm.viewer.regions.guide import Guide
 from napari_qsm.viewer.regions.shape_form import ShapeForm
 from napari_qsm.viewer.regions.shape_guide import GuideBox
 from napari_qsm.viewer.regions.shape_list import ShapeList, numbers_text
 from napari_qsm.viewer.regions.shape_tool import ShapeTool
 from napari_qsm.viewer.regions.shape_work import ShapeWork
+from napari_qsm.viewer.services import Services
 
 _FILES = "Fixed shapes (*.json)"
 
@@ -39,7 +39,7 @@ _FILES = "Fixed shapes (*.json)"
 class FixedShapesBox(ui.Section):
     """The section of the Regions panel for shapes of one size."""
 
-    def __init__(self, context: PanelContext) -> None:
+    def __init__(self, context: Services) -> None:
         super().__init__("Fixed shapes", "qsm.shapes", is_open=False)
         self._context = context
         self._session = context.session
@@ -253,7 +253,7 @@ class FixedShapesBox(ui.Section):
         return guarded
 
     def _tell(self, sentence: str) -> None:
-        self._context.workspace.say(sentence)
+        self._context.message(sentence)
 
     def _report(self, done: str, found: Applied) -> None:
         self._tell(" ".join([done, *found.notes]))

@@ -25,8 +25,8 @@ from superqt import QDoubleRangeSlider, QDoubleSlider
 
 from napari_qsm.units import decimals, from_shown, to_shown
 from napari_qsm.viewer import ui
-from napari_qsm.viewer.context import PanelContext
 from napari_qsm.viewer.regions.painter import Painter
+from napari_qsm.viewer.services import Services
 
 _TOOLS = (
     ("brush", "Brush", "Paint with the left button (B)"),
@@ -44,7 +44,7 @@ _WIDEST_ON_SLIDER_MM = 20.0
 class PaintBox(ui.Section):
     """The drawing tools."""
 
-    def __init__(self, context: PanelContext) -> None:
+    def __init__(self, context: Services) -> None:
         super().__init__("Draw", "qsm.paint", is_open=True)
         self._context = context
         self._session = context.session

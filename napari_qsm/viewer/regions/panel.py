@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from qtpy.QtWidgets import QWidget
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
-
-from napari_qsm.viewer.context import PanelContext
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.regions.charts import ChartsBox
 from napari_qsm.viewer.regions.fixed_shapes import FixedShapesBox
 from napari_qsm.viewer.regions.paint import PaintBox
 from napari_qsm.viewer.regions.region_edits import ChangeBox, MirrorBox
 from napari_qsm.viewer.regions.region_list import RegionList
-
-#: From top to bottom. A section is a widget made from a :class:`PanelContext`, with a
-#: ``dispose()`` that stops it listening; a new one is one more line here.
-SECTIONS: tuple[Callable[[PanelContext], Any], ...] = (
-    RegionList,
-    PaintBox,
-    FixedShapesBox,
-    ChangeBox,
-    MirrorBox,
-    ChartsBox,
-)
+from napari_qsm.viewer.regions.table import RegionTable
+from napari_qsm.viewer.services import Services
 
 
 class RegionsPanel(QWidget):
@@ -32,25 +19,20 @@ class RegionsPanel(QWidget):
 
     title = "Regions"
 
-    def __init__(self, context: PanelContext) -> None:
+    def __init__(self, services: Services, table: RegionTable) -> None:
         super().__init__()
         self.setObjectName("qsm.regions")
-        body = QWidget()
-        layout = QVBoxLayout(body)
-        layout.setContentsMargins(8, 6, 8, 6)
-        layout.setSpacing(6)
-        self.sections = [make(context) for make in SECTIONS]
-        for section in self.sections:
-            layout.addWidget(section)
-        layout.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(body)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
+        self.list = RegionList(services)
+        self.paint = PaintBox(services)
+        self.shapes = FixedShapesBox(services)
+        self.change = ChangeBox(services)
+        self.mirror = MirrorBox(services)
+        self.charts = ChartsBox(services, table)
+        self.sections = (
+            self.list, self.paint, self.shapes, self.change, self.mirror, self.charts
+        )  # fmt: skip
+        body = ui.panel(ui.column(*self.sections, None, spacing=6, margins=(8, 6, 8, 6)))
+        self.setLayout(ui.column(ui.scrolled(body)))
 
     def dispose(self) -> None:
         """Stop listening."""

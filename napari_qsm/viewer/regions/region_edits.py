@@ -22,8 +22,8 @@ from napari_qsm.rois.mirror import other_side_name
 from napari_qsm.session import MapEntry, region_edits, regions
 from napari_qsm.session.painting.target import find_target
 from napari_qsm.viewer import ui
-from napari_qsm.viewer.context import PanelContext
 from napari_qsm.viewer.regions.midline import midline_of, midline_outline
+from napari_qsm.viewer.services import Services
 
 _CHANGES = (
     ("smooth", "Smooth", "Round corners and notches off"),
@@ -37,7 +37,7 @@ _CHANGES = (
 class ChangeBox(ui.Section):
     """Smooth, shrink, grow, fill, copy to the next slice, interpolate."""
 
-    def __init__(self, context: PanelContext) -> None:
+    def __init__(self, context: Services) -> None:
         super().__init__("Change the region", "qsm.change", is_open=False)
         self._context = context
         layout = self.body
@@ -91,7 +91,7 @@ class ChangeBox(ui.Section):
         try:
             call()
         except QsmError as error:
-            self._context.workspace.say(str(error))
+            self._context.message(str(error))
 
     def _target(self) -> tuple[MapEntry, int]:
         target = find_target(self._context.session, self._context.controller.frame)
@@ -107,7 +107,7 @@ class ChangeBox(ui.Section):
             self._context.session, entry, index, how, by_mm=self._by.value(), across=across
         )
         if not changed:
-            self._context.workspace.say("Nothing to change: the region stays as it is.")
+            self._context.message("Nothing to change: the region stays as it is.")
 
     def _copy(self, steps: int) -> None:
         controller = self._context.controller
@@ -130,7 +130,7 @@ class ChangeBox(ui.Section):
 class MirrorBox(ui.Section):
     """The midline, and the region's image on the other side of it."""
 
-    def __init__(self, context: PanelContext) -> None:
+    def __init__(self, context: Services) -> None:
         super().__init__("The other side", "qsm.mirror", is_open=False)
         self._context = context
         self._session = context.session
@@ -225,7 +225,7 @@ class MirrorBox(ui.Section):
     def _on_here(self) -> None:
         frame = self._context.controller.frame
         if frame is None:
-            self._context.workspace.say("Open a map first.")
+            self._context.message("Open a map first.")
             return
         display = frame.world_to_display(np.array(self._session.crosshair_mm))
         self._session.midline_mm = float(display[0])
@@ -235,7 +235,7 @@ class MirrorBox(ui.Section):
             self._session.midline_mm = float(value)
 
     def _on_mirror(self) -> None:
-        workspace, row = self._context.workspace, self._row()
+        row = self._row()
         if row is None:
             return
         entry, name = row
@@ -245,13 +245,13 @@ class MirrorBox(ui.Section):
                 self._session, entry, self._session.active_region, plane
             )
         except QsmError as error:
-            workspace.say(str(error))
+            self._context.message(str(error))
             return
         other = regions.region_of(entry, partner).name
         text = f"'{other}' is now the mirror image of '{name}'."
         if missed:
             text += f" {missed} voxels were left out: outside the map or in other regions."
-        workspace.say(text)
+        self._context.message(text)
 
 
 def _button(text: str, name: str, tip: str) -> QPushButton:

@@ -23,10 +23,10 @@ from napari_qsm.arrays import Array, Box
 from napari_qsm.errors import QsmError
 from napari_qsm.session import MapEntry, regions
 from napari_qsm.viewer import ui
-from napari_qsm.viewer.context import PanelContext
 from napari_qsm.viewer.regions.midline import midline_of
 from napari_qsm.viewer.regions.region_presets import PresetsButton
 from napari_qsm.viewer.regions.rows import RegionRows
+from napari_qsm.viewer.services import Services
 
 _NEXT_SIDE = {"": "left", "left": "right", "right": ""}
 
@@ -34,7 +34,7 @@ _NEXT_SIDE = {"": "left", "left": "right", "right": ""}
 class RegionList(QWidget):
     """Which region map is drawn in, its regions, and lists to start from."""
 
-    def __init__(self, context: PanelContext) -> None:
+    def __init__(self, context: Services) -> None:
         super().__init__()
         self._context = context
         self._session = context.session
@@ -120,7 +120,7 @@ class RegionList(QWidget):
             (session.history.changed, self._on_history),
             (session.labels_edited, self._on_labels),
             (controller.region_picked, self._on_picked),
-            (context.workspace.viewer.events.theme, self._on_theme),
+            (context.viewer.events.theme, self._on_theme),
             (self.rows.chosen, self._on_chosen),
             (self.rows.renamed, self._on_renamed),
             (self.rows.colour_asked, self._on_colour),
@@ -163,7 +163,7 @@ class RegionList(QWidget):
                 self.rows.show_regions(
                     regions.regions_of(entry),
                     self._session.active_region,
-                    self._context.workspace.viewer.theme,
+                    self._context.viewer.theme,
                 )
             if not self._session.maps:
                 text = "Open a map first; regions are drawn on it."
@@ -250,7 +250,7 @@ class RegionList(QWidget):
         try:
             call()
         except QsmError as error:
-            self._context.workspace.say(str(error))
+            self._context.message(str(error))
             self.refresh()
 
     def _active(self) -> tuple[MapEntry, int]:
@@ -357,4 +357,4 @@ class RegionList(QWidget):
                 self.rows.clearSelection()
                 self._session.active_region = label
                 return
-        self._context.workspace.say("There is no region here.")
+        self._context.message("There is no region here.")

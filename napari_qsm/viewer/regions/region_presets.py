@@ -20,7 +20,7 @@ from napari_qsm.rois.presets import (
 from napari_qsm.session import MapEntry, regions
 from napari_qsm.session.settings import settings_file
 from napari_qsm.viewer import ui
-from napari_qsm.viewer.context import PanelContext
+from napari_qsm.viewer.services import Services
 
 
 def presets_folder() -> Path:
@@ -33,13 +33,13 @@ class PresetsButton(QToolButton):
 
     Parameters
     ----------
-    context : PanelContext
+    context : Services
         Where regions are added.
     like : callable
         Gives the map on whose grid a region map is made where there is none.
     """
 
-    def __init__(self, context: PanelContext, like: Callable[[], MapEntry | None]) -> None:
+    def __init__(self, context: Services, like: Callable[[], MapEntry | None]) -> None:
         super().__init__()
         self._context = context
         self._session = context.session
@@ -67,7 +67,7 @@ class PresetsButton(QToolButton):
         try:
             call()
         except QsmError as error:
-            self._context.workspace.say(str(error))
+            self._context.message(str(error))
 
     def _fill_menu(self) -> None:
         self._lists.clear()
@@ -85,7 +85,7 @@ class PresetsButton(QToolButton):
         entry = self._entry()
         keep.setEnabled(entry is not None and bool(entry.regions))
         if problems:
-            self._context.workspace.say(" ".join(problems))
+            self._context.message(" ".join(problems))
 
     def _offer(self, preset: RegionPreset) -> None:
         action = self._lists.addAction(preset.name)
@@ -106,7 +106,7 @@ class PresetsButton(QToolButton):
             if self._session.active_region == 0:
                 self._session.active_region = added[0]
         if preset.note:
-            self._context.workspace.say(preset.note)
+            self._context.message(preset.note)
 
     def _on_file(self) -> None:
         name, _ = QFileDialog.getOpenFileName(
@@ -131,4 +131,4 @@ class PresetsButton(QToolButton):
         plain = "".join(c if c.isalnum() or c in "-_ " else "_" for c in name).strip() or "list"
         folder.mkdir(parents=True, exist_ok=True)
         write_preset(folder / f"{plain}.yaml", name, rows)
-        self._context.workspace.say(f"Kept as '{name}' in '{folder}'.")
+        self._context.message(f"Kept as '{name}' in '{folder}'.")

@@ -29,9 +29,9 @@ from napari_qsm.session.table.content import Content, Line, content_of, needs_ra
 from napari_qsm.session.table.measured import measurable, measured_map
 from napari_qsm.session.table.numbers import Numbers, Row, ShownMap
 from napari_qsm.units import UNITS, decimals
-from napari_qsm.viewer.context import PanelContext
 from napari_qsm.viewer.regions.table_actions import TableActions
 from napari_qsm.viewer.regions.table_grid import Grid
+from napari_qsm.viewer.services import Services
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +53,7 @@ class RegionTable(QWidget):
 
     updated = Signal()
 
-    def __init__(self, context: PanelContext) -> None:
+    def __init__(self, context: Services) -> None:
         super().__init__()
         self.setObjectName("qsm.stats")
         self.context = context

@@ -118,11 +118,11 @@ class TableActions:
         try:
             files = write_export(self.exported(), path)
         except QsmError as error:
-            self._table.context.workspace.say(str(error))
+            self._table.context.message(str(error))
             return
         save_settings({"folder": str(path.parent)})
         named = " and ".join(f"'{file.name}'" for file in files)
-        self._table.context.workspace.say(f"Wrote {named} into '{path.parent}'.")
+        self._table.context.message(f"Wrote {named} into '{path.parent}'.")
 
     # -- another grid ---------------------------------------------------------------------
 
@@ -151,7 +151,7 @@ class TableActions:
 
             return nearest(source, entry.shown)
 
-        self._table.context.workspace.run(
+        self._table.context.run(
             "Transferring the regions", work, lambda made: self._transferred(made, labels, entry)
         )
 
@@ -176,7 +176,7 @@ class TableActions:
         if made.lost:
             names = [row_name(label, labels.regions.get(label)) for label in made.lost]
             said += f" Nothing is left of {', '.join(names)}."
-        self._table.context.workspace.say(said)
+        self._table.context.message(said)
 
     # -- blinded reading ------------------------------------------------------------------
 

@@ -42,7 +42,7 @@ class MessageBar(QFrame):
         """The sentence on show; empty if there is none."""
         return "" if self.isHidden() else self._text.text()
 
-    def say(self, sentence: str) -> None:
+    def show_sentence(self, sentence: str) -> None:
         """Show a sentence."""
         self._text.setText(sentence)
         self.show()
@@ -51,7 +51,7 @@ class MessageBar(QFrame):
 class Welcome(QFrame):
     """Three large choices over the empty views."""
 
-    def __init__(self, parent: QWidget, choices: list[tuple[str, str, str, Callable[..., Any]]]):
+    def __init__(self, parent: QWidget, choices: list[tuple[str, str, str, Callable[[], Any]]]):
         super().__init__(parent)
         self.setObjectName("qsm.welcome")
         self.setStyleSheet(
@@ -84,15 +84,10 @@ class Welcome(QFrame):
         outer.addStretch(1)
 
 
-class Stage(QWidget):
+class CentralArea(QWidget):
     """Message line, views and job bar, one above the other; takes files dropped on it."""
 
-    def __init__(
-        self,
-        area: ViewArea,
-        choices: list[tuple[str, str, str, Callable[..., Any]]],
-        dropped: Callable[[list[Path]], None],
-    ) -> None:
+    def __init__(self, area: ViewArea, dropped: Callable[[list[Path]], None]) -> None:
         super().__init__()
         self.setObjectName("qsm.stage")
         self.area = area
@@ -107,8 +102,11 @@ class Stage(QWidget):
         layout.addWidget(self.message)
         layout.addWidget(area, 1)
         layout.addWidget(self.jobs)
-        self.welcome = Welcome(self, choices)
         area.installEventFilter(self)
+
+    def offer(self, choices: list[tuple[str, str, str, Callable[[], Any]]]) -> None:
+        """Show what an empty window offers: name, text, explanation, what it does."""
+        self.welcome = Welcome(self, choices)
         self.show_welcome(True)
 
     def put_above(self, widget: QWidget) -> None:
