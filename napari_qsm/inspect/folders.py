@@ -12,10 +12,12 @@ from napari_qsm.inspect.files import describe_geometry, inspect_image, inspect_t
 from napari_qsm.inspect.quality import quality_hints
 from napari_qsm.inspect.report import Item
 from napari_qsm.io import bids
+from napari_qsm.io.completeness import no_phase
 from napari_qsm.io.dicom import phase_series
 from napari_qsm.io.dicom_checks import check_planes
 from napari_qsm.io.dicom_headers import DicomFolder, DicomSeries, read_folder
 from napari_qsm.io.label_table import is_label_table
+from napari_qsm.io.moving import finish
 from napari_qsm.io.names import MAGNITUDE, PHASE
 from napari_qsm.io.series import ScanFiles, group_images, image_file
 from napari_qsm.io.sources import nifti_files, read_scan
@@ -26,6 +28,7 @@ from napari_qsm.scan import Scan
 def inspect_folder(folder: Path) -> list[Item]:
     """Everything in a folder: its scans, then images that belong to none."""
     try:
+        finish(folder)
         if bids.is_bids(folder):
             return _inspect_bids(folder)
         inside = nifti_files(folder)
@@ -41,7 +44,9 @@ def _inspect_bids(folder: Path) -> list[Item]:
     scans = bids.find_scans(folder)
     item.lines.append(f"{len(scans)} gradient-echo scans with phase.")
     if not scans:
-        item.problems.append("No phase was found (part-phase); QSM needs it.")
+        images = bids.images_in(folder.absolute(), bids.dataset_root(folder) or folder)
+        places = sorted({path.parent for path in images} | {folder, *folder.rglob("anat")})
+        item.problems.append(no_phase(folder.name, images, places))
     return [item, *_inspect_scans(folder, scans)]
 
 

@@ -13,6 +13,7 @@ from napari_qsm.io.atomic import staged_folder, write_text
 from napari_qsm.io.formats import is_image
 from napari_qsm.io.names import bids_entities, by_echo
 from napari_qsm.io.nifti import write_volume
+from napari_qsm.io.presence import is_listed
 from napari_qsm.io.series import ImageFile, ScanFiles, group_images, image_file
 from napari_qsm.io.sidecar import SCAN_KEYS, allowed, read_json, read_sidecar, write_sidecar
 from napari_qsm.scan import Scan
@@ -91,7 +92,7 @@ def find_scans(folder: Path | str) -> list[ScanFiles]:
         raise FileError(f"'{folder}' is no BIDS dataset.")
     sidecars: dict[Path, list[Path]] = {}
     images = []
-    for path in by_echo(_images(folder, root)):
+    for path in by_echo(images_in(folder, root)):
         entities, suffix = bids_entities(path)
         maybe = "part" in entities or suffix.startswith(("phase", "magnitude"))
         if maybe and suffix not in _OTHER_SUFFIXES:
@@ -290,12 +291,13 @@ def _difference_times(scan: Scan) -> tuple[float, float]:
     )
 
 
-def _images(folder: Path, root: Path) -> list[Path]:
+def images_in(folder: Path, root: Path) -> list[Path]:
+    """NIfTI files of a dataset, or of a folder in it, that may be of a scan of the head."""
     found = []
     for path in folder.rglob("*.nii*"):
         parts = path.relative_to(root).parts[:-1]
         skipped = set(parts) & (_OTHER_KINDS | _NOT_RAW) or any(p.startswith(".") for p in parts)
-        if is_image(path) and path.is_file() and not skipped:
+        if is_image(path) and is_listed(path) and not skipped:
             found.append(path)
     return found
 

@@ -17,6 +17,7 @@ from napari_qsm.io.atomic import atomic_path
 from napari_qsm.io.forms import b0_in_world, mm_per_unit
 from napari_qsm.io.moving import finish_above
 from napari_qsm.io.packed import read_content
+from napari_qsm.io.presence import absence
 from napari_qsm.volume import StoredGrid, Volume, check_affine, voxel_size_mm
 
 ENDINGS = (".nii.gz", ".nii")
@@ -137,6 +138,9 @@ def write_volume(volume: Volume, path: Path | str) -> None:
 
 
 def _open(path: Path) -> tuple[Any, int]:
+    why = absence(path)
+    if why:
+        raise FileError(f"'{path.name}' {why}.")
     if not path.exists():
         raise FileError(f"There is no file '{path}'.")
     if path.is_dir():
@@ -145,8 +149,6 @@ def _open(path: Path) -> tuple[Any, int]:
         return _open_pair(path)
     if not path.name.lower().endswith(ENDINGS):
         raise FileError(f"'{path.name}' is not a NIfTI file (.nii or .nii.gz).")
-    if path.stat().st_size == 0:
-        raise FileError(f"'{path.name}' is empty.")
     try:
         finish_above(path)
         content = read_content(path)

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_qsm.errors import FileError, MetadataError
 from napari_qsm.io.bids import sidecar_of
+from napari_qsm.io.completeness import check_complete, loss_notes
 from napari_qsm.io.formats import read_image
 from napari_qsm.io.forms import b0_note, form_problem
 from napari_qsm.io.names import PHASE
@@ -85,7 +86,8 @@ def read_scan(
     magnitude_echo_times_s: Sequence[float] | None = None,
 ) -> Scan:
     """Read the images of one scan; parameters, result and errors as for :func:`load_scan`."""
-    notes: list[str] = []
+    check_complete(files)
+    notes: list[str] = loss_notes(files)
     signal = files.phase or files.real
     difference = _is_difference(files, phase_difference, notes)
     if difference:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -118,7 +118,10 @@ class ScanFiles:
     label : str
         What the user calls it when choosing among several.
     phase, magnitude, real, imaginary : tuple of ImageFile
-        In the order of their echoes. Either ``phase``, or ``real`` and ``imaginary``.
+        In the order of their echoes. Either ``phase``, or ``real`` and ``imaginary``. Among
+        them are files whose header cannot be read but that belong here by their names.
+    notes : tuple of str
+        What was left out, and why.
     """
 
     label: str
@@ -126,6 +129,7 @@ class ScanFiles:
     magnitude: tuple[ImageFile, ...] = ()
     real: tuple[ImageFile, ...] = ()
     imaginary: tuple[ImageFile, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def images(self) -> tuple[ImageFile, ...]:
@@ -208,28 +212,27 @@ def group_images(images: Iterable[ImageFile]) -> list[ScanFiles]:
     for image in known:
         if image.part and len(image.shape) in (3, 4, 5):
             sets.setdefault(_key(image, grids), []).append(image)
+    _add_unreadable(sets, known, grids)
     magnitudes = [_in_order(s) for k, s in sets.items() if k[0] == MAGNITUDE]
     scans = []
     for key, found in sets.items():
         if key[0] == PHASE:
             phase = _in_order(found)
             label = key[2] or phase[0].path.parent.name
-            scans.append(ScanFiles(label, phase=phase, magnitude=_matching(phase, magnitudes)))
+            magnitude, notes = _matching(phase, magnitudes)
+            scans.append(ScanFiles(label, phase=phase, magnitude=magnitude, notes=notes))
     with_phase = {key[1:4] for key in sets if key[0] == PHASE}
     for key, found in sets.items():
-        partner = sets.get((IMAGINARY, *key[1:]))
-        if key[0] == REAL and partner and len(partner) == len(found):
+        partner = sets.get((IMAGINARY, *key[1:])) or _loose_partner(sets, key)
+        if key[0] == REAL and partner:
             if key[1:4] in with_phase:  # the scanner gave phase as well
                 continue
             real = _in_order(found)
             label = key[2] or real[0].path.parent.name
+            magnitude, notes = _matching(real, magnitudes)
+            imaginary = _in_order(partner)
             scans.append(
-                ScanFiles(
-                    label,
-                    real=real,
-                    imaginary=_in_order(partner),
-                    magnitude=_matching(real, magnitudes),
-                )
+                ScanFiles(label, real=real, imaginary=imaginary, magnitude=magnitude, notes=notes)
             )
     return _with_own_labels(sorted(scans, key=lambda scan: scan.label))
 
@@ -305,25 +308,79 @@ def _in_order(images: Sequence[ImageFile]) -> tuple[ImageFile, ...]:
     return tuple(sorted(images, key=lambda i: (echo_of(i.path) or 0, i.path.name)))
 
 
+def _is_readable(image: ImageFile) -> bool:
+    return len(image.shape) in (3, 4, 5)
+
+
+def _add_unreadable(
+    sets: dict[tuple[Any, ...], list[ImageFile]],
+    images: list[ImageFile],
+    grids: list[ImageFile],
+) -> None:
+    """Put images whose header cannot be read where they belong by name; the reader names them."""
+    for image in images:
+        if not image.part or _is_readable(image):
+            continue
+        key = _key(image, grids)
+        fitting = [k for k in sets if _without_grid(k) == _without_grid(key)]
+        if fitting:
+            sets[max(fitting, key=lambda k: len(sets[k]))].append(image)
+        elif not image.shape:
+            sets.setdefault(key, []).append(image)
+
+
+def _without_grid(key: tuple[Any, ...]) -> tuple[Any, ...]:
+    return key[:3] + key[4:]
+
+
+def _loose_partner(
+    sets: dict[tuple[Any, ...], list[ImageFile]], key: tuple[Any, ...]
+) -> list[ImageFile] | None:
+    """Imaginary images that belong to real ones by name alone; the reader compares the grids."""
+    wanted = _without_grid((IMAGINARY, *key[1:]))
+    return next((found for k, found in sets.items() if _without_grid(k) == wanted), None)
+
+
 def _matching(
     signal: tuple[ImageFile, ...], magnitudes: Sequence[tuple[ImageFile, ...]]
-) -> tuple[ImageFile, ...]:
-    """The set of magnitudes that fits a set of phases best."""
-    first = signal[0]
-    fitting = [
-        m
-        for m in magnitudes
-        if m[0].path.parent == first.path.parent
-        and _same_grid(m[0], first)
-        and _same_times(signal, m)
-        and _same_sequence(first, m[0])
-    ]
-    if not fitting:
-        return ()
-    return min(fitting, key=lambda m: (not _same_base(first, m[0]), _apart(first, m[0])))
+) -> tuple[tuple[ImageFile, ...], tuple[str, ...]]:
+    """The set of magnitudes that fits a set of phases best, and what was left out."""
+    beside = [m for m in magnitudes if m[0].path.parent == signal[0].path.parent]
+    fitting = [m for m in beside if not _misfit(signal, m)]
+    if fitting:
+        first = signal[0]
+        return min(fitting, key=lambda m: (not _same_base(first, m[0]), _apart(first, m[0]))), ()
+    own = [m for m in beside if _same_base(signal[0], m[0])]
+    for magnitude in own:  # of more echoes than there is phase
+        kept = tuple(image for image in magnitude if _same_times(signal, [image]))
+        if len(kept) == len(signal) and not _misfit(signal, kept):
+            left = [f"{t * 1e3:g}" for i in magnitude if i not in kept for t in i.echo_times_s]
+            said = f"The magnitude at {', '.join(left)} ms has no phase beside it"
+            return kept, (f"{said}; the scan is used without that echo.",)
+    if own or len(beside) == 1:
+        return (), (f"There are magnitudes, but {_misfit(signal, (own or beside)[0])}.",)
+    return (), ()
+
+
+def _misfit(signal: Sequence[ImageFile], magnitude: Sequence[ImageFile]) -> str:
+    """Why magnitudes do not belong to phases, as the end of a sentence; empty where they do."""
+    first = next((i for i in signal if _is_readable(i)), signal[0])
+    other = next((i for i in magnitude if _is_readable(i)), None)
+    if other is None:  # none can be read, so the name decides, and the reader will say so
+        return "" if _same_base(first, magnitude[0]) else "they cannot be read; they are not used"
+    if not _same_grid(other, first):
+        sizes = [" x ".join(map(str, i.shape[:3])) or "unknown" for i in (other, first)]
+        return f"they lie on another grid ({sizes[0]}, phase {sizes[1]}); they are not used"
+    if not _same_times(signal, magnitude):
+        return "their echo times are not the phase's; they are not used"
+    if not _same_sequence(first, other):
+        return "they were measured with another repetition time or flip angle; they are not used"
+    return ""
 
 
 def _same_grid(a: ImageFile, b: ImageFile) -> bool:
+    if not (_is_readable(a) and _is_readable(b)):
+        return a.shape == b.shape
     return same_lattice(a.shape[:3], a.affine, b.shape[:3], b.affine)
 
 
@@ -362,5 +419,5 @@ def _with_own_labels(scans: Sequence[ScanFiles]) -> list[ScanFiles]:
         label = scan.label
         if labels.count(label) > 1:
             label = f"{label}#{labels[: i + 1].count(label)}"
-        out.append(ScanFiles(label, scan.phase, scan.magnitude, scan.real, scan.imaginary))
+        out.append(replace(scan, label=label))
     return out

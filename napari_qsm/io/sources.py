@@ -11,8 +11,11 @@ from typing import Any
 
 from napari_qsm.errors import FileError
 from napari_qsm.io import bids
+from napari_qsm.io.completeness import no_phase
 from napari_qsm.io.formats import is_image
+from napari_qsm.io.moving import finish
 from napari_qsm.io.names import by_echo
+from napari_qsm.io.presence import is_listed
 from napari_qsm.io.scan_reader import load_scan, read_scan
 from napari_qsm.io.series import ScanFiles, choose, group_images, image_file
 from napari_qsm.scan import Scan
@@ -79,27 +82,30 @@ def find_scans(paths: Sequence[Path]) -> list[ScanFiles] | None:
         If a path does not exist, or there are images but no phase among them.
     """
     for path in paths:
-        if not path.exists():
+        if not is_listed(path) and not path.is_dir():
             raise FileError(f"There is no file or folder '{path}'.")
-    files = [path for path in paths if path.is_file() and is_image(path)]
+    files = [path for path in paths if is_listed(path) and is_image(path)]
+    seen = list(files)
     scans = group_images(image_file(path) for path in by_echo(files))
     found_any = bool(files)
     for folder in (path for path in paths if path.is_dir()):
-        if bids.is_bids(folder):
+        finish(folder)
+        root = bids.dataset_root(folder)
+        if root is not None:
             scans += bids.find_scans(folder)
+            seen += bids.images_in(folder.absolute(), root)
             found_any = True
             continue
         inside = nifti_files(folder)
+        seen += inside
         scans += group_images(image_file(path) for path in inside)
         found_any = found_any or bool(inside)
     if not found_any:
         return None
     if not scans:
-        raise FileError(
-            f"'{paths[0].name}' holds images but no phase; QSM needs the phase images of a "
-            "gradient-echo scan. Ask for them to be saved at the scanner, or name the files "
-            "with --phase."
-        )
+        where = paths[0].name or str(paths[0])
+        places = {path.parent for path in seen} | {path for path in paths if path.is_dir()}
+        raise FileError(no_phase(where, seen, sorted(places)))
     return scans
 
 
@@ -110,7 +116,7 @@ def nifti_files(folder: Path) -> list[Path]:
             path
             for path in found
             if is_image(path)
-            and path.is_file()
+            and is_listed(path)
             and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         ]
         if images:
