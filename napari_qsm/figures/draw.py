@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,13 +18,15 @@ from napari_qsm.figures.gather import Given, Loaded, gather
 from napari_qsm.figures.layout import Grid, cells_of, lay_out
 from napari_qsm.figures.lettering import Rect
 from napari_qsm.figures.numbers import NumbersPlan
-from napari_qsm.figures.page import Page
+from napari_qsm.figures.page import Page, settings
 from napari_qsm.figures.panels import TablePanel
 from napari_qsm.figures.picture import draw_picture
 from napari_qsm.figures.plans import PicturePlan, Plan, plan_figure
-from napari_qsm.figures.saving import picture_bytes, save_all
+from napari_qsm.figures.saving import check_ending, picture_bytes, save_all
 from napari_qsm.figures.spec import FigureSpec
+from napari_qsm.figures.spec_files import spec_text
 from napari_qsm.figures.tables import draw_table, draw_text, full_table
+from napari_qsm.io.spreadsheet import defused
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,30 +36,6 @@ PREVIEW_DPI = 110
 #: matplotlib's settings belong to the whole program: one drawing at a time.
 DRAWING = threading.Lock()
 _KEPT_RASTERS = 400
-#: What matplotlib must not take from the user's own settings.
-_RC: Any = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "napari-qsm",
-    "svg.image_inline": True,
-    "pdf.fonttype": 42,
-    "pdf.compression": 6,
-    "pdf.inheritcolor": False,
-    "axes.unicode_minus": False,
-    "text.usetex": False,
-    "text.hinting": "none",
-    "text.antialiased": True,
-    "path.simplify": False,
-    "path.snap": False,
-    "path.effects": [],
-    "path.sketch": None,
-    "agg.path.chunksize": 0,
-    "image.resample": True,
-    "image.composite_image": False,
-    "figure.autolayout": False,
-    "figure.constrained_layout.use": False,
-    "lines.antialiased": True,
-    "patch.antialiased": True,
-}
 
 
 @dataclass
@@ -107,12 +83,18 @@ class Rendered:
 
     def pixels(self) -> Array:
         """The figure as RGBA, shape (rows, columns, 4), uint8."""
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        return self.page.pixels()
 
-        with _settings():
-            canvas = FigureCanvasAgg(self.page.figure)
-            canvas.draw()
-            return np.array(canvas.buffer_rgba())
+    def picture(self, ending: str = ".png") -> bytes:
+        """The figure as the bytes of a ``.png``, ``.tiff``, ``.pdf`` or ``.svg`` file.
+
+        Raises
+        ------
+        FileError
+            For another ending.
+        """
+        with settings():
+            return picture_bytes(self.page.figure, ending, self.pixels)
 
     def save(
         self,
@@ -149,22 +131,15 @@ class Rendered:
             For another ending, or if nothing can be written there.
         """
         path = Path(path)
-        with _settings():
-            picture = picture_bytes(self.page.figure, path, self.pixels)
-        return save_all(
-            self, path, picture, companions=companions, spare=spare, overwrite=overwrite
-        )
-
-
-@contextmanager
-def _settings() -> Iterator[None]:
-    """Drawing settings of our own, whatever the user's matplotlib is set to."""
-    import matplotlib
-
-    with matplotlib.rc_context(rc=_RC), warnings.catch_warnings():
-        # Letters that no font has are told in ``Rendered.notes``.
-        warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
-        yield
+        check_ending(path)
+        files = {path: self.picture(path.suffix)}
+        if companions:
+            spec = spec_text(self.spec, folder=path.parent, base=self.base)
+            files[path.with_suffix(".json")] = spec.encode()
+            files[path.with_suffix(".txt")] = (self.caption.rstrip() + "\n").encode()
+            if self.table is not None:
+                files[path.with_suffix(".csv")] = defused(self.table).to_csv(index=False).encode()
+        return save_all(path, files, spare=spare, overwrite=overwrite)
 
 
 def render(
@@ -208,7 +183,7 @@ def render(
     plan = plan_figure(spec, loaded)
     while len(cache.rasters) > _KEPT_RASTERS:
         cache.rasters.pop(next(iter(cache.rasters)))
-    with _settings():
+    with settings():
         ruler = Page(spec.style, 10.0, 72)
         grid = lay_out(plan, ruler)
         page = Page(spec.style, grid.height_mm, dpi or (PREVIEW_DPI if preview else spec.style.dpi))

@@ -6,7 +6,10 @@ are drawn and their places kept, so that nothing collides and nothing is cut off
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +33,43 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+#: What matplotlib must not take from the user's own settings.
+_RC: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "napari-qsm",
+    "svg.image_inline": True,
+    "pdf.fonttype": 42,
+    "pdf.compression": 6,
+    "pdf.inheritcolor": False,
+    "axes.unicode_minus": False,
+    "text.usetex": False,
+    "text.hinting": "none",
+    "text.antialiased": True,
+    "path.simplify": False,
+    "path.snap": False,
+    "path.effects": [],
+    "path.sketch": None,
+    "agg.path.chunksize": 0,
+    "image.resample": True,
+    "image.composite_image": False,
+    "figure.autolayout": False,
+    "figure.constrained_layout.use": False,
+    "lines.antialiased": True,
+    "patch.antialiased": True,
+}
+
+
+@contextmanager
+def settings() -> Iterator[None]:
+    """Drawing settings of our own, whatever the user's matplotlib is set to."""
+    import matplotlib
+
+    with matplotlib.rc_context(rc=_RC), warnings.catch_warnings():
+        # Letters that no font has are told in ``Rendered.notes``.
+        warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
+        yield
+
+
 class Page(Lettering):
     """A sheet to draw on.
 
@@ -41,16 +81,21 @@ class Page(Lettering):
         Of the sheet.
     dpi : float
         Of pictures and of the canvas.
+    ink, ground : str
+        Colours of another sheet than white or black paper, ``"#rrggbb"``; ``"none"`` is
+        transparent.
     """
 
-    def __init__(self, style: Style, height_mm: float, dpi: float) -> None:
+    def __init__(
+        self, style: Style, height_mm: float, dpi: float, *, ink: str = "", ground: str = ""
+    ) -> None:
         from matplotlib.figure import Figure
 
         super().__init__(style.font, style.size_pt)
         self.style = style
         self.rect = Rect(0, 0, style.width_mm, height_mm)
-        self.ink = "#000000" if style.ground == "light" else "#ffffff"
-        self.ground = "#ffffff" if style.ground == "light" else "#000000"
+        self.ink = ink or ("#000000" if style.ground == "light" else "#ffffff")
+        self.ground = ground or ("#ffffff" if style.ground == "light" else "#000000")
         self.faint = "#666666" if style.ground == "light" else "#aaaaaa"
         self.figure: Figure = Figure(
             figsize=(style.width_mm / 25.4, height_mm / 25.4), dpi=dpi, facecolor=self.ground
@@ -61,6 +106,26 @@ class Page(Lettering):
         self.axes.set_ylim(height_mm, 0)
         self.written: list[Written] = []
         self.missing: set[str] = set()
+
+    def pixels(self) -> Array:
+        """The sheet as RGBA, shape (rows, columns, 4), uint8."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+        with settings():
+            canvas = FigureCanvasAgg(self.figure)
+            canvas.draw()
+            return np.array(canvas.buffer_rgba())
+
+    def svg(self) -> str:
+        """The sheet as an SVG element; the same text for the same drawing."""
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+        out = io.StringIO()
+        with settings():
+            nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+            FigureCanvasSVG(self.figure).print_svg(out, metadata=nothing)
+        text = out.getvalue()
+        return text[text.index("<svg") :].strip()
 
     def text(
         self,
@@ -206,6 +271,7 @@ class Page(Lettering):
         closed: bool = False,
         fill: str | None = None,
         alpha: float = 1.0,
+        dashed: bool = False,
         zorder: float = 3,
     ) -> None:
         """Polylines in page mm, each of shape (n, 2); filled if a colour is given."""
@@ -224,6 +290,7 @@ class Page(Lettering):
             linewidth=width_pt,
             joinstyle="miter",
             capstyle="butt",
+            linestyle="--" if dashed else "-",
             alpha=alpha,
             zorder=zorder,
         )

@@ -5,17 +5,13 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari_qsm._version import __version__
 from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError
-from napari_qsm.figures.spec_files import read_spec, spec_text
+from napari_qsm.figures.spec_files import read_spec
 from napari_qsm.io.atomic import staged_folder
-from napari_qsm.io.spreadsheet import defused
-
-if TYPE_CHECKING:
-    from napari_qsm.figures.draw import Rendered
 
 ENDINGS = (".png", ".tif", ".tiff", ".pdf", ".svg")
 _MAKER = f"napari-qsm {__version__}"
@@ -33,16 +29,16 @@ def check_ending(path: Path) -> None:
         raise FileError(f"'{path.name}' must end in .png, .tiff, .pdf or .svg.")
 
 
-def picture_bytes(figure: Any, path: Path, pixels: Callable[[], Array]) -> bytes:
-    """The figure in the format that a name asks for.
+def picture_bytes(figure: Any, ending: str, pixels: Callable[[], Array]) -> bytes:
+    """The figure in the format of an ending, ``".png"``.
 
     Raises
     ------
     FileError
         For an unknown ending.
     """
-    check_ending(path)
-    ending = path.suffix.lower()
+    check_ending(Path(f"figure{ending}"))
+    ending = ending.lower()
     out = io.BytesIO()
     dots = figure.dpi
     try:
@@ -80,30 +76,26 @@ def _write(figure: Any, ending: str, out: io.BytesIO, pixels: Callable[[], Array
 
 
 def save_all(
-    drawn: Rendered,
-    path: Path,
-    picture: bytes,
-    *,
-    companions: bool,
-    spare: Path | None,
-    overwrite: bool = True,
+    path: Path, files: dict[Path, bytes], *, spare: Path | None, overwrite: bool = True
 ) -> list[Path]:
     """Write the picture and what belongs to it; all files or none.
 
-    Without ``overwrite``, files that are there already must hold the same.
+    Parameters
+    ----------
+    path : Path
+        The picture.
+    files : dict
+        Content of each file, the picture first.
+    spare : Path or None
+        A file that stays as it is.
+    overwrite : bool
+        Without it, files that are there already must hold the same.
 
     Raises
     ------
     FileError
         If nothing can be written there.
     """
-    files = {path: picture}
-    if companions:
-        spec = spec_text(drawn.spec, folder=path.parent, base=drawn.base)
-        files[path.with_suffix(".json")] = spec.encode()
-        files[path.with_suffix(".txt")] = (drawn.caption.rstrip() + "\n").encode()
-        if drawn.table is not None:
-            files[path.with_suffix(".csv")] = defused(drawn.table).to_csv(index=False).encode()
     if spare is not None:
         files = {f: content for f, content in files.items() if f.absolute() != spare.absolute()}
     _check_companions(path, list(files))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,10 @@ from napari_qsm.io.moving import finish
 from napari_qsm.io.targets import check_out_file
 from napari_qsm.io.whole_numbers import as_labels, as_mask
 from napari_qsm.outputs import RESULT_NAMES
-from napari_qsm.qc.measures import magnitude_of, measure
-from napari_qsm.qc.quality import QualityReport, from_dict, map_checksum
+from napari_qsm.qc.judge import magnitude_of, measure
+from napari_qsm.qc.quality import Finding, QualityReport, findings, from_dict, map_checksum
 from napari_qsm.qc.rating import RatingHistory, read_ratings
 from napari_qsm.qc.report import report_html, write_report
-from napari_qsm.qc.warnings import Finding, findings
 from napari_qsm.recon.pipeline import Inputs, Result
 from napari_qsm.volume import Volume
 
@@ -191,7 +190,7 @@ def rebuild_report(
     quality = stored.quality or measure(stored.result)
     if labels is not None:
         contrast = _iron_contrast(stored.result, labels, label_table)
-        quality = replace(quality, iron_contrast_ppm=contrast)
+        quality = quality.but(iron_contrast_ppm=contrast)
     write_report(stored.result, path, rating=stored.ratings.ratings, quality=quality)
     return path, findings(quality)
 
@@ -199,7 +198,7 @@ def rebuild_report(
 def _iron_contrast(result: Result, labels: Path, label_table: Path | None) -> float:
     volume = read_image(labels).like(result.grid)
     names = {r.index: r.name for r in read_label_table(label_table)} if label_table else {}
-    contrast = measure(result, labels=as_labels(volume), label_names=names).iron_contrast_ppm
+    contrast = measure(result, labels=as_labels(volume), label_names=names)["iron_contrast_ppm"]
     if contrast is None:
         raise MetadataError(
             "None of the regions inside the map has a name known to be rich in iron (putamen, "

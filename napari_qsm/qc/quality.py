@@ -1,66 +1,45 @@
-"""The quality of one reconstruction, as numbers to keep."""
+"""The quality of one reconstruction as numbers to keep, and the register of these numbers.
+
+A measure is one row: the function that measures, the words that explain the number, the range
+that is usual, and the limits beyond which a person is told. The rows are in
+:mod:`napari_qsm.qc.field_measures` and :mod:`napari_qsm.qc.map_measures`; a new one is written there and stands in ``quality.json``, in the
+report, in the window and, for the stages it names, beside tried-out settings.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
+from napari_qsm.units import fixed, percent
 
+if TYPE_CHECKING:
+    from napari_qsm.qc.evidence import Evidence
+
+Severity = Literal["serious", "warning", "note"]
+SEVERITIES: tuple[Severity, ...] = ("serious", "warning", "note")
 #: Edges of the histogram of susceptibility, ppm; values beyond are counted apart.
 HISTOGRAM_EDGES_PPM = tuple(round(-0.3 + 0.01 * n, 2) for n in range(61))
 
 
 @dataclass(frozen=True)
 class QualityReport:
-    """Quality of one reconstruction; plain numbers, ready for JSON. None where not known.
+    """Quality of one reconstruction; plain numbers, ready for JSON.
 
     Attributes
     ----------
     chi_sha256 : str
         Of the map that was measured, so that numbers cannot be shown beside another one.
-    mask_ml, local_mask_ml : float
-        Volume of the mask, and of its part where the map is valid, ml.
-    mask_share_of_volume : float
-        Voxels of the mask over all voxels.
-    mask_share_kept : float or None
-        Voxels of the map over voxels of the mask.
-    wraps_left : int or None
-        Pairs of neighbours inside the mask whose unwrapped phases differ by more than pi,
-        over all echoes.
+    numbers : dict of str to float or None
+        By the names of :data:`MEASURES`; None where not known.
     wraps_by_axis : tuple of int
-        The same along each axis of the RAS grid.
-    wraps_share : float or None
-        Over all pairs of neighbours.
-    field_noise_ppm : float or None
-        Standard deviation of the noise of the total field, ppm; see :func:`napari_qsm.qc.measures.measure`.
-    total_field_spread_ppm, local_field_spread_ppm, chi_spread_ppm : float or None
-        Half the distance between the 16th and 84th percentiles inside the mask, ppm: the
-        standard deviation of a normal distribution, blind to a few extreme voxels.
-    chi_noise_ppm : float
-        Standard deviation of the noise of the map, ppm.
-    streak_ratio : float or None
-        Amplitude of the map near the magic angle over that away from it; see
-        :func:`napari_qsm.qc.spectrum.cone_ratio`.
-    residual_rms_ppm, residual_relative : float or None
-        Root mean square of ``f - D chi``, ppm, and over that of ``f``; means removed.
-    rim_ratio : float or None
-        Spread of the map in the outer 2 mm over that of the part deeper than 6 mm.
-    noisy_phase_share : float or None
-        Share of the mask whose phase is noise.
-    dark_share : float or None
-        Share of the mask without signal in the magnitude.
-    tail_asymmetry : float or None
-        -1 to 1: how much further the bright tail of the inner map reaches than the dark one.
-    iron_contrast_ppm : float or None
-        Mean of the regions named as rich in iron less the mean of the inner map, ppm.
-    not_finite : int
-        Voxels of the results that are NaN or infinite inside the mask.
+        Wraps left along each axis of the RAS grid.
     histogram : tuple of int
         Voxels of the map between :data:`HISTOGRAM_EDGES_PPM`.
     below_histogram, above_histogram : int
@@ -70,56 +49,238 @@ class QualityReport:
     """
 
     chi_sha256: str
-    mask_ml: float
-    local_mask_ml: float
-    mask_share_of_volume: float
-    mask_share_kept: float | None
-    wraps_left: int | None
-    wraps_by_axis: tuple[int, ...]
-    wraps_share: float | None
-    field_noise_ppm: float | None
-    total_field_spread_ppm: float | None
-    local_field_spread_ppm: float | None
-    chi_spread_ppm: float | None
-    chi_noise_ppm: float | None
-    streak_ratio: float | None
-    residual_rms_ppm: float | None
-    residual_relative: float | None
-    rim_ratio: float | None
-    noisy_phase_share: float | None
-    dark_share: float | None
-    tail_asymmetry: float | None
-    iron_contrast_ppm: float | None
-    not_finite: int
-    histogram: tuple[int, ...]
-    below_histogram: int
-    above_histogram: int
+    numbers: Mapping[str, float | None]
+    wraps_by_axis: tuple[int, ...] = ()
+    histogram: tuple[int, ...] = ()
+    below_histogram: int = 0
+    above_histogram: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> float | None:
+        """One number by the name of its measure; None where not known."""
+        return self.numbers.get(name)
+
+    def but(self, **numbers: float | None) -> QualityReport:
+        """The same with some numbers changed."""
+        return replace(self, numbers={**self.numbers, **numbers})
+
+    def written(self, name: str) -> str:
+        """One number as text, with its unit; empty where not known."""
+        value = self[name]
+        return "" if value is None else MEASURES[name].written(value)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data for JSON; :func:`from_dict` reads it back."""
-        data = asdict(self)
-        data["seconds"] = dict(self.seconds)
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in data.items()}
+        return {
+            "chi_sha256": self.chi_sha256,
+            **self.numbers,
+            "wraps_by_axis": list(self.wraps_by_axis),
+            "histogram": list(self.histogram),
+            "below_histogram": self.below_histogram,
+            "above_histogram": self.above_histogram,
+            "seconds": dict(self.seconds),
+        }
 
 
 def from_dict(data: Mapping[str, Any]) -> QualityReport:
-    """The report that :meth:`QualityReport.to_dict` wrote.
+    """The report that :meth:`QualityReport.to_dict` wrote, by this version or another.
 
     Raises
     ------
     QsmError
-        If the data are not those of a report of this version.
+        If the data are not those of a report.
     """
-    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
     try:
-        return QualityReport(**values)
-    except (TypeError, ValueError) as error:
-        raise QsmError("These are not the quality numbers of this version of the program.") from (
-            error
+        return QualityReport(
+            str(data["chi_sha256"]),
+            {name: data.get(name) for name in MEASURES},
+            tuple(data["wraps_by_axis"]),
+            tuple(data["histogram"]),
+            int(data["below_histogram"]),
+            int(data["above_histogram"]),
+            dict(data["seconds"]),
         )
+    except (KeyError, TypeError, ValueError) as error:
+        raise QsmError("These are not the quality numbers of this program.") from error
 
 
 def map_checksum(chi_ppm: Array) -> str:
     """SHA-256 of a map's values as float32, by which numbers and ratings know their map."""
     return hashlib.sha256(np.ascontiguousarray(chi_ppm, dtype=np.float32).data).hexdigest()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing a person should know.
+
+    Attributes
+    ----------
+    code : str
+        Stays the same from version to version: ``"nan"``, ``"mask-air"``, ``"mask-rim"``,
+        ``"mask-small"``, ``"eroded"``, ``"unit"``, ``"sign"``, ``"wraps"``, ``"residual"``,
+        ``"streaks"`` or ``"noise"``.
+    severity : {"serious", "warning", "note"}
+        Do not use the map; look before using it; good to know.
+    sentence : str
+        What was seen, what it may mean, and what to do.
+    """
+
+    code: str
+    severity: Severity
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Where a number begins to be told.
+
+    Attributes
+    ----------
+    code, severity : str
+        As in :class:`Finding`.
+    sentence : str
+        ``{value}`` stands for the number with its unit, ``{name}`` for that of another measure.
+    above, below : float or None
+        The number is told beyond them.
+    when : callable or None
+        Further condition on all numbers.
+    """
+
+    code: str
+    severity: Severity
+    sentence: str
+    above: float | None = None
+    below: float | None = None
+    when: Callable[[QualityReport], bool] | None = None
+
+    def reached(self, value: float, quality: QualityReport) -> bool:
+        """Whether the number is beyond it."""
+        return (
+            (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
+            and (self.when is None or self.when(quality))
+        )
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number of the quality of a result.
+
+    Attributes
+    ----------
+    name : str
+        In ``quality.json``.
+    compute : callable
+        From an :class:`~napari_qsm.qc.evidence.Evidence`; None where it cannot be known.
+    title : str
+        For people; a number without one stands in no table.
+    meaning : str
+        What it says; braces stand for other numbers, as in :attr:`Limit.sentence`.
+    usual : str
+        What the presets give on the built-in head and on three real scans.
+    unit : {"ppm", "ml", "%", ""}
+        A share of 1 is written in percent.
+    decimals : int
+        Of the text.
+    signed : bool
+        Write a plus too.
+    text : str
+        In tables instead of the number alone; braces as above.
+    stages : tuple of str
+        Stages whose own result it judges.
+    limits : tuple of Limit
+        The first that is reached is told.
+    """
+
+    name: str
+    compute: Callable[[Evidence], float | None]
+    title: str = ""
+    meaning: str = ""
+    usual: str = ""
+    unit: str = ""
+    decimals: int = 2
+    signed: bool = False
+    text: str = "{value}"
+    stages: tuple[str, ...] = ()
+    limits: tuple[Limit, ...] = ()
+
+    def written(self, value: float) -> str:
+        """A value as text, with its unit."""
+        if self.unit == "%":
+            return percent(value, self.decimals, signed=self.signed)
+        return f"{fixed(value, self.decimals, signed=self.signed)} {self.unit}".rstrip()
+
+    def finding(self, quality: QualityReport) -> Finding | None:
+        """What has to be told of it."""
+        value = quality[self.name]
+        if value is None:
+            return None
+        for limit in self.limits:
+            if limit.reached(value, quality):
+                return Finding(limit.code, limit.severity, filled(limit.sentence, self, quality))
+        return None
+
+
+#: Name to measure, in the order of the work.
+MEASURES: dict[str, Measure] = {}
+
+
+def quality_measure(
+    name: str, title: str = "", **more: Any
+) -> Callable[[Callable[[Evidence], float | None]], Callable[[Evidence], float | None]]:
+    """Register a measure; parameters are the attributes of :class:`Measure`."""
+
+    def register(
+        compute: Callable[[Evidence], float | None],
+    ) -> Callable[[Evidence], float | None]:
+        MEASURES[name] = Measure(name, compute, title, **more)
+        return compute
+
+    return register
+
+
+def filled(sentence: str, measure: Measure, quality: QualityReport) -> str:
+    """A sentence with its numbers written in."""
+    known = {name: quality.written(name) or "?" for name in MEASURES}
+    axes = quality.wraps_by_axis if len(quality.wraps_by_axis) == 3 else ("?", "?", "?")
+    return sentence.format(value=quality.written(measure.name), wraps_by_axis=axes, **known)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One number for people: what it is, its value with unit, what is usual, what it means."""
+
+    name: str
+    value: str
+    usual: str
+    meaning: str
+
+
+def rows(quality: QualityReport) -> list[Row]:
+    """Every number that is known and has a title, in the order of the work."""
+    return [
+        Row(
+            each.title,
+            filled(each.text, each, quality),
+            each.usual,
+            filled(each.meaning, each, quality),
+        )
+        for each in MEASURES.values()
+        if each.title and quality[each.name] is not None
+    ]
+
+
+def findings(quality: QualityReport) -> list[Finding]:
+    """What stands out in the numbers, the gravest first; empty where all is usual.
+
+    Of two numbers that show the same fault, the graver one speaks, then the larger one.
+    """
+    found: dict[str, tuple[int, float, Finding]] = {}
+    for each in MEASURES.values():
+        finding = each.finding(quality)
+        if finding is None:
+            continue
+        rank = (SEVERITIES.index(finding.severity), -(quality[each.name] or 0.0), finding)
+        if finding.code not in found or rank[:2] < found[finding.code][:2]:
+            found[finding.code] = rank
+    return [finding for _, _, finding in sorted(found.values(), key=lambda rank: rank[0])]

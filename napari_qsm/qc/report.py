@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import base64
 import math
 import re
 from collections.abc import Mapping, Sequence
-from html import escape
+from functools import lru_cache
+from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from napari_qsm.arrays import Array
+from napari_qsm.figures.lettering import Rect
+from napari_qsm.figures.plots import draw_histogram, plot_page
 from napari_qsm.io.atomic import write_text
-from napari_qsm.qc.explain import rows
-from napari_qsm.qc.histogram import histogram_svg
-from napari_qsm.qc.measures import measure
-from napari_qsm.qc.page import page
+from napari_qsm.qc.judge import measure
 from napari_qsm.qc.pictures import stage_pictures
-from napari_qsm.qc.quality import QualityReport
+from napari_qsm.qc.quality import HISTOGRAM_EDGES_PPM, QualityReport, findings, rows
 from napari_qsm.qc.rating import Rating
-from napari_qsm.qc.warnings import findings
 from napari_qsm.recon.pipeline import Result
 from napari_qsm.recon.stages import get_method
+from napari_qsm.units import fixed, percent, sizes_text
 
-_VERDICT_WORDS = {"pass": "Pass", "doubtful": "Doubtful", "fail": "Fail"}
-_SEVERITY_WORDS = {"serious": "Serious", "warning": "Warning", "note": "Note"}
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+#: Colours that the page's own take the place of, so that it can be read by day and by night.
+_INK, _BAR = "#010203", "#040506"
 
 #: What may name a file or a person in a sentence that was said during the run.
 _NAMES = re.compile(r"'[^']*'|\"[^\"]*\"|(?:[A-Za-z]:\\|/)\S+|\S+\.(?:nii(?:\.gz)?|json|dcm|mat)\b")
@@ -76,44 +80,38 @@ def report_html(
     """
     quality = quality or measure(result, magnitude=magnitude)
     ratings = [rating] if isinstance(rating, Rating) else list(rating or [])
-    provenance = result.provenance
-    sections = [
-        _warnings(quality, provenance),
-        _ratings(ratings, quality.chi_sha256),
-        _input(result),
-        "<section><h2>Pictures of each stage</h2>"
-        "<p>Slices through the middle of the mask. The patient's right is on the left; letters "
-        "mark the sides.</p>" + "".join(stage_pictures(result, magnitude)) + "</section>",
-        _numbers(quality),
-        "<section><h2>Distribution of susceptibility</h2>" + histogram_svg(quality) + "</section>",
-        _recipe(provenance),
-        _methods(provenance),
-    ]
-    software = provenance.get("software", {})
-    version = escape(str(software.get("napari-qsm", "")))
-    return page(
-        "Quality of a susceptibility map",
-        f"Made with napari-qsm {version}.",
-        "\n".join(section for section in sections if section),
+    said = result.provenance
+    methods, _, references = str(said.get("methods", "")).partition("\n\n")
+    recipe = said.get("recipe", {})
+    return _template().render(
+        title="Quality of a susceptibility map",
+        software=said.get("software", {}),
+        python=said.get("python", "?"),
+        findings=findings(quality),
+        said=[_without_names(str(sentence)) for sentence in said.get("warnings", ())],
+        ratings=ratings[::-1],
+        chi_sha256=quality.chi_sha256,
+        scan=_scan(result),
+        pictures=stage_pictures(result, magnitude),
+        rows=rows(quality),
+        histogram=_histogram(quality),
+        histogram_words=_histogram_words(quality),
+        recipe=recipe,
+        recipe_text=yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True),
+        steps=[_step(step) for step in said.get("stages", ())],
+        methods=methods,
+        references=references.splitlines(),
     )
 
 
-def _warnings(quality: QualityReport, provenance: Mapping[str, Any]) -> str:
-    found = findings(quality)
-    items = "".join(
-        f'<li class="{f.severity}"><b>{_SEVERITY_WORDS[f.severity]}.</b> {escape(f.sentence)}</li>'
-        for f in found
-    )
-    said = [_without_names(str(sentence)) for sentence in provenance.get("warnings", ())]
-    notes = "".join(f"<li>{escape(sentence)}</li>" for sentence in said)
-    first = (
-        f'<ul class="findings">{items}</ul>'
-        if found
-        else '<p class="good"><b>Nothing unusual was found in the numbers.</b> Look at the '
-        "pictures all the same.</p>"
-    )
-    second = f"<h3>Said during the run</h3><ul>{notes}</ul>" if notes else ""
-    return f"<section><h2>Warnings</h2>{first}{second}</section>"
+@lru_cache(maxsize=1)
+def _template() -> Template:
+    from jinja2 import Environment
+
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["base64"] = lambda data: base64.b64encode(data).decode("ascii")
+    text = files("napari_qsm.qc").joinpath("report.html.j2").read_text(encoding="utf-8")
+    return environment.from_string(text)
 
 
 def _without_names(sentence: str) -> str:
@@ -121,27 +119,7 @@ def _without_names(sentence: str) -> str:
     return _NAMES.sub("(name left out)", sentence)
 
 
-def _ratings(ratings: Sequence[Rating], chi_sha256: str) -> str:
-    if not ratings:
-        return "<section><h2>Rating</h2><p>Not rated yet.</p></section>"
-    lines = []
-    for rating in reversed(ratings):
-        other = rating.chi_sha256 not in ("", chi_sha256)
-        lines.append(
-            f"<tr><td><b>{_VERDICT_WORDS[rating.verdict]}</b>"
-            + (" (of an earlier map in this folder)" if other else "")
-            + f"</td><td>{escape(rating.comment)}</td><td>{escape(rating.rater)}</td>"
-            f"<td>{rating.rated_at:%Y-%m-%d %H:%M} {escape(rating.rated_at.tzname() or '')}, "
-            f"version {escape(rating.software_version)}</td></tr>"
-        )
-    return (
-        "<section><h2>Rating</h2>"
-        + _table(("Verdict", "Comment", "Rater", "When"), lines)
-        + "</section>"
-    )
-
-
-def _input(result: Result) -> str:
+def _scan(result: Result) -> list[tuple[str, str]]:
     said = result.provenance
     times = [float(t) * 1e3 for t in said.get("echo_times_s") or ()]
     lines = []
@@ -153,9 +131,9 @@ def _input(result: Result) -> str:
     grid = result.grid
     tilt = math.degrees(math.acos(min(max(map(abs, grid.b0_direction)), 1.0)))
     lines += [
-        ("Voxel size", " × ".join(f"{s:.4g}" for s in grid.voxel_size_mm) + " mm"),
+        ("Voxel size", sizes_text(grid.voxel_size_mm)),
         ("Voxels", " × ".join(map(str, grid.shape)) + " (right, front, top)"),
-        ("Main field against the image axes", f"{tilt:.1f}°"),
+        ("Main field against the image axes", f"{fixed(tilt, 1)}°"),
         (
             "Sides",
             "recorded in the file"
@@ -166,93 +144,58 @@ def _input(result: Result) -> str:
     ]
     reference = said.get("reference_ppm")
     if reference is not None:
-        lines.append(("Subtracted by referencing", f"{round(reference, 4) + 0.0:+.4f} ppm"))
-    cells = [f"<tr><td>{escape(a)}</td><td>{escape(b)}</td></tr>" for a, b in lines if b]
-    return "<section><h2>Scan</h2>" + _table((), cells) + "</section>"
+        lines.append(("Subtracted by referencing", f"{fixed(reference, 4, signed=True)} ppm"))
+    return [(name, value) for name, value in lines if value]
 
 
 def _role(record: Mapping[str, Any]) -> str:
     return str(record.get("role", "")).removesuffix("_ppm").replace("_", " ")
 
 
-def _numbers(quality: QualityReport) -> str:
-    lines = [
-        f"<tr><td><b>{escape(row.name)}</b><br><small>{escape(row.meaning)}</small></td>"
-        f'<td class="number">{escape(row.value)}</td><td class="usual">{escape(row.usual)}</td></tr>'
-        for row in rows(quality)
-    ]
+def _histogram(quality: QualityReport) -> str:
+    """The distribution of susceptibility as a drawing in the colours of the page."""
+    if not sum(quality.histogram):
+        return ""
+    page = plot_page(150, 60, size_pt=9, ink=_INK)
+    title = "susceptibility (ppm)"
+    edges, counts = HISTOGRAM_EDGES_PPM, quality.histogram
+    draw_histogram(page, Rect(0, 0, 150, 60), edges, counts, title, colour=_BAR)
+    svg = re.sub(r' clip-path="[^"]*"', "", page.svg())  # nothing reaches beyond the sheet
+    svg = svg.replace(_INK, "var(--ink)").replace(_BAR, "var(--bar)")
+    return svg.replace("<svg ", '<svg role="img" aria-label="Histogram of susceptibility" ', 1)
+
+
+def _histogram_words(quality: QualityReport) -> str:
+    below, above = quality.below_histogram, quality.above_histogram
+    whole = sum(quality.histogram) + below + above
+    if not whole:
+        return ""
+    low, high = HISTOGRAM_EDGES_PPM[0], HISTOGRAM_EDGES_PPM[-1]
     return (
-        "<section><h2>Numbers</h2><p>“Usual” is what the built-in recipes give on the built-in "
-        "head and on three real scans; other scanners and voxel sizes may differ.</p>"
-        + _table(("What", "Value", "Usual"), lines)
-        + "</section>"
+        f"{whole} voxels of the map in steps of 0.01 ppm; the highest bar is "
+        f"{percent(max(quality.histogram) / whole)} of them. {below} lie below {low:g} ppm, "
+        f"{above} above {high:g} ppm ({percent((below + above) / whole, 3)})."
     )
 
 
-def _recipe(provenance: Mapping[str, Any]) -> str:
-    recipe = provenance.get("recipe", {})
-    lines = []
-    for step in provenance.get("stages", ()):
-        settings = ", ".join(
-            f"{escape(str(name))} = {escape(_value(value))}"
-            for name, value in step.get("settings", {}).items()
-        )
-        edited = step.get("edited_by_hand")
-        if edited:
-            changes = [f"{edited.get(k, 0)} voxels {k}" for k in ("added", "removed")]
-            settings += f" <b>edited by hand: {', '.join(changes)}</b>"
-        lines.append(
-            f"<tr><td>{escape(str(step['stage']))}</td>"
-            f"<td>{escape(_title(step))}</td>"
-            f'<td class="number">{float(step.get("seconds", 0)):.1f} s</td><td>{settings}</td></tr>'
-        )
-    text = yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
-    return (
-        "<section><h2>How it was made</h2>"
-        f"<p>Recipe “{escape(str(recipe.get('name', '')))}”. "
-        f"{escape(str(recipe.get('description', '')))}</p>"
-        + _table(("Stage", "Method", "Time", "Settings"), lines)
-        + "<h3>The recipe as a file</h3><p>Copy it into a text file ending in .yaml to repeat the "
-        f"work.</p><pre>{escape(text)}</pre>"
-        + "<p>Libraries: "
-        + escape(
-            ", ".join(f"{name} {v}" for name, v in provenance.get("software", {}).items())
-            + f"; Python {provenance.get('python', '?')}"
-        )
-        + ".</p></section>"
-    )
-
-
-def _title(step: Mapping[str, Any]) -> str:
+def _step(step: Mapping[str, Any]) -> dict[str, str]:
+    edited = step.get("edited_by_hand") or {}
     try:
-        return get_method(step["stage"], step["method"]).title
+        title = get_method(step["stage"], step["method"]).title
     except ValueError:  # a method of another version
-        return str(step.get("method", ""))
+        title = str(step.get("method", ""))
+    return {
+        "stage": str(step["stage"]),
+        "title": title,
+        "seconds": fixed(float(step.get("seconds", 0)), 1),
+        "settings": ", ".join(f"{k} = {_value(v)}" for k, v in step.get("settings", {}).items()),
+        "edited": ", ".join(f"{edited.get(k, 0)} voxels {k}" for k in ("added", "removed"))
+        if edited
+        else "",
+    }
 
 
 def _value(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _methods(provenance: Mapping[str, Any]) -> str:
-    text, _, references = str(provenance.get("methods", "")).partition("\n\n")
-    if not text:
-        return ""
-    listed = "<br>".join(escape(line) for line in references.splitlines())
-    return (
-        f"<section><h2>For the methods section of a paper</h2><p>{escape(text)}</p>"
-        f"<p><small>{listed}</small></p></section>"
-    )
-
-
-def _table(head: Sequence[str], lines: Sequence[str]) -> str:
-    top = "".join(f"<th>{escape(name)}</th>" for name in head)
-    return (
-        '<div class="wide"><table>'
-        + (f"<thead><tr>{top}</tr></thead>" if head else "")
-        + "<tbody>"
-        + "".join(lines)
-        + "</tbody></table></div>"
-    )

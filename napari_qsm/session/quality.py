@@ -11,9 +11,9 @@ import numpy as np
 
 from napari_qsm.arrays import Array
 from napari_qsm.errors import GeometryError
-from napari_qsm.qc.measures import IRON_RICH, measure
-from napari_qsm.qc.quality import QualityReport
-from napari_qsm.qc.warnings import Finding, findings
+from napari_qsm.qc.judge import measure
+from napari_qsm.qc.map_measures import IRON_RICH
+from napari_qsm.qc.quality import Finding, QualityReport, findings
 from napari_qsm.recon.pipeline import Result
 from napari_qsm.recon.stages import Progress
 from napari_qsm.rois.statistics import region_name

@@ -7,10 +7,11 @@ import pytest
 
 from napari_qsm.errors import QsmError
 from napari_qsm.figures.annotations import Annotation
-from napari_qsm.figures.draw import _settings, render
+from napari_qsm.figures.draw import render
 from napari_qsm.figures.gather import Given
 from napari_qsm.figures.lettering import Lettering
 from napari_qsm.figures.numbers import plain_region, sided_region
+from napari_qsm.figures.page import settings as page_settings
 from napari_qsm.figures.panels import ChartPanel, ImagePanel, Measured, MosaicPanel, TextPanel
 from napari_qsm.figures.parts import Box, Display, Regions, Source
 from napari_qsm.figures.spec import ColourBar, FigureSpec, Style
@@ -100,7 +101,7 @@ def test_measured_widths_are_those_that_are_drawn():
 
     page = render(two_panels(), given()).page
     canvas = FigureCanvasAgg(page.figure)
-    with _settings():
+    with page_settings():
         canvas.draw()
         for one, text in zip(page.written, page.axes.texts, strict=True):
             box = text.get_window_extent(canvas.get_renderer())

@@ -13,7 +13,7 @@ from napari_qsm.recon.recipe import load_recipe, with_settings
 
 def measured(head, scan=None, recipe="case-report", changes=(), mask=None):
     """Run a preset on a head's scan (or another one), and measure it."""
-    from napari_qsm.qc.measures import magnitude_of, measure
+    from napari_qsm.qc.judge import magnitude_of, measure
 
     inputs = Inputs(scan=scan or head.scan, mask=mask)
     result = run(with_settings(load_recipe(recipe), changes), inputs)

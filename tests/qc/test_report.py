@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 
@@ -10,14 +11,14 @@ import numpy as np
 import pytest
 import yaml
 
-from napari_qsm.qc.montage import cut_through, montage
+from napari_qsm.qc.pictures import cut_through, three_slices
 from napari_qsm.qc.rating import make_rating
 from napari_qsm.qc.report import report_html, write_report
 from napari_qsm.recon.pipeline import Result
 from napari_qsm.recon.recipe import parse_recipe
 from napari_qsm.volume import Volume
 
-VOID = {"meta", "img", "br", "rect", "line"}
+VOID = {"meta", "img", "br", "rect", "line", "path", "use"}
 
 
 class Structure(HTMLParser):
@@ -97,20 +98,21 @@ def test_names_and_paths_do_not_get_in(sound, tmp_path):
 
 
 def test_faults_come_first(sound):
-    from dataclasses import replace
 
     result, quality = sound
-    html = report_html(result, quality=replace(quality, not_finite=7, rim_ratio=4.0))
+    html = report_html(result, quality=quality.but(not_finite=7, rim_ratio=4.0))
     assert html.index("7 voxels inside the mask") < html.index("outer 2 mm of the map")
     assert html.index("outer 2 mm of the map") < html.index("Pictures of each stage")
     assert "Nothing unusual" not in html
 
 
-def pixels(png):
-    from PIL import Image
-
-    with Image.open(io.BytesIO(png)) as image:
-        return np.asarray(image.convert("L"), dtype=float)
+def pixels(drawn, panel):
+    """Grey levels of one of the three slices, the page's rim left out."""
+    image = drawn.pixels()[..., :3].mean(axis=2)
+    scale = image.shape[1] / drawn.page.rect.width
+    rect = drawn.panels[panel]
+    rows = slice(round(rect.top * scale) + 1, round(rect.bottom * scale) - 1)
+    return image[rows, round(rect.left * scale) + 1 : round(rect.right * scale) - 1]
 
 
 def marked(affine, shape=(60, 50, 20)):
@@ -120,45 +122,56 @@ def marked(affine, shape=(60, 50, 20)):
     return Volume(data, np.asarray(affine, float))
 
 
+def whole(volume):
+    return cut_through(volume.with_data(np.ones(volume.shape, bool)))
+
+
 @pytest.mark.parametrize("order", [None, [(0, -1), (1, -1), (2, 1)], [(2, -1), (0, 1), (1, 1)]])
 def test_right_is_on_the_left_whatever_the_files_axis_order(order):
     volume = marked(np.diag([1.5, 2.0, 4.0, 1.0]))
-    cut = cut_through(np.ones(volume.shape, bool), volume.voxel_size_mm)
-    centre = (48, 40, 15)
-    cut = type(cut)(centre, cut.box)
+    cut = replace(whole(volume), centre_mm=tuple(volume.voxel_to_world((48, 40, 15))))
     there = volume if order is None else volume._reoriented(order).to_canonical()
-    picture = pixels(montage(there, cut, (0, 1)))
-    np.testing.assert_array_equal(picture, pixels(montage(volume, cut, (0, 1))))
-    scale = (900 - 104 - 6 * 24) / (2 * 90 + 100)
-    ends = np.cumsum([90 * scale + 48, 90 * scale + 48, 100 * scale + 48])
-    bright = picture[24:-72] > 230
-    for n, (start, end) in enumerate(zip((0, *ends[:2]), ends, strict=True)):
-        part = bright[:, int(start) + 26 : int(end) - 26]
+    one, other = (three_slices(v, cut, (0, 1)) for v in (there, volume))
+    np.testing.assert_array_equal(one.pixels(), other.pixels())
+    for panel in range(3):
+        part = pixels(one, panel)[20:-20, 20:-20] > 250
         rows, columns = np.nonzero(part)
         # Right (axial, coronal) and front (sagittal) are on the left; front and top are above.
-        assert columns.mean() < part.shape[1] / 2, n
-        assert rows.mean() < part.shape[0] / 2, n
+        assert columns.mean() < part.shape[1] / 2, panel
+        assert rows.mean() < part.shape[0] / 2, panel
 
 
-def test_a_ball_is_round_whatever_the_voxels():
+def test_a_ball_is_round_and_equally_large_whatever_the_voxels():
     shape, sizes = (80, 40, 16), (1.0, 2.0, 5.0)
     axes = [(np.arange(n) - (n - 1) / 2) * s for n, s in zip(shape, sizes, strict=True)]
     x, y, z = np.meshgrid(*axes, indexing="ij")
-    ball = (x**2 + y**2 + z**2 < 30**2).astype(np.float32)
+    ball = 0.6 * (x**2 + y**2 + z**2 < 30**2).astype(np.float32)
     volume = Volume(ball, np.diag([*sizes, 1.0]))
-    cut = cut_through(np.ones(shape, bool), sizes)
-    picture = pixels(montage(volume, cut, (0, 1), bar=False))[30:-60]
-    third = (900 - 104 - 6 * 24) / 240 * 80 + 48
-    for n in range(3):
-        part = picture[:, int(n * third) + 26 : int((n + 1) * third) - 26] > 127
-        wide, high = np.ptp(np.nonzero(part.any(0))), np.ptp(np.nonzero(part.any(1)))
-        assert wide == pytest.approx(high, rel=0.12)
+    drawn = three_slices(volume, whole(volume), (0, 1))
+    for panel in range(3):
+        part = np.abs(pixels(drawn, panel) - 153) < 3  # letters and the scale bar are white
+        high, wide = (2 * np.std(at) for at in np.nonzero(part))  # of a disc: its radius
+        assert wide == pytest.approx(high, rel=0.08)
+        scale = drawn.panels[panel].height / max(whole(volume).size_mm[1:])
+        dots = drawn.pixels().shape[1] / drawn.page.rect.width
+        assert wide / (scale * dots) == pytest.approx(30, rel=0.08)
 
 
 def test_letters_are_question_marks_where_sides_are_not_known():
     volume = marked(np.eye(4))
-    cut = cut_through(np.ones(volume.shape, bool), volume.voxel_size_mm)
     unknown = Volume(volume.data, volume.affine, orientation_known=False)
-    one, two = (pixels(montage(v, cut, (0, 1))) for v in (volume, unknown))
-    assert (one[:, :24] != two[:, :24]).any()
-    assert one[:, :24].max() > 200 and two[:, :24].max() > 200
+    known, lost = ([w.text for w in three_slices(v, whole(volume), (0, 1)).page.written]
+                   for v in (volume, unknown))  # fmt: skip
+    assert {"R", "L", "A", "P", "S", "I"} <= set(known) and "?" not in known
+    assert lost.count("?") == 12 and not {"R", "L"} & set(lost)
+
+
+def test_the_mask_is_tinted(head):
+    volume = marked(np.eye(4))
+    over = np.zeros(volume.shape, bool)
+    over[20:40, 15:35, 5:15] = True
+    drawn = three_slices(volume, whole(volume), (0, 1), over=over).pixels().astype(int)
+    orange = (drawn[..., 0] - drawn[..., 2]) > 40
+    grey = np.ptp(drawn[..., :3], axis=2) == 0
+    assert 0.02 < orange.mean() < 0.3 and grey.mean() > 0.6
+    assert not (np.ptp(three_slices(volume, whole(volume), (0, 1)).pixels()[..., :3], axis=2)).any()

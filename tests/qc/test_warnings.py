@@ -7,8 +7,8 @@ import pytest
 
 from napari_qsm.errors import MetadataError
 from napari_qsm.phantom import SMALL, make_head
-from napari_qsm.qc.measures import measure
-from napari_qsm.qc.warnings import findings
+from napari_qsm.qc.judge import measure
+from napari_qsm.qc.quality import findings
 from napari_qsm.recon.pipeline import Result
 from tests.qc.conftest import measured
 
@@ -48,7 +48,7 @@ def test_the_other_sign_of_phase(head, sound, flipped_scan):
     named = measure(result, labels=np.asarray(head.labels.data), label_names=names)
     assert [f.severity for f in findings(named) if f.code == "sign"] == ["serious"]
     # Known regions overrule the tails.
-    assert not codes(replace(quality, iron_contrast_ppm=0.05))
+    assert not codes(quality.but(iron_contrast_ppm=0.05))
 
 
 @pytest.mark.parametrize(("factor", "word"), [(0.1, "larger"), (9, "smaller")])
@@ -96,17 +96,16 @@ def test_a_residual_that_is_large(sound):
 
 def test_other_limits(sound):
     _, quality = sound
-    assert codes(replace(quality, not_finite=3)) == {"nan"}
-    assert codes(replace(quality, mask_ml=80.0, mask_share_of_volume=0.02)) == {"mask-small"}
+    assert codes(quality.but(not_finite=3)) == {"nan"}
+    assert codes(quality.but(mask_ml=80.0, mask_share_of_volume=0.02)) == {"mask-small"}
     # Part of a brain that fills its image is no small mask.
-    assert not codes(replace(quality, mask_ml=23.0, mask_share_of_volume=0.99))
-    nothing = replace(
-        quality, wraps_share=None, mask_share_kept=None, residual_relative=None, rim_ratio=None,
+    assert not codes(quality.but(mask_ml=23.0, mask_share_of_volume=0.99))
+    nothing = quality.but(wraps_share=None, mask_share_kept=None, residual_relative=None, rim_ratio=None,
         streak_ratio=None, chi_spread_ppm=None, chi_noise_ppm=None, tail_asymmetry=None,
         dark_share=None, noisy_phase_share=None,
     )  # fmt: skip
     assert findings(nothing) == []
-    both = findings(replace(quality, rim_ratio=3.0, not_finite=1))
+    both = findings(quality.but(rim_ratio=3.0, not_finite=1))
     assert [f.severity for f in both] == ["serious", "note"]
 
 

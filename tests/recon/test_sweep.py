@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_qsm.errors import Cancelled, MetadataError, RecipeError
-from napari_qsm.qc.stages import stage_numbers
+from napari_qsm.qc.judge import stage_numbers
 from napari_qsm.recon.pipeline import Inputs, run
 from napari_qsm.recon.recipe import load_recipe, with_settings
 from napari_qsm.recon.sweep import Slab, quantities_before, reach_mm, run_sweep, variant_choices

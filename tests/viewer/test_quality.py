@@ -9,10 +9,9 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog, QLabel, QScrollArea, QWidget
 
 from napari_qsm.errors import QsmError
-from napari_qsm.qc.measures import magnitude_of, measure
-from napari_qsm.qc.quality import map_checksum
+from napari_qsm.qc.judge import magnitude_of, measure
+from napari_qsm.qc.quality import Finding, map_checksum
 from napari_qsm.qc.rating import RATING_FILE, make_rating, read_ratings
-from napari_qsm.qc.warnings import Finding
 from napari_qsm.recon.fourier import forward_field
 from napari_qsm.session import Session
 from napari_qsm.session.folder import read_session, save_session
@@ -119,7 +118,7 @@ def test_the_map_is_judged_in_the_background(workspace, head, recon, box):
     assert box.judgement.quality == measure(result, magnitude=magnitude)
     shown = {row.name: row.value for row in (*box.numbers.rows, *box.more_numbers.rows)}
     assert [row.name for row in box.numbers.rows] == list(FIRST_ROWS)
-    assert shown["Streaks"] == f"{box.judgement.quality.streak_ratio:.2f}"
+    assert shown["Streaks"] == f"{box.judgement.quality['streak_ratio']:.2f}"
     counts = np.histogram(
         result.arrays["chi_ppm"][result.arrays["local_mask"]], np.arange(-0.3, 0.305, 0.01)
     )[0]
@@ -287,14 +286,14 @@ def test_the_report_is_written_where_the_user_says(workspace, judged, tmp_path, 
 
 
 def test_regions_on_the_grid_settle_the_sign(workspace, head, recon, judged):
-    assert judged.judgement.quality.iron_contrast_ppm is None
+    assert judged.judgement.quality["iron_contrast_ppm"] is None
     session = workspace.session
     regions = {region.index: region for region in head.label_names}
     entry = session.add(head.labels, role="labels", regions=regions, group=GROUP)
     settle()
     press(workspace, "qsm.quality.again")
     settled_jobs(workspace)
-    contrast = judged.judgement.quality.iron_contrast_ppm
+    contrast = judged.judgement.quality["iron_contrast_ppm"]
     assert contrast is not None and contrast > 0
     grid = recon.result().grid
     assert iron_rich_labels(session, grid, "somebody else") is None
@@ -358,7 +357,7 @@ def test_in_the_panel_a_run_is_judged_and_settings_can_be_tried(workspace, head)
     judged = panel.quality.judgement
     assert judged.quality.chi_sha256 == map_checksum(panel.recon.arrays()["chi_ppm"])
     assert judged.subject.group == panel.results.group
-    assert judged.quality.dark_share is not None  # the magnitude was at hand
+    assert judged.quality["dark_share"] is not None  # the magnitude was at hand
     panel.sections["inversion"].open(True)
     settle()
     actions.press(workspace, "qsm.tryouts.open.inversion")

@@ -7,7 +7,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QCheckBox, QWidget
 
 from napari_qsm.errors import MetadataError, QsmError
-from napari_qsm.qc.stages import stage_numbers
+from napari_qsm.qc.judge import stage_numbers
 from napari_qsm.recon.pipeline import Inputs
 from napari_qsm.recon.recipe import default_choice, load_recipe
 from napari_qsm.recon.stages import STAGES, methods

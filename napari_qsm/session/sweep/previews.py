@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_qsm.arrays import Array
+from napari_qsm.qc.quality import MEASURES
 from napari_qsm.recon.pipeline import UNITS
 from napari_qsm.recon.sweep import Variant
 from napari_qsm.session import MapDisplay, MapEntry, Role, Session, auto_window
@@ -173,36 +174,14 @@ def _image(
 def number_rows(tried: Sequence[Variant | None]) -> Mapping[str, list[str]]:
     """The numbers of variants as texts: name to one text for each, empty where not known."""
     rows: dict[str, list[str]] = {}
-    for key, (title, write) in _NUMBERS.items():
+    for each in MEASURES.values():
         texts = [
-            write(one.numbers[key]) if one is not None and key in one.numbers else ""
+            each.written(one.numbers[each.name]) if one and each.name in one.numbers else ""
             for one in tried
         ]
-        if any(texts):
-            rows[title] = texts
+        if each.title and any(texts):
+            rows[each.title] = texts
     seconds = [f"{one.seconds:.1f} s" if one is not None and not one.error else "" for one in tried]
     if any(seconds):
         rows["Time"] = seconds
     return rows
-
-
-def _ppm(value: float) -> str:
-    return f"{value:.4f} ppm"
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
-
-
-_NUMBERS: Mapping[str, tuple[str, Any]] = {
-    "mask_ml": ("Mask", lambda value: f"{value:.0f} ml"),
-    "wraps_left": ("Wraps left", lambda value: f"{value:.0f}"),
-    "field_noise_ppm": ("Noise of the field", _ppm),
-    "total_field_spread_ppm": ("Spread of the field", _ppm),
-    "local_field_spread_ppm": ("Spread of the local field", _ppm),
-    "mask_share_kept": ("Mask kept", _percent),
-    "chi_noise_ppm": ("Noise of the map", _ppm),
-    "chi_spread_ppm": ("Spread of the map", _ppm),
-    "streak_ratio": ("Streaks", lambda value: f"{value:.2f}"),
-    "residual_relative": ("Left unexplained", _percent),
-}

@@ -11,7 +11,7 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton
 
 from napari_qsm.errors import Cancelled, QsmError
-from napari_qsm.qc.explain import rows
+from napari_qsm.qc.quality import rows
 from napari_qsm.qc.rating import Rating, add_rating
 from napari_qsm.session import unexplained
 from napari_qsm.session.quality import Judgement, Subject, iron_rich_labels, judge

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_qsm.qc.explain import Row
-from napari_qsm.qc.warnings import Finding
+from napari_qsm.qc.quality import Finding, Row
 from napari_qsm.viewer.reconstruct.quality_marks import SEVERITY_WORDS, sign
 
 #: The numbers that are always in sight; the others fold away.

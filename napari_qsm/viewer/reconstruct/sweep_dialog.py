@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_qsm.arrays import Array
 from napari_qsm.errors import Cancelled, MetadataError, QsmError
-from napari_qsm.qc.stages import stage_numbers
+from napari_qsm.qc.judge import stage_numbers
 from napari_qsm.recon.recipe import Choice
 from napari_qsm.recon.stages import STAGES
 from napari_qsm.recon.sweep import SLAB_STAGES, Slab, Variant, run_sweep
