@@ -12,7 +12,7 @@ from napari_qsm.errors import MetadataError
 
 if TYPE_CHECKING:
     from napari_qsm.outputs import Layout
-    from napari_qsm.qc.warnings import Finding
+    from napari_qsm.qc.quality import Finding
     from napari_qsm.recon.pipeline import Inputs
 
 Files = Annotated[list[Path] | None, typer.Option(help="NIfTI file(s).", metavar="FILE...")]
