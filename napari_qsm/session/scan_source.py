@@ -7,8 +7,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_qsm import typed
 from napari_qsm.errors import MetadataError, QsmError
-from napari_qsm.scan import Scan, check_echo_times, check_field_strength
+from napari_qsm.scan import (
+    ECHO_TIME_LIMITS_S,
+    Scan,
+    check_echo_times,
+    check_field_strength,
+)
 from napari_qsm.volume import Volume
 
 if TYPE_CHECKING:
@@ -198,16 +204,12 @@ def from_ms(text: str) -> tuple[float, ...]:
     Raises
     ------
     MetadataError
-        If the text holds something else, or a time outside 0.5-200 ms.
+        If the text holds something else, can be read in two ways, or a time lies outside
+        0.5-200 ms.
     """
-    words = text.replace(",", " ").replace(";", " ").split()
-    try:
-        times = tuple(round(float(word) * 1e-3, 12) for word in words)
-    except ValueError:
-        raise MetadataError(
-            f"'{text}' is not a list of echo times; write them in ms, for example 5, 10, 15."
-        ) from None
-    return check_echo_times(times)
+    grow = typed.ascending(*(limit * 1e3 for limit in ECHO_TIME_LIMITS_S))
+    times = typed.numbers([text], "The echo time in ms", unit="ms", possible=grow)
+    return check_echo_times(tuple(round(t * 1e-3, 12) for t in times))
 
 
 def from_tesla(text: str) -> float:
@@ -218,13 +220,7 @@ def from_tesla(text: str) -> float:
     MetadataError
         If it is no number, or lies outside 0.01-30 T.
     """
-    try:
-        value = float(text.replace(",", ".").lower().removesuffix("t").strip())
-    except ValueError:
-        raise MetadataError(
-            f"'{text}' is not a field strength; write it in tesla, for example 3."
-        ) from None
-    return check_field_strength(value)
+    return check_field_strength(typed.number(text, "The field strength in tesla", unit="T"))
 
 
 def source_of_scan(scan: Scan, group: str) -> ScanSource:

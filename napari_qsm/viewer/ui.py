@@ -283,11 +283,7 @@ class NumberField(QDoubleSpinBox):
 
     def __init__(self) -> None:
         super().__init__()
-        plain = QLocale.c()
-        plain.setNumberOptions(
-            QLocale.NumberOption.OmitGroupSeparator | QLocale.NumberOption.RejectGroupSeparator
-        )
-        self.setLocale(plain)
+        self.setLocale(_plain_numbers())
         self.setKeyboardTracking(False)
         spare_wheel(self)
 
@@ -299,6 +295,34 @@ class NumberField(QDoubleSpinBox):
     def valueFromText(self, text: str | None) -> float:
         """A comma is a point."""
         return float(super().valueFromText((text or "").replace(",", ".")))
+
+
+class _BothSigns(QValidator):
+    """Lets a comma into a number field as the point that it means."""
+
+    def __init__(self, field: QDoubleSpinBox) -> None:
+        super().__init__(field)
+        self._field = field
+
+    def validate(self, text: str | None, pos: int) -> tuple[QValidator.State, str, int]:
+        """What the field itself says, once the comma is a point."""
+        return self._field.validate((text or "").replace(",", "."), pos)
+
+
+def take_both_signs(field: QDoubleSpinBox) -> None:
+    """Give a field that another library has made the rule of :class:`NumberField`."""
+    field.setLocale(_plain_numbers())
+    line = field.lineEdit()
+    if line is not None:
+        line.setValidator(_BothSigns(field))
+
+
+def _plain_numbers() -> QLocale:
+    plain = QLocale.c()
+    plain.setNumberOptions(
+        QLocale.NumberOption.OmitGroupSeparator | QLocale.NumberOption.RejectGroupSeparator
+    )
+    return plain
 
 
 def number(

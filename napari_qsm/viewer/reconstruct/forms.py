@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_qsm.recon.stages import Method, Setting
 from napari_qsm.session.stage_texts import label_of, tooltip_of
+from napari_qsm.viewer import ui
 
 _NO_LIMIT = 1e9
 
@@ -142,6 +143,8 @@ def setting_widget(setting: Setting) -> Widget:
             options["step"] = _step(setting)
     widget = create_widget(setting.default, annotation=setting.type, options=options)
     native = widget.native
+    if isinstance(native, QDoubleSpinBox):
+        ui.take_both_signs(native)
     if isinstance(native, QDoubleSpinBox | QSpinBox):
         native.setKeyboardTracking(False)
         if param.unit:

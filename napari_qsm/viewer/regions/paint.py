@@ -103,7 +103,7 @@ class PaintBox(ui.Section):
         self._slider.setRange(0.5, _WIDEST_ON_SLIDER_MM)
         self._slider.setMinimumHeight(22)
         self._slider.valueChanged.connect(lambda value: self._set(diameter_mm=round(value * 2) / 2))
-        self._size = QDoubleSpinBox()
+        self._size = ui.NumberField()
         self._size.setObjectName("qsm.paint.size")
         self._size.setRange(0.1, 100)
         self._size.setDecimals(1)
@@ -173,7 +173,7 @@ class PaintBox(ui.Section):
         return column
 
     def _limit_spin(self, name: str) -> QDoubleSpinBox:
-        spin = QDoubleSpinBox()
+        spin = ui.NumberField()
         spin.setObjectName(f"qsm.paint.{name}")
         spin.setRange(-1e6, 1e6)
         spin.setKeyboardTracking(False)

@@ -9,7 +9,6 @@ import numpy as np
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QDoubleSpinBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -42,7 +41,7 @@ class ChangeBox(ui.Section):
         self._context = context
         layout = self.body
         row = QHBoxLayout()
-        self._by = QDoubleSpinBox()
+        self._by = ui.NumberField()
         self._by.setObjectName("qsm.change.by")
         self._by.setRange(0.1, 20)
         self._by.setDecimals(1)
@@ -138,7 +137,7 @@ class MirrorBox(ui.Section):
         layout = self.body
         row = QHBoxLayout()
         row.addWidget(QLabel("Midline"))
-        self._at = QDoubleSpinBox()
+        self._at = ui.NumberField()
         self._at.setObjectName("qsm.mirror.at")
         self._at.setRange(-1000, 1000)
         self._at.setDecimals(1)

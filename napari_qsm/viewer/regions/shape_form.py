@@ -21,6 +21,7 @@ from napari_qsm.rois.canonical_grid import canonical_spacing
 from napari_qsm.rois.shape_changes import with_area, with_volume
 from napari_qsm.rois.shapes import FEW_VOXELS, FLAT, SIZES, TURNABLE, Kind, nominal
 from napari_qsm.rois.statistics import region_name
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.regions.shape_work import ShapeWork
 
 #: Sizes offered when a kind is first chosen, mm.
@@ -238,7 +239,7 @@ class ShapeForm(QWidget):
 
 
 def _spin(name: str, suffix: str, high: float, step: float) -> QDoubleSpinBox:
-    spin = QDoubleSpinBox()
+    spin = ui.NumberField()
     spin.setObjectName(name)
     spin.setRange(0.1, high)
     spin.setDecimals(2 if suffix == " mm" else 1)
