@@ -119,6 +119,7 @@ def region_statistics(
             "in ppm."
         )
     live = LiveStatistics(as_labels(labels.like(values)), {"": values.data})
+    live.measure_all("")
     names = {index: region for index, region in (names or {}).items() if index != 0}
     rows = []
     for label in sorted(set(live.labels) | set(names)):
