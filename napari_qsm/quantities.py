@@ -75,9 +75,33 @@ _FRACTIONS = {"ppm": 1.0, "ppb": 1e-3}
 _TO_HZ = {"Hz": 1.0, "kHz": 1e3, "rad/s": 1 / (2 * np.pi)}
 _TO_TESLA = {"T": 1.0, "mT": 1e-3, "uT": 1e-6, "nT": 1e-9, "G": 1e-4}
 
+#: How near both ends of a known range must be for phase to count as filling it.
+_FILLED = 0.02
+#: Rounding allowed beyond the end of a known range.
+_BEYOND = 2e-3
 #: More turns than this no phase of a head makes, wrapped or not.
 MOST_TURNS = 100
 _SAMPLED = 400_000
+
+
+class PhaseRange(NamedTuple):
+    """A range that stored phase fills to both ends: rad are ``(stored - zero) * scale``."""
+
+    start: float
+    stop: float
+    zero: float
+    scale: float
+    name: str
+
+
+PHASE_RANGES = (
+    PhaseRange(-np.pi, np.pi, 0.0, 1.0, "±pi rad"),
+    PhaseRange(0.0, 2 * np.pi, 0.0, 1.0, "0 to 2 pi rad"),
+    PhaseRange(-1000 * np.pi, 1000 * np.pi, 0.0, 1e-3, "±pi in mrad"),
+    PhaseRange(-4096.0, 4096.0, 0.0, np.pi / 4096, "12 bits with 4096 for pi"),
+    PhaseRange(-2048.0, 2048.0, 0.0, np.pi / 2048, "12 bits with 2048 for pi"),
+    PhaseRange(0.0, 4096.0, 2048.0, np.pi / 2048, "12 bits with 0 for -pi and 4096 for pi"),
+)
 
 
 class Role(NamedTuple):
@@ -155,6 +179,19 @@ def typical(data: Array) -> float:
         values = np.abs(flat[flat != 0].astype(np.float64))
         values = values[np.isfinite(values)]
     return float(np.percentile(values, 95)) if values.size else 0.0
+
+
+def filled_range(
+    low: float, high: float, ranges: Sequence[PhaseRange] = PHASE_RANGES
+) -> PhaseRange | None:
+    """The range that values fill to both ends, as wrapped phase always does; None without one."""
+    for each in ranges:
+        width = each.stop - each.start
+        inside = low >= each.start - _BEYOND * width and high <= each.stop + _BEYOND * width
+        filled = low <= each.start + _FILLED * width and high >= each.stop - _FILLED * width
+        if inside and filled:
+            return each
+    return None
 
 
 def in_canonical_unit(

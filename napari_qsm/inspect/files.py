@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,18 @@ from napari_qsm.io.formats import is_segmentation, read_image
 from napari_qsm.io.forms import b0_note, form_problem
 from napari_qsm.io.identifying import IDENTIFYING
 from napari_qsm.io.label_table import read_label_table
-from napari_qsm.io.names import IMAGINARY, PHASE, REAL, image_words, part_of
+from napari_qsm.io.names import IMAGINARY, PHASE, REAL, last_word, name_words, part_of, part_words
+from napari_qsm.io.parts import part_of_range
 from napari_qsm.io.series import image_file
 from napari_qsm.io.sidecar import numbers, read_json, sidecar_path
-from napari_qsm.io.whole_numbers import as_labels, as_mask
+from napari_qsm.io.whole_numbers import as_labels, as_mask, is_whole
+from napari_qsm.quantities import checked_map, in_canonical_unit, typical, unit_of
 from napari_qsm.recon.phase import decide_phase_unit
 from napari_qsm.scan import check_echo_times, check_field_strength
 from napari_qsm.volume import Volume
 
 MAP, MASK, LABELS, FIELD = "susceptibility map", "mask", "label map", "field map"
+UNWRAPPED = "unwrapped phase"
 
 _KIND_OF_WORD = {
     "chi": MAP,
@@ -36,6 +40,8 @@ _KIND_OF_WORD = {
     "dseg": LABELS,
     "seg": LABELS,
     "fieldmap": FIELD,
+    "field": FIELD,
+    "unwrapped": UNWRAPPED,
 }
 _WAYS = {"R": "right", "L": "left", "A": "front", "P": "back", "S": "top", "I": "bottom"}
 _MOST_LABELS = 1000
@@ -109,25 +115,28 @@ def kind_of(volume: Volume, metadata: Mapping[str, Any]) -> str:
     part = part_of(path, metadata)
     if part:
         return part
-    words = [word for word in image_words(path) if word in _KIND_OF_WORD]
-    if words:
-        return _KIND_OF_WORD[words[-1]]
-    if str(metadata.get("Units", "")).lower() in ("ppm", "ppb"):
+    kind = _KIND_OF_WORD.get(last_word(path))
+    if kind:
+        return kind
+    if unit_of(metadata) in ("ppm", "ppb"):
         return MAP
-    return _kind_of_values(volume.data)
+    return _kind_of_values(volume, hinted=bool(part_words(path)))
 
 
-def _kind_of_values(data: Array) -> str:
+def _kind_of_values(volume: Volume, *, hinted: bool) -> str:
+    """By the values; ``hinted`` where a word somewhere in the name speaks of phase or magnitude."""
+    data = volume.data
     finite = data[np.isfinite(data)] if data.dtype.kind == "f" else data
     low, high = float(finite.min()), float(finite.max())
-    if data.ndim == 3 and low == 0 and (finite == np.rint(finite)).all():
-        if high == 1:
+    if data.ndim == 3 and low == 0 and is_whole(volume):
+        if (finite == 0).sum() + (finite == high).sum() == finite.size and high in (1, 255):
             return MASK
-        if np.unique(finite).size <= _MOST_LABELS and _has_flat_regions(data):
+        few = np.unique(np.rint(finite)).size <= _MOST_LABELS
+        if few and _has_flat_regions(np.rint(data)):
             return LABELS
     if low < 0 < high and max(-low, high) <= 1.01 * np.pi and high - low > 1.9 * np.pi:
         return PHASE
-    return "image of another kind"
+    return (part_of_range(low, high) if hinted else "") or "image of another kind"
 
 
 def _has_flat_regions(data: Array) -> bool:
@@ -179,27 +188,47 @@ def _describe_values(volume: Volume, item: Item, metadata: Mapping[str, Any]) ->
         if item.kind == PHASE:
             item.lines.append(f"Unit: {decide_phase_unit(data, metadata).explanation}")
         elif item.kind == MASK:
-            inside = int(as_mask(volume).sum())
+            inside = int(as_mask(volume, warn=item.hints.append).sum())
             litres = inside * volume.voxel_volume_mm3 / 1e3
             item.lines.append(f"{inside} voxels inside, {litres:.4g} ml.")
             if inside == 0:
                 item.problems.append("The mask is empty.")
         elif item.kind == LABELS:
-            present = np.unique(as_labels(volume))
+            present = np.unique(as_labels(volume, warn=item.hints.append))
             item.lines.append(f"{np.count_nonzero(present)} labels.")
-        elif item.kind in (MAP, FIELD):
-            item.lines.append(_unit_of_map(finite, metadata))
+        elif item.kind in (MAP, FIELD, UNWRAPPED):
+            _describe_unit(volume, item, metadata)
     except QsmError as error:
         item.problems.append(str(error))
 
 
-def _unit_of_map(finite: Array, metadata: Mapping[str, Any]) -> str:
-    declared = str(metadata.get("Units", ""))
-    if declared:
-        return f"Unit: the sidecar declares {declared}."
-    typical = float(np.percentile(np.abs(finite[finite != 0]), 95)) if finite.any() else 0.0
-    guess = "ppm" if typical < 2 else "ppb" if typical < 2000 else "no unit of susceptibility"
-    return f"Unit: not recorded; 95 % of values lie within ±{typical:.3g}, which suggests {guess}."
+def _describe_unit(volume: Volume, item: Item, metadata: Mapping[str, Any]) -> None:
+    """The unit, declared or guessed, and whether the values can be in it."""
+    unit = unit_of(metadata)
+    if unit:
+        item.lines.append(f"Unit: the sidecar declares {unit}.")
+        declared = replace(volume, unit=unit)
+        if item.kind == MAP:
+            checked_map(declared)
+            return
+        local = "local" in name_words(volume.origin or volume.name)
+        role = "local_field_ppm" if local else "total_field_ppm"
+        strengths = numbers(metadata, "MagneticFieldStrength", volume.name)
+        in_canonical_unit(
+            declared,
+            "unwrapped" if item.kind == UNWRAPPED else role,
+            field_strength_t=strengths[0] if len(strengths) == 1 else None,
+            echo_times_s=numbers(metadata, "EchoTime", volume.name),
+        )
+        return
+    reached = typical(volume.data)
+    said = f"Unit: not recorded; 95 % of values lie within ±{reached:.3g}"
+    if item.kind == MAP:
+        guess = "ppm" if reached < 2 else "ppb" if reached < 2000 else "no unit of susceptibility"
+        said += f", which suggests {guess}"
+    item.lines.append(f"{said}.")
+    if item.kind == MAP:
+        checked_map(volume)
 
 
 def _describe_timing(path: Path, metadata: Mapping[str, Any], item: Item) -> None:

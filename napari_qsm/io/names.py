@@ -38,6 +38,13 @@ _IMAGE_TYPES = (
 _DERIVED_TYPES = {"SWI", "MNIP", "MIP", "MINIP", "PROJECTION IMAGE", "SUBTRACTION"}
 #: Names of results and masks, which are no scan whatever else the name says.
 _RESULTS = {"mask", "unwrapped", "labels", "dseg", "chi", "chimap", "probseg", "fieldmap"}
+#: Longest word that may also be somebody's initials.
+_INITIALS = 4
+#: What a BIDS name says of the subject, the session, the acquisition and so on.
+_ENTITY = re.compile(
+    r"(?:sub|ses|sample|task|tracksys|acq|ce|trc|stain|rec|dir|run|mod|echo|flip|inv|mt|part|proc"
+    r"|hemi|space|split|recording|chunk|seg|res|den|label|desc)-[a-z0-9]+"
+)
 _ECHO = re.compile(r"(?:e|echo-?)(\d{1,3})[a-z]?")
 
 
@@ -67,23 +74,30 @@ def part_of(path: Path | str, metadata: Mapping[str, Any]) -> str:
     Returns
     -------
     str
-        Empty where neither the BIDS name, nor ImageType, nor a word in the name says so, and
-        for images that are computed from others.
+        Empty where neither the BIDS name, nor ImageType, nor the last word of the name says so,
+        and for images that are computed from others.
     """
-    entities, suffix = bids_entities(path)
-    words = image_words(path)
+    entities, _ = bids_entities(path)
+    last = last_word(path)
     types = image_types(metadata)
-    if types & _DERIVED_TYPES or _RESULTS & set(words[-1:]):
+    if types & _DERIVED_TYPES or last in _RESULTS:
         return ""
     if entities.get("part") in _BIDS_PARTS:
         return _BIDS_PARTS[entities["part"]]
     for part, known in _IMAGE_TYPES:
         if types & known:
             return part
-    if suffix.lower() in _WORDS:
-        return _WORDS[suffix.lower()]
-    found = [_WORDS[word] for word in words if word in _WORDS]
-    return found[-1] if found else ""
+    return _WORDS.get(last, "")
+
+
+def part_words(path: Path | str) -> list[tuple[int, str]]:
+    """Words anywhere in a name that may tell a part, with their places; they are only hints.
+
+    ``PH_01`` may be a phase or the scan of a person with these initials: what lies beside such
+    an image, and its values, decide; see :func:`napari_qsm.io.parts.with_parts`.
+    """
+    words = name_words(path)
+    return [(place, _WORDS[word]) for place, word in enumerate(words) if word in _WORDS]
 
 
 def image_types(metadata: Mapping[str, Any]) -> set[str]:
@@ -108,12 +122,10 @@ def base_of(path: Path | str) -> str:
     kept = [
         word
         for word in _bare(path).split("_")
-        if not (
-            _ECHO.fullmatch(word.lower())
-            or word.lower() in _WORDS
-            or word.lower().startswith("part-")
-        )
+        if not (_ECHO.fullmatch(word.lower()) or word.lower().startswith("part-"))
     ]
+    if kept and kept[-1].lower() in _WORDS:
+        kept.pop()
     return "_".join(kept)
 
 
@@ -124,13 +136,32 @@ def by_echo(paths: Sequence[Path]) -> list[Path]:
 
 def is_difference_name(path: Path | str) -> bool:
     """Whether the name says phase difference, as BIDS has it."""
-    return "phasediff" in image_words(path)
+    return last_word(path) == "phasediff"
 
 
 def _bare(path: Path | str) -> str:
     return stem(path)
 
 
-def image_words(path: Path | str) -> list[str]:
-    """The words of a name, in lower case."""
-    return [word for word in re.split(r"[\W_]+", _bare(path).lower()) if word]
+def name_words(path: Path | str) -> list[str]:
+    """The words of a name in lower case, without echoes and what BIDS entities say."""
+    words = []
+    for piece in _bare(path).lower().split("_"):
+        if _ENTITY.fullmatch(piece) or _ECHO.fullmatch(piece):
+            continue
+        words += [word for word in re.split(r"\W+", piece) if word and not _ECHO.fullmatch(word)]
+    return words
+
+
+def last_word(path: Path | str) -> str:
+    """The word of a name that says what the image is: the last one, or the only one but numbers.
+
+    Examples
+    --------
+    >>> last_word("sub-01_acq-phase_e2_Chimap.nii.gz"), last_word("phase_01.nii"), last_word("PH_01")
+    ('chimap', 'phase', '01')
+    """
+    words = name_words(path)
+    if len(words) == 2 and words[1].isdigit() and len(words[0]) > _INITIALS:
+        return words[0]
+    return words[-1] if words else ""

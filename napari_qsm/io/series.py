@@ -23,6 +23,7 @@ from napari_qsm.io.names import (
     is_difference_name,
     part_of,
 )
+from napari_qsm.io.parts import with_parts
 from napari_qsm.io.sidecar import numbers, read_sidecar
 from napari_qsm.volume import same_lattice, voxel_size_mm
 
@@ -208,7 +209,7 @@ def group_images(images: Iterable[ImageFile]) -> list[ScanFiles]:
     """
     sets: dict[tuple[Any, ...], list[ImageFile]] = {}
     grids: list[ImageFile] = []
-    known = _with_implied_magnitudes(list(images))
+    known = with_parts(list(images))
     for image in known:
         if image.part and len(image.shape) in (3, 4, 5):
             sets.setdefault(_key(image, grids), []).append(image)
@@ -283,22 +284,6 @@ def _key(image: ImageFile, grids: list[ImageFile]) -> tuple[Any, ...]:
         image.metadata.get("SeriesNumber") if image.part == PHASE else None,
         is_difference_name(image.path),
     )
-
-
-def _with_implied_magnitudes(images: list[ImageFile]) -> list[ImageFile]:
-    """``scan_e1`` is the magnitude where ``scan_e1_ph`` (or ``_real``) stands beside it."""
-    bases = {
-        (image.path.parent, base_of(image.path))
-        for image in images
-        if image.part in (PHASE, REAL, IMAGINARY)
-    }
-    out = []
-    for image in images:
-        bare = not image.part and not image.metadata.get("ImageType")
-        if bare and (image.path.parent, base_of(image.path)) in bases:
-            image = ImageFile(image.path, image.metadata, MAGNITUDE, image.shape, image.affine)
-        out.append(image)
-    return out
 
 
 def _in_order(images: Sequence[ImageFile]) -> tuple[ImageFile, ...]:

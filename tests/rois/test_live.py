@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from napari_qsm.errors import FileError, GeometryError
@@ -192,3 +194,37 @@ def test_what_cannot_be_measured():
     labels[0, 0, 0] = -1
     with pytest.raises(FileError, match="-1"):
         live.update()
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 400), st.sampled_from(["F", "C"]))
+def test_all_labels_at_once_are_as_one_by_one_and_as_numpy(seed, most, order):
+    random = np.random.default_rng(seed)
+    labels = np.asarray(random.integers(0, most + 1, (9, 8, 7)), np.uint16, order=order)
+    labels[random.random(labels.shape) < 0.3] = 0
+    values = random.normal(0, 10.0 ** random.integers(-3, 4), labels.shape)
+    values[random.random(labels.shape) < 0.05] = np.nan
+    together, alone = LiveStatistics(labels, {"": values}), LiveStatistics(labels, {"": values})
+    together.measure_all("")
+    for label in together.labels:
+        found = together.measures("", label, ranks=True)
+        one = alone.measures("", label, ranks=True)
+        assert found.found == one.found or np.array_equal(
+            list(found.found.values()), list(one.found.values()), equal_nan=True
+        )
+        own = values[labels == label]
+        own = own[np.isfinite(own)]
+        assert found.voxels == (labels == label).sum()
+        assert found.numbers == own.size
+        if own.size:
+            for name, percent in (("p05", 5), ("median", 50), ("p95", 95)):
+                assert found.value(name) == np.percentile(own, percent)
+            np.testing.assert_allclose(found.mean, own.mean(), rtol=1e-12, atol=1e-15)
+        if own.size > 1:
+            np.testing.assert_allclose(found.sd, own.std(ddof=1), rtol=1e-9)
+
+
+def test_a_label_map_without_labels():
+    live = LiveStatistics(np.zeros((3, 3, 3), np.uint8), {"": np.ones((3, 3, 3))})
+    live.measure_all("")
+    assert live.labels == []

@@ -15,7 +15,7 @@ import numpy as np
 
 from napari_qsm.arrays import Array
 from napari_qsm.errors import GeometryError, MetadataError
-from napari_qsm.quantities import ANGLES, MOST_TURNS, unit_of
+from napari_qsm.quantities import ANGLES, MOST_TURNS, PhaseRange, filled_range, unit_of
 from napari_qsm.recon.phase.alternate_slices import find_alternate_slices, flip_alternate_slices
 from napari_qsm.recon.stages import (
     Param,
@@ -26,15 +26,10 @@ from napari_qsm.recon.stages import (
     no_warning,
 )
 
-#: How near both ends of a known range must be for phase to count as filling it.
-_FILLED = 0.02
-#: Rounding allowed beyond the end of a known range.
-_BEYOND = 2e-3
-
 #: Ranges of degrees, which only contradict other units: half a turn is also other numbers.
 _DEGREES = (
-    (-180.0, 180.0, 0.0, np.pi / 180, "±180 degrees"),
-    (0.0, 360.0, 0.0, np.pi / 180, "0 to 360 degrees"),
+    PhaseRange(-180.0, 180.0, 0.0, np.pi / 180, "±180 degrees"),
+    PhaseRange(0.0, 360.0, 0.0, np.pi / 180, "0 to 360 degrees"),
 )
 _HOW_TO_STATE = (
     "State the unit with phase.unit (rad, mrad, deg, siemens, range) or give the stored value "
@@ -118,7 +113,7 @@ def decide_phase_unit(
         return known
     siemens = "siemens" in str((metadata or {}).get("Manufacturer", "")).lower()
     # Numbers within ±2048 could also be 12 bits as they are; spread over ±4096 they are even.
-    wide = max(-low, high) > 2048 * (1 + _FILLED)
+    wide = max(-low, high) > 2048 * 1.02
     whole = _is_whole(raw_phase) if wide else _is_even(raw_phase)
     if siemens and -4096 <= low < 0 and -low > 100 and high <= 4096 and whole:
         return PhaseUnit(
@@ -223,22 +218,10 @@ def _check_declared(
 
 def _known_range(low: float, high: float, said: str, *, degrees: bool = False) -> PhaseUnit | None:
     """The known range that the values fill to both ends, if there is one."""
-    ranges = (
-        *(_DEGREES if degrees else ()),
-        (-np.pi, np.pi, 0.0, 1.0, "±pi rad"),
-        (0.0, 2 * np.pi, 0.0, 1.0, "0 to 2 pi rad"),
-        (-1000 * np.pi, 1000 * np.pi, 0.0, 1e-3, "±pi in mrad"),
-        (-4096.0, 4096.0, 0.0, np.pi / 4096, "12 bits with 4096 for pi"),
-        (-2048.0, 2048.0, 0.0, np.pi / 2048, "12 bits with 2048 for pi"),
-        (0.0, 4096.0, 2048.0, np.pi / 2048, "12 bits with 0 for -pi and 4096 for pi"),
-    )
-    for start, stop, zero, scale, name in ranges:
-        width = stop - start
-        inside = low >= start - _BEYOND * width and high <= stop + _BEYOND * width
-        filled = low <= start + _FILLED * width and high >= stop - _FILLED * width
-        if inside and filled:
-            return PhaseUnit(scale, f"The {said} fill the range {name}.", zero)
-    return None
+    found = (filled_range(low, high, _DEGREES) if degrees else None) or filled_range(low, high)
+    if found is None:
+        return None
+    return PhaseUnit(found.scale, f"The {said} fill the range {found.name}.", found.zero)
 
 
 @method(
