@@ -45,7 +45,7 @@ def drag_seconds(size: str) -> list[tuple[float, float, float]]:
             kind="circle", size_mm=(8.0,), slices=3, centre_mm=centre, region_name=f"Shape {n}"
         )
         shapes.append(snap(shape, chi))
-    session.shapes = tuple(shapes)
+    session.case.shapes = tuple(shapes)
     box.take_up()
     for _ in range(20):
         QApplication.processEvents()
@@ -75,7 +75,7 @@ def drag_seconds(size: str) -> list[tuple[float, float, float]]:
         whole = time.perf_counter() - begin
         times.append((whole, handled, time.process_time() - busy))
     send(QEvent.Type.MouseButtonRelease, at, Qt.MouseButton.NoButton)
-    assert session.shapes[8].centre_mm != shapes[8].centre_mm
+    assert session.case.shapes[8].centre_mm != shapes[8].centre_mm
     workspace.close()
     return times
 

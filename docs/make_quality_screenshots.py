@@ -67,8 +67,8 @@ def main() -> None:
     workspace.viewer.window.resize(1600, 1000)
     session = workspace.session
     for volume, role in ((head.scan.magnitude[0], "magnitude"), (head.scan.phase[0], "phase")):
-        session.add(volume, role=role, group="patient")
-    session.scan = head.scan
+        session.add(volume, role=role, case=session.case_called("patient"))
+    session.case.scan = head.scan
     panel = workspace.panels.reconstruct
     workspace.tabs.setCurrentWidget(panel)
     panel.recon.use_recipe(

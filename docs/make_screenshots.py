@@ -120,7 +120,7 @@ def regions() -> None:
     shoot(workspace, "regions-painting")
     let_go()
     painter.use("")
-    workspace.session.midline_mm = 0.0
+    workspace.session.case.midline_mm = 0.0
     for name in ("qsm.change", "qsm.mirror"):
         panel.findChild(QWidget, name).set_open(True)
     settle()
@@ -150,7 +150,7 @@ def reconstruct() -> None:
     panel = workspace.panels.reconstruct
     workspace.tabs.setCurrentWidget(panel)
     head = make_head("control", **SMALL, echo_times_s=(0.008, 0.016), seed=3)
-    magnitude = Opened(head.scan.magnitude[0], "magnitude", group="control")
+    magnitude = Opened(head.scan.magnitude[0], "magnitude", case_name="control")
     Loaded(maps=[magnitude], scan=head.scan).into(workspace.session)
 
     def press(name: str) -> None:

@@ -19,7 +19,7 @@ from napari_qsm.session import Session
 from napari_qsm.session.autosave import Autosave
 from napari_qsm.session.locks import FolderLock, in_use
 from napari_qsm.session.recovery import find_recoveries, recovery_home
-from napari_qsm.session.work import Unsaved
+from napari_qsm.session.work import DirtyTracker
 from tests.viewer.conftest import ORDERS, SHAPE, code_of, ramp, stored_in
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -70,7 +70,7 @@ def test_strokes_come_back_on_the_grid_they_were_drawn_on(tmp_path, kept, order)
         session.edit_labels(labels, at, int(rng.integers(0, 300)))
         autosave.flush()
     session.history.undo()
-    session.change("shape", shapes=(FixedShape(kind="sphere", size_mm=(5.0,)),))
+    session.change("shape", session.case, shapes=(FixedShape(kind="sphere", size_mm=(5.0,)),))
     session.notes = "größer"
     autosave.stop(keep=True)
     back, problems, recovery = restored(tmp_path / "recovery")
@@ -80,7 +80,7 @@ def test_strokes_come_back_on_the_grid_they_were_drawn_on(tmp_path, kept, order)
     np.testing.assert_array_equal(again.volume.affine, labels.volume.affine)
     stored = again.volume.to_stored()
     np.testing.assert_array_equal(stored.affine, read_volume(tmp_path / "chi.nii.gz").affine)
-    assert back.shapes == session.shapes and back.notes == "größer"
+    assert back.case.shapes == session.case.shapes and back.notes == "größer"
     assert back.painted == again.id and again.regions == {3: PUTAMEN}
     assert back.entry("chi").volume.unit == "ppm"
     assert recovery.maps == ("chi",)
@@ -266,7 +266,7 @@ def test_the_place_is_the_users_own(own_settings):
 
 def test_unsaved_counts_what_is_drawn(tmp_path):
     session, labels = session_on(tmp_path)
-    unsaved = Unsaved(session)
+    unsaved = DirtyTracker(session)
     heard = []
     unsaved.changed.connect(heard.append)
     session.crosshair_mm = (1.0, 1.0, 1.0)

@@ -16,10 +16,10 @@ from napari_qsm.io.nifti import read_volume, write_volume
 from napari_qsm.recon.recipe import load_recipe
 from napari_qsm.rois.shapes import FixedShape
 from napari_qsm.scan import Scan
-from napari_qsm.session import Session
+from napari_qsm.session import Case, Session
 from napari_qsm.session.folder import ChangedOnDisk, read_session, save_session
-from napari_qsm.session.reconstruction import Reconstruction
-from napari_qsm.session.scan_source import source_of_scan
+from napari_qsm.study.reconstruction import Reconstruction
+from napari_qsm.study.scan_source import source_of_scan
 from napari_qsm.volume import Volume
 from tests.viewer.conftest import ORDERS, SHAPE, code_of, ramp, stored_in
 
@@ -41,15 +41,27 @@ def drawn(chi, name="regions"):
 def work(folder, order=ORDERS[0], copies=False):
     """Return a session on a map file, with everything a person can make."""
     session = Session()
-    chi = session.add(read_volume(file_of(folder, order=order), unit="ppm"), group="one")
-    labels = session.add(drawn(chi), role="labels", regions={3: PUTAMEN}, group="one")
+    chi = session.add(
+        read_volume(file_of(folder, order=order), unit="ppm"), case=session.case_called("one")
+    )
+    labels = session.add(
+        drawn(chi), role="labels", regions={3: PUTAMEN}, case=session.case_called("one")
+    )
     session.set_display(chi, colouring="inverted", window=(-0.05, 0.15), threshold_low=0.01)
-    session.update(
+    session.case.update(
         {
             "shapes": (FixedShape(kind="circle", size_mm=(6.0,), slices=3, side="left"),),
             "annotations": (
                 Annotation(kind="text", plane="axial", at_mm=(1.0, 2.0, 3.0), text="Σ “x”"),
             ),
+            "midline_mm": 0.75,
+            "participant": "01",
+            "visit": "t0",
+            "labels_used": {chi.id: labels.id},
+        }
+    )
+    session.update(
+        {
             "figure": FigureSpec(columns=3, caption="draft"),
             "notes": "seen twice – größer\nnext line",
             "crosshair_mm": (1.5, -2.0, 3.25),
@@ -58,7 +70,6 @@ def work(folder, order=ORDERS[0], copies=False):
             "layout": "one",
             "large_plane": "coronal",
             "blinded": True,
-            "midline_mm": 0.75,
             "painted": labels.id,
             "active_region": 3,
             "compared": (chi.id,),
@@ -76,10 +87,13 @@ def again(folder):
 
 def everything(session):
     """Return all that must come back, as plain values."""
-    fields = set(type(session).model_fields) - {"maps", "scan"}
+    fields = set(type(session).model_fields) - {"maps", "study"}
     maps = [
         (
-            {n: getattr(e, n) for n in ("id", "name", "role", "regions", "group", "linked")},
+            {
+                n: getattr(e, n)
+                for n in ("id", "name", "role", "regions", "case", "linked", "rater")
+            },
             e.display.model_dump(),
             e.volume.unit,
             e.volume.to_stored().data.tolist(),
@@ -87,7 +101,9 @@ def everything(session):
         )
         for e in session
     ]
-    return {name: getattr(session, name) for name in fields}, maps
+    of_case = set(Case.model_fields) - {"scan", "reconstruction"}
+    cases = [{name: getattr(case, name) for name in of_case} for case in session.cases]
+    return {name: getattr(session, name) for name in fields}, cases, maps
 
 
 @pytest.mark.parametrize("copies", [False, True])
@@ -106,15 +122,15 @@ def test_the_scan_comes_back_and_its_images_are_kept_once(tmp_path):
     phase = read_volume(file_of(tmp_path, "phase"), unit="rad")
     magnitude = read_volume(file_of(tmp_path, "mag"))
     session = Session()
-    session.scan = Scan((phase,), (0.021,), 3.0, (magnitude,), metadata={"Manufacturer": "GE"})
+    session.case.scan = Scan((phase,), (0.021,), 3.0, (magnitude,), metadata={"Manufacturer": "GE"})
     session.add(magnitude, role="magnitude")
     save_session(session, tmp_path / "work", copy_scans=True)
     back, problems = again(tmp_path / "work")
     assert problems == []
-    assert back.scan.echo_times_s == (0.021,) and back.scan.field_strength_t == 3.0
-    assert back.scan.metadata == {"Manufacturer": "GE"}
-    np.testing.assert_array_equal(back.scan.phase[0].data, phase.data)
-    assert back.scan.phase[0].unit == "rad"
+    assert back.case.scan.echo_times_s == (0.021,) and back.case.scan.field_strength_t == 3.0
+    assert back.case.scan.metadata == {"Manufacturer": "GE"}
+    np.testing.assert_array_equal(back.case.scan.phase[0].data, phase.data)
+    assert back.case.scan.phase[0].unit == "rad"
     images = sorted(p.name for p in (tmp_path / "work").glob("*.nii.gz"))
     assert images == ["mag.nii.gz", "scan_phase_1.nii.gz"]
 
@@ -122,19 +138,22 @@ def test_the_scan_comes_back_and_its_images_are_kept_once(tmp_path):
 def test_the_reconstruction_comes_back_with_what_was_typed_in(tmp_path):
     phase = read_volume(file_of(tmp_path, "phase"), unit="rad")
     session = Session()
-    session.scan = Scan((phase,), (0.021,), 3.0)
-    session.add(phase, role="phase", group="patient")
-    made = session.add(ramp(name="χ made"), group="patient")
+    session.case_called("patient").scan = Scan((phase,), (0.021,), 3.0)
+    session.add(phase, role="phase", case=session.case_called("patient"))
+    made = session.add(ramp(name="χ made"), case=session.case_called("patient"))
     made.provenance = {"recipe": {"name": "consensus"}, "software": "x"}
-    session.reconstruction = Reconstruction("consensus")
-    session.reconstruction.use_scan(source_of_scan(session.scan, "patient"))
-    session.reconstruction.set_facts(echo_times_s=(0.0205,), field_strength_t=2.89)
+    session.case.reconstruction = Reconstruction("consensus")
+    session.case.reconstruction.use_scan(source_of_scan(session.case.scan, "patient"))
+    session.case.reconstruction.set_facts(echo_times_s=(0.0205,), field_strength_t=2.89)
     save_session(session, tmp_path / "work")
     assert load_recipe(tmp_path / "work" / "recipe.yaml").name == "consensus"
     back, problems = again(tmp_path / "work")
     assert problems == []
-    assert back.reconstruction.recipe().to_dict() == session.reconstruction.recipe().to_dict()
-    assert back.reconstruction.facts == session.reconstruction.facts
+    assert (
+        back.case.reconstruction.recipe().to_dict()
+        == session.case.reconstruction.recipe().to_dict()
+    )
+    assert back.case.reconstruction.facts == session.case.reconstruction.facts
     assert back.entry("χ made").provenance == made.provenance
 
 
@@ -196,7 +215,7 @@ def test_missing_and_changed_maps_are_told_and_the_rest_opens(tmp_path):
     assert [each.file_name for each in saved.missing] == ["chi.nii.gz"]
     back = Session()
     assert "'chi.nii.gz' was not found" in saved.into(back)[0]
-    assert back.entry("regions") is not None and len(back.shapes) == 1
+    assert back.entry("regions") is not None and len(back.case.shapes) == 1
     saved = read_session(tmp_path / "work")
     assert saved.missing[0].read_from(tmp_path / "moved.nii.gz") == ""
     back = Session()
@@ -345,7 +364,7 @@ def test_a_session_of_the_first_format_opens(tmp_path):
     assert (back.unit, back.large_plane, back.radiological) == ("ppb", "sagittal", False)
     np.testing.assert_array_equal(back.entry("χ").volume.data, ramp().data)
     save_session(back, folder)
-    assert json.loads((folder / "session.json").read_text())["format"] == 2
+    assert json.loads((folder / "session.json").read_text())["format"] == 3
 
 
 @pytest.mark.parametrize(
@@ -355,7 +374,7 @@ def test_a_session_of_the_first_format_opens(tmp_path):
         ("{", "not a readable session"),
         ("[]", "not a readable session"),
         ('{"format": 2, "maps": [{"name": 1}]}', "not a readable session"),
-        ('{"format": 1, "settings": {}, "maps": [{}]}', "not a readable session"),
+        ('{"format": 3, "session": {}, "maps": []}', "not a readable session"),
     ],
 )
 def test_damaged_and_newer_sessions_are_refused_in_words(tmp_path, text, words):
@@ -376,13 +395,17 @@ def test_odd_names_become_files(tmp_path):
 
 def test_opening_into_other_work_replaces_nothing_drawn(tmp_path):
     save_session(work(tmp_path), tmp_path / "work")
-    session = Session(notes="mine", midline_mm=2.0)
-    session.shapes = (FixedShape(kind="sphere", size_mm=(4.0,)),)
+    session = Session(notes="mine")
+    mine = session.case
+    mine.midline_mm = 2.0
+    mine.shapes = (FixedShape(kind="sphere", size_mm=(4.0,)),)
     session.add(ramp(name="other"))
     saved = read_session(tmp_path / "work")
     assert saved.into(session) == []
-    assert [shape.kind for shape in session.shapes] == ["sphere", "circle"]
-    assert session.notes.startswith("mine\nseen twice") and session.midline_mm == 2.0
+    assert session.case is not mine  # another patient's, beside the one that was open
+    assert [[s.kind for s in case.shapes] for case in session.cases] == [["sphere"], ["circle"]]
+    assert [case.midline_mm for case in session.cases] == [2.0, 0.75]
+    assert session.notes.startswith("mine\nseen twice")
 
 
 def test_no_text_of_a_header_gets_into_the_folder(tmp_path):

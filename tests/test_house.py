@@ -13,7 +13,7 @@ LONGEST_MODULE, LONGEST_CLASS = 400, 300
 #: Modules that are longer, to be divided.
 LONG_MODULES = {
     "napari_qsm.session.autosave",
-    "napari_qsm.session.reconstruction",
+    "napari_qsm.study.reconstruction",
     "napari_qsm.session.regions",
     "napari_qsm.viewer.display.panel",
     "napari_qsm.viewer.reconstruct.layer_widgets",
@@ -26,7 +26,7 @@ LONG_MODULES = {
 #: Classes that are longer, to be divided.
 LONG_CLASSES = {
     "napari_qsm.session.model.Session",
-    "napari_qsm.session.reconstruction.Reconstruction",
+    "napari_qsm.study.reconstruction.Reconstruction",
     "napari_qsm.viewer.canvas.controller.Controller",
     "napari_qsm.viewer.canvas.layer_sync.LayerSync",
     "napari_qsm.viewer.display.panel.DisplayPanel",

@@ -27,7 +27,7 @@ RANKS = (
     ("_version",),
     ("volume", "scan", "errors", "typed", "anatomy", "arrays", "colormaps", "units", "quantities"),
     ("recon", "rois", "figures", "io", "phantom"),
-    ("session", "outputs", "qc", "inspect", "demo", "scripting"),
+    ("study", "session", "outputs", "qc", "inspect", "demo", "scripting"),
     ("viewer", "cli", "batch"),
 )
 RANK = {room: rank for rank, rooms in enumerate(RANKS) for room in rooms}

@@ -11,9 +11,8 @@ from napari_qsm.recon.pipeline import Inputs, run
 from napari_qsm.recon.recipe import load_recipe, with_settings
 from napari_qsm.recon.stages import STAGES
 from napari_qsm.scan import Scan
-from napari_qsm.session.reconstruction import Reconstruction
-from napari_qsm.session.reconstruction_task import Made, StageFailed
-from napari_qsm.session.scan_source import (
+from napari_qsm.study.reconstruction import Reconstruction
+from napari_qsm.study.scan_source import (
     Facts,
     ScanSource,
     check_facts,
@@ -21,6 +20,7 @@ from napari_qsm.session.scan_source import (
     from_tesla,
     source_of_scan,
 )
+from napari_qsm.study.stage_task import StageFailed, StageResult
 from napari_qsm.volume import Volume
 
 FAST = ["inversion.method=tkd"]
@@ -52,7 +52,7 @@ def work(recon, stages=None, **more):
     recon.start(stages)
 
     def took(item):
-        (recon.take if isinstance(item, Made) else recon.take_prepared)(item)
+        (recon.take if isinstance(item, StageResult) else recon.take_prepared)(item)
 
     try:
         task.run(took, **more)
@@ -172,13 +172,13 @@ def test_start_anywhere(head, recon):
         ("local_field_ppm", "background"),
         ("chi_ppm", "inversion"),
     ):
-        recon.give(role, first.volume(role))
+        recon.set_input(role, first.volume(role))
         assert recon.state(stage) == "given", role
         work(recon)
         inputs = Inputs(scan=head.scan, **{role: first.volume(role)})
         assert_equal_results(recon, run(recon.recipe(), inputs))
     assert recon.state("unwrap") == recon.state("phase") == "not needed"
-    recon.take_away("chi_ppm")
+    recon.clear_input("chi_ppm")
     assert recon.state("unwrap") != "not needed"
 
 
@@ -187,8 +187,8 @@ def test_start_without_a_scan(head):
     assert "Open a scan" in recon.missing()[0]
     recon.use_recipe(with_settings(load_recipe("case-report"), FAST))
     first = run(recon.recipe(), Inputs(scan=head.scan))
-    recon.give("unwrapped", first.volume("unwrapped"))
-    recon.give("mask", first.volume("mask"))
+    recon.set_input("unwrapped", first.volume("unwrapped"))
+    recon.set_input("mask", first.volume("mask"))
     assert "echo time" in recon.missing()[0]
     recon.set_facts(echo_times_s=head.scan.echo_times_s)
     assert "field strength" in recon.missing()[0]
@@ -205,17 +205,17 @@ def test_start_without_a_scan(head):
 
 
 def test_a_given_mask_is_the_recipes_given_method(head, recon):
-    recon.give("mask", head.mask)
+    recon.set_input("mask", head.mask)
     assert recon.choices["mask"].method.name == "given"
     assert_equal_results(work(recon), run(recon.recipe(), Inputs(scan=head.scan, mask=head.mask)))
-    recon.take_away("mask")
+    recon.clear_input("mask")
     assert recon.choices["mask"].method.name == "brain"
     small = Volume(np.ones((4, 4, 4), np.uint8), np.eye(4), name="other mask")
     with pytest.raises(GeometryError, match="other mask"):
-        recon.give("mask", small)
+        recon.set_input("mask", small)
     soft = head.mask.with_data(head.mask.data * np.float32(0.5))
     with pytest.raises(FileError, match="only 0 and 1"):
-        recon.give("mask", soft)
+        recon.set_input("mask", soft)
     assert "mask" not in recon.given
 
 
@@ -224,7 +224,7 @@ def test_a_mask_given_later_takes_the_place_of_a_painted_one(head, recon):
     painted = recon.arrays()["mask"].copy()
     painted[:, :, :10] = False
     recon.paint_mask(painted)
-    recon.give("mask", head.mask)
+    recon.set_input("mask", head.mask)
     recon.paint_mask(painted)  # what the window tells before each run
     assert recon.hand is None and recon.state("mask") == "stale"
     work(recon, ["mask"])
@@ -275,7 +275,7 @@ def test_recipe_files_are_the_command_lines(tmp_path, recon):
 
 
 def test_nothing_clinical_is_assumed(head):
-    bare = ScanSource("x", "", head.scan.phase, head.scan.magnitude, Facts())
+    bare = ScanSource("x", head.scan.phase, head.scan.magnitude, Facts())
     recon = Reconstruction()
     recon.use_scan(bare)
     assert recon.facts == Facts() and recon.missing()
@@ -325,7 +325,7 @@ def test_another_scan_lays_results_and_painting_aside(head, recon):
     mask = recon.arrays()["mask"].copy()
     mask[:, :, :10] = False
     recon.paint_mask(mask)
-    recon.give("reference_roi", head.mask)
+    recon.set_input("reference_roi", head.mask)
     first = recon.source
     other = source_of_scan(replace(head.scan, field_strength_t=1.5), "other")
     recon.use_scan(other)

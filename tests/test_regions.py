@@ -43,11 +43,11 @@ def test_new_map_lies_on_the_grid_and_goes_back_to_the_file_of_the_map_it_is_mad
     affine = np.array([[0, 0.5, 0, 3], [-0.5, 0, 0, 4], [0, 0, -2, 5], [0, 0, 0, 1.0]])
     chi = session.add(
         Volume(np.zeros((6, 7, 8), np.float32), affine, unit="ppm", name="χ patient"),
-        group="patient",
+        case=session.case_called("patient"),
     )
     preset = built_in_presets()[0]
     entry = regions.new_region_map(session, chi, preset.regions)
-    assert entry.name == "regions patient" and entry.group == "patient"
+    assert entry.name == "regions patient" and session.case_of(entry).name == "patient"
     assert session.painted == entry.id and session.active_region == 1
     assert entry.editable.dtype == np.uint16 and entry.editable.flags.f_contiguous
     np.testing.assert_array_equal(entry.volume.affine, chi.volume.affine)

@@ -9,8 +9,8 @@ from napari_qsm.session import (
     Session,
     auto_window,
     guess_role,
+    same_case,
     sampled,
-    together,
     unique_name,
 )
 from napari_qsm.volume import Volume
@@ -112,26 +112,15 @@ def test_a_new_map_takes_the_window_of_those_it_is_linked_to():
     assert patient.display.colouring == "inverted"
 
 
-def test_one_subject_is_drawn_at_a_time():
+def test_one_case_is_drawn_at_a_time():
     session = Session()
-    control = session.add(volume("control", "ppm"), group="control")
-    patient = session.add(volume("patient", "ppm"), group="patient")
-    free = session.add(volume("magnitude"))
-    assert [session.is_shown(e) for e in (control, patient, free)] == [False, True, True]
-    session.active_group = "control"
-    assert [session.is_shown(e) for e in (control, patient, free)] == [True, False, True]
-    assert together(control, free) and not together(control, patient)
-
-
-def test_a_map_is_measured_with_the_labels_of_its_own_subject():
-    session = Session()
-    ones = np.ones((4, 5, 6), np.uint8)
-    maps, labels = {}, {}
-    for subject in ("control", "patient"):
-        maps[subject] = session.add(volume(f"χ {subject}", "ppm"), group=subject)
-        labels[subject] = session.add(volume("labels", values=ones), role="labels", group=subject)
-    for subject in maps:
-        assert session.labels_for(maps[subject]) is labels[subject]
+    control = session.add(volume("control", "ppm"), case=session.case_called("control"))
+    patient = session.add(volume("patient", "ppm"), case=session.case_called("patient"))
+    more = session.add(volume("magnitude"))  # of whom is on show
+    assert [session.is_shown(e) for e in (control, patient, more)] == [False, True, True]
+    session.active_case = session.case_of(control).id
+    assert [session.is_shown(e) for e in (control, patient, more)] == [True, False, False]
+    assert same_case(patient, more) and not same_case(control, patient)
 
 
 def test_removing_moves_the_selection_on():

@@ -67,7 +67,7 @@ def second_reader(name):
 def test_every_map_is_there_with_its_values(tmp_path, name):
     session, problems = opened(name, tmp_path)
     assert problems == []
-    assert [(e.name, e.role, e.group) for e in session] == [
+    assert [(e.name, e.role, session.case_of(e).name) for e in session] == [
         ("χ control", "map", "control"),
         ("patient_magnitude", "magnitude", "patient"),
         ("χ patient", "map", "patient"),
@@ -92,7 +92,7 @@ def test_every_map_is_there_with_its_values(tmp_path, name):
     }
     assert {e.volume.unit for e in session if e.role == "map"} == {"ppm"}
     for entry in session:
-        kept = nib.load(DATA / f"session-0.1/maps/{entry.group}_chi.nii.gz")
+        kept = nib.load(DATA / f"session-0.1/maps/{session.case_of(entry).name}_chi.nii.gz")
         stored = entry.volume.to_stored()
         np.testing.assert_array_equal(stored.affine, kept.affine)
         assert stored.data.shape == kept.shape
@@ -130,7 +130,9 @@ def test_what_was_drawn_is_there(tmp_path, name):
 @pytest.mark.parametrize("name", EVERYTHING)
 def test_shapes_midline_marks_figure_rating_and_notes_are_there(tmp_path, name):
     session, _ = opened(name, tmp_path)
-    circle, ellipsoid = session.shapes
+    cases = {case.name: case for case in session.cases}
+    assert set(cases) == {"control", "patient"} and session.case is cases["patient"]
+    (circle,), (ellipsoid,) = cases["patient"].shapes, cases["control"].shapes
     assert (circle.id, circle.kind, circle.size_mm, circle.slices) == (
         "circle-1",
         "circle",
@@ -138,19 +140,20 @@ def test_shapes_midline_marks_figure_rating_and_notes_are_there(tmp_path, name):
         3,
     )
     assert (circle.side, circle.region, circle.region_name) == ("left", 1, "Putamen L")
-    assert (circle.group, circle.centre_mm, circle.snapped) == ("patient", (-15.0, 4.0, -2.0), True)
+    assert (circle.centre_mm, circle.snapped) == ((-15.0, 4.0, -2.0), True)
     assert (ellipsoid.id, ellipsoid.kind) == ("ellipsoid-1", "ellipsoid")
     assert (ellipsoid.size_mm, ellipsoid.rotation_deg) == ((8.0, 5.0, 6.0), 30.0)
-    assert (ellipsoid.group, ellipsoid.side, ellipsoid.snapped) == ("control", "right", False)
+    assert (ellipsoid.side, ellipsoid.snapped) == ("right", False)
     assert ellipsoid.centre_mm == (11.0, 5.0, -5.0)
-    assert session.midline_mm == 0.75
-    arrow, text = session.annotations
+    # Set while the patient was on show; the other head lies elsewhere.
+    assert (cases["patient"].midline_mm, cases["control"].midline_mm) == (0.75, None)
+    arrow, text = cases["patient"].annotations
     assert (arrow.kind, arrow.plane, arrow.at_mm) == ("arrow", "axial", (-12.0, 3.0, -2.0))
     assert (arrow.to_mm, arrow.meaning) == ((-20.0, 12.0, -2.0), "the putamen")
-    assert (arrow.colour, arrow.group, arrow.id) == ("#ffcc00", "patient", "arrow-1")
+    assert (arrow.colour, arrow.id) == ("#ffcc00", "arrow-1")
     assert (text.kind, text.plane, text.text, text.size_pt) == ("text", "coronal", "Σ “x”", 9.0)
     assert_figure(session.figure)
-    (rating,) = session.ratings
+    (rating,) = cases["patient"].ratings
     assert (rating.verdict, rating.rater) == ("doubtful", "AA")
     assert rating.comment == "Streaks at the front."
     assert rating.rated_at == datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -183,7 +186,7 @@ def test_the_way_it_was_looked_at_is_there(tmp_path, name):
     )
     assert session.crosshair_mm == (1.5, -2.0, 3.25) and not session.crosshair_visible
     assert (session.views_linked, session.windows_linked) == (False, True)
-    assert session.active_group == "patient" and session.active_region == 3
+    assert session.case.name == "patient" and session.active_region == 3
     assert session.selected_entry.name == "χ patient"
     assert session.painted_entry.name == "regions BB"
     assert [session.entry(key).name for key in session.compared] == ["χ control", "χ patient"]
@@ -196,7 +199,7 @@ def test_the_way_it_was_looked_at_is_there(tmp_path, name):
 @pytest.mark.parametrize("name", ["work", "portable", "recovery"])
 def test_the_scan_and_how_it_was_reconstructed_are_there(tmp_path, name):
     session, _ = opened(name, tmp_path)
-    scan, work = session.scan, session.reconstruction
+    scan, work = session.case.scan, session.case.reconstruction
     assert (scan.echo_times_s, scan.field_strength_t) == ((0.021,), 3.0)
     assert scan.metadata == {"Manufacturer": "GE", "PhaseEncodingDirection": "j"}
     i, j, k = np.indices(PATIENT)
@@ -221,7 +224,8 @@ def test_when_the_maps_are_gone_the_drawings_are_there_and_it_is_said(tmp_path, 
         "brain mask",
     ]
     np.testing.assert_array_equal(session.entry("regions BB").editable, second_reader(name))
-    assert len(session.shapes) == 2 and session.midline_mm == 0.75
+    assert sum(len(case.shapes) for case in session.cases) == 2
+    assert session.case.midline_mm == 0.75
     said = " ".join(problems)
     for file in ("control_chi.nii.gz", "patient_chi.nii.gz", "patient_magnitude.nii.gz"):
         assert file in said
@@ -240,6 +244,7 @@ def test_it_can_be_saved_again_and_again_and_nothing_gets_lost(tmp_path, name):
         np.testing.assert_array_equal(session.entry("regions BB").editable, second_reader(name))
         chi, made = session.entry("χ patient").volume.data, session.entry("χ made").volume.data
         np.testing.assert_array_equal(made, chi * np.float32(0.5))
-        assert len(session.shapes) == 2 and session.midline_mm == 0.75
-        assert len(list(session)) == 8 and session.scan.phase[0].shape == PATIENT
+        assert sum(len(case.shapes) for case in session.cases) == 2
+        assert session.case.midline_mm == 0.75 and session.case.name == "patient"
+        assert len(list(session)) == 8 and session.case.scan.phase[0].shape == PATIENT
         assert_figure(session.figure)

@@ -72,8 +72,6 @@ class Annotation(BaseModel):
         Line width in points.
     size_pt : float or None
         Size of letters in points; the figure's own unless given.
-    group : str
-        What it belongs to (a subject), as the session's maps have it; empty for all.
     id : str
         Stays the same when the mark is moved or restyled.
     """
@@ -91,10 +89,17 @@ class Annotation(BaseModel):
     colour: str = DEFAULT_COLOUR
     width_pt: float = Field(default=1.0, gt=0, le=10)
     size_pt: float | None = Field(default=None, ge=3, le=72)
-    group: str = ""
     id: str = Field(default_factory=lambda: uuid4().hex, min_length=1)
 
     _colour = field_validator("colour")(check_colour)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_group(cls, data: object) -> object:
+        """Version 0.1 wrote whose head it lies in; the panel's map, or the case, tells that."""
+        if isinstance(data, dict) and "group" in data:
+            return {key: value for key, value in data.items() if key != "group"}
+        return data
 
     @model_validator(mode="after")
     def _complete(self) -> Annotation:

@@ -92,7 +92,6 @@ def marks(
                 width_pt=1.2,
                 meaning="putamen",
                 id=f"putamen-{side}",
-                group=person.subject.name,
             )
         )
     for side, label in pallidum.items():
@@ -109,7 +108,6 @@ def marks(
                 radii_mm=(radius, radius),
                 meaning="globus pallidus",
                 id=f"pallidum-{side or 'both'}",
-                group=person.subject.name,
             )
         )
     return tuple(out)

@@ -66,9 +66,9 @@ class GuidedPreset:
     note: str
     steps: tuple[Step, ...]
 
-    def missing(self, shapes: Iterable[FixedShape], group: str) -> list[Step]:
-        """Steps for whose region a group of maps has no shape yet."""
-        placed = {shape.region_name for shape in shapes if shape.group == group}
+    def missing(self, shapes: Iterable[FixedShape]) -> list[Step]:
+        """Steps for whose region there is no shape yet."""
+        placed = {shape.region_name for shape in shapes}
         return [step for step in self.steps if step.region_name not in placed]
 
 

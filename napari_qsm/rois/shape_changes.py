@@ -154,7 +154,6 @@ def applied(
     shapes: Iterable[FixedShape],
     volume: Volume,
     *,
-    group: str,
     counts: Mapping[str, int] | None = None,
     copy: bool = True,
 ) -> Applied:
@@ -166,8 +165,6 @@ def applied(
         Sizes stay; centres are snapped to the new grid.
     volume : Volume
         The map.
-    group : str
-        What the new shapes belong to.
     counts : mapping, optional
         Voxels that each shape (by id) had before; differences are told.
     copy : bool
@@ -179,8 +176,7 @@ def applied(
     """
     made, notes = [], []
     for shape in shapes:
-        changes = {"group": group} | ({"id": uuid4().hex} if copy else {})
-        new = snap(shape.but(**changes), volume)
+        new = snap(shape.but(id=uuid4().hex) if copy else shape, volume)
         indices = indices_of(new, volume)
         outside = int((~within(indices, volume)).sum())
         if outside:

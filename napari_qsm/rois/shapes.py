@@ -95,8 +95,6 @@ class FixedShape(BaseModel):
         Label that it stands for; 0 for none yet.
     region_name : str
         What the user calls it.
-    group : str
-        The group of maps (one subject or visit) that it belongs to.
     snapped : bool
         Whether the centre keeps to the grid, so that the number of voxels is constant.
 
@@ -119,8 +117,15 @@ class FixedShape(BaseModel):
     side: Side = ""
     region: int = Field(default=0, ge=0, le=65535)
     region_name: str = ""
-    group: str = ""
     snapped: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_group(cls, data: object) -> object:
+        """Version 0.1 wrote whose head it lies in; the case that holds it tells that."""
+        if isinstance(data, dict) and "group" in data:
+            return {key: value for key, value in data.items() if key != "group"}
+        return data
 
     @model_validator(mode="after")
     def _fits(self) -> FixedShape:

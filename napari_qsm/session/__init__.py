@@ -4,20 +4,28 @@ Nothing here knows Qt or napari. Positions are RAS millimetres; values keep the 
 their volume (``"ppm"``, ``"rad"``, ...), whatever unit the window shows.
 """
 
-from napari_qsm.session.display import (
+from napari_qsm.session.history import History
+from napari_qsm.session.model import Layout, Mix, Session
+from napari_qsm.session.open_cases import CaseEvents
+from napari_qsm.study import (
     LINKED_FIELDS,
+    Case,
     MapDisplay,
+    MapEntry,
+    Role,
     auto_window,
     copy_display,
     first_display,
+    guess_role,
+    same_case,
     sampled,
+    unique_name,
 )
-from napari_qsm.session.entries import MapEntry, Role, guess_role, together, unique_name
-from napari_qsm.session.history import History
-from napari_qsm.session.model import Layout, Mix, Session
 
 __all__ = [
     "LINKED_FIELDS",
+    "Case",
+    "CaseEvents",
     "History",
     "Layout",
     "MapDisplay",
@@ -29,7 +37,7 @@ __all__ = [
     "copy_display",
     "first_display",
     "guess_role",
+    "same_case",
     "sampled",
-    "together",
     "unique_name",
 ]

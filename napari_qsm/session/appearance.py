@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_qsm.rois.statistics import region_name
 from napari_qsm.session import MapEntry
 from napari_qsm.units import SusceptibilityUnit, to_shown, with_unit
 
@@ -38,10 +37,10 @@ def value_text(value: float | None, entry: MapEntry, unit: SusceptibilityUnit) -
     if not np.isfinite(value):
         return "no value"
     if entry.role in ("labels", "mask"):
-        name = region_name(entry.regions.get(int(value)))
+        row = entry.regions.get(int(value))
         if int(value) == 0:
             return "–"
-        return f"{int(value)} {name}".rstrip()
+        return f"{int(value)} {row.name if row is not None else ''}".rstrip()
     shown = shown_unit(entry, unit)
     return with_unit(to_shown(value, entry.volume.unit, unit), shown)
 

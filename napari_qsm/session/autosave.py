@@ -19,24 +19,23 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from napari_qsm._version import __version__
-from napari_qsm.arrays import Box
+from napari_qsm.arrays import Array, Box
 from napari_qsm.io.atomic import flush_folder, reason, write_text
 from napari_qsm.io.nifti import write_volume
-from napari_qsm.session.entries import MapEntry
+from napari_qsm.scan import Scan
 from napari_qsm.session.grids import grid_record
 from napari_qsm.session.locks import FolderLock
 from napari_qsm.session.model import Session
-from napari_qsm.session.reconstruction_record import reconstruction_record
-from napari_qsm.session.recovery import FORMAT, RECOVERY_FILE, Recovery
+from napari_qsm.session.records import Record, entry_record, finished
+from napari_qsm.session.recovery import RECOVERY_FILE, Recovery
 from napari_qsm.session.references import References, stamp_of
-from napari_qsm.session.scan_record import scan_record
-from napari_qsm.session.state import entry_record, finished, state_record
+from napari_qsm.session.scan_record import content_of, scan_record
 from napari_qsm.session.work import Work, region_names
+from napari_qsm.study.case import Case
+from napari_qsm.study.entry import MapEntry
 from napari_qsm.volume import Volume
 
 #: How long edits are gathered before they are written.
@@ -190,7 +189,7 @@ class Autosave:
             self._reach(key, box[2].start, box[2].stop)
         self._mark()
 
-    def _on_made(self, name: str) -> None:
+    def _on_made(self, name: str, case: str) -> None:
         if name != "maps" or self._writer is not None:
             self._mark()
 
@@ -235,7 +234,7 @@ class Autosave:
         try:
             if self._writer is None:
                 self._writer = _Writer(self._session, self._make_folder())
-            finished(self._session, lambda: self._write_all(slices))
+            finished(lambda: self._write_all(slices))
         except Exception as error:  # whatever it is, the work must go on and be kept later
             with self._wake:
                 for key, (first, end) in slices.items():
@@ -299,10 +298,9 @@ class _Writer:
         self._number = 0
         #: For each label map: file and labels of its slabs.
         self._slabs: dict[str, dict[int, tuple[str, int, list[int]]]] = {}
-        self._places: dict[str, tuple[Any, dict[str, Any]]] = {}
+        self._places: dict[str, tuple[Array, Record]] = {}
         self._references = References()
-        self._scan: dict[str, Any] | None = None
-        self._scan_of: Any = None
+        self._scans: dict[str, tuple[Scan | None, Record | None]] = {}
         self._old: list[str] = []
 
     def drawings(self, slices: dict[str, tuple[int, int]]) -> None:
@@ -327,7 +325,7 @@ class _Writer:
         slab: int,
         depth: int,
     ) -> None:
-        values = np.array(entry.editable[:, :, slab * depth : (slab + 1) * depth], order="F")
+        values = np.array(entry.labels[:, :, slab * depth : (slab + 1) * depth], order="F")
         before = slabs.pop(slab, None)
         if before is not None:
             self._old.append(before[0])
@@ -347,7 +345,7 @@ class _Writer:
         """Find or write what the other maps need; returns whether anything is new."""
         new = False
         here = {entry.id for entry in self._session.lasting}
-        for gone in [key for key in self._places if key not in here and " " not in key]:
+        for gone in [key for key in self._places if key not in here]:
             del self._places[gone]
         for entry in self._session.lasting:
             if entry.id in self._slabs:
@@ -356,19 +354,24 @@ class _Writer:
             if known is None or known[0] is not entry.volume.data:
                 self._places[entry.id] = (entry.volume.data, self._keep(entry.id, entry.volume))
                 new = True
-        if self._session.scan is not self._scan_of:
-            self._scan = scan_record(self._session, self._keep)
-            self._scan_of = self._session.scan
-            new = True
+        for case in self._session.cases:
+            if case.scan is not self._scans.get(case.id, (None, None))[0]:
+                self._scans[case.id] = (case.scan, scan_record(case, self._keep))
+                new = True
         return new
 
-    def _keep(self, key: str, volume: Volume) -> dict[str, Any]:
+    def _scan_of(self, case: Case) -> Record | None:
+        """What is kept of a case's scan already; its images wait for the drawings."""
+        scan, record = self._scans.get(case.id, (None, None))
+        return record if scan is case.scan else None
+
+    def _keep(self, key: str, volume: Volume, name: str = "") -> Record:
         reference = self._references.of(key, volume)
         if reference is not None:
             return {"reference": reference.record(self._folder)}
-        name = f"{key.replace(' ', '-')}.nii"
-        write_volume(volume, self._folder / name)
-        return {"file": {"name": name, "sha256": stamp_of(self._folder / name).sha256}}
+        file = f"{key.replace(' ', '-')}.nii"
+        write_volume(volume, self._folder / file)
+        return {"file": {"name": file, "sha256": stamp_of(self._folder / file).sha256}}
 
     def tie(self) -> None:
         """Replace the file that ties everything together; what it no longer needs goes."""
@@ -377,7 +380,7 @@ class _Writer:
         for entry in self._session.lasting:
             slabs = self._slabs.get(entry.id)
             record = entry_record(entry)
-            if slabs is not None:
+            if slabs is not None and entry.editable is not None:
                 record["store"] = {
                     **grid_record(entry.volume),
                     "shape": list(entry.editable.shape),
@@ -393,14 +396,9 @@ class _Writer:
                 record["origin"] = str(entry.volume.origin or "")
             maps.append(record)
         content = {
-            "format": FORMAT,
-            "program": f"napari-qsm {__version__}",
+            **content_of(self._session, self._scan_of, maps),
             "saved": datetime.now(UTC).isoformat(),
             "drawn": drawn,
-            "session": state_record(self._session),
-            "scan": self._scan,
-            "reconstruction": reconstruction_record(self._session),
-            "maps": maps,
         }
         write_text(self._folder / RECOVERY_FILE, json.dumps(content))
         flush_folder(self._folder)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
-from napari_qsm.session.entries import MapEntry
 from napari_qsm.session.model import Session
+from napari_qsm.study.case import Case
+from napari_qsm.study.entry import MapEntry
 
 #: Stands where a value would.
 HIDDEN = "hidden"
@@ -20,28 +21,34 @@ def shown_name(session: Session, entry: MapEntry) -> str:
     """What an entry is called in the table; a blinded reader must not learn whose it is."""
     if not session.blinded:
         return entry.name
-    kind = {"map": "map", "magnitude": "magnitude", "labels": "regions"}.get(entry.role, "image")
+    alike = [e for e in session if e.case == entry.case and _kind(e) == _kind(entry)]
+    number = f" {alike.index(entry) + 1}" if len(alike) > 1 else ""
+    return f"{_kind(entry)}{number}, {case_of(session, entry)}"
+
+
+def _kind(entry: MapEntry) -> str:
     if entry.is_susceptibility:
-        kind = "χ"
-    case = case_of(session, entry)
-    return f"{kind}, {case}" if case else kind
+        return "χ"
+    return {"map": "map", "magnitude": "magnitude", "labels": "regions"}.get(entry.role, "image")
 
 
 def case_of(session: Session, entry: MapEntry) -> str:
-    """``"case A"`` and so on; the letters follow neither name nor order of subjects.
-
-    Maps without a group are a case each; label maps and other images without one are none.
-    """
-    cases = sorted({_case_key(each) for each in session} - {""}, key=_scrambled)
-    key = _case_key(entry)
-    if not key:
-        return ""
-    number = cases.index(key)
+    """``"case A"`` and so on; the letters follow neither name nor order of the cases."""
+    number = _letters(session).index(entry.case)
     return f"case {chr(ord('A') + number % 26)}{number // 26 or ''}"
 
 
-def _case_key(entry: MapEntry) -> str:
-    return entry.group or (entry.name if entry.role == "map" else "")
+def shown_case(session: Session, case: Case) -> str:
+    """What a case is called; a blinded reader sees its letter."""
+    if not session.blinded:
+        return case.name
+    number = _letters(session).index(case.id)
+    return f"Case {chr(ord('A') + number % 26)}{number // 26 or ''}"
+
+
+def _letters(session: Session) -> list[str]:
+    """Ids of the cases in the order of their letters."""
+    return [case.id for case in sorted(session.cases, key=lambda c: _scrambled(c.name))]
 
 
 def _scrambled(text: str) -> str:

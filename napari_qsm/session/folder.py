@@ -10,37 +10,32 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from napari_qsm._version import __version__
 from napari_qsm.errors import FileError, QsmError
 from napari_qsm.io.atomic import write_text
 from napari_qsm.io.nifti import write_volume
 from napari_qsm.io.segmentation import write_labels
-from napari_qsm.session.entries import MapEntry
 from napari_qsm.session.exchange import Exchange
 from napari_qsm.session.model import Session
-from napari_qsm.session.reconstruction_record import reconstruction_record
+from napari_qsm.session.records import Record, entry_record
 from napari_qsm.session.references import (
     PREVIOUS,
     References,
+    SavedAs,
     Stamp,
     own_volume,
     stamp_in,
     stamp_of,
 )
-from napari_qsm.session.saved import SavedMap, SavedSession, checked, look_up
-from napari_qsm.session.scan_record import scan_record
-from napari_qsm.session.state import as_region, entry_record, state_record
+from napari_qsm.session.saved import SavedMap, SavedSession, read_content, read_saved
+from napari_qsm.session.scan_record import content_of, scan_record
+from napari_qsm.study.entry import MapEntry
 from napari_qsm.volume import Volume
 
 SESSION_FILE = "session.json"
 RECIPE_FILE = "recipe.yaml"
-#: Version of the format that this program writes; older ones are read.
-FORMAT = 2
 
 
 class ChangedOnDisk(FileError):
@@ -57,35 +52,9 @@ class ChangedOnDisk(FileError):
         self.files = files
 
 
-@dataclass
-class SavedAs:
-    """What a session remembers of its folder since it was read or saved.
-
-    Attributes
-    ----------
-    folder : Path
-        Absolute.
-    stamps : dict
-        Name of each file there that the session wrote or read, with its stamp.
-    copies : dict
-        For maps written there, their values and the name of the file.
-    references : References
-        For maps that stayed where they were.
-    copy_scans : bool
-        Whether the user asked for copies of all maps.
-    """
-
-    folder: Path
-    stamps: dict[str, Stamp] = field(default_factory=dict)
-    copies: dict[str, tuple[Any, str]] = field(default_factory=dict)
-    references: References = field(default_factory=References)
-    copy_scans: bool = False
-
-
 def saved_as(session: Session) -> SavedAs | None:
     """Where a session was saved or read last; None if nowhere."""
-    kept: SavedAs | None = session._saved
-    return kept
+    return session._saved
 
 
 def save_session(
@@ -134,17 +103,14 @@ def save_session(
         writer = _Writer(exchange.staging, now, before if same else None)
         maps = [writer.entry(entry) for entry in session.lasting]
         content = {
-            "format": FORMAT,
-            "program": f"napari-qsm {__version__}",
+            **content_of(session, lambda case: scan_record(case, writer.keep), maps),
             "saved": datetime.now(UTC).replace(microsecond=0).isoformat(),
-            "session": state_record(session),
-            "scan": scan_record(session, writer.keep),
-            "reconstruction": reconstruction_record(session),
-            "maps": maps,
         }
-        if session.reconstruction is not None:
-            write_text(exchange.staging / RECIPE_FILE, session.reconstruction.recipe().to_yaml())
-            writer.names.append(RECIPE_FILE)
+        for number, case in enumerate(session.cases):
+            if case.reconstruction is not None:
+                name = recipe_file(number)
+                write_text(exchange.staging / name, case.reconstruction.recipe().to_yaml())
+                writer.names.append(name)
         text = json.dumps(content, indent=1, ensure_ascii=False)
         write_text(exchange.staging / SESSION_FILE, text + "\n")
         exchange.keep(writer.kept)
@@ -162,13 +128,13 @@ class _Writer:
         self.names: list[str] = []
         self.kept: list[str] = []
 
-    def entry(self, entry: MapEntry) -> dict[str, Any]:
+    def entry(self, entry: MapEntry) -> Record:
         record = entry_record(entry)
         if entry.editable is not None:
             return {**record, **self._drawn(entry)}
         return {**record, **self.keep(entry.id, entry.volume, entry.name)}
 
-    def keep(self, key: str, volume: Volume, name: str = "") -> dict[str, Any]:
+    def keep(self, key: str, volume: Volume, name: str) -> Record:
         """Where a volume is kept: in its own file, or in the folder."""
         if not self._now.copy_scans:
             reference = self._now.references.of(key, volume)
@@ -184,17 +150,18 @@ class _Writer:
         write_volume(volume, self._staging / file)
         return self._named(key, volume, file, stamp_of(self._staging / file))
 
-    def _named(self, key: str, volume: Volume, file: str, stamp: Stamp) -> dict[str, Any]:
+    def _named(self, key: str, volume: Volume, file: str, stamp: Stamp) -> Record:
         self.names.append(file)
         self._now.copies[key] = (volume.data, file)
         return {"file": _file_record(file, stamp)}
 
-    def _drawn(self, entry: MapEntry) -> dict[str, Any]:
+    def _drawn(self, entry: MapEntry) -> Record:
         """Labels as uint8 or uint16, with a table beside them."""
         file = self._free(entry.name, ".nii.gz")
-        rows = [as_region(key, region) for key, region in sorted(entry.regions.items())]
         if entry.role == "labels":
-            written = write_labels(entry.volume, rows, self._staging / file, table=".txt")
+            written = write_labels(
+                entry.volume, entry.regions.values(), self._staging / file, table=".txt"
+            )
         else:
             write_volume(entry.volume, self._staging / file)
             written = [self._staging / file]
@@ -216,7 +183,7 @@ class _Writer:
         return file
 
 
-def _file_record(name: str, stamp: Stamp) -> dict[str, Any]:
+def _file_record(name: str, stamp: Stamp) -> Record:
     return {
         "name": name,
         "size": stamp.size,
@@ -253,17 +220,33 @@ def _check_unchanged(folder: Path, before: SavedAs | None) -> None:
 def _files_of(folder: Path) -> list[str]:
     """Names of the files that the session in a folder consists of."""
     try:
-        content = json.loads((folder / SESSION_FILE).read_text(encoding="utf-8"))
-        names = [SESSION_FILE]
-        names += [RECIPE_FILE] if content.get("reconstruction") else []
-        scan = content.get("scan") or {}
-        for item in (*content["maps"], *scan.get("phase", ()), *scan.get("magnitude", ())):
-            file = item.get("file")
-            names += [file["name"] if isinstance(file, dict) else file] if file else []
-            names += [item["table"]] if item.get("table") else []
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        content = read_content(folder / SESSION_FILE)
+    except (OSError, FileError):
         return [SESSION_FILE]
+    names = [SESSION_FILE]
+    for case in content["cases"]:
+        scan = case.get("scan") if isinstance(case, dict) else None
+        if isinstance(case, dict) and case.get("reconstruction"):
+            names.append(recipe_file(content["cases"].index(case)))
+        for part in ("phase", "magnitude"):
+            images = scan.get(part) if isinstance(scan, dict) else None
+            names += [name for item in images or [] for name in _own_files(item)]
+    names += [name for item in content["maps"] for name in _own_files(item)]
     return [Path(name).name for name in names]
+
+
+def _own_files(item: object) -> list[str]:
+    """Names of the files of one map or image that lie in the session's folder."""
+    if not isinstance(item, dict):
+        return []
+    file = item.get("file")
+    names = [file.get("name") if isinstance(file, dict) else file, item.get("table")]
+    return [name for name in names if isinstance(name, str) and name]
+
+
+def recipe_file(number: int) -> str:
+    """Name of the recipe of a case, by its place: what the command line can run again."""
+    return RECIPE_FILE if number == 0 else f"recipe_{number + 1}.yaml"
 
 
 def read_session(folder: Path | str) -> SavedSession:
@@ -287,39 +270,14 @@ def read_session(folder: Path | str) -> SavedSession:
     folder = Path(folder).absolute()
     path = folder / SESSION_FILE
     try:
-        content = checked(json.loads(path.read_text(encoding="utf-8")), path, FORMAT)
-        old = content["format"] == 1
-        saved = SavedSession(
-            folder,
-            [_saved_map(item, old) for item in content["maps"]],
-            content["settings"] if old else content["session"],
-            None if old else content["scan"],
-            None if old else content.get("reconstruction"),
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        if isinstance(error, FileError):
-            raise
+        content = read_content(path)
+        kept = SavedAs(folder, {SESSION_FILE: stamp_of(path)})
+    except OSError as error:
         raise FileError(f"'{path}' is not a readable session.") from error
-    kept = SavedAs(folder, {SESSION_FILE: stamp_of(path)})
+    saved = read_saved(content, folder, lambda each: _read_own(each, folder, kept))
     kept.copy_scans = bool(saved.maps) and not any(each.reference for each in saved.maps)
-    for each in saved.maps:
-        if each.reference:
-            saved.problems += look_up(each, folder)
-        else:
-            saved.problems += _read_own(each, folder, kept)
     saved.saved_as = kept
     return saved
-
-
-def _saved_map(item: dict[str, Any], old: bool) -> SavedMap:
-    if old:
-        item = {**item, "file": {"name": item["file"]}}
-    for needed in ("name", "role", "unit", "display", "regions"):
-        item[needed]
-    if item.get("reference"):
-        return SavedMap(item, reference=item["reference"])
-    item["file"]["name"]
-    return SavedMap(item)
 
 
 def _read_own(each: SavedMap, folder: Path, kept: SavedAs) -> list[str]:
@@ -328,7 +286,7 @@ def _read_own(each: SavedMap, folder: Path, kept: SavedAs) -> list[str]:
     name = Path(record["name"]).name
     path = folder / name
     try:
-        each.volume = own_volume(path, unit=each.record["unit"], name=each.record["name"])
+        each.volume = own_volume(path, unit=each.record["unit"], name=each.name)
         kept.stamps[name] = stamp_of(path)
         if each.record.get("table"):
             table = Path(each.record["table"]).name

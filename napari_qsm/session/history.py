@@ -2,35 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from psygnal import EventedModel, Signal
 
 from napari_qsm.arrays import Array
-
-if TYPE_CHECKING:
-    from napari_qsm.session.entries import MapEntry
-    from napari_qsm.session.model import Session
-
+from napari_qsm.study.case import Case
+from napari_qsm.study.entry import MapEntry
 
 #: Oldest edits are forgotten beyond these.
 _MAX_STEPS = 500
 _MAX_BYTES = 512 * 2**20
 
 
+class Desk(Protocol):
+    """What edits need of the session that they are taken back in."""
+
+    painted: str
+    active_region: int
+    active_case: str
+
+    def write_labels(self, entry: MapEntry, at: Array, values: Array) -> None:
+        """Write label values and tell everybody, without an undo."""
+
+
 class Edit(Protocol):
     """Something that was done and can be taken back."""
 
-    def apply(self, session: Session, *, back: bool) -> None:
+    def apply(self, session: Desk, *, back: bool) -> None:
         """Take it back, or do it again."""
 
     @property
     def nbytes(self) -> int:
         """Memory it holds."""
+
+    @property
+    def entry(self) -> MapEntry | None:
+        """The entry that it changed; None for what belongs to none."""
+
+    @property
+    def case(self) -> str:
+        """Id of the case that it changed; empty for what belongs to no case."""
 
 
 @dataclass
@@ -57,7 +73,12 @@ class LabelEdit:
         """Memory it holds."""
         return int(self.at.nbytes + self.before.nbytes + self.after.nbytes)
 
-    def apply(self, session: Session, *, back: bool) -> None:
+    @property
+    def case(self) -> str:
+        """Id of the case that the label map belongs to."""
+        return self.entry.case
+
+    def apply(self, session: Desk, *, back: bool) -> None:
         """Write the values before, or after."""
         values = self.before if back else self.after
         session.write_labels(self.entry, self.at, values)
@@ -76,7 +97,19 @@ class FieldEdit:
         """Small: fields hold names and places, not images."""
         return 1024
 
-    def apply(self, session: Session, *, back: bool) -> None:
+    @property
+    def entry(self) -> MapEntry | None:
+        """The entry whose fields these are, if they are those of an entry."""
+        return self.target if isinstance(self.target, MapEntry) else None
+
+    @property
+    def case(self) -> str:
+        """Id of the case whose fields these are."""
+        if isinstance(self.target, Case):
+            return self.target.id
+        return self.target.case if isinstance(self.target, MapEntry) else ""
+
+    def apply(self, session: Desk, *, back: bool) -> None:
         """Set the fields as they were before, or after."""
         self.target.update(dict(self.before if back else self.after))
 
@@ -86,7 +119,7 @@ class _Step:
     """What one undo takes back."""
 
     text: str
-    edits: list[Any] = field(default_factory=list)
+    edits: list[Edit] = field(default_factory=list)
 
     @property
     def nbytes(self) -> int:
@@ -104,7 +137,7 @@ class History:
 
     changed = Signal()
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Desk) -> None:
         self._session = session
         self._done: list[_Step] = []
         self._undone: list[_Step] = []
@@ -173,12 +206,18 @@ class History:
 
     def forget(self, entry: MapEntry) -> None:
         """Drop edits of a map that has left the session, even in the midst of a stroke."""
+        self._drop(lambda edit: edit.entry is entry)
+
+    def forget_case(self, case: Case) -> None:
+        """Drop edits of a case that is closed."""
+        self._drop(lambda edit: edit.case == case.id)
+
+    def _drop(self, gone: Callable[[Edit], bool]) -> None:
         if self._open is not None:
-            kept = [e for e in self._open.edits if getattr(e, "entry", None) is not entry]
-            self._open.edits = kept
+            self._open.edits = [edit for edit in self._open.edits if not gone(edit)]
         for stack in (self._done, self._undone):
             for step in stack:
-                step.edits = [e for e in step.edits if getattr(e, "entry", None) is not entry]
+                step.edits = [edit for edit in step.edits if not gone(edit)]
             stack[:] = [step for step in stack if step.edits]
         self.changed.emit()
 
@@ -197,6 +236,9 @@ class History:
         if not source:
             return ""
         step = source.pop()
+        touched = next((edit.case for edit in step.edits if edit.case), "")
+        if touched:  # what changes must be seen to change
+            self._session.active_case = touched
         for edit in reversed(step.edits) if back else step.edits:
             edit.apply(self._session, back=back)
         target.append(step)
@@ -212,9 +254,9 @@ class History:
         self.changed.emit()
 
 
-def _merged(edits: list[Any]) -> list[Any]:
+def _merged(edits: list[Edit]) -> list[Edit]:
     """Runs of edits of one thing as one edit: first state before, last state after."""
-    merged: list[Any] = []
+    merged: list[Edit] = []
     run: list[LabelEdit] = []
     for edit in edits:
         last = merged[-1] if merged else None

@@ -10,10 +10,9 @@ from napari_qsm.errors import FileError, GeometryError, QsmError
 from napari_qsm.io.formats import stem
 from napari_qsm.io.label_table import Region
 from napari_qsm.io.segmentation import on_grid, read_labels, table_beside, write_labels
-from napari_qsm.session.entries import MapEntry
 from napari_qsm.session.folder import ChangedOnDisk
 from napari_qsm.session.references import Stamp, stamp_of
-from napari_qsm.session.state import as_region
+from napari_qsm.study.entry import MapEntry
 from napari_qsm.volume import Volume, check_same_grid
 
 
@@ -114,8 +113,7 @@ def save_regions(
             )
         _check_replaceable(entry.volume, path)
         _keep_previous(path)
-    rows = [as_region(key, region) for key, region in sorted(entry.regions.items())]
-    write_labels(entry.volume, rows, path, table=table)
+    write_labels(entry.volume, entry.regions.values(), path, table=table)
     return stamp_of(path)
 
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from psygnal import EventedModel, Signal
-from psygnal.containers import EventedList
-from pydantic import ConfigDict, Field, PrivateAttr
+from pydantic import PrivateAttr
 
 from napari_qsm.anatomy import Plane
 from napari_qsm.arrays import Array
+from napari_qsm.figures.spec import FigureSpec
 from napari_qsm.io.whole_numbers import as_labels
-from napari_qsm.scan import Scan
-from napari_qsm.session.display import LINKED_FIELDS, MapDisplay, copy_display, first_display
-from napari_qsm.session.entries import MapEntry, Role, guess_role, together, unique_name
+from napari_qsm.rois.region import Region, region_table
 from napari_qsm.session.history import FieldEdit, History, LabelEdit
+from napari_qsm.session.open_cases import OpenCases
+from napari_qsm.session.references import SavedAs
+from napari_qsm.study.case import Case
+from napari_qsm.study.display import LINKED_FIELDS, MapDisplay, first_display
+from napari_qsm.study.entry import MapEntry, Role, copy_display, guess_role, unique_name
 from napari_qsm.units import SusceptibilityUnit
 from napari_qsm.volume import Volume
 
@@ -25,19 +28,13 @@ Layout = Literal["three", "one", "volume", "compare"]
 Mix = Literal["side by side", "checkerboard", "curtain"]
 
 
-class Session(EventedModel):
-    """One piece of work: the maps that are loaded and how they are looked at.
+class Session(OpenCases):
+    """One piece of work: the cases that are open, their maps, and how they are looked at.
+
+    What it knows of cases and entries is told by :class:`~napari_qsm.session.open_cases.OpenCases`.
 
     Attributes
     ----------
-    maps : EventedList of MapEntry
-        Bottom first, as they are drawn.
-    scan : Scan or None
-        The scan that a reconstruction starts from.
-    selected : str
-        Id of the map that tools and panels act on; empty if there is none.
-    active_group : str
-        The group of entries that is drawn.
     crosshair_mm : (x, y, z)
         RAS mm of the linked cursor.
     unit : {"ppm", "ppb"}
@@ -56,24 +53,10 @@ class Session(EventedModel):
         Ids of the maps put side by side, first the one in the large view.
     mix : {"side by side", "checkerboard", "curtain"}
         How they are compared.
-    painted : str
-        Id of the label map or mask that drawing tools write into; empty if there is none.
     active_region : int
         The label that drawing tools write; 0 if none is chosen.
-    midline_mm : float or None
-        Where the plane between the patient's sides lies, mm along the left-right axis of
-        the reference's display frame (RAS x unless the scan is oblique); None until somebody
-        has set it, because a guess would mirror to the wrong place.
-    shapes : tuple of FixedShape
-        Regions of fixed size that are objects, not paint.
-    annotations : tuple of Annotation
-        Arrows, circles and texts drawn in the views for figures.
     figure : FigureSpec or None
         The figure being made.
-    reconstruction : Reconstruction or None
-        What the Reconstruct panel works on: inputs, recipe, states and results.
-    ratings : tuple of Rating
-        Verdicts on maps, the latest last; each knows its map by checksum.
     blinded : bool
         Whether values are hidden until a region is locked.
     notes : str
@@ -82,18 +65,10 @@ class Session(EventedModel):
         Undo and redo; not a field, and not saved.
     """
 
-    model_config = ConfigDict(
-        extra="forbid", arbitrary_types_allowed=True, validate_assignment=True
-    )
-
     #: Values of a label map or mask changed, by a tool, undo, napari or code; sends the
     #: entry's id and the :data:`~napari_qsm.session.history.Box` that holds all changes.
     labels_edited: ClassVar[Signal] = Signal(str, object)
 
-    maps: EventedList = Field(default_factory=EventedList)
-    scan: Scan | None = None
-    selected: str = ""
-    active_group: str = ""
     crosshair_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
     crosshair_visible: bool = True
     unit: SusceptibilityUnit = "ppm"
@@ -104,20 +79,14 @@ class Session(EventedModel):
     large_plane: Plane = "axial"
     compared: tuple[str, ...] = ()
     mix: Mix = "side by side"
-    painted: str = ""
     active_region: int = 0
-    midline_mm: float | None = None
-    shapes: tuple[Any, ...] = ()
-    annotations: tuple[Any, ...] = ()
-    figure: Any = None
-    reconstruction: Any = None
-    ratings: tuple[Any, ...] = ()
+    figure: FigureSpec | None = None
     blinded: bool = False
     notes: str = ""
 
-    _history: Any = PrivateAttr(default=None)
+    _history: History | None = PrivateAttr(default=None)
     #: Where it was saved last; :mod:`napari_qsm.session.folder` keeps it.
-    _saved: Any = PrivateAttr(default=None)
+    _saved: SavedAs | None = PrivateAttr(default=None)
     #: Label values as they were last seen, to tell what an edit from outside has changed.
     _seen: dict[str, Array] = PrivateAttr(default_factory=dict)
 
@@ -128,44 +97,7 @@ class Session(EventedModel):
             self._history = History(self)
         return self._history
 
-    def __iter__(self) -> Iterator[MapEntry]:  # type: ignore[override]
-        return iter(list(self.maps))
-
-    def entry(self, key: str) -> MapEntry | None:
-        """The entry with this id or, failing that, this name."""
-        for entry in self.maps:
-            if entry.id == key:
-                return entry
-        return next((entry for entry in self.maps if entry.name == key), None)
-
-    @property
-    def lasting(self) -> list[MapEntry]:
-        """The entries that are saved: all but previews."""
-        return [entry for entry in self.maps if not entry.preview]
-
-    @property
-    def selected_entry(self) -> MapEntry | None:
-        """The entry that panels act on."""
-        return self.entry(self.selected) if self.selected else None
-
-    @property
-    def reference(self) -> Volume | None:
-        """The volume whose grid the views are laid out in: the bottom one."""
-        return self.maps[0].shown if self.maps else None
-
-    def is_shown(self, entry: MapEntry) -> bool:
-        """Whether an entry is ticked and belongs to what is drawn now."""
-        return entry.display.visible and entry.group in ("", self.active_group)
-
-    def labels_for(self, entry: MapEntry) -> MapEntry | None:
-        """The label map that goes with a map: one of its own group before any other."""
-        candidates = [e for e in self.of_role("labels") if together(e, entry)]
-        own = [e for e in candidates if e.group == entry.group]
-        return next(iter(own or candidates), None)
-
-    def of_role(self, *roles: Role) -> list[MapEntry]:
-        """Entries with one of these roles, in drawing order."""
-        return [entry for entry in self.maps if entry.role in roles]
+    # -- entries --------------------------------------------------------------------------
 
     def add(
         self,
@@ -173,13 +105,15 @@ class Session(EventedModel):
         *,
         role: Role | None = None,
         name: str = "",
-        regions: dict[int, Any] | None = None,
+        regions: Mapping[int, Region | str] | None = None,
         display: MapDisplay | None = None,
-        group: str = "",
+        case: Case | None = None,
+        rater: str = "",
         linked: bool = True,
+        select: bool = True,
         key: str = "",
     ) -> MapEntry:
-        """Add a volume; the entry is selected if it is the first or a map.
+        """Add a volume; the entry is selected if it is the first or a map, and its case shown.
 
         Parameters
         ----------
@@ -193,10 +127,14 @@ class Session(EventedModel):
             What label values mean.
         display : MapDisplay, optional
             Chosen from the role and the values unless given.
-        group : str
-            What it belongs to; see :class:`MapEntry`.
+        case : Case, optional
+            The case that it belongs to; the active one unless given.
+        rater : str
+            Who drew a label map.
         linked : bool
             Whether its window follows the link between susceptibility maps.
+        select : bool
+            Whether selection and active case may change.
         key : str
             Id that it had when it was saved, kept where no other entry has it.
 
@@ -210,6 +148,7 @@ class Session(EventedModel):
         FileError
             If a label map or mask holds fractions or negative values.
         """
+        case = case or self.case
         role = role or guess_role(volume)
         if role == "map" and not volume.unit:
             volume = replace(volume, unit="ppm")
@@ -227,8 +166,9 @@ class Session(EventedModel):
             role=role,
             volume=volume,
             editable=editable,
-            regions=dict(regions or {}),
-            group=group,
+            regions=region_table(regions),
+            case=case.id,
+            rater=rater,
             linked=linked,
             display=display or first_display(volume, role),
         )
@@ -239,10 +179,10 @@ class Session(EventedModel):
         self.maps.insert(self._place_for(role), entry)
         if editable is not None:
             self.watch(entry)
-        if group:
-            self.active_group = group
-        if not self.selected or role == "map":
-            self.selected = entry.id
+        if select:
+            self.active_case = case.id
+            if not self.selected or role == "map":
+                self.selected = entry.id
         return entry
 
     def _place_for(self, role: Role) -> int:
@@ -253,9 +193,13 @@ class Session(EventedModel):
         return next(drawn_over, len(self.maps))
 
     def remove(self, entry: MapEntry) -> None:
-        """Take an entry out; the selection moves to another map."""
+        """Take an entry out; the selection moves to another map of its case.
+
+        A case that nothing is left of goes too, unless it is the only one.
+        """
         if entry not in self.maps:
             return
+        case = self.case_of(entry)
         self.maps.remove(entry)
         self._seen.pop(entry.id, None)
         self.history.forget(entry)
@@ -263,16 +207,38 @@ class Session(EventedModel):
             self.painted = ""
         self.compared = tuple(key for key in self.compared if key != entry.id)
         if self.selected == entry.id:
-            rest = self.of_role("map") or list(self.maps)
+            rest = case.of_role("map") or case.maps
             self.selected = rest[-1].id if rest else ""
+        if case.painted == entry.id:
+            case.painted = ""
+        used = {k: v for k, v in case.labels_used.items() if entry.id not in (k, v)}
+        if used != case.labels_used:
+            case.labels_used = used
+        lasting = case.shapes or case.annotations or case.ratings
+        if not case.maps and not lasting and len(self.study.cases) > 1:
+            self.study.cases.remove(case)
+
+    def close_case(self, case: Case) -> None:
+        """Take a case and everything of it out of the session; its files stay where they are."""
+        if case not in self.study.cases:
+            return
+        at = self.study.cases.index(case)
+        others = [each for each in self.study.cases if each is not case]
+        if case is self.case and others:
+            self.active_case = others[min(at, len(others) - 1)].id
+        for entry in case.maps:
+            self.remove(entry)
+        if case in self.study.cases:
+            if not others:
+                self.study.new_case()
+            self.study.cases.remove(case)
+        self.history.forget_case(case)
+
+    def forget_folder(self) -> None:
+        """The folder it was saved in is no longer its own; the next save needs a place."""
+        self._saved = None
 
     # -- drawing --------------------------------------------------------------------------
-
-    @property
-    def painted_entry(self) -> MapEntry | None:
-        """The label map or mask that drawing tools write into."""
-        entry = self.entry(self.painted) if self.painted else None
-        return entry if entry is not None and entry.editable is not None else None
 
     def edit_labels(
         self, entry: MapEntry, at: Array, values: Array | int, text: str = "drawing"
@@ -296,7 +262,7 @@ class Session(EventedModel):
         int
             How many voxels have changed.
         """
-        data = entry.editable
+        data = entry.labels
         at = np.asarray(at, dtype=np.intp).ravel()
         before = data[_places(at, data.shape)]
         after = np.broadcast_to(np.asarray(values, dtype=data.dtype), at.shape)
@@ -310,8 +276,8 @@ class Session(EventedModel):
 
     def write_labels(self, entry: MapEntry, at: Array, values: Array) -> None:
         """Write label values and tell everybody, without an undo; what the history itself uses."""
-        places = _places(at, entry.editable.shape)
-        entry.editable[places] = values
+        places = _places(at, entry.labels.shape)
+        entry.labels[places] = values
         seen = self._seen.get(entry.id)
         if seen is not None:
             seen[places] = values
@@ -327,15 +293,15 @@ class Session(EventedModel):
             Whether anything had changed.
         """
         seen = self._seen.get(entry.id)
-        if seen is None or seen.shape != entry.editable.shape:
+        if seen is None or seen.shape != entry.labels.shape:
             self.watch(entry)
             return False
-        changed = seen != entry.editable
+        changed = seen != entry.labels
         if not changed.any():
             return False
         at = np.flatnonzero(changed.ravel(order="F"))
         places = _places(at, changed.shape)
-        before, after = seen[places], np.array(entry.editable[places])
+        before, after = seen[places], np.array(entry.labels[places])
         seen[places] = after
         self.history.push(LabelEdit(entry, at, before, after), text)
         box = tuple(slice(int(p.min()), int(p.max()) + 1) for p in places)
@@ -344,10 +310,10 @@ class Session(EventedModel):
 
     def watch(self, entry: MapEntry) -> None:
         """Keep a copy of a label map's values, so that edits from outside can be told."""
-        self._seen[entry.id] = np.array(entry.editable, order="F")
+        self._seen[entry.id] = np.array(entry.labels, order="F")
 
     def change(self, text: str, target: EventedModel | None = None, **fields: Any) -> None:
-        """Set fields of the session, or of an entry, so that it can be undone.
+        """Set fields of the session, of a case or of an entry, so that it can be undone.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""The scans that are open in a session, and the maps that can stand in for a stage's result."""
+"""The maps of a case that can stand in for a stage's result."""
 
 from __future__ import annotations
 
@@ -13,68 +13,22 @@ from napari_qsm.errors import MetadataError, QsmError
 from napari_qsm.io.formats import read_image
 from napari_qsm.io.maps import read_quantity
 from napari_qsm.quantities import ROLES, in_canonical_unit
-from napari_qsm.rois.statistics import region_name
-from napari_qsm.scan import Scan
-from napari_qsm.session import MapEntry, Session
-from napari_qsm.session.reconstruction import Reconstruction
-from napari_qsm.session.scan_source import ScanSource, source_of_scan, sources_among
+from napari_qsm.rois.region import name_of
+from napari_qsm.session import Case, MapEntry, Session
 from napari_qsm.session.stage_texts import STAGE_TEXTS
+from napari_qsm.study.reconstruction import Reconstruction
 from napari_qsm.volume import Volume, same_grid
 
 
-class OpenScans:
-    """Remembers scans as they are opened, and finds those among single images.
-
-    Parameters
-    ----------
-    session : Session
-        Where they are opened.
-    """
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._scans: dict[str, Scan] = {}
-        self._known: tuple[Any, ...] = ()
-        self._sources: list[ScanSource] = []
-        self.remember()
-
-    def remember(self) -> None:
-        """A scan was opened."""
-        if self._session.scan is not None:
-            self._scans[self._session.active_group] = self._session.scan
-
-    def sources(self) -> list[ScanSource]:
-        """All scans that are open, the one on show first."""
-        session = self._session
-        groups = {entry.group for entry in session}
-        for group in list(self._scans):
-            if group not in groups and self._scans[group] is not session.scan:
-                del self._scans[group]
-        if session.scan is None and not session.maps:
-            self._scans.clear()
-        key = (
-            tuple((e.id, id(e.volume), e.role) for e in session if not e.provenance),
-            tuple((group, id(scan)) for group, scan in self._scans.items()),
-        )
-        if key != self._known:
-            self._known = key
-            whole = [source_of_scan(scan, group) for group, scan in self._scans.items()]
-            others = [e for e in session if e.group not in self._scans or not e.group]
-            held = {id(v.data.base) for s in whole for v in (*s.phase, *s.magnitude)}
-            others = [e for e in others if id(e.volume.data.base) not in held]
-            self._sources = whole + sources_among(others)
-        return sorted(self._sources, key=lambda s: s.group != session.active_group)
-
-
-def offers(stage: str, session: Session, recon: Reconstruction) -> list[tuple[str, Any]]:
+def offers(stage: str, case: Case, recon: Reconstruction) -> list[tuple[str, Any]]:
     """Open maps that can take the place of a stage's result, as (name, key)."""
     found: list[tuple[str, Any]] = []
-    for entry in session:
+    for entry in case.maps:
         if entry.provenance.get("result") == stage or not _on_grid(entry.volume, recon):
             continue
         if stage == "reference" and entry.role == "labels":
-            for value, region in sorted(entry.regions.items()):
-                name = region_name(region) or f"region {value}"
+            for value in sorted(entry.regions):
+                name = name_of(entry.regions, value)
                 found.append((f"{name} ({entry.name})", (entry.id, value)))
         elif _fits(stage, entry):
             found.append((entry.name, (entry.id, 0)))
@@ -97,8 +51,7 @@ def chosen(key: tuple[str, int], stage: str, session: Session) -> Volume:
         inside = values == key[1] if key[1] else values != 0
         name = entry.name
         if key[1]:
-            region = entry.regions.get(key[1])
-            name = f"{region_name(region) or f'region {key[1]}'} ({entry.name})"
+            name = f"{name_of(entry.regions, key[1])} ({entry.name})"
         # A copy: what is drawn later on the map does not change what was given.
         return entry.shown.with_data(inside.astype(np.uint8), unit="", name=name)
     return in_right_unit(replace(entry.volume, name=entry.name), stage)

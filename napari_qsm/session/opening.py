@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from napari_qsm.errors import Cancelled, FileError, QsmError
 from napari_qsm.io.formats import image_endings, is_image, is_segmentation, read_image
@@ -15,10 +14,13 @@ from napari_qsm.io.segmentation import read_labels, regions_beside
 from napari_qsm.io.series import AmbiguousSeries
 from napari_qsm.io.whole_numbers import is_whole
 from napari_qsm.quantities import checked_map
+from napari_qsm.rois.region import RegionTable, region_table
 from napari_qsm.scan import Scan
 from napari_qsm.session import MapDisplay, Role, Session, guess_role
+from napari_qsm.session.dealing import dealt, grids_differ
 from napari_qsm.session.folder import SESSION_FILE, read_session
 from napari_qsm.session.saved import SavedSession
+from napari_qsm.study.identity import Identity, identity_of
 from napari_qsm.volume import Volume
 
 #: More files than this in one plain folder are taken for a mistake.
@@ -29,13 +31,14 @@ Progress = Callable[[float, str], None]
 
 @dataclass
 class Opened:
-    """One volume read, with what is known about it."""
+    """One volume read, with what is known about it, and whose it is."""
 
     volume: Volume
     role: Role | None = None
-    regions: dict[int, Any] = field(default_factory=dict)
+    regions: RegionTable = field(default_factory=dict)
     display: MapDisplay | None = None
-    group: str = ""
+    who: Identity = field(default_factory=Identity)
+    case_name: str = ""
     linked: bool = True
 
 
@@ -48,7 +51,7 @@ class Loaded:
     maps : list of Opened
         In drawing order.
     scan : Scan or None
-        A scan with its echo times, if a folder held one.
+        A scan with its echo times, if a folder held one; it goes with the first map.
     sessions : list of SavedSession
         Sessions that were saved or kept; files that they miss can still be found for them.
     problems : list of str
@@ -63,20 +66,36 @@ class Loaded:
     problems: list[str] = field(default_factory=list)
     undecided: list[tuple[Path, AmbiguousSeries]] = field(default_factory=list)
 
-    def into(self, session: Session) -> list[str]:
-        """Add everything to a session; returns sentences about what could not be added."""
-        for opened in self.maps:
+    def into(self, session: Session, *, same_case: bool | None = None) -> list[str]:
+        """Add everything to a session, to the cases that it belongs to.
+
+        Parameters
+        ----------
+        session : Session
+        same_case : bool, optional
+            Whether files that are neither clearly of the active case nor clearly of another
+            belong to it. Unless said, those with the same ids do, label maps and masks on a
+            grid of the case do, and the others begin a case of their own.
+
+        Returns
+        -------
+        list of str
+            Sentences about what could not be added, and where something was added unasked.
+        """
+        cases, said = dealt(self.maps, session, same_case)
+        for opened, case in zip(self.maps, cases, strict=True):
             session.add(
                 opened.volume,
                 role=opened.role,
                 regions=opened.regions,
                 display=opened.display,
-                group=opened.group,
+                case=case,
                 linked=opened.linked,
             )
         if self.scan is not None:
-            session.scan = self.scan
-        return [problem for saved in self.sessions for problem in saved.into(session)]
+            (cases[0] if cases else session.case).scan = self.scan
+        said += grids_differ(dict.fromkeys(cases))
+        return said + [problem for saved in self.sessions for problem in saved.into(session)]
 
 
 def load(
@@ -124,7 +143,8 @@ def _load_one(path: Path, loaded: Loaded) -> None:
         _load_session(path.parent, loaded)
     elif path.is_file() and is_segmentation(path):
         volume, regions = read_labels(path)
-        loaded.maps.append(Opened(volume, "labels", {row.index: row for row in regions}))
+        who = identity_of(path, is_folder=False)
+        loaded.maps.append(Opened(volume, "labels", region_table(regions), who=who))
     elif is_image(path):
         loaded.maps.append(_open_file(path, loaded.problems.append))
     elif not path.exists():
@@ -138,13 +158,14 @@ def _load_one(path: Path, loaded: Loaded) -> None:
 
 def _open_file(path: Path, warn: Callable[[str], None]) -> Opened:
     volume = read_image(path, unit=declared_unit(path, warn))
-    regions = {row.index: row for row in regions_beside(path, warn=warn)}
+    regions = region_table(regions_beside(path, warn=warn))
     are_labels = bool(regions) and volume.data.ndim == 3 and is_whole(volume)
     if not are_labels and guess_role(volume) == "map":
         volume = checked_map(volume, warn=warn)
     for note in side_notes(volume):
         warn(note)
-    return Opened(volume, "labels" if are_labels else None, regions)
+    who = identity_of(path, is_folder=False)
+    return Opened(volume, "labels" if are_labels else None, regions, who=who)
 
 
 def _load_folder(folder: Path, loaded: Loaded) -> None:
@@ -163,7 +184,7 @@ def _load_folder(folder: Path, loaded: Loaded) -> None:
             except QsmError as error:  # one bad file does not stop the others
                 loaded.problems.append(str(error))
             else:
-                loaded.maps.append(replace(opened, group=str(folder)))
+                loaded.maps.append(opened)
         return
     _add_scan(folder, _scan_in(folder), loaded)
 
@@ -177,9 +198,13 @@ def load_series(folder: Path, series: str) -> Loaded:
 
 def _add_scan(folder: Path, scan: Scan, loaded: Loaded) -> None:
     loaded.scan = scan
-    group = str(folder)
-    loaded.maps += [Opened(volume, "magnitude", group=group) for volume in scan.magnitude]
-    loaded.maps += [Opened(volume, "phase", group=group) for volume in scan.phase]
+    origin = scan.phase[0].origin
+    who = identity_of(folder, is_folder=True)
+    if origin is not None:  # in a data set, the scan's own names tell whose it is
+        inner = identity_of(origin, is_folder=False)
+        who = replace(inner, folder=folder) if inner.participant else who
+    loaded.maps += [Opened(volume, "magnitude", who=who) for volume in scan.magnitude]
+    loaded.maps += [Opened(volume, "phase", who=who) for volume in scan.phase]
 
 
 def _scan_in(folder: Path, series: str | None = None) -> Scan:
@@ -208,11 +233,14 @@ def load_head(subject: str, progress: Callable[[float], None] | None = None) -> 
             Opened(
                 replace(head.scan.magnitude[0], name=f"magnitude {subject}"),
                 "magnitude",
-                group=subject,
+                case_name=subject,
             ),
-            Opened(chi, "map", group=subject),
+            Opened(chi, "map", case_name=subject),
             Opened(
-                replace(head.labels, name=f"regions {subject}"), "labels", regions, group=subject
+                replace(head.labels, name=f"regions {subject}"),
+                "labels",
+                regions,
+                case_name=subject,
             ),
         ],
         scan=head.scan,

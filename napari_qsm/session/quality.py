@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,12 +15,9 @@ from napari_qsm.qc.map_measures import IRON_RICH
 from napari_qsm.qc.quality import Finding, QualityReport, findings
 from napari_qsm.recon.pipeline import Result
 from napari_qsm.recon.stages import Progress
-from napari_qsm.rois.statistics import region_name
-from napari_qsm.session import MapEntry, Session
+from napari_qsm.session import Case, MapEntry
+from napari_qsm.study.reconstruction import Reconstruction
 from napari_qsm.volume import Volume, check_same_grid
-
-if TYPE_CHECKING:
-    from napari_qsm.session.reconstruction import Reconstruction
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +34,8 @@ class Subject:
         Stands for the grid of the result (closest-canonical).
     magnitude : (x, y, z) or (E, x, y, z) ndarray, or None
         On that grid.
-    group : str
-        The group of entries that the map belongs to.
+    case : Case
+        The case that the map belongs to.
     folder : Path or None
         Where the result lies on the disk, if it does.
     prefix : str
@@ -49,8 +45,8 @@ class Subject:
     key: Hashable
     make: Callable[[], Result]
     grid: Volume
+    case: Case
     magnitude: Array | None = None
-    group: str = ""
     folder: Path | None = None
     prefix: str = ""
 
@@ -73,8 +69,8 @@ class Judgement:
     findings: list[Finding]
 
 
-def finished_map(recon: Reconstruction | None, group: str = "") -> Subject | None:
-    """The map of a reconstruction if all of it is current; None otherwise."""
+def finished_map(recon: Reconstruction | None, case: Case) -> Subject | None:
+    """The map of a case's reconstruction if all of it is current; None otherwise."""
     if recon is None or recon.running or recon.stale_stages():
         return None
     arrays = recon.arrays()
@@ -87,7 +83,7 @@ def finished_map(recon: Reconstruction | None, group: str = "") -> Subject | Non
         make=recon.result_maker(),
         grid=made.grid,
         magnitude=arrays.get("magnitude"),
-        group=group,
+        case=case,
     )
 
 
@@ -104,29 +100,26 @@ def judge(subject: Subject, labels: NamedLabels | None, progress: Progress) -> J
     return Judgement(subject, result, quality, findings(quality))
 
 
-def iron_rich_labels(session: Session, grid: Volume, group: str = "") -> NamedLabels | None:
+def iron_rich_labels(case: Case, grid: Volume) -> NamedLabels | None:
     """Regions that are positive in everybody, from a label map on the grid of the result.
 
     Parameters
     ----------
-    session : Session
-        Its label maps are looked through, those of the group first.
+    case : Case
+        Its label maps are looked through, the one that was drawn on last first.
     grid : Volume
         Closest-canonical.
-    group : str
-        Label maps of another group show another head, and are not used.
 
     Returns
     -------
     NamedLabels or None
         A copy that a thread may read; None if there is no such region.
     """
-    candidates = [e for e in session.of_role("labels") if not group or e.group in ("", group)]
-    for entry in sorted(candidates, key=lambda e: e.group != group):
-        names = {key: region_name(region) for key, region in dict(entry.regions).items()}
+    for entry in sorted(case.of_role("labels"), key=lambda e: e.id != case.painted):
+        names = {key: region.name for key, region in entry.regions.items()}
         rich = [k for k, name in names.items() if name.strip().lower().startswith(IRON_RICH)]
-        if rich and _lies_on(entry, grid) and np.isin(entry.editable, rich).any():
-            return NamedLabels(np.array(entry.editable), names)
+        if rich and _lies_on(entry, grid) and np.isin(entry.labels, rich).any():
+            return NamedLabels(np.array(entry.labels), names)
     return None
 
 

@@ -3,43 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import shutil
-import sys
 import time
-import zlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import numpy as np
+from platformdirs import user_state_dir
 
-from napari_qsm.errors import FileError, QsmError
-from napari_qsm.io.nifti import read_volume
-from napari_qsm.session.grids import volume_on
+from napari_qsm.errors import FileError
 from napari_qsm.session.locks import FolderLock, in_use
-from napari_qsm.session.references import own_volume
-from napari_qsm.session.saved import SavedMap, SavedSession, checked, look_up
-from napari_qsm.volume import Volume
+from napari_qsm.session.records import BROKEN, Record
+from napari_qsm.session.saved import SavedSession, read_content, read_kept, read_saved
 
 RECOVERY_FILE = "recovery.json"
-FORMAT = 1
 #: An unused folder without content is left alone for so long: it may be just being made.
 _YOUNG_S = 60.0
 
 
 def recovery_home() -> Path:
-    """Where recovery folders lie on this system."""
-    home = Path.home()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = home / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_STATE_HOME") or home / ".local" / "state")
-    return base / "napari-qsm" / "recovery"
+    """Where recovery folders lie on this system; settings may roam, these never do."""
+    return Path(user_state_dir("napari-qsm", appauthor=False, roaming=False)) / "recovery"
 
 
 @dataclass
@@ -134,16 +118,15 @@ def _about(folder: Path) -> Recovery | None:
         return Recovery(
             folder,
             datetime.fromisoformat(content["saved"]),
-            tuple(each["name"] for each in content["maps"] if each["role"] != "labels"),
-            {str(key): list(value) for key, value in content["drawn"].items()},
+            tuple(str(m["name"]) for m in content["maps"] if m["role"] != "labels"),
+            {str(key): [str(each) for each in value] for key, value in content["drawn"].items()},
         )
-    except (QsmError, OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (*BROKEN, OSError):
         return None
 
 
-def _content(folder: Path) -> dict[str, Any]:
-    path = folder / RECOVERY_FILE
-    return checked(json.loads(path.read_text(encoding="utf-8")), path, FORMAT)
+def _content(folder: Path) -> Record:
+    return read_content(folder / RECOVERY_FILE)
 
 
 def read_recovery(folder: Path) -> SavedSession:
@@ -161,56 +144,6 @@ def read_recovery(folder: Path) -> SavedSession:
     """
     try:
         content = _content(folder)
-        saved = SavedSession(
-            folder, [], content["session"], content["scan"], content.get("reconstruction")
-        )
-        for record in content["maps"]:
-            saved.maps.append(_read_map(folder, record, saved.problems))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        if isinstance(error, QsmError):
-            raise
+    except OSError as error:
         raise FileError(f"The work kept in '{folder}' cannot be read.") from error
-    return saved
-
-
-def _read_map(folder: Path, record: dict[str, Any], problems: list[str]) -> SavedMap:
-    each = SavedMap(record, reference=record.get("reference"))
-    name, unit = record["name"], record["unit"]
-    try:
-        if "store" in record:
-            each.volume = _unpacked(folder, record, problems)
-        elif each.reference:
-            problems += look_up(each, folder)
-        elif "file" in record:
-            path = folder / Path(record["file"]["name"]).name
-            each.volume = own_volume(path, unit=unit, name=name)
-        elif record.get("origin"):
-            each.volume = read_volume(record["origin"], unit=unit, name=name)
-            problems.append(f"'{name}' was read from its file again; check its values and unit.")
-        else:
-            problems.append(f"'{name}' had not been kept yet; open it again.")
-    except QsmError as error:
-        problems.append(str(error))
-    return each
-
-
-def _unpacked(folder: Path, record: dict[str, Any], problems: list[str]) -> Volume:
-    store = record["store"]
-    shape = tuple(store["shape"])
-    values = np.zeros(shape, dtype=store["dtype"], order="F")
-    depth = int(store["depth"])
-    for key, (file, crc) in store["slabs"].items():
-        first = int(key) * depth
-        part = values[:, :, first : first + depth]
-        try:
-            packed = (folder / Path(file).name).read_bytes()
-            if zlib.crc32(packed) != crc:
-                raise ValueError
-            raw = np.frombuffer(zlib.decompress(packed), dtype=values.dtype)
-            part[...] = raw.reshape(part.shape, order="F")
-        except (OSError, ValueError, zlib.error):
-            problems.append(
-                f"Slices {first + 1} to {first + part.shape[2]} of '{record['name']}' are damaged "
-                "and come back empty."
-            )
-    return volume_on(store, values, unit=record["unit"], name=record["name"])
+    return read_saved(content, folder, lambda each: read_kept(each, folder))

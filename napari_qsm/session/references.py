@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError, QsmError
 from napari_qsm.io.formats import is_image
 from napari_qsm.io.nifti import read_volume
@@ -123,6 +124,31 @@ class References:
         reference = _reference(volume)
         self._known[key] = (volume, reference)
         return reference
+
+
+@dataclass
+class SavedAs:
+    """What a session remembers of its folder since it was read or saved.
+
+    Attributes
+    ----------
+    folder : Path
+        Absolute.
+    stamps : dict
+        Name of each file there that the session wrote or read, with its stamp.
+    copies : dict
+        For maps written there, their values and the name of the file.
+    references : References
+        For maps that stayed where they were.
+    copy_scans : bool
+        Whether the user asked for copies of all maps.
+    """
+
+    folder: Path
+    stamps: dict[str, Stamp] = field(default_factory=dict)
+    copies: dict[str, tuple[Array, str]] = field(default_factory=dict)
+    references: References = field(default_factory=References)
+    copy_scans: bool = False
 
 
 def _reference(volume: Volume) -> Reference | None:

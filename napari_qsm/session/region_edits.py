@@ -10,9 +10,9 @@ from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
 from napari_qsm.rois import edits
 from napari_qsm.rois.between_slices import interpolate
-from napari_qsm.session.entries import MapEntry
 from napari_qsm.session.model import Session
 from napari_qsm.session.regions import region_of
+from napari_qsm.study.entry import MapEntry
 
 
 def change_shape(
@@ -105,13 +105,13 @@ def _replace(
     name = entry.name if is_mask else row.name
     if row.locked:
         raise QsmError(f"'{name}' is locked; click its lock to change it.")
-    before = entry.editable == index
+    before = entry.labels == index
     if not before.any():
         raise QsmError(f"Nothing is drawn of '{name}' yet.")
     after = change(before)
     if not after.any():
         raise QsmError(f"Nothing would be left of '{name}'; take a smaller length.")
-    gained = after & (entry.editable == 0)
+    gained = after & (entry.labels == 0)
     lost = before & ~after
     at = np.flatnonzero((gained | lost).ravel(order="F"))
     values = np.where(lost.ravel(order="F")[at], 0, index)

@@ -15,9 +15,10 @@ from napari_qsm.arrays import Array
 from napari_qsm.errors import GeometryError, QsmError
 from napari_qsm.io.label_table import Region, default_color, side_of
 from napari_qsm.rois import edits, mirror
-from napari_qsm.rois.statistics import region_name, region_side
-from napari_qsm.session.entries import MapEntry
+from napari_qsm.rois.region import made_up
+from napari_qsm.session.history import Desk
 from napari_qsm.session.model import Session
+from napari_qsm.study.entry import MapEntry
 
 _HIGHEST = 65535
 _MOST_PIECES = 20
@@ -45,14 +46,19 @@ class RegionEdit:
         """Names and colours only."""
         return 256 * len(self.before)
 
-    def apply(self, session: Session, *, back: bool) -> None:
+    @property
+    def case(self) -> str:
+        """Id of the case that the label map belongs to."""
+        return self.entry.case
+
+    def apply(self, session: Desk, *, back: bool) -> None:
         """Set the rows as they were before, or after."""
         rows = dict(self.entry.regions)
         for index, row in (self.before if back else self.after).items():
             now = rows.pop(index, None)
             if row is None:
                 continue
-            if isinstance(now, Region):
+            if now is not None:
                 row = replace(row, visible=now.visible, locked=now.locked)
             rows[index] = row
         self.entry.regions = dict(sorted(rows.items()))
@@ -62,19 +68,7 @@ class RegionEdit:
 
 def region_of(entry: MapEntry, index: int) -> Region:
     """The row of a label, made up where the label map came without one."""
-    found = entry.regions.get(index)
-    if isinstance(found, Region):
-        return found
-    name = region_name(found) or f"Region {index}"
-    return Region(
-        index=index,
-        name=name,
-        side=region_side(found) if found is not None else "",
-        color=str(getattr(found, "color", "") or default_color(index)),
-        abbreviation=str(getattr(found, "abbreviation", "") or ""),
-        visible=bool(getattr(found, "visible", True)),
-        locked=bool(getattr(found, "locked", False)),
-    )
+    return entry.regions.get(index) or made_up(index)
 
 
 def regions_of(entry: MapEntry) -> list[Region]:
@@ -84,16 +78,16 @@ def regions_of(entry: MapEntry) -> list[Region]:
 
 def labels_present(entry: MapEntry) -> list[int]:
     """Labels that have at least one voxel."""
-    counts = np.bincount(entry.editable.ravel(order="K"))
+    counts = np.bincount(entry.labels.ravel(order="K"))
     return [int(label) for label in np.flatnonzero(counts) if label]
 
 
 def list_labels(entry: MapEntry) -> None:
     """Give every label that has voxels but no name a row of its own; not an undo."""
-    if entry.role != "labels" or entry.editable is None:
+    if entry.role != "labels":
         return
     missing = [label for label in labels_present(entry) if label not in entry.regions]
-    if missing or any(not isinstance(row, Region) for row in entry.regions.values()):
+    if missing:
         wanted = sorted({*entry.regions, *missing})
         entry.regions = {index: region_of(entry, index) for index in wanted}
 
@@ -122,7 +116,7 @@ def new_region_map(
         role="labels",
         name=name,
         regions={region.index: region for region in regions},
-        group=like.group,
+        case=session.case_of(like),
     )
     session.painted = entry.id
     session.active_region = regions[0].index if regions else 0
@@ -157,7 +151,7 @@ def add_regions(session: Session, entry: MapEntry, regions: Iterable[Region]) ->
         if region.name.casefold() in taken:
             continue
         index = region.index
-        if index in entry.regions or index in rows or (entry.editable == index).any():
+        if index in entry.regions or index in rows or (entry.labels == index).any():
             while free in rows:
                 free += 1
             index = free
@@ -275,7 +269,7 @@ def split_pieces(session: Session, entry: MapEntry, index: int) -> list[int]:
         If the region is locked, in one piece, or in so many that a list is of no use.
     """
     row = _unlocked(entry, index, "split")
-    found = edits.pieces(entry.editable == index)
+    found = edits.pieces(entry.labels == index)
     if len(found) < 2:
         raise QsmError(f"'{row.name}' is in one piece." if found else _nothing(row))
     if len(found) > _MOST_PIECES:
@@ -325,7 +319,7 @@ def split_sides(session: Session, entry: MapEntry, index: int, plane: float) -> 
     at = positions(entry, index)
     if at.size == 0:
         raise QsmError(_nothing(row))
-    x = at % entry.editable.shape[0]
+    x = at % entry.labels.shape[0]
     right = x >= plane  # the first axis of a canonical map leads to the patient's right
     if right.all() or not right.any():
         side = "right" if right.all() else "left"
@@ -374,7 +368,7 @@ def mirror_region(session: Session, entry: MapEntry, index: int, plane: float) -
     at = positions(entry, index)
     if at.size == 0:
         raise QsmError(_nothing(row))
-    there, lost = mirror.mirrored(at, entry.editable.shape, plane)
+    there, lost = mirror.mirrored(at, entry.labels.shape, plane)
     partner = mirror.partner(entry.regions, index)
     text = f"mirror {row.name}"
     with session.history.group(text):
@@ -386,7 +380,7 @@ def mirror_region(session: Session, entry: MapEntry, index: int, plane: float) -
                 session, entry, name, side="right" if row.side == "left" else "left"
             )
         _unlocked(entry, partner, "draw")
-        values = entry.editable[np.unravel_index(there, entry.editable.shape, order="F")]
+        values = entry.labels[np.unravel_index(there, entry.labels.shape, order="F")]
         free = (values == 0) | (values == partner)
         old = positions(entry, partner)
         session.edit_labels(entry, np.setdiff1d(old, there[free]), 0)
@@ -396,7 +390,7 @@ def mirror_region(session: Session, entry: MapEntry, index: int, plane: float) -
 
 def positions(entry: MapEntry, index: int) -> Array:
     """Flat positions (Fortran order) of a label's voxels."""
-    return np.flatnonzero(entry.editable.ravel(order="F") == index)
+    return np.flatnonzero(entry.labels.ravel(order="F") == index)
 
 
 def writable(entry: MapEntry, values: Array, index: int, *, protect: bool) -> Array:
@@ -466,7 +460,7 @@ def _nothing(row: Region) -> str:
 
 
 def _free_label(entry: MapEntry) -> int:
-    highest = max((int(entry.editable.max()), *entry.regions), default=0)
+    highest = max((int(entry.labels.max()), *entry.regions), default=0)
     if highest < _HIGHEST:
         return highest + 1
     taken = {*entry.regions, *labels_present(entry)}

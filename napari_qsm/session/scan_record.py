@@ -1,42 +1,80 @@
-"""The scan of a session as JSON: echo times, field strength, and where its images are."""
+"""The scan of a case and how it is reconstructed, as JSON.
+
+Of a scan echo times, field strength and where its images are; of a reconstruction recipe and
+what was typed in. Results are maps of the session; each of them carries how it was made.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from pydantic_core import to_jsonable_python
 
-from napari_qsm.errors import FileError
+from napari_qsm._version import __version__
+from napari_qsm.errors import FileError, QsmError
+from napari_qsm.recon.recipe import parse_recipe
 from napari_qsm.scan import Scan
 from napari_qsm.session.model import Session
+from napari_qsm.session.records import BROKEN, Record, case_record, session_record
 from napari_qsm.session.references import find, own_volume, read_reference
+from napari_qsm.session.upgrade import FORMAT
+from napari_qsm.study.case import Case
+from napari_qsm.study.reconstruction import Reconstruction
 from napari_qsm.volume import Volume
 
 #: Says where a volume is kept: ``{"reference": ...}`` or ``{"file": ...}``.
-Keeper = Callable[[str, Volume], dict[str, Any]]
+Keeper = Callable[[str, Volume, str], Record]
 
 
-def scan_record(session: Session, keep: Keeper) -> dict[str, Any] | None:
-    """What must be kept of a session's scan; None without one.
+def content_of(
+    session: Session, scan_of: Callable[[Case], Record | None], maps: list[Record]
+) -> Record:
+    """All that a session's file holds, but when it was written.
 
     Parameters
     ----------
-    session : Session
+    scan_of : callable
+        What is kept of a case's scan, from :func:`scan_record`.
+    maps : list of dict
+        What the maps' records are, with the places of their voxels.
+    """
+    return {
+        "format": FORMAT,
+        "program": f"napari-qsm {__version__}",
+        "session": session_record(session),
+        "cases": [
+            {
+                **case_record(case),
+                "scan": scan_of(case),
+                "reconstruction": reconstruction_record(case),
+            }
+            for case in session.cases
+        ],
+        "maps": maps,
+    }
+
+
+def scan_record(case: Case, keep: Keeper) -> Record | None:
+    """What must be kept of a case's scan; None without one.
+
+    Parameters
+    ----------
+    case : Case
         Images of its scan that are among its maps are named, not kept twice.
     keep : callable
-        Keeps any other image; called with a key and the volume.
+        Keeps any other image; called with a key, the volume and a name.
     """
-    scan = session.scan
+    scan = case.scan
     if scan is None:
         return None
 
-    def place(part: str, number: int, volume: Volume) -> dict[str, Any]:
-        for entry in session:
+    def place(part: str, number: int, volume: Volume) -> Record:
+        for entry in case.maps:
             if same_memory(entry.volume, volume):
                 return {"map": entry.id}
-        kept = keep(f"scan {part} {number + 1}", volume)
+        kept = keep(f"scan {case.id} {part} {number + 1}", volume, f"scan {part} {number + 1}")
         return {**kept, "unit": volume.unit, "name": volume.name}
 
     return {
@@ -51,7 +89,7 @@ def scan_record(session: Session, keep: Keeper) -> dict[str, Any] | None:
 
 
 def scan_from(
-    record: dict[str, Any] | None, folder: Path, session: Session, ids: dict[str, str]
+    record: Record | None, folder: Path, session: Session, ids: dict[str, str]
 ) -> Scan | None:
     """The scan that a record tells of.
 
@@ -63,7 +101,7 @@ def scan_from(
     if record is None:
         return None
 
-    def volume(place: dict[str, Any]) -> Volume:
+    def volume(place: Record) -> Volume:
         if "map" in place:
             entry = session.entry(ids.get(place["map"], "")) if place["map"] in ids else None
             if entry is None:
@@ -89,6 +127,52 @@ def scan_from(
         phase_difference=record["phase_difference"],
         metadata=record["metadata"],
     )
+
+
+def reconstruction_record(case: Case) -> Record | None:
+    """What must be kept of a case's reconstruction; None without one."""
+    work = case.reconstruction
+    if work is None:
+        return None
+    return {
+        "recipe": work.recipe().to_dict(),
+        "scan": None if work.source is None else {"title": work.source.title},
+        "facts": asdict(work.facts),
+    }
+
+
+def restore_reconstruction(record: object, case: Case) -> list[str]:
+    """Take recipe, scan and facts up again; the reconstruction that is there stays the same one.
+
+    Returns
+    -------
+    list of str
+        Sentences about what could not be brought back.
+    """
+    if record is None:
+        return []
+    work = case.reconstruction
+    if work is None:
+        work = Reconstruction()
+        case.reconstruction = work
+    try:
+        if not isinstance(record, dict):
+            raise TypeError
+        work.use_recipe(parse_recipe(record["recipe"], where="The session's recipe"))
+        wanted = record.get("scan")
+        if wanted is not None:
+            sources = case.scan_sources()
+            titled = [s for s in sources if s.title == wanted.get("title")]
+            if titled or len(sources) == 1:
+                work.use_scan((titled or sources)[0])
+                facts = dict(record["facts"])
+                facts["echo_times_s"] = tuple(float(t) for t in facts["echo_times_s"])
+                work.set_facts(**facts)
+    except QsmError as error:
+        return [str(error)]
+    except BROKEN:
+        return ["How the scan was reconstructed could not be read and was left out."]
+    return []
 
 
 def same_memory(a: Volume, b: Volume) -> bool:

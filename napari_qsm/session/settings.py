@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from pathlib import Path
 from typing import Any
+
+from platformdirs import user_config_dir
 
 from napari_qsm.io.atomic import write_text
 
@@ -16,14 +16,7 @@ REMEMBERED = ("unit", "radiological", "views_linked", "windows_linked", "crossha
 
 def settings_file() -> Path:
     """Where the settings lie on this system."""
-    home = Path.home()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("APPDATA", home / "AppData" / "Roaming"))
-    elif sys.platform == "darwin":
-        base = home / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
-    return base / "napari-qsm" / "window.json"
+    return Path(user_config_dir("napari-qsm", appauthor=False, roaming=True)) / "window.json"
 
 
 def load_settings() -> dict[str, Any]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
 from napari_qsm.io.label_table import Region, default_color, side_of
+from napari_qsm.rois.region import RegionTable, name_of
 from napari_qsm.rois.shapes import FixedShape, voxels_of
-from napari_qsm.rois.statistics import region_name
 from napari_qsm.session import MapEntry, Session
 from napari_qsm.volume import check_same_grid
 
@@ -83,14 +82,14 @@ def burn(
         notes = [
             f"{regions[index_of[s.id]].name} is locked, so its shape stays a shape."
             for s in shapes
-            if getattr(regions[index_of[s.id]], "locked", False)
+            if regions[index_of[s.id]].locked
         ]
-        written = [s for s in shapes if not getattr(regions[index_of[s.id]], "locked", False)]
+        written = [s for s in shapes if not regions[index_of[s.id]].locked]
         used = {index_of[s.id] for s in written}
         kept = {k: r for k, r in regions.items() if k in labels.regions or k in used}
         if kept != labels.regions:
             session.change("regions", target=labels, regions=kept)
-        locked = [k for k, r in labels.regions.items() if getattr(r, "locked", False)]
+        locked = [k for k, r in labels.regions.items() if r.locked]
         changed = _clear(session, labels, used) if clear_first else 0
         for shape in written:
             at = voxels_of(shape, measured.shown)
@@ -99,38 +98,34 @@ def burn(
             notes += [f"{shape.name}: {number} voxels stay {name}." for name, number in left]
         if not keep_shapes:
             gone = {s.id for s in written}
-            rest = tuple(s for s in session.shapes if s.id not in gone)
-            session.change("burn shapes", shapes=rest)
+            case = session.case_of(measured)
+            rest = tuple(s for s in case.shapes if s.id not in gone)
+            session.change("burn shapes", case, shapes=rest)
     return Burnt(len(written), changed, tuple(notes))
 
 
 def _new_labels(session: Session, measured: MapEntry) -> MapEntry:
     volume = measured.shown
     empty = volume.with_data(np.zeros(volume.shape, np.uint16), unit="", name="regions")
-    name = f"regions {measured.group}".strip()
+    case = session.case_of(measured)
     selected = session.selected
-    labels = session.add(empty, role="labels", name=name, group=measured.group)
+    labels = session.add(empty, role="labels", name=f"regions {case.name}", case=case)
     session.selected = selected
     return labels
 
 
-def _with_regions(
-    labels: MapEntry, shapes: list[FixedShape]
-) -> tuple[dict[int, Any], dict[str, int]]:
+def _with_regions(labels: MapEntry, shapes: list[FixedShape]) -> tuple[RegionTable, dict[str, int]]:
     """Regions with those that the shapes need, and the label of each shape by its id."""
-    regions = {
-        k: r if isinstance(r, Region) else Region(k, str(r), side_of(str(r)), default_color(k))
-        for k, r in labels.regions.items()
-    }
-    drawn = {int(k) for k in np.unique(labels.editable)} - {0}
+    regions = dict(labels.regions)
+    drawn = {int(k) for k in np.unique(labels.labels)} - {0}
     index_of: dict[str, int] = {}
     for shape in shapes:
         wanted = shape.region_name.casefold()
-        index = next((k for k, r in regions.items() if region_name(r).casefold() == wanted), 0)
+        index = next((k for k, r in regions.items() if r.name.casefold() == wanted), 0)
         if not index or not wanted:
             free = shape.region not in regions and shape.region not in drawn
             index = shape.region if shape.region and free else _next(set(regions) | drawn)
-            name = shape.region_name or _unnamed(shape, {region_name(r) for r in regions.values()})
+            name = shape.region_name or _unnamed(shape, {r.name for r in regions.values()})
             regions[index] = Region(index, name, shape.side or side_of(name), default_color(index))
         index_of[shape.id] = index
     return regions, index_of
@@ -148,7 +143,7 @@ def _unnamed(shape: FixedShape, taken: set[str]) -> str:
 
 
 def _clear(session: Session, labels: MapEntry, used: set[int]) -> int:
-    flat = np.flatnonzero(np.isin(labels.editable.ravel(order="F"), sorted(used)))
+    flat = np.flatnonzero(np.isin(labels.labels.ravel(order="F"), sorted(used)))
     return session.edit_labels(labels, flat, 0, "burn shapes")
 
 
@@ -156,11 +151,11 @@ def _writable(
     labels: MapEntry, at: Array, index: int, locked: list[int], over_others: bool
 ) -> tuple[Array, list[tuple[str, int]]]:
     """Positions that may be written, and how many voxels stay with which region."""
-    values = labels.editable[np.unravel_index(at, labels.editable.shape, order="F")]
+    values = labels.labels[np.unravel_index(at, labels.labels.shape, order="F")]
     other = (values != 0) & (values != index)
     stay = np.isin(values, locked) & (values != index) if over_others else other
     names = [
-        (region_name(labels.regions.get(int(k))) or f"region {k}", int((values[stay] == k).sum()))
+        (name_of(labels.regions, int(k)), int((values[stay] == k).sum()))
         for k in np.unique(values[stay])
     ]
     return at[~stay], names

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from napari_qsm.session.entries import MapEntry, together
 from napari_qsm.session.model import Session
+from napari_qsm.study.entry import MapEntry, same_case
 
 
 def map_of_view(session: Session, index: int) -> MapEntry | None:
@@ -38,4 +38,4 @@ def is_drawn(session: Session, entry: MapEntry, index: int, *, is_3d: bool = Fal
     if entry.id in session.compared or entry.role == "map":
         return False
     below = session.maps.index(entry) < session.maps.index(chosen)
-    return entry.display.visible and together(entry, chosen) and (is_labels or below)
+    return entry.display.visible and same_case(entry, chosen) and (is_labels or below)

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from napari_qsm.errors import QsmError
-from napari_qsm.session import MapDisplay, MapEntry, Session, auto_window
-from napari_qsm.session.reconstruction import Reconstruction
-from napari_qsm.session.reconstruction_task import Made
+from napari_qsm.session import Case, MapDisplay, MapEntry, Session, auto_window
 from napari_qsm.session.stage_texts import STAGE_TEXTS
+from napari_qsm.study.reconstruction import Reconstruction
+from napari_qsm.study.stage_task import StageResult
 from napari_qsm.volume import Volume
 
 #: Key of ``MapEntry.provenance`` that says which stage's result a map is.
@@ -25,35 +25,35 @@ class Results:
     ----------
     session : Session
         Gets one entry for each stage.
+    case : Case
+        What the results belong to.
     recon : Reconstruction
         Whose results they are.
     """
 
-    def __init__(self, session: Session, recon: Reconstruction) -> None:
+    def __init__(self, session: Session, case: Case, recon: Reconstruction) -> None:
         self._session = session
+        self.case = case
         self._recon = recon
         self._provenance: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
         self._flipped = ""
         self.writing = False
 
     @property
-    def group(self) -> str:
-        """What the results belong to."""
-        return self._recon.source.group if self._recon.source is not None else ""
+    def _on_show(self) -> bool:
+        """Whether the case is the one on show; results never take the views from another."""
+        return self._session.case is self.case
 
     def entry(self, stage: str) -> MapEntry | None:
         """The map that shows a stage's result."""
-        for entry in self._session:
-            if entry.provenance.get(RESULT_KEY) == stage and entry.group == self.group:
-                return entry
-        return None
+        return next((e for e in self.case.maps if e.provenance.get(RESULT_KEY) == stage), None)
 
-    def show_made(self, made: Made, *, look: bool) -> None:
+    def show_made(self, made: StageResult, *, look: bool) -> None:
         """Put a new result into the session, in place of the last one of its stage.
 
         Parameters
         ----------
-        made : Made
+        made : StageResult
             From :meth:`Reconstruction.take`.
         look : bool
             Whether to show it now.
@@ -74,14 +74,12 @@ class Results:
         entry = self.entry(stage)
         if entry is None:
             return
-        if entry.group:
-            self._session.active_group = entry.group
-        for other in list(self._session):
-            if RESULT_KEY in other.provenance and other.group == entry.group:
+        for other in self.case.maps:
+            if RESULT_KEY in other.provenance:
                 visible = other is entry
                 if other.display.visible != visible:
                     self._session.set_display(other, visible=visible)
-        if entry.editable is None:
+        if entry.editable is None and self._on_show:
             self._session.selected = entry.id
 
     def shown_stage(self) -> str:
@@ -133,7 +131,8 @@ class Results:
                 volume,
                 role=text.role,
                 name=self._name(text.result),
-                group=self.group,
+                case=self.case,
+                select=self._on_show,
                 linked=text.role == "map",
                 display=_display(text.role, volume, text.window),
             )
@@ -146,7 +145,7 @@ class Results:
 
     def _write_mask(self, entry: MapEntry, volume: Volume) -> None:
         """A new mask over the old one, so that undo brings a painting back."""
-        differ = np.flatnonzero((entry.editable != volume.data).ravel(order="F"))
+        differ = np.flatnonzero((entry.labels != volume.data).ravel(order="F"))
         if differ.size == 0:
             return
         values = volume.data.ravel(order="F")[differ]
@@ -156,16 +155,16 @@ class Results:
         finally:
             self.writing = False
 
-    def _put_rate(self, made: Made, provenance: dict[str, Any]) -> None:
+    def _put_rate(self, made: StageResult, provenance: dict[str, Any]) -> None:
         volume = volume_of(made, "r2star_per_s")
-        known = (e for e in self._session if e.provenance.get(RESULT_KEY) == "r2star")
-        entry = next((e for e in known if e.group == self.group), None)
+        entry = self.entry("r2star")
         if entry is None:
             entry = self._session.add(
                 volume,
                 role="other",
                 name=self._name("R2*"),
-                group=self.group,
+                case=self.case,
+                select=self._on_show,
                 display=MapDisplay(window=(0.0, 60.0), visible=False),
             )
         else:
@@ -173,13 +172,12 @@ class Results:
         entry.provenance = {**provenance, RESULT_KEY: "r2star"}
 
     def _name(self, name: str) -> str:
-        """With the scan's name, where results of another scan are there already."""
-        others = any(RESULT_KEY in e.provenance and e.group != self.group for e in self._session)
-        title = self._recon.source.title if self._recon.source is not None else ""
-        return f"{name}, {title}" if others and title else name
+        """With the case's name, where there are results of another case already."""
+        others = any(RESULT_KEY in e.provenance and e.case != self.case.id for e in self._session)
+        return f"{name}, {self.case.name}" if others else name
 
 
-def volume_of(made: Made, quantity: str) -> Volume:
+def volume_of(made: StageResult, quantity: str) -> Volume:
     """A result as a volume; echoes last."""
     from napari_qsm.recon.pipeline import UNITS
 

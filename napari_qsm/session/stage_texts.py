@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from napari_qsm.recon.stages import Method, Setting
 from napari_qsm.session import Role
-from napari_qsm.session.reconstruction import State
+from napari_qsm.study.reconstruction import State
 
 
 @dataclass(frozen=True)

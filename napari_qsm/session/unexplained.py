@@ -8,7 +8,7 @@ from typing import Any
 from napari_qsm.errors import GeometryError, QsmError
 from napari_qsm.qc.field import residual_field
 from napari_qsm.recon.pipeline import Result
-from napari_qsm.session import MapDisplay, MapEntry, Session
+from napari_qsm.session import Case, MapDisplay, MapEntry, Session, same_case
 from napari_qsm.session.stage_results import RESULT_KEY
 from napari_qsm.volume import Volume, check_same_grid
 
@@ -43,13 +43,12 @@ def unexplained_field(result: Result) -> Volume:
     return grid.with_data(rest, unit="ppm", name=NAME)
 
 
-def entry_of(session: Session, group: str) -> MapEntry | None:
-    """The image that a session has already."""
-    known = (e for e in session if e.provenance.get(RESULT_KEY) == RESULT)
-    return next((e for e in known if e.group == group), None)
+def entry_of(case: Case) -> MapEntry | None:
+    """The image that a case has already."""
+    return next((e for e in case.maps if e.provenance.get(RESULT_KEY) == RESULT), None)
 
 
-def put(session: Session, volume: Volume, group: str, made_of: Mapping[str, Any]) -> MapEntry:
+def put(session: Session, volume: Volume, case: Case, made_of: Mapping[str, Any]) -> MapEntry:
     """Show the field left over, in the place of an earlier one.
 
     Parameters
@@ -57,12 +56,12 @@ def put(session: Session, volume: Volume, group: str, made_of: Mapping[str, Any]
     session : Session
     volume : Volume
         From :func:`unexplained_field`.
-    group : str
-        The group of the map.
+    case : Case
+        That of the map.
     made_of : mapping
         Provenance of the map.
     """
-    entry = entry_of(session, group)
+    entry = entry_of(case)
     if entry is not None and not _same_grid(entry.volume, volume):
         session.remove(entry)
         entry = None
@@ -71,7 +70,7 @@ def put(session: Session, volume: Volume, group: str, made_of: Mapping[str, Any]
             volume,
             role="other",
             name=NAME,
-            group=group,
+            case=case,
             display=MapDisplay(window=_WINDOW_PPM, visible=False),
             linked=False,
         )
@@ -84,12 +83,10 @@ def put(session: Session, volume: Volume, group: str, made_of: Mapping[str, Any]
 def look(session: Session, entry: MapEntry) -> None:
     """Show it, and hide the results of the stages meanwhile."""
     for other in list(session):
-        if RESULT_KEY in other.provenance and other.group == entry.group:
+        if RESULT_KEY in other.provenance and same_case(other, entry):
             visible = other is entry
             if other.display.visible != visible:
                 session.set_display(other, visible=visible)
-    if entry.group:
-        session.active_group = entry.group
     session.selected = entry.id
 
 

@@ -24,7 +24,7 @@ def step(workspace: Workspace, steps: int) -> None:
 
 def next_map(workspace: Workspace) -> None:
     """Choose the next map and show it."""
-    maps = [entry for entry in workspace.session if entry.editable is None]
+    maps = [entry for entry in workspace.session.case.maps if entry.editable is None]
     if not maps:
         return
     keys = [entry.id for entry in maps]
@@ -39,6 +39,11 @@ def next_map(workspace: Workspace) -> None:
     workspace.session.selected = entry.id
 
 
+def next_case(workspace: Workspace) -> None:
+    """Show the next patient or visit."""
+    workspace.session.step_case()
+
+
 def flicker(services: Services) -> None:
     """Show the other one of two maps at the same place."""
     session = services.session
@@ -49,7 +54,8 @@ def flicker(services: Services) -> None:
     keys = session.compared[:2]
     pair = [entry for entry in map(session.entry, keys) if entry is not None]
     if len(pair) < 2:
-        pair = session.of_role("map")[-2:]
+        own = session.case.of_role("map")
+        pair = own[-2:] if len(own) > 1 else session.of_role("map")[-2:]
     if len(pair) < 2:
         services.message("Flicker needs two maps; open another one.")
         return

@@ -31,6 +31,7 @@ KEYS: tuple[Key, ...] = (
     Key("PageUp", "next slice up in the view last used", lambda w: commands.step(w, 1)),
     Key("PageDown", "next slice down", lambda w: commands.step(w, -1)),
     Key("N", "next map", commands.next_map),
+    Key("Shift-N", "next case: another patient or visit", commands.next_case),
     Key("K", "flicker between two maps", lambda w: commands.flicker(w.services)),
     Key("J", "old or new result of the reconstruction", commands.flip_result),
     Key("G", "grey, inverted, colour, both sides", commands.next_colouring),

@@ -323,7 +323,7 @@ class Workspace:
     def _connect(self) -> None:
         connect, events = self._subscriptions.connect, self.session.events
         maps = self.session.maps.events
-        connect(maps.inserted, maps.removed, events.shapes, to=self._on_maps)
+        connect(maps.inserted, maps.removed, self.session.case_events.shapes, to=self._on_maps)
         connect(self.controller.said, to=self.services.message)
         connect(*(getattr(events, name) for name in REMEMBERED), to=self._remember)
         self.panels.reconstruct.painting_asked.connect(
@@ -333,7 +333,9 @@ class Workspace:
     def _on_maps(self) -> None:
         session = self.session
         self.central.show_welcome(not session.maps)
-        self.docks.show_table(bool(session.of_role("labels") or (session.maps and session.shapes)))
+        self.docks.show_table(
+            bool(session.of_role("labels") or (session.maps and session.case.shapes))
+        )
         self.table_panel.update_soon()
 
     def _apply_settings(self) -> None:

@@ -135,19 +135,19 @@ def test_carried_to_another_visit():
     second = volume_of((36, 40, 28), (1.0, 1.0, 2.0), 7.0, origin=(-18.3, -19.2, -13.7))
     coarse = volume_of((20, 22, 30), (2.0, 2.0, 2.0))
     shapes = [
-        at(first, [12, 20, 9], slices=3, group="t0", region_name="Caudate L"),
-        at(first, [39, 43, 29], slices=3, group="t0", region_name="Dentate R"),
+        at(first, [12, 20, 9], slices=3, region_name="Caudate L"),
+        at(first, [39, 43, 29], slices=3, region_name="Dentate R"),
     ]
     counts = {shape.id: realised(shape, first).voxels for shape in shapes}
-    there = applied(shapes, second, group="t1", counts=counts)
+    there = applied(shapes, second, counts=counts)
     for old, new in zip(shapes, there.shapes, strict=True):
-        assert new.size_mm == old.size_mm and new.group == "t1" and new.id != old.id
+        assert new.size_mm == old.size_mm and new.id != old.id
         assert realised(new, second).voxels == counts[old.id]
         away = second.world_to_voxel(new.centre_mm) - second.world_to_voxel(old.centre_mm)
         assert np.abs(away).max() <= 0.5
     assert len(there.notes) == 1 and there.notes[0].startswith("Dentate R: ")
     assert there.notes[0].endswith("all 87 voxels lie outside the map.")
-    on_coarse = applied(shapes[:1], coarse, group="t0", counts=counts, copy=False)
+    on_coarse = applied(shapes[:1], coarse, counts=counts, copy=False)
     assert on_coarse.notes == ("Caudate L: 27 voxels here, 87 before.",)
     assert on_coarse.shapes[0].id == shapes[0].id
 
@@ -225,10 +225,9 @@ def test_what_is_missing():
     preset = load_guided("basal-ganglia")
     volume = volume_of()
     done = [
-        at(volume, [9, 9, 9], region_name="Caudate L", group="a"),
-        at(volume, [9, 9, 9], region_name="Putamen L", group="b"),
+        at(volume, [9, 9, 9], region_name="Caudate L"),
     ]
-    assert [s.region_name for s in preset.missing(done, "a")] == [
+    assert [s.region_name for s in preset.missing(done)] == [
         "Caudate R",
         "Putamen L",
         "Putamen R",

@@ -100,17 +100,28 @@ def one_window(qapp):
     gc.collect()
 
 
+def renew(session, keep=()):
+    """Bring a session to its start, but for maps of some names and their cases."""
+    from napari_qsm.session import Case, Session
+
+    for entry in list(session):
+        if entry.name not in keep:
+            session.remove(entry)
+    made = ("scan", "midline_mm", "shapes", "annotations", "ratings", "painted", "labels_used")
+    for case in session.cases:
+        if case.maps:
+            case.update({name: getattr(Case(), name) for name in made})
+        else:
+            session.close_case(case)
+    fresh = Session()
+    names = set(type(fresh).model_fields) - {"maps", "study", "active_case"}
+    session.update({name: getattr(fresh, name) for name in names})
+
+
 @pytest.fixture
 def workspace(one_window):
     """The module's workspace as it was at its start: empty, with nothing chosen yet."""
-    from napari_qsm.session import Session
-
-    session = one_window.session
-    for entry in list(session):
-        session.remove(entry)
-    fresh = Session()
-    names = set(type(fresh).model_fields) - {"maps"}
-    session.update({name: getattr(fresh, name) for name in names})
+    renew(one_window.session)
     one_window.central.message.hide()
     one_window.help.hide()
     one_window.controller.main.reset_zoom()

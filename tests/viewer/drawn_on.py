@@ -35,9 +35,8 @@ def begin(workspace):
     for name in ("Putamen L", "Putamen R"):
         regions.add_region(session, entry, name)
     session.history.clear()
-    session.update(
-        {"active_region": 1, "unit": "ppm", "crosshair_visible": True, "midline_mm": None}
-    )
+    session.update({"active_region": 1, "unit": "ppm", "crosshair_visible": True})
+    session.case.midline_mm = None
     workspace.controller.first_look()
     painter.options.update(
         {"diameter_mm": 7.0, "tip": "round", "in_3d": False, "protect": True, "limited": False}

@@ -2,9 +2,9 @@
 
 from napari_qsm.phantom import make_head
 from napari_qsm.recon.recipe import load_recipe, with_settings
-from napari_qsm.session.reconstruction import Reconstruction
-from napari_qsm.session.reconstruction_task import Prepared
-from napari_qsm.session.scan_source import source_of_scan
+from napari_qsm.study.reconstruction import Reconstruction
+from napari_qsm.study.scan_source import source_of_scan
+from napari_qsm.study.stage_task import PreparedInputs
 
 QUICK = ["background.deconvolution=none", "inversion.method=tkd"]
 GROUP = "patient"
@@ -27,7 +27,7 @@ def run(recon, stages=None):
     made = []
     recon.task(stages).run(made.append)
     for one in made:
-        if isinstance(one, Prepared):
+        if isinstance(one, PreparedInputs):
             recon.take_prepared(one)
         else:
             recon.take(one)

@@ -21,7 +21,7 @@ from napari_qsm.session.opening import load
 from napari_qsm.viewer.data.demonstration import open_demonstration
 from napari_qsm.volume import Volume
 from tests.viewer.actions import CTRL, child, click, drag, hover, key, pixel_of, press, wheel
-from tests.viewer.conftest import affine_of, settle
+from tests.viewer.conftest import affine_of, renew, settle
 
 pytestmark = pytest.mark.window
 
@@ -60,12 +60,23 @@ def subject(seed):
     return chi, Volume(labels, affine, name="labels"), magnitude
 
 
+def marks_of(session):
+    """The marks of all cases."""
+    return [mark for case in session.cases for mark in case.annotations]
+
+
+def clear_marks(session):
+    for case in session.cases:
+        case.annotations = ()
+
+
 def add_subject(session, name, seed):
+    case = session.case_called(name)
     chi, labels, magnitude = subject(seed)
-    session.add(magnitude, role="magnitude", name=f"magnitude {name}", group=name)
-    entry = session.add(chi, role="map", name=f"χ {name}", group=name)
+    session.add(magnitude, role="magnitude", name=f"magnitude {name}", case=case)
+    entry = session.add(chi, role="map", name=f"χ {name}", case=case)
     return entry, session.add(
-        labels, role="labels", name=f"regions {name}", group=name, regions=dict(REGIONS)
+        labels, role="labels", name=f"regions {name}", case=case, regions=dict(REGIONS)
     )
 
 
@@ -76,18 +87,17 @@ def two(one_window):
     They stay open from test to test (layers take long to make); all else is as at the start.
     """
     session = one_window.session
-    fresh = Session()
     if [e.name for e in session] != NAMES:
         for entry in list(session):
             session.remove(entry)
         for seed, name in enumerate(("control", "patient"), 1):
             add_subject(session, name, seed)
-    kept = {"maps", "selected", "active_group"}
-    names = set(type(fresh).model_fields) - kept
-    session.update({name: getattr(fresh, name) for name in names})
+    selected = session.selected
+    renew(session, NAMES)
+    session.selected = selected
     control, patient = session.entry("χ control"), session.entry("χ patient")
     for seed, entry in enumerate((control, patient), 1):
-        labels = session.labels_for(entry)
+        labels = session.labels_of(entry)
         labels.regions = dict(REGIONS)
         now = subject(seed)[1].data.ravel(order="F")
         session.edit_labels(labels, np.arange(now.size), now)
@@ -201,20 +211,20 @@ def test_figure_2_brings_marks_into_the_views_and_undo_takes_them_away(two, one_
     make(one_window, "case-report-2")
     session = one_window.session
     marked = [p for p in session.figure.panels if getattr(p, "annotations", ())]
-    assert len(session.annotations) == sum(len(p.annotations) for p in marked) == 16
-    assert len({mark.id for mark in session.annotations}) == 16
-    assert {mark.group for mark in session.annotations} == {"control", "patient"}
+    assert len(marks_of(session)) == sum(len(p.annotations) for p in marked) == 16
+    assert len({mark.id for mark in marks_of(session)}) == 16
+    assert [len(case.annotations) for case in session.cases] == [8, 8]
     make(one_window, "case-report-2")
-    assert len(session.annotations) == 16
+    assert len(marks_of(session)) == 16
     session.history.undo()
     session.history.undo()
-    assert session.annotations == () and session.figure is None
+    assert marks_of(session) == [] and session.figure is None
 
 
 def test_a_wrong_side_stops_the_export(two, one_window, tmp_path, monkeypatch):
     control, _ = two
     make(one_window, "case-report-1")
-    labels = one_window.session.labels_for(control)
+    labels = one_window.session.labels_of(control)
     labels.regions = {**REGIONS, 1: Region(1, "Putamen L", "right", "#ff0000")}
     export_to(one_window, tmp_path / "wrong.png", monkeypatch)
     assert "marked as right, but its name says left" in one_window.central.message.text
@@ -247,7 +257,7 @@ def test_the_current_view_becomes_a_panel_as_it_is(two, one_window):
     assert display.window == (-0.05, 0.11)
     assert (display.colouring, display.threshold_low) == ("colour", 0.01)
     assert panel.over == session.entry("magnitude control").id
-    assert panel.regions.labels == session.labels_for(control).id
+    assert panel.regions.labels == session.labels_of(control).id
     # The crop is what the canvas shows, no more than the map itself.
     camera = view.camera()
     frame = controller.frame
@@ -368,7 +378,7 @@ def test_the_chosen_panel_is_edited(two, one_window):
     assert session.figure.displays["grey"].window == (-0.1, 0.15)
     choose(one_window, "qsm.figure.regions", "fill")
     regions = session.figure.panels[0].regions
-    assert (regions.style, regions.labels) == ("fill", session.labels_for(two[0]).id)
+    assert (regions.style, regions.labels) == ("fill", session.labels_of(two[0]).id)
     choose(one_window, "qsm.figure.names", "short")
     assert session.figure.panels[0].regions.names == "short"
     quiet(one_window)
@@ -410,7 +420,7 @@ def test_the_caption_is_a_draft_until_it_is_edited(two, one_window):
 def test_the_preview_follows_the_drawing_of_regions(two, one_window):
     control, _ = two
     make(one_window, "case-report-1")
-    labels = one_window.session.labels_for(control)
+    labels = one_window.session.labels_of(control)
     before = one_window.panels.figure.work.preview.drawn.table
     at = np.flatnonzero(labels.editable.ravel(order="F") == 1)[:40]
     one_window.session.edit_labels(labels, at, 0)
@@ -423,7 +433,7 @@ def test_the_preview_follows_names_and_replaced_images(two, one_window):
     control, _ = two
     make(one_window, "case-report-1")
     work = one_window.panels.figure.work
-    labels = one_window.session.labels_for(control)
+    labels = one_window.session.labels_of(control)
     labels.regions = {**REGIONS, 1: Region(1, "Putamen left side", "left", "#ff0000")}
     wait_for(
         lambda: (
@@ -444,7 +454,7 @@ def test_figure_and_marks_come_back_with_the_saved_work(two, one_window, tmp_pat
     again = Session()
     load([tmp_path / "work"]).into(again)
     assert again.figure == session.figure
-    assert again.annotations == session.annotations
+    assert marks_of(again) == marks_of(session)
     assert all(again.entry(key) is not None for key in again.figure.sources)
 
 
@@ -540,8 +550,8 @@ def test_a_mark_is_drawn_moved_deleted_and_undone(kind, two, large_view, one_win
         click(view, start)
     else:
         drag(view, start, end)
-    (mark,) = session.annotations
-    assert (mark.kind, mark.plane, mark.group) == (kind, "axial", "control")
+    (mark,) = session.case.annotations
+    assert (mark.kind, mark.plane) == (kind, "axial")
     at = end_mm if kind == "arrow" else start_mm
     np.testing.assert_allclose(mark.at_mm, at, atol=tolerance)
     assert mark.at_mm[2] == pytest.approx(start_mm[2], abs=0.01)
@@ -561,22 +571,22 @@ def test_a_mark_is_drawn_moved_deleted_and_undone(kind, two, large_view, one_win
         hold = pixel_of(one_window, view, start_mm + [0, mark.radii_mm[1], 0])
     by = QPoint(30, 14)
     drag(view, hold, hold + by)
-    (moved,) = session.annotations
+    (moved,) = session.case.annotations
     assert moved.id == mark.id
     zoom = view.camera().zoom  # radiological: the screen's right is the patient's left
     expected = np.array(mark.at_mm) + [-30 / zoom, -14 / zoom, 0]
     np.testing.assert_allclose(moved.at_mm, expected, atol=0.02)
     assert moved.radii_mm == mark.radii_mm
     session.history.undo()
-    assert session.annotations == (mark,)
+    assert session.case.annotations == (mark,)
     session.history.redo()
-    assert session.annotations == (moved,)
+    assert session.case.annotations == (moved,)
     click(view, QPoint(40, 40)) if kind != "text" else None
     click(view, hold + by)
     key(view, "Delete")
-    assert session.annotations == ()
+    assert session.case.annotations == ()
     session.history.undo()
-    assert session.annotations == (moved,)
+    assert session.case.annotations == (moved,)
     mark_tool(one_window, kind)
     assert one_window.controller.tool is None
 
@@ -588,7 +598,7 @@ def test_marks_are_restyled_and_their_ends_pulled(two, large_view, one_window):
     mark_tool(one_window, "line")
     drag(view, a, b)
     drag(view, b, c)  # its end is held: it is pulled, not drawn anew
-    (mark,) = session.annotations
+    (mark,) = session.case.annotations
     tolerance = 2 / view.camera().zoom + 0.05
     np.testing.assert_allclose(mark.to_mm, ends[2], atol=tolerance)
     drawn = one_window.panels.figure._marks.tool.drawn(view)
@@ -600,7 +610,7 @@ def test_marks_are_restyled_and_their_ends_pulled(two, large_view, one_window):
     QTest.keyClicks(words, "edge")
     QTest.keyClick(words, Qt.Key.Key_Return)
     child(one_window, "qsm.figure.mark_width").setValue(3.0)
-    (mark,) = session.annotations
+    (mark,) = session.case.annotations
     assert (mark.colour, mark.text, mark.width_pt) == ("#e69f00", "edge", 3.0)
     child(one_window, "qsm.figure.marks_fold").click()
     mark_tool(one_window, "line")
@@ -615,7 +625,7 @@ def test_marks_show_on_their_slice_alone_and_in_the_figure(two, large_view, one_
     session.selected = control.id
     mark_tool(one_window, "arrow")
     drag(view, QPoint(200, 200), QPoint(260, 240))
-    (mark,) = session.annotations
+    (mark,) = session.case.annotations
     with_mark = [i for i, p in enumerate(session.figure.panels) if getattr(p, "annotations", ())]
     same = [
         i
@@ -656,7 +666,7 @@ def test_another_tool_puts_the_marks_away(two, large_view, one_window):
 
 def test_what_is_missing_is_said(workspace):
     session = workspace.session
-    session.annotations = ()
+    clear_marks(session)
     workspace.tabs.setCurrentWidget(workspace.panels.figure)
     make(workspace, "case-report-1")
     assert "Open a map first" in workspace.central.message.text
@@ -688,7 +698,7 @@ def test_the_command_line_draws_the_same_bytes_from_maps_on_disk(workspace, tmp_
 
     from napari_qsm.cli import app
 
-    workspace.session.annotations = ()
+    clear_marks(workspace.session)
     chi, labels, _ = subject(2)
     for name, volume in (("chi", chi), ("labels", labels)):
         write_volume(volume, tmp_path / f"{name}.nii.gz")
@@ -738,7 +748,7 @@ def small_subject(name, progress):
 
 def test_the_demo_ends_with_both_figures(workspace):
     session = workspace.session
-    session.annotations = ()
+    clear_marks(session)
     session.history.clear()
     open_demonstration(workspace, small_subject)
     wait_for(lambda: not workspace.central.jobs.busy, 120)
@@ -746,7 +756,7 @@ def test_the_demo_ends_with_both_figures(workspace):
     assert [e.name for e in session.of_role("map")] == ["χ control", "χ patient"]
     assert workspace.panels.figure.isVisible()
     assert session.figure.column_titles[:1] == ("Control",) and len(session.figure.panels) == 9
-    assert len(session.annotations) > 0 and session.scan is not None
+    assert len(marks_of(session)) > 0 and session.case.scan is not None
     session.history.undo()
     assert any(getattr(p, "annotations", ()) for p in session.figure.panels)
     session.history.redo()

@@ -9,13 +9,12 @@ from qtpy.QtWidgets import QFileDialog
 from napari_qsm.io.label_table import Region
 from napari_qsm.rois.shape_files import read_shapes
 from napari_qsm.rois.shapes import realised, voxels_of
-from napari_qsm.session import Session
 from napari_qsm.viewer.canvas.overlay_items import Patch
 from napari_qsm.viewer.regions.shape_drawing import edges
 from napari_qsm.viewer.regions.shape_work import DEFAULT
 from napari_qsm.volume import Volume
 from tests.viewer.actions import LEFT, NONE, child, click, drag, hover, key, pixel_of, press, wheel
-from tests.viewer.conftest import SHAPE, affine_of, settle
+from tests.viewer.conftest import SHAPE, affine_of, renew, settle
 
 pytestmark = pytest.mark.window
 
@@ -30,11 +29,9 @@ def workspace(one_window, request):
     """The module's workspace at its start; a map that is there already is used again."""
     session = one_window.session
     keep = {"χ"} if "chi" in request.fixturenames else set()
-    for entry in list(session):
-        if entry.name not in keep or entry.group:
-            session.remove(entry)
-    fresh = Session()
-    session.update({n: getattr(fresh, n) for n in set(Session.model_fields) - {"maps"}})
+    for case in session.cases[1:]:
+        session.close_case(case)
+    renew(session, keep)
     one_window.central.message.hide()
     one_window.controller.main.reset_zoom()
     settle()
@@ -104,46 +101,46 @@ def test_ghost_click_undo_redo(workspace, box, chi):
         f"{expected.voxels} voxels\n{expected.area_mm2:.1f} mm² · {expected.volume_mm3:.1f} mm³"
     )
     assert expected.words in box.findChild(type(box._hint), "qsm.shapes.result").text()
-    assert session.shapes == ()
+    assert session.case.shapes == ()
     click(main, at(workspace, main, [11, 14, 9]))
-    (shape,) = session.shapes
+    (shape,) = session.case.shapes
     assert voxels_of(shape, chi.volume).size == expected.voxels
     np.testing.assert_allclose(chi.volume.world_to_voxel(shape.centre_mm), [11, 14, 9], atol=1e-9)
     assert list_text(workspace) == "circle\n" + numbers(shape, chi.volume)
     assert session.history.undo_text == "place circle"
     key(main, "Z", Qt.KeyboardModifier.ControlModifier)
-    assert session.shapes == () and "No shapes yet" in list_text(workspace)
+    assert session.case.shapes == () and "No shapes yet" in list_text(workspace)
     session.history.redo()
-    assert session.shapes == (shape,)
+    assert session.case.shapes == (shape,)
     # Without the tool a click is the crosshair's again.
     key(main, "Escape")
     assert workspace.controller.tool is None
     click(main, at(workspace, main, [5, 5, 9]))
-    assert len(session.shapes) == 1
+    assert len(session.case.shapes) == 1
 
 
 def test_drag_is_one_undo_and_numbers_follow(workspace, box, chi):
     session, main = workspace.session, workspace.controller.main
     press(workspace, "qsm.shapes.place")
     click(main, at(workspace, main, [8, 10, 9]))
-    (before,) = session.shapes
+    (before,) = session.case.shapes
     seen = []
     box.work.rows_changed.connect(lambda: seen.append(list_text(workspace)))
     start, end = at(workspace, main, [8, 10, 9]), at(workspace, main, [15, 18, 9])
     drag(main, start + QPoint(3, 2), end + QPoint(3, 2), steps=6)
-    (after,) = session.shapes
+    (after,) = session.case.shapes
     assert after.id == before.id and len(set(seen)) > 4
     np.testing.assert_allclose(chi.volume.world_to_voxel(after.centre_mm), [15, 18, 9], atol=1e-9)
     assert list_text(workspace).endswith(numbers(after, chi.volume))
     (patch,) = [p for p in patches(main) if p.text]
     assert numbers(after, chi.volume) in patch.text
-    assert session.history.undo() == "move circle" and session.shapes == (before,)
+    assert session.history.undo() == "move circle" and session.case.shapes == (before,)
     assert list_text(workspace).endswith(numbers(before, chi.volume))
     # In another view its section is moved through the slices.
     coronal = view_of(workspace, "coronal")
     workspace.controller.go_to(np.array(before.centre_mm))
     drag(coronal, at(workspace, coronal, [8, 10, 9]), at(workspace, coronal, [8, 10, 12]))
-    centre = chi.volume.world_to_voxel(session.shapes[0].centre_mm)
+    centre = chi.volume.world_to_voxel(session.case.shapes[0].centre_mm)
     np.testing.assert_allclose(centre, [8, 10, 12], atol=1e-9)
 
 
@@ -153,7 +150,7 @@ def test_keys_nudge_by_a_voxel_as_the_screen_shows_it(workspace, box, chi, radio
     session.radiological = radiological
     press(workspace, "qsm.shapes.place")
     click(workspace.controller.main, at(workspace, workspace.controller.main, [11, 14, 9]))
-    shape = session.shapes[0]
+    shape = session.case.shapes[0]
     for plane, (across, up, depth) in (
         ("axial", (0, 1, 2)),
         ("coronal", (0, 2, 1)),
@@ -168,12 +165,12 @@ def test_keys_nudge_by_a_voxel_as_the_screen_shows_it(workspace, box, chi, radio
             ("PageUp", depth, 1),
             ("PageDown", depth, -1),
         ):
-            session.shapes = (shape,)
+            session.case.shapes = (shape,)
             before = view.camera().to_pixel(
                 workspace.controller.frame.world_to_display(shape.centre_mm)
             )
             key(view, name)
-            moved = session.shapes[0]
+            moved = session.case.shapes[0]
             step = np.rint(
                 chi.volume.world_to_voxel(moved.centre_mm)
                 - chi.volume.world_to_voxel(shape.centre_mm)
@@ -187,7 +184,7 @@ def test_keys_nudge_by_a_voxel_as_the_screen_shows_it(workspace, box, chi, radio
             else:
                 assert step[axis] == way
     key(view, "Delete")
-    assert session.shapes == ()
+    assert session.case.shapes == ()
 
 
 def test_wheel_turns_what_can_turn_and_else_steps(workspace, box, chi):
@@ -196,22 +193,22 @@ def test_wheel_turns_what_can_turn_and_else_steps(workspace, box, chi):
     press(workspace, "qsm.shapes.place")
     spot = at(workspace, main, [11, 14, 9])
     click(main, spot)
-    first = session.shapes[0]
+    first = session.case.shapes[0]
     spot = at(workspace, main, [11, 14, 9])  # the table may have come up
     wheel(main, spot, 2)
     # The picture is mirrored in the radiological view: up turns it counter-clockwise there.
-    assert session.shapes[0].rotation_deg == -10.0
+    assert session.case.shapes[0].rotation_deg == -10.0
     count = realised(first.but(rotation_deg=-10.0), chi.volume).voxels
-    assert voxels_of(session.shapes[0], chi.volume).size == count
+    assert voxels_of(session.case.shapes[0], chi.volume).size == count
     session.history.undo()
-    assert session.shapes[0].rotation_deg == 0.0
+    assert session.case.shapes[0].rotation_deg == 0.0
     depth = main.depth_mm
     wheel(main, at(workspace, main, [3, 3, 9]), 1)
     assert main.depth_mm == pytest.approx(depth + 3.0)
     box.work.choose("")
     hover(main, at(workspace, main, [4, 5, 9]))
     wheel(main, at(workspace, main, [4, 5, 9]), 1, Qt.KeyboardModifier.ShiftModifier)
-    assert box.work.template.rotation_deg == -5.0 and len(session.shapes) == 1
+    assert box.work.template.rotation_deg == -5.0 and len(session.case.shapes) == 1
 
 
 def test_mirror_is_asked_for_the_middle_and_one_undo(workspace, box, chi):
@@ -232,23 +229,25 @@ def test_mirror_is_asked_for_the_middle_and_one_undo(workspace, box, chi):
     )
     press(workspace, "qsm.shapes.place")
     click(main, at(workspace, main, [6, 14, 9]))
-    assert session.shapes[0].region == 1 and session.shapes[0].side == "left"
+    assert session.case.shapes[0].region == 1 and session.case.shapes[0].side == "left"
     press(workspace, "qsm.shapes.mirror")
-    assert len(session.shapes) == 1 and "middle of the head" in workspace.central.message.text
+    assert len(session.case.shapes) == 1 and "middle of the head" in workspace.central.message.text
     workspace.controller.go_to(chi.volume.voxel_to_world([11, 14, 9]))
     press(workspace, "qsm.shapes.set_middle")
-    assert session.midline_mm is not None
+    assert session.case.midline_mm is not None
     press(workspace, "qsm.shapes.mirror")
-    left, right = session.shapes
+    left, right = session.case.shapes
     assert (right.region, right.region_name, right.side) == (2, "Putamen R", "right")
     np.testing.assert_allclose(chi.volume.world_to_voxel(right.centre_mm), [16, 14, 9], atol=1e-9)
     assert right.rotation_deg == -left.rotation_deg
     assert voxels_of(right, chi.volume).size == voxels_of(left, chi.volume).size
     box.work.choose(left.id)
     press(workspace, "qsm.shapes.mirror")
-    assert len(session.shapes) == 2 and "Putamen R has a shape" in workspace.central.message.text
+    assert (
+        len(session.case.shapes) == 2 and "Putamen R has a shape" in workspace.central.message.text
+    )
     session.history.undo()
-    assert session.shapes == (left,)
+    assert session.case.shapes == (left,)
 
 
 def test_guided_by_clicks(workspace, box, chi):
@@ -263,10 +262,12 @@ def test_guided_by_clicks(workspace, box, chi):
     assert progress.text().startswith("1 of 6")
     assert "Check regions and sizes" in child(workspace, "qsm.shapes.guide.note").text()
     click(main, at(workspace, main, [6, 20, 9]))
-    assert session.shapes[0].region_name == "Caudate L" and session.shapes[0].side == "left"
+    assert (
+        session.case.shapes[0].region_name == "Caudate L" and session.case.shapes[0].side == "left"
+    )
     assert now.text().startswith("Now: right caudate") and progress.text().startswith("2 of 6")
     key(main, "Z", Qt.KeyboardModifier.ControlModifier)
-    assert now.text().startswith("Now: left caudate") and session.shapes == ()
+    assert now.text().startswith("Now: left caudate") and session.case.shapes == ()
     click(main, at(workspace, main, [6, 20, 9]))
     press(workspace, "qsm.shapes.guide.skip")
     assert now.text().startswith("Now: left putamen")
@@ -276,19 +277,19 @@ def test_guided_by_clicks(workspace, box, chi):
         now.text() == "Now: left caudate, circle 6 mm, 3 slices (placed; click to put it elsewhere)"
     )
     click(main, at(workspace, main, [5, 24, 9]))
-    assert len(session.shapes) == 1
-    centre = chi.volume.world_to_voxel(session.shapes[0].centre_mm)
+    assert len(session.case.shapes) == 1
+    centre = chi.volume.world_to_voxel(session.case.shapes[0].centre_mm)
     np.testing.assert_allclose(centre, [5, 24, 9], atol=1e-9)
     press(workspace, "qsm.shapes.guide.skip")
     for voxel in ([4, 12, 9], [19, 12, 9], [8, 6, 9], [15, 6, 9]):
         click(main, at(workspace, main, voxel))
     assert now.text() == "Still missing (1 of 6): Caudate R."
     click(main, at(workspace, main, [11, 27, 9]))
-    assert len(session.shapes) == 5  # nothing is placed once the list is through
+    assert len(session.case.shapes) == 5  # nothing is placed once the list is through
     press(workspace, "qsm.shapes.guide.again")
     click(main, at(workspace, main, [18, 24, 9]))
     assert now.text() == "Done: all 6 shapes are placed."
-    assert sorted(s.region_name for s in session.shapes) == [
+    assert sorted(s.region_name for s in session.case.shapes) == [
         "Caudate L",
         "Caudate R",
         "Globus pallidus L",
@@ -318,7 +319,7 @@ def test_burnt_into_regions_equals_numpy(workspace, box, chi):
     for name, voxel in (("Caudate L", [8, 12, 9]), ("Caudate R", [15, 14, 9])):
         box.work.set_template(**box.work.region_fields(name))
         click(main, at(workspace, main, voxel))
-    left, right = session.shapes
+    left, right = session.case.shapes
     expected = labels.ravel(order="F").copy()
     for shape, index in ((left, 5), (right, 1)):
         where = voxels_of(shape, chi.volume)
@@ -326,7 +327,7 @@ def test_burnt_into_regions_equals_numpy(workspace, box, chi):
     press(workspace, "qsm.shapes.burn")
     np.testing.assert_array_equal(entry.editable.ravel(order="F"), expected)
     assert entry.regions[1].name == "Caudate R" and entry.regions[1].side == "right"
-    assert session.shapes == ()
+    assert session.case.shapes == ()
     said = workspace.central.message.text
     assert (
         "Wrote 2 shapes" in said and "1 voxels stay Bleed" in said and "3 voxels stay Vein" in said
@@ -339,7 +340,7 @@ def test_burnt_into_regions_equals_numpy(workspace, box, chi):
         assert table.sd_ppm[name] == pytest.approx(inside.std(ddof=1))
     session.history.undo()
     np.testing.assert_array_equal(entry.editable, labels)
-    assert session.shapes == (left, right) and set(entry.regions) == {3, 4, 5}
+    assert session.case.shapes == (left, right) and set(entry.regions) == {3, 4, 5}
     # Over unlocked regions, with the shapes kept; the locked one keeps its voxels.
     box._over.setChecked(True)
     box._keep.setChecked(True)
@@ -348,7 +349,7 @@ def test_burnt_into_regions_equals_numpy(workspace, box, chi):
     box._keep.setChecked(False)
     flat = entry.editable.ravel(order="F")
     assert (flat[voxels_of(left, chi.volume)] == 5).all() and (flat == 3).sum() == 3
-    assert session.shapes == (left, right)
+    assert session.case.shapes == (left, right)
     # Moved and burnt again, cleared first: the region is the shape and no more.
     box.work.choose(left.id)
     box.work.nudge((0, 2, 0))
@@ -363,7 +364,7 @@ def test_burning_makes_a_label_map_where_there_is_none(workspace, box, chi):
     main = workspace.controller.main
     press(workspace, "qsm.shapes.place")
     click(main, at(workspace, main, [11, 14, 9]))
-    (shape,) = workspace.session.shapes
+    (shape,) = workspace.session.case.shapes
     press(workspace, "qsm.shapes.burn")
     (labels,) = workspace.session.of_role("labels")
     assert labels.regions[1].name == "Circle 1"
@@ -385,19 +386,20 @@ def test_flags_in_words_and_dashed(workspace, box, chi):
     assert "Fewer than 10 voxels" in result
     hover(main, at(workspace, main, [20, 25, 9]))
     assert "only 9 voxels" in [p for p in patches(main) if p.filled and p.text][-1].text
-    second = workspace.session.shapes[1]
-    workspace.session.shapes = (
-        *workspace.session.shapes,
+    second = workspace.session.case.shapes[1]
+    workspace.session.case.shapes = (
+        *workspace.session.case.shapes,
         second.but(id="twin", region_name="GP L"),
     )
     count = voxels_of(second, chi.volume).size
     assert f"! shares {count} voxels with GP L" in list_text(workspace, 1)
-    workspace.session.shapes = workspace.session.shapes[:2]
+    workspace.session.case.shapes = workspace.session.case.shapes[:2]
     assert "!" not in list_text(workspace, 1)
     # A click beside the map places nothing.
     click(main, at(workspace, main, [11, -4, 9]))
     assert (
-        len(workspace.session.shapes) == 2 and "outside the map" in workspace.central.message.text
+        len(workspace.session.case.shapes) == 2
+        and "outside the map" in workspace.central.message.text
     )
 
 
@@ -408,14 +410,14 @@ def test_list_jumps_and_deletes(workspace, box, chi):
     click(main, at(workspace, main, [15, 20, 9]))
     key(main, "PageUp")
     shapes = child(workspace, "qsm.shapes.list")
-    first, second = workspace.session.shapes
+    first, second = workspace.session.case.shapes
     QTest.mouseClick(shapes.viewport(), LEFT, NONE, shapes.visualItemRect(shapes.item(0)).center())
     settle()
     assert box.work.chosen == first.id
     np.testing.assert_allclose(workspace.session.crosshair_mm, first.centre_mm, atol=1e-6)
     QTest.keyClick(shapes, Qt.Key.Key_Delete)
     settle()
-    assert workspace.session.shapes == (second,) and box.work.chosen == ""
+    assert workspace.session.case.shapes == (second,) and box.work.chosen == ""
 
 
 def test_size_from_area_and_volume(workspace, box, chi):
@@ -467,10 +469,10 @@ def test_every_click_in_every_view_has_the_same_count(workspace, box, degrees):
         view = view_of(workspace, plane)
         counts = set()
         for _ in range(4):
-            workspace.session.shapes = ()
+            workspace.session.case.shapes = ()
             spot = at(workspace, view, rng.uniform([8, 9, 7], [15, 20, 10]))
             click(view, spot + QPoint(int(rng.integers(-4, 5)), int(rng.integers(-4, 5))))
-            (shape,) = workspace.session.shapes
+            (shape,) = workspace.session.case.shapes
             assert shape.plane == plane
             counts.add(voxels_of(shape, volume).size)
         assert counts == {realised(box.work.template.but(plane=plane), volume).voxels}
@@ -478,15 +480,17 @@ def test_every_click_in_every_view_has_the_same_count(workspace, box, degrees):
 
 def test_files_and_another_visit(workspace, box, monkeypatch, tmp_path):
     session, main = workspace.session, workspace.controller.main
-    first = session.add(noisy(name="χ t0"), group="t0")
-    second = session.add(noisy((4, 0, 6), "χ t1", 9, centre=(4.0, -6.2, 10.1)), group="t1")
+    first = session.add(noisy(name="χ t0"), case=session.case_called("t0"))
+    second = session.add(
+        noisy((4, 0, 6), "χ t1", 9, centre=(4.0, -6.2, 10.1)), case=session.case_called("t1")
+    )
     session.selected = first.id
     settle()
     press(workspace, "qsm.shapes.place")
     for n, voxel in enumerate(([8, 12, 9], [15, 14, 9])):
         box.work.set_template(**box.work.region_fields(f"Caudate {'LR'[n]}"))
         click(main, at(workspace, main, voxel))
-    placed = session.shapes
+    placed = session.case.shapes
     path = tmp_path / "shapes.json"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: (str(path), ""))
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a: (str(path), ""))
@@ -494,11 +498,9 @@ def test_files_and_another_visit(workspace, box, monkeypatch, tmp_path):
     assert read_shapes(path).shapes == placed
     assert child(workspace, "qsm.shapes.groups").currentText() == "t1"
     press(workspace, "qsm.shapes.copy")
-    copies = session.shapes[2:]
-    assert [c.group for c in copies] == [
-        "t1",
-        "t1",
-    ] and "Copied 2 shapes" in workspace.central.message.text
+    copies = session.case_of(second).shapes
+    assert session.case.shapes == placed and len(copies) == 2
+    assert "Copied 2 shapes" in workspace.central.message.text
     assert list_text(workspace, 0).startswith("Caudate L") and len(box.work.rows) == 2
     session.selected = second.id
     settle()

@@ -5,7 +5,7 @@ import pytest
 from qtpy.QtCore import QEvent, QPoint, Qt
 
 from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES
-from napari_qsm.session import Session, regions
+from napari_qsm.session import regions
 from napari_qsm.viewer.canvas.overlay_items import Outline, Ring
 from tests.viewer.actions import (
     LEFT,
@@ -20,7 +20,7 @@ from tests.viewer.actions import (
     press,
     wheel,
 )
-from tests.viewer.conftest import settle
+from tests.viewer.conftest import renew, settle
 from tests.viewer.drawn_on import (
     SHAPE,
     SIZE,
@@ -41,9 +41,7 @@ pytestmark = pytest.mark.window
 @pytest.fixture(scope="module")
 def opened(one_window):
     """One map and one region map for all tests: taking layers away takes napari long."""
-    fresh = Session()
-    names = set(type(fresh).model_fields) - {"maps"}
-    one_window.session.update({name: getattr(fresh, name) for name in names})
+    renew(one_window.session)
     open_map(one_window)
     return one_window
 
@@ -317,7 +315,7 @@ def test_list_buttons_and_mirror(work):
     settle()
     assert "Putamen L  →  Putamen R" in child(work, "qsm.mirror.do").text()
     child(work, "qsm.mirror.do").click()
-    plane = work.session.midline_mm
+    plane = work.session.case.midline_mm
     places = display(work)
     left, right = places[entry.editable == 1], places[entry.editable == 2]
     assert len(left) == len(right) > 10

@@ -407,11 +407,18 @@ def test_waiting_has_progress_and_cancel(workspace):
 
 
 def test_a_saved_session_comes_back(workspace, tmp_path):
-    chi = workspace.session.add(stored_in(noisy("χ one", 4), ORDERS[40]), group="patient")
+    chi = workspace.session.add(
+        stored_in(noisy("χ one", 4), ORDERS[40]), case=workspace.session.case_called("patient")
+    )
     labels = np.zeros(SHAPE, np.uint8)
     labels[4:9, 5:9, 6:9] = 2
     regions = chi.volume.with_data(labels, name="regions", unit="")
-    workspace.session.add(regions, role="labels", regions={2: "Putamen R"}, group="patient")
+    workspace.session.add(
+        regions,
+        role="labels",
+        regions={2: "Putamen R"},
+        case=workspace.session.case_called("patient"),
+    )
     workspace.session.set_display(chi, colouring="inverted", window=(0.0, 0.1))
     workspace.controller.go_to(chi.volume.voxel_to_world([3, 4, 5]))
     table, here = workspace.table(), workspace.session.crosshair_mm
@@ -430,7 +437,7 @@ def test_a_saved_session_comes_back(workspace, tmp_path):
 def test_a_blinded_reader_learns_neither_names_nor_values(workspace):
     session = workspace.session
     for subject in ("Smith", "Jones"):
-        session.add(noisy(f"χ {subject}", 1), group=subject)
+        session.add(noisy(f"χ {subject}", 1), case=session.case_called(subject))
     session.blinded = True
     settle()
     workspace.readout.update_now()

@@ -17,7 +17,7 @@ from napari_qsm.session import Session
 from napari_qsm.session.folder import read_session, save_session
 from napari_qsm.session.quality import finished_map, iron_rich_labels
 from napari_qsm.session.unexplained import unexplained_field
-from napari_qsm.session.work import Unsaved
+from napari_qsm.session.work import DirtyTracker
 from napari_qsm.viewer.reconstruct.quality_box import QualityBox
 from napari_qsm.viewer.reconstruct.quality_lists import FIRST_ROWS, FindingList
 from napari_qsm.viewer.reconstruct.quality_marks import sign
@@ -53,7 +53,11 @@ def recon(head, finished):
 
 @pytest.fixture
 def box(workspace, recon):
-    made = QualityBox(workspace.services, lambda: finished_map(recon, GROUP))
+    made = QualityBox(
+        workspace.services,
+        lambda: finished_map(recon, workspace.session.case_called(GROUP)),
+        {},
+    )
     area = QScrollArea()
     area.setWidgetResizable(True)
     area.setWidget(made)
@@ -98,7 +102,7 @@ def type_text(workspace, name, text):
 
 def test_nothing_is_judged_before_every_stage_has_run(workspace, head):
     recon = reconstruction_of(head)
-    made = QualityBox(workspace.services, lambda: finished_map(recon))
+    made = QualityBox(workspace.services, lambda: finished_map(recon, workspace.session.case), {})
     assert finished_map(recon) is None and finished_map(None) is None
     made.refresh()
     assert made.judgement is None and not workspace.central.jobs.busy
@@ -159,7 +163,9 @@ def test_findings_have_a_word_a_shape_and_a_sentence(qtbot):
 
 def test_what_is_left_unexplained_is_an_image_replaced_in_place(workspace, recon, judged):
     session = workspace.session
-    session.add(recon.result().volume("chi_ppm"), role="map", name="χ", group=GROUP)
+    session.add(
+        recon.result().volume("chi_ppm"), role="map", name="χ", case=session.case_called(GROUP)
+    )
     settle()
     press(workspace, "qsm.quality.unexplained")
     settled_jobs(workspace)
@@ -195,18 +201,18 @@ def test_a_map_given_from_outside_has_nothing_to_compare_with(finished):
 
 def test_a_verdict_belongs_to_its_map(workspace, recon, judged, tmp_path):
     session = workspace.session
-    unsaved = Unsaved(session)
+    unsaved = DirtyTracker(session)
     save = child(workspace, "qsm.quality.save_rating")
     assert not save.isEnabled()
     press(workspace, "qsm.quality.doubtful")
     assert save.isEnabled()
     press(workspace, "qsm.quality.save_rating")
     assert "name or initials" in child(workspace, "qsm.quality.rating_said").text()
-    assert session.ratings == ()
+    assert session.case.ratings == ()
     type_text(workspace, "qsm.quality.rater", "AB")
     type_text(workspace, "qsm.quality.comment", "streaks below the sinus")
     press(workspace, "qsm.quality.save_rating")
-    [rating] = session.ratings
+    [rating] = session.case.ratings
     chi = recon.result().arrays["chi_ppm"]
     assert (rating.verdict, rating.rater) == ("doubtful", "AB")
     assert rating.comment == "streaks below the sinus"
@@ -223,7 +229,7 @@ def test_a_verdict_belongs_to_its_map(workspace, recon, judged, tmp_path):
     assert read_ratings(folder).ratings == (rating,)
     press(workspace, "qsm.quality.pass")
     press(workspace, "qsm.quality.save_rating")  # the name is still there
-    assert read_ratings(folder).ratings == session.ratings and len(session.ratings) == 2
+    assert read_ratings(folder).ratings == session.case.ratings and len(session.case.ratings) == 2
     assert json.loads((folder / RATING_FILE).read_text())["ratings"][1]["verdict"] == "pass"
 
     recon.set("inversion", threshold=0.3)
@@ -240,17 +246,11 @@ def test_ratings_are_saved_with_the_session(tmp_path):
     session = Session()
     one = make_rating("pass", rater="AB", chi_sha256="1" * 64)
     two = make_rating("fail", rater="CD", comment="noise", chi_sha256="2" * 64)
-    session.ratings = (one, two)
+    session.case.ratings = (one, two)
     save_session(session, tmp_path / "work")
     back = Session()
     assert read_session(tmp_path / "work").into(back) == []
-    assert back.ratings == (one, two)
-    other = Session()
-    other.ratings = (two,)
-    from napari_qsm.session.state import apply_state, state_record
-
-    apply_state(state_record(session), other, {}, fresh=False)
-    assert other.ratings == (two, one)  # nobody's verdict is lost, none is doubled
+    assert back.case.ratings == (one, two)
 
 
 def test_previews_are_not_saved(tmp_path, head):
@@ -272,7 +272,7 @@ def test_the_report_is_written_where_the_user_says(workspace, judged, tmp_path, 
         "napari_qsm.viewer.reconstruct.quality_box.QDesktopServices.openUrl",
         lambda url: opened.append(url.toLocalFile()) or True,
     )
-    workspace.session.ratings = (
+    workspace.session.case.ratings = (
         make_rating("pass", rater="AB", chi_sha256=judged.judgement.quality.chi_sha256),
     )
     assert child(workspace, "qsm.quality.open_report").isHidden()
@@ -289,7 +289,9 @@ def test_regions_on_the_grid_settle_the_sign(workspace, head, recon, judged):
     assert judged.judgement.quality["iron_contrast_ppm"] is None
     session = workspace.session
     regions = {region.index: region for region in head.label_names}
-    entry = session.add(head.labels, role="labels", regions=regions, group=GROUP)
+    entry = session.add(
+        head.labels, role="labels", regions=regions, case=session.case_called(GROUP)
+    )
     settle()
     press(workspace, "qsm.quality.again")
     settled_jobs(workspace)
@@ -345,8 +347,8 @@ def test_the_histogram_follows_unit_and_theme(workspace, judged):
 def test_in_the_panel_a_run_is_judged_and_settings_can_be_tried(workspace, head):
     session = workspace.session
     for volume, role in ((head.scan.magnitude[0], "magnitude"), (head.scan.phase[0], "phase")):
-        session.add(volume, role=role, group=GROUP)
-    session.scan = head.scan
+        session.add(volume, role=role, case=session.case_called(GROUP))
+    session.case.scan = head.scan
     panel = workspace.panels.reconstruct
     workspace.tabs.setCurrentWidget(panel)
     panel.recon.use_recipe(reconstruction_of(head).recipe())
@@ -356,14 +358,14 @@ def test_in_the_panel_a_run_is_judged_and_settings_can_be_tried(workspace, head)
     settled_jobs(workspace)
     judged = panel.quality.judgement
     assert judged.quality.chi_sha256 == map_checksum(panel.recon.arrays()["chi_ppm"])
-    assert judged.subject.group == panel.results.group
-    assert judged.quality["dark_share"] is not None  # the magnitude was at hand
+    assert judged.subject.case is session.case
+    assert judged.quality.dark_share is not None  # the magnitude was at hand
     panel.sections["inversion"].open(True)
     settle()
     actions.press(workspace, "qsm.tryouts.open.inversion")
     assert panel.tryouts.dialog.stage == "inversion"
     old = panel.quality
-    session.reconstruction = None  # another session is opened
+    session.case.reconstruction = None  # another session is opened
     settle()
     assert panel.tryouts.dialog is None and panel.quality is not old
     assert panel.quality.judgement is None

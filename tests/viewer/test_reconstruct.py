@@ -58,9 +58,9 @@ def opened(workspace, panel, head, fast):
     return panel
 
 
-def open_head(workspace, head, group="control"):
+def open_head(workspace, head, name="control"):
     magnitude = replace(head.scan.magnitude[0], name="magnitude")
-    Loaded(maps=[Opened(magnitude, "magnitude", group=group)], scan=head.scan).into(
+    Loaded(maps=[Opened(magnitude, "magnitude", case_name=name)], scan=head.scan).into(
         workspace.session
     )
     settle()
@@ -175,7 +175,11 @@ def test_run_all_by_one_click_equals_the_command_lines_arrays(workspace, opened,
     ]
     chi = shown["χ reconstructed"]
     np.testing.assert_array_equal(chi.volume.data, expected.arrays["chi_ppm"])
-    assert chi.volume.unit == "ppm" and chi.role == "map" and chi.group == "control"
+    assert (
+        chi.volume.unit == "ppm"
+        and chi.role == "map"
+        and workspace.session.case_of(chi).name == "control"
+    )
     assert chi.display.window == (-0.1, 0.2) and chi.display.visible
     assert workspace.session.selected == chi.id
     assert shown["wrapped phase"].display.window == pytest.approx((-np.pi, np.pi))
@@ -323,7 +327,7 @@ def test_painting_the_mask_makes_later_steps_stale(workspace, opened):
 def test_start_from_an_open_map_and_from_a_dropped_file(workspace, opened, head, fast, tmp_path):
     expected = run(fast, Inputs(scan=head.scan))
     field = expected.volume("total_field_ppm")
-    workspace.session.add(field, name="my field", group="control", role="other")
+    workspace.session.add(field, name="my field", role="other")
     settle()
     unfold(workspace, "echoes")
     choose(workspace, "qsm.reconstruct.echoes.from", "my field")
@@ -457,19 +461,26 @@ def test_forms_say_units_bounds_and_papers(qapp):
     assert form.values()["regularization"] == 2.5e-5
 
 
-def test_two_scans_keep_their_results_apart(workspace, opened, head):
+def test_two_patients_keep_their_results_and_lights_apart(workspace, opened, head):
+    session = workspace.session
+    control = session.case
     press(workspace, "qsm.reconstruct.phase.run")
     finish(opened)
-    open_head(workspace, replace(head, scan=replace(head.scan)), group="second")
-    box = child(workspace, "qsm.reconstruct.scan")
-    assert box.isVisible() and box.count() == 2
-    choose(workspace, "qsm.reconstruct.scan", "second")
+    open_head(workspace, replace(head, scan=replace(head.scan)), name="second")
+    assert session.case.name == "second"
     assert lights(workspace) == ["not run"] * 7
     press(workspace, "qsm.reconstruct.phase.run")
     finish(opened)
     phases = list(results(workspace).values())
-    assert [e.group for e in phases] == ["control", "second"]
+    assert [session.case_of(e).name for e in phases] == ["control", "second"]
     assert phases[1].name == "wrapped phase, second"
+    assert lights(workspace) == ["done"] + ["not run"] * 6
+    press(workspace, "qsm.reconstruct.mask.run")
+    finish(opened)
+    session.active_case = control.id
+    settle()
+    assert lights(workspace) == ["done"] + ["not run"] * 6
+    assert "mask" not in [e.role for e in control.maps]
 
 
 def click_to_chi(workspace, panel, folder):

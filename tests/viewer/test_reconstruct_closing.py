@@ -15,7 +15,7 @@ from tests.viewer.conftest import settle
 @pytest.mark.window
 def test_closing_the_window_in_mid_run_ends_cleanly(own_window):
     head = make_head("control", shape=(32, 36, 20), voxel_size_mm=(5.5, 5.5, 7.0))
-    magnitude = Opened(head.scan.magnitude[0], "magnitude", group="control")
+    magnitude = Opened(head.scan.magnitude[0], "magnitude", case_name="control")
     Loaded(maps=[magnitude], scan=head.scan).into(own_window.session)
     panel = own_window.panels.reconstruct
     own_window.tabs.setCurrentWidget(panel)

@@ -37,6 +37,6 @@ def test_the_window_asks_which_scan(tmp_path, workspace, qtbot, monkeypatch):
 
     monkeypatch.setattr(QInputDialog, "getItem", choose)
     workspace.open([folder])
-    qtbot.waitUntil(lambda: workspace.session.scan is not None, timeout=20000)
+    qtbot.waitUntil(lambda: workspace.session.case.scan is not None, timeout=20000)
     assert len(asked) == 1 and len(asked[0]) == 2
-    assert "sub-02" in workspace.session.scan.phase[0].origin.name
+    assert "sub-02" in workspace.session.case.scan.phase[0].origin.name

@@ -309,14 +309,15 @@ def test_a_map_that_is_no_susceptibility_is_measured_only_if_asked(opened):
 def test_two_subjects_side_by_side_each_under_its_own_regions(workspace):
     session = workspace.session
     for seed, subject in ((1, "control"), (2, "patient")):
-        session.add(noisy(seed, f"χ {subject}"), group=subject)
+        case = session.case_called(subject)
+        session.add(noisy(seed, f"χ {subject}"), case=case)
         data = np.array(some_labels().data)
         data[:6] = data[:6] * (seed == 1)
         session.add(
             Volume(data, affine_of(), name=f"regions {subject}"),
             role="labels",
             regions=dict(REGIONS),
-            group=subject,
+            case=case,
         )
     wait()
     control = session.entry("χ control")
@@ -375,7 +376,7 @@ def test_fixed_shapes_have_rows(opened):
     shape = FixedShape(
         kind="circle", size_mm=(8.0,), slices=3, region=1, region_name="Putamen L", side="left"
     ).but(centre_mm=tuple(chi.volume.voxel_to_world([12, 15, 9])))
-    workspace.session.shapes = (shape,)
+    workspace.session.case.shapes = (shape,)
     wait()
     row = cells(workspace)[-1]
     at = voxels_of(shape, chi.shown)
@@ -389,7 +390,7 @@ def test_fixed_shapes_have_rows(opened):
     ]
     assert child(workspace, "qsm.stats.table").item(3, 1).font().italic()
     assert list(workspace.table()["voxels"])[-1] == at.size
-    workspace.session.shapes = (shape.but(slices=1),)
+    workspace.session.case.shapes = (shape.but(slices=1),)
     wait()
     assert cells(workspace)[-1][3] == str(at.size // 3)
     choose(workspace, "show", "show.shapes")

@@ -45,7 +45,7 @@ def recon(head, finished):
 @pytest.fixture
 def tryouts(workspace, recon):
     session = workspace.session
-    session.add(head_map(recon), role="map", name="χ", group=GROUP)
+    session.add(head_map(recon), role="map", name="χ", case=session.case_called(GROUP))
     settle()
     made = TryOuts(workspace.services)
     yield made
@@ -288,6 +288,6 @@ def test_another_scan_closes_the_window(workspace, recon, tryouts):
 
 def test_a_step_that_takes_no_part_cannot_be_tried(workspace, head, tryouts):
     recon = reconstruction_of(head)
-    recon.give("total_field_ppm", head.chi)
+    recon.set_input("total_field_ppm", head.chi)
     with pytest.raises(MetadataError, match="does not run"):
         tryouts.open(recon, "unwrap")

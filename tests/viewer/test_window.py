@@ -182,7 +182,7 @@ def test_double_click_makes_a_view_large_and_alone(workspace):
 
 def test_keys(workspace):
     session = workspace.session
-    chi = session.add(ramp(name="χ control"), group="")
+    chi = session.add(ramp(name="χ control"))
     patient = session.add(ramp(name="χ patient"))
     main = workspace.controller.main
     hover(main, QPoint(60, 60))

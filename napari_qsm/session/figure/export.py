@@ -221,7 +221,7 @@ def _readable_keys(spec: FigureSpec) -> dict[str, str]:
 
 
 def _renamed(spec: FigureSpec, keys: Mapping[str, str]) -> FigureSpec:
-    """The figure under other keys; groups of marks, which may be folders, become keys too."""
+    """The figure under other keys."""
     return with_fields(
         spec,
         sources={keys[key]: source for key, source in spec.sources.items()},
@@ -241,7 +241,7 @@ def _renamed_panel(panel: Any, keys: Mapping[str, str]) -> Any:
             fields["crop"] = panel.crop.model_copy(update={"labels": keys[panel.crop.labels]})
         if isinstance(panel, ImagePanel):
             fields["annotations"] = tuple(
-                mark.model_copy(update={"group": keys[panel.map], "id": f"mark-{number}"})
+                mark.model_copy(update={"id": f"mark-{number}"})
                 for number, mark in enumerate(panel.annotations, 1)
             )
     elif isinstance(panel, TablePanel | ChartPanel):

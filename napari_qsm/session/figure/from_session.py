@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,7 +37,7 @@ def maps_of(session: Session) -> list[MapEntry]:
 
 
 def guess(session: Session, who: str) -> MapEntry | None:
-    """The map whose name, or whose folder's name, says ``"control"`` or ``"patient"``.
+    """The map whose name, or whose case or folder, says ``"control"`` or ``"patient"``.
 
     None if no name says so, or several do.
     """
@@ -47,9 +46,14 @@ def guess(session: Session, who: str) -> MapEntry | None:
     found = [
         entry
         for entry in maps_of(session)
-        if pattern.search(entry.name) or pattern.search(Path(entry.group).name)
+        if any(pattern.search(name) for name in _names(session, entry))
     ]
     return found[0] if len(found) == 1 else None
+
+
+def _names(session: Session, entry: MapEntry) -> list[str]:
+    case = session.case_of(entry)
+    return [entry.name, case.name, case.participant, *(folder.name for folder in case.folders)]
 
 
 def source_of(entry: MapEntry, name: str = "") -> Source:
@@ -153,12 +157,12 @@ def wanted(
         )
     subjects, sources = [], {}
     for name, entry in people:
-        labels = session.labels_for(entry)
+        labels = session.labels_of(entry)
         magnitude = next(
             (
                 e
-                for e in session.of_role("magnitude")
-                if e.group == entry.group and e.volume.shape[:3] == entry.volume.shape[:3]
+                for e in session.case_of(entry).of_role("magnitude")
+                if e.volume.shape[:3] == entry.volume.shape[:3]
             ),
             None,
         )

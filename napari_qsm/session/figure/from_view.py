@@ -13,7 +13,7 @@ from napari_qsm.figures.editing import add_display, added, with_fields
 from napari_qsm.figures.panels import ImagePanel, MosaicPanel
 from napari_qsm.figures.parts import BoxCrop, Crop, Regions, WholeCrop
 from napari_qsm.figures.spec import ColourBar, FigureSpec, Style
-from napari_qsm.session import MapEntry, Session
+from napari_qsm.session import MapEntry, Session, same_case
 from napari_qsm.session.figure.from_session import display_of, source_of
 
 
@@ -144,7 +144,7 @@ def add_view(
 
 
 def _regions_in_view(session: Session, entry: MapEntry) -> Regions | None:
-    labels = session.labels_for(entry)
+    labels = session.labels_of(entry)
     if labels is None or not session.is_shown(labels) or not np.any(labels.editable):
         return None
     if labels.shown.shape != entry.shown.shape:
@@ -161,7 +161,7 @@ def _below(session: Session, entry: MapEntry) -> MapEntry | None:
     below = [
         e
         for e in list(session.maps)[:at]
-        if e.role == "magnitude" and session.is_shown(e) and e.group in ("", entry.group)
+        if e.role == "magnitude" and session.is_shown(e) and same_case(e, entry)
     ]
     return below[-1] if below else None
 

@@ -1,6 +1,6 @@
 """Marks of the session and the panels of the figure that show them. Knows no Qt.
 
-A mark lives in ``session.annotations``; panels of its slice carry copies with the same id.
+A mark belongs to a case; panels of its slice carry copies with the same id.
 """
 
 from __future__ import annotations
@@ -15,16 +15,11 @@ from napari_qsm.figures.gather import Loaded
 from napari_qsm.figures.panels import ImagePanel
 from napari_qsm.figures.slices import Slice, slice_of, visible_on
 from napari_qsm.figures.spec import FigureSpec
-from napari_qsm.session import MapEntry, Session
+from napari_qsm.session import Case, MapEntry, Session
 from napari_qsm.volume import Volume
 
 #: Ids of marks that a template has set begin with this.
 FROM_TEMPLATE = "template "
-
-
-def belongs(mark: Annotation, group: str) -> bool:
-    """Whether a mark is drawn on pictures of a group."""
-    return not mark.group or not group or mark.group == group
 
 
 def panel_slice(panel: ImagePanel, volume: Volume) -> Slice:
@@ -40,7 +35,7 @@ def panel_slice(panel: ImagePanel, volume: Volume) -> Slice:
 
 
 def marks_on(marks: Sequence[Annotation], panel: ImagePanel, entry: MapEntry) -> list[Annotation]:
-    """Those of some marks that lie on a panel's slice."""
+    """Those of a case's marks that lie on the slice of a panel of one of its maps."""
     try:
         where = panel_slice(panel, entry.shown)
     except QsmError:
@@ -48,28 +43,29 @@ def marks_on(marks: Sequence[Annotation], panel: ImagePanel, entry: MapEntry) ->
     return [
         mark
         for mark in marks
-        if mark.plane == panel.plane
-        and belongs(mark, entry.group)
-        and visible_on(mark.at_mm, where, entry.shown)
+        if mark.plane == panel.plane and visible_on(mark.at_mm, where, entry.shown)
     ]
 
 
-def set_marks(session: Session, text: str, marks: Sequence[Annotation]) -> None:
-    """Give the session other marks, and its figure with them, as one undo.
+def set_marks(session: Session, case: Case, text: str, marks: Sequence[Annotation]) -> None:
+    """Give a case other marks, and the figure with them, as one undo.
 
     New marks come onto every panel of their slice, but for panels whose marks are put away.
     """
-    figure = with_session_marks(session, session.figure, session.annotations, marks)
-    session.change(text, annotations=tuple(marks), figure=figure)
+    figure = with_case_marks(case, session.figure, case.annotations, marks)
+    with session.history.group(text):
+        session.change(text, case, annotations=tuple(marks))
+        if figure is not session.figure:
+            session.change(text, figure=figure)
 
 
-def with_session_marks(
-    session: Session,
+def with_case_marks(
+    case: Case,
     spec: FigureSpec | None,
     before: Sequence[Annotation],
     after: Sequence[Annotation],
 ) -> FigureSpec | None:
-    """The figure with marks as they have become."""
+    """The figure with a case's marks as they have become."""
     if spec is None:
         return None
     known = {mark.id for mark in before}
@@ -77,7 +73,7 @@ def with_session_marks(
     for index, panel in enumerate(spec.panels):
         if not isinstance(panel, ImagePanel):
             continue
-        entry = session.entry(panel.map)
+        entry = next((each for each in case.maps if each.id == panel.map), None)
         if entry is None:
             continue
         there = {mark.id for mark in marks_on(after, panel, entry)}
@@ -97,7 +93,11 @@ def with_marks_shown(session: Session, spec: FigureSpec, index: int, shown: bool
     """The figure with the session's marks on a panel, or without any."""
     panel: Any = spec.panels[index]
     entry = session.entry(panel.map)
-    marks = marks_on(session.annotations, panel, entry) if shown and entry is not None else []
+    marks = (
+        marks_on(session.case_of(entry).annotations, panel, entry)
+        if shown and entry is not None
+        else []
+    )
     return with_marks(spec, index, marks)
 
 
@@ -109,8 +109,9 @@ def with_slice(session: Session, spec: FigureSpec, index: int, mm: float) -> Fig
     there = _changed_slice(panel, **place)
     marks: list[Annotation] = []
     if entry is not None:
-        put_away = not panel.annotations and bool(marks_on(session.annotations, panel, entry))
-        marks = [] if put_away else marks_on(session.annotations, there, entry)
+        drawn = session.case_of(entry).annotations
+        put_away = not panel.annotations and bool(marks_on(drawn, panel, entry))
+        marks = [] if put_away else marks_on(drawn, there, entry)
     return with_panel(spec, index, **place, annotations=tuple(marks))
 
 
@@ -118,33 +119,34 @@ def _changed_slice(panel: ImagePanel, **place: object) -> ImagePanel:
     return ImagePanel.model_validate({**panel.model_dump(), **place, "annotations": ()})
 
 
-def adopt(session: Session, spec: FigureSpec) -> tuple[FigureSpec, tuple[Annotation, ...]]:
-    """Take the marks of a template's figure into the session.
+def adopt(session: Session, spec: FigureSpec) -> None:
+    """Take a template's figure into the session, and its marks into the cases, as one undo.
 
-    Returns
-    -------
-    spec, marks : FigureSpec, tuple of Annotation
-        The figure, whose marks have ids of their own and whose panels also carry the marks
-        that a hand has drawn on their slices; and the session's marks with the template's.
-        Marks that a template set before and the new one does not have stay.
+    Marks get ids of their own; panels also carry the marks that a hand has drawn on their
+    slices. Marks that a template set before and the new one does not have stay.
     """
-    marks = {mark.id: mark for mark in session.annotations}
-    drawn = [mark for mark in session.annotations if not mark.id.startswith(FROM_TEMPLATE)]
+    marks: dict[str, dict[str, Annotation]] = {}
     for index, panel in enumerate(spec.panels):
         if not isinstance(panel, ImagePanel):
             continue
         entry = session.entry(panel.map)
         if entry is None:
             continue
+        case = session.case_of(entry)
+        drawn = [mark for mark in case.annotations if not mark.id.startswith(FROM_TEMPLATE)]
         own = [
-            mark.restyled(
-                id=f"{FROM_TEMPLATE}{entry.id} {panel.slice_mm:g} {mark.id}", group=entry.group
-            )
+            mark.restyled(id=f"{FROM_TEMPLATE}{entry.id} {panel.slice_mm:g} {mark.id}")
             for mark in panel.annotations
         ]
-        marks.update({mark.id: mark for mark in own})
+        marks.setdefault(case.id, {mark.id: mark for mark in case.annotations})
+        marks[case.id].update({mark.id: mark for mark in own})
         spec = with_marks(spec, index, [*own, *marks_on(drawn, panel, entry)])
-    return spec, tuple(marks.values())
+    text = "figure from a template"
+    with session.history.group(text):
+        for case in session.cases:
+            if case.id in marks:
+                session.change(text, case, annotations=tuple(marks[case.id].values()))
+        session.change(text, figure=spec)
 
 
 def moved_end(

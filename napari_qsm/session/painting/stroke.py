@@ -68,7 +68,7 @@ class Stroke:
         """Move the brush; display mm."""
         target, options = self.target, self._options
         at = brush.stroke(
-            target.entry.editable.shape,
+            target.entry.labels.shape,
             target.scale,
             target.grid_mm(start),
             target.grid_mm(end),
@@ -82,7 +82,7 @@ class Stroke:
         """Paint what lies inside the outline of ``points``."""
         target = self.target
         corners = target.grid_mm(np.array(self.points))
-        shape = target.entry.editable.shape
+        shape = target.entry.labels.shape
         self._write(brush.outline(shape, target.scale, corners, self.across))
 
     def fill(self, at: Array) -> None:
@@ -94,7 +94,7 @@ class Stroke:
             If nothing can be filled there.
         """
         target, options = self.target, self._options
-        data = target.entry.editable
+        data = target.entry.labels
         seed = target.voxel(at)
         if not all(0 <= i < n for i, n in zip(seed, data.shape, strict=True)):
             raise QsmError("The click lies outside the map.")
@@ -125,8 +125,8 @@ class Stroke:
         if at.size == 0:
             return
         target, options = self.target, self._options
-        places = np.unravel_index(at, target.entry.editable.shape, order="F")
-        values = target.entry.editable[places]
+        places = np.unravel_index(at, target.entry.labels.shape, order="F")
+        values = target.entry.labels[places]
         write = target.may_write(values, protect=options.protect, erase=self._erase)
         if self.limit is not None:
             write &= self.limit.within(self.limit.entry.shown.data[places])

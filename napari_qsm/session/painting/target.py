@@ -100,8 +100,8 @@ def find_target(session: Session, frame: DisplayFrame | None) -> Target:
     placement = place(entry.volume, frame)
     if not placement.aligned:
         raise QsmError(
-            f"'{entry.name}' is turned against '{session.maps[0].name}', the first map in the "
-            "list, so it cannot be drawn on here. Open the map it belongs to by itself."
+            f"'{entry.name}' is turned against '{session.case.maps[0].name}', the first map of the "
+            "case, so it cannot be drawn on here. Open the map it belongs to as a case of its own."
         )
     locked = tuple(row.index for row in regions_of(entry) if row.locked)
     return Target(entry, index, name, placement.scale, placement.translate, locked)
@@ -159,6 +159,6 @@ def limited_map(
     """The map whose values limit the tools; None if there is none."""
     if shown is not None and shown.is_susceptibility:
         return shown
-    group = labels.group if labels is not None else ""
-    maps = [e for e in session if e.is_susceptibility and e.group in ("", group)]
+    case = session.case_of(labels) if labels is not None else session.case
+    maps = [e for e in case.maps if e.is_susceptibility]
     return maps[-1] if maps else None

@@ -12,10 +12,10 @@ from napari_qsm.arrays import Array
 from napari_qsm.qc.quality import MEASURES
 from napari_qsm.recon.pipeline import UNITS
 from napari_qsm.recon.sweep import Variant
-from napari_qsm.session import MapDisplay, MapEntry, Role, Session, auto_window
-from napari_qsm.session.display import LINKED_FIELDS
+from napari_qsm.session import Case, MapDisplay, MapEntry, Role, Session, auto_window
 from napari_qsm.session.stage_texts import STAGE_TEXTS
 from napari_qsm.session.sweep.neighbours import LETTERS
+from napari_qsm.study.display import LINKED_FIELDS
 from napari_qsm.volume import Volume
 
 #: Where grey values of a local field begin and end, ppm, the same for all variants.
@@ -57,7 +57,7 @@ class Previews:
         self,
         tried: Sequence[Variant],
         grid: Volume,
-        group: str,
+        case: Case,
         *,
         magnitude: Array | None = None,
         quantity: str = "",
@@ -70,7 +70,7 @@ class Previews:
             The n-th belongs to the n-th letter; those that failed are left out.
         grid : Volume
             Stands for the grid of their arrays.
-        group : str
+        case : Case
             What the images belong to.
         magnitude : (M, x, y, z) ndarray, optional
             Masks are drawn on it.
@@ -91,7 +91,7 @@ class Previews:
                 volume,
                 role=role,
                 name=f"preview {letter}",
-                group=group,
+                case=case,
                 display=MapDisplay(window=window, visible=False),
                 linked=False,
             )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from napari_qsm.errors import GeometryError
-from napari_qsm.session import MapEntry, Session, together
+from napari_qsm.session import MapEntry, Session
 from napari_qsm.units import factor
-from napari_qsm.volume import Volume
 
 #: Roles whose values can be measured in regions.
 _ROLES = ("map", "magnitude", "other", "phase")
@@ -20,46 +18,19 @@ def measurable(session: Session) -> list[MapEntry]:
 def measured_map(session: Session, key: str = "") -> MapEntry | None:
     """The map whose values the table holds.
 
-    The one asked for; else the selected one if it is a susceptibility map; else the topmost
-    susceptibility map; else, without any, the selected map of another kind.
+    The one asked for; else, of the active case, the selected one if it is a susceptibility map;
+    else its topmost susceptibility map; else, without any, the selected map of another kind.
     """
     asked = session.entry(key) if key else None
     if asked is not None and asked.role in _ROLES:
         return asked
-    maps = [entry for entry in session if entry.is_susceptibility]
+    maps = [entry for entry in session.case.maps if entry.is_susceptibility]
     selected = session.selected_entry
     if selected in maps:
         return selected
     if maps:
         return maps[-1]
     return selected if selected is not None and selected.role in _ROLES else None
-
-
-def labels_of(session: Session, entry: MapEntry) -> MapEntry | None:
-    """The label map that a map is measured under.
-
-    The one being painted, if it goes with the map; else one of the map's own group; of
-    several, one on the map's grid.
-    """
-    candidates = [each for each in session.of_role("labels") if together(each, entry)]
-    return min(
-        candidates,
-        key=lambda each: (
-            each.id != session.painted,
-            each.group != entry.group,
-            not on_one_grid(each.volume, entry.shown),
-        ),
-        default=None,
-    )
-
-
-def on_one_grid(a: Volume, b: Volume) -> bool:
-    """Whether two volumes share a grid, whatever the order of their axes."""
-    try:
-        a.like(b)
-    except GeometryError:
-        return False
-    return True
 
 
 def shown_unit(session: Session, entry: MapEntry) -> str:

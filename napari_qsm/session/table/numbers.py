@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from napari_qsm.arrays import Array, Box
-from napari_qsm.io.region import default_color
 from napari_qsm.rois.live import LiveStatistics
 from napari_qsm.rois.measures import Measures, measures_of
+from napari_qsm.rois.region import Region, RegionTable, default_color
 from napari_qsm.rois.shapes import FixedShape, voxels_of
 from napari_qsm.rois.statistics import region_side, row_name
 from napari_qsm.session import MapEntry, Session
 from napari_qsm.session.blinding import shown_name
-from napari_qsm.session.table.measured import labels_of, shown_factor, shown_unit
+from napari_qsm.session.table.measured import shown_factor, shown_unit
 from napari_qsm.volume import Volume, check_same_grid, relative_axis_order
 
 
@@ -72,7 +71,7 @@ class _Kept:
 
     def __init__(self, entry: MapEntry) -> None:
         self.array = entry.editable
-        self.live = LiveStatistics(entry.editable)
+        self.live = LiveStatistics(entry.labels)
         self.sources: dict[str, tuple[Volume, int]] = {}
         self.pending: list[Box] = []
 
@@ -112,7 +111,7 @@ class Numbers:
         session = self._session
         return ShownMap(
             entry,
-            labels_of(session, entry),
+            session.labels_of(entry),
             shown_name(session, entry),
             shown_unit(session, entry),
             shown_factor(session, entry),
@@ -180,7 +179,7 @@ class Numbers:
             return _inside(row.shape, shown.entry.shown)
         return self.live(shown).values(shown.entry.id, [row.label])
 
-    def _region_row(self, label: int, regions: Mapping[int, Any], labels: MapEntry) -> Row:
+    def _region_row(self, label: int, regions: RegionTable, labels: MapEntry) -> Row:
         region = regions.get(label)
         name = row_name(label, region)
         return Row(
@@ -188,30 +187,28 @@ class Numbers:
             label,
             name,
             region_side(region),
-            str(getattr(region, "color", "") or default_color(label)),
-            hidden=self._session.blinded and not getattr(region, "locked", False),
+            region.color if region is not None else default_color(label),
+            hidden=self._session.blinded and not (region is not None and region.locked),
         )
 
     def _shape_rows(self, maps: list[ShownMap]) -> list[Row]:
+        """A row for each shape of the cases whose maps are shown, measured in its own case."""
         rows = []
-        for shape in self._session.shapes:
-            if not isinstance(shape, FixedShape):
-                continue
-            row = None
-            for shown in maps:
-                if shape.group and shown.entry.group and shape.group != shown.entry.group:
-                    continue
-                regions = shown.labels.regions if shown.labels is not None else {}
-                if row is None:
-                    row = self._shape_row(shape, regions.get(shape.region))
-                row.measures[shown.entry.id] = self._shape_measures(shape, shown.entry)
-            if row is not None:
+        session = self._session
+        for case in session.cases:
+            own = [shown for shown in maps if session.case_of(shown.entry) is case]
+            for shape in case.shapes if own else ():
+                labels = own[0].labels
+                region = labels.regions.get(shape.region) if labels is not None else None
+                row = self._shape_row(shape, region)
+                for shown in own:
+                    row.measures[shown.entry.id] = self._shape_measures(shape, shown.entry)
                 rows.append(row)
         return rows
 
-    def _shape_row(self, shape: FixedShape, region: Any) -> Row:
-        color = str(getattr(region, "color", "") or default_color(shape.region or 1))
-        hidden = self._session.blinded and not getattr(region, "locked", False)
+    def _shape_row(self, shape: FixedShape, region: Region | None) -> Row:
+        color = region.color if region is not None else default_color(shape.region or 1)
+        hidden = self._session.blinded and not (region is not None and region.locked)
         name = f"{shape.name} – {shape.words}" if shape.region_name else shape.words
         return Row(f"shape {shape.id}", shape.region, name, shape.side, color, shape, hidden)
 

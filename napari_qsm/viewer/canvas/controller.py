@@ -236,8 +236,6 @@ class Controller:
 
     def _on_selected(self) -> None:
         entry = self.session.selected_entry
-        if entry is not None and entry.group:
-            self.session.active_group = entry.group
         layer = self.sync.layers.get(entry.id) if entry is not None else None
         if layer is not None and layer in self.viewer.layers:
             with self._views.signals_blocked("select"):
@@ -247,16 +245,29 @@ class Controller:
 
     def _on_restyled(self) -> None:
         self.mixed.restyle()
-        self._on_group()
+        self._show_again()
 
-    def _on_group(self) -> None:
+    def _on_case(self) -> None:
+        """Another patient: the views take over the grid of the case."""
+        self.sync.replace_all()
+        reference = self.session.reference
+        if reference is not None:
+            voxel = reference.world_to_voxel(self.session.crosshair_mm)
+            if (voxel < -0.5).any() or (voxel > np.array(reference.shape) - 0.5).any():
+                self.first_look()
+            else:
+                self.go_to(np.array(self.session.crosshair_mm))
+        self._on_settled()
+        self._views.fit()
+
+    def _show_again(self) -> None:
         self.set_visible()
         self.repaint_all()
         self.drawn_again.emit()
 
     def _on_blinded(self) -> None:
         self._mix()
-        self._on_group()
+        self._show_again()
 
     def repaint(self, view: SliceView) -> None:
         """Draw what lies over a view anew."""
@@ -299,7 +310,7 @@ class Controller:
             (events.mix, self.arrange),
             (events.views_linked, views.link),
             (events.selected, self._on_selected),
-            (events.active_group, self._on_group),
+            (events.active_case, self._on_case),
             (events.blinded, self._on_blinded),
             (dims.point, self._on_dims),
             (dims.ndisplay, self._on_ndisplay),

@@ -11,7 +11,11 @@ from psygnal import Signal
 
 from napari_qsm.colormaps import effective_window
 from napari_qsm.errors import QsmError
+from napari_qsm.rois.region import RegionTable, region_table
 from napari_qsm.session import MapDisplay, MapEntry, Role, Session, first_display, unique_name
+from napari_qsm.session.dealing import dealt
+from napari_qsm.session.opening import Opened
+from napari_qsm.study import Identity, identity_of
 from napari_qsm.viewer.canvas.layers import (
     adopt,
     apply_display,
@@ -125,11 +129,11 @@ class LayerSync:
             with self._views.signals_blocked("layers"):
                 self._disown(layer)
                 self.viewer.layers.remove(layer)
-        self._replace_all()
+        self.replace_all()
         self.settled.emit()
 
-    def _replace_all(self) -> None:
-        """The reference may have changed: give every layer its place anew."""
+    def replace_all(self) -> None:
+        """The reference may have changed: give every layer its place in its frame."""
         frame = self._views.frame
         if frame is None:
             return
@@ -138,10 +142,15 @@ class LayerSync:
             if layer is None:
                 continue
             view = drawn(entry, frame)
-            if tuple(layer.scale) != view.scale or tuple(layer.translate) != view.translate:
+            turned = isinstance(view.data, np.ndarray) != isinstance(layer.data, np.ndarray)
+            place = (tuple(layer.scale), tuple(layer.translate))
+            if turned or place != (view.scale, view.translate):
                 if not isinstance(view.data, np.ndarray) or layer.data.shape != view.data.shape:
-                    layer.data = view.data
+                    with self._views.signals_blocked("layers"):
+                        layer.data = view.data
                 layer.scale, layer.translate = view.scale, view.translate
+                if isinstance(layer, Labels):
+                    layer.editable = view.placement.aligned
         self._views.set_extent()
 
     def _hooks(self, layer: Layer) -> list[tuple[Any, Callable[..., Any]]]:
@@ -194,7 +203,7 @@ class LayerSync:
         try:
             volume, role, names, display = adopt(layer)
             with self._views.signals_blocked("layers"):
-                self._adopt(layer, volume, role, names, display)
+                self._adopt(layer, volume, role, region_table(names), display)
         except QsmError as error:
             self.refused.emit(str(error))
 
@@ -203,14 +212,19 @@ class LayerSync:
         layer: Layer,
         volume: Volume,
         role: Role,
-        names: dict[int, Any],
+        names: RegionTable,
         display: MapDisplay | None,
     ) -> None:
+        who = Identity() if volume.origin is None else identity_of(volume.origin, is_folder=False)
+        (case,), said = dealt([Opened(volume, role, who=who)], self.session, None)
+        if said:
+            self.refused.emit(" ".join(said))
         entry = MapEntry(
             name=unique_name(layer.name, (e.name for e in self.session)),
             role=role,
             volume=volume.to_canonical(),
             regions=names,
+            case=case.id,
             display=display or first_display(volume, role),
         )
         if isinstance(layer, Labels):
@@ -221,10 +235,11 @@ class LayerSync:
         index = sum(self.entry_of(other) is not None for other in below)
         self.session.maps.insert(index, entry)
         self._own(layer)
-        self._replace_all()
+        self.replace_all()
         apply_display(entry.display, layer)
         if len(self.session.maps) == 1:
             self.first_shown.emit()
+        self.session.active_case = case.id
         if not self.session.selected or role == "map":
             self.session.selected = entry.id
         self.settled.emit()
@@ -260,8 +275,8 @@ class LayerSync:
         if entry is None or self._views.is_blocked("visible"):
             return
         visible = bool(event.source.visible)
-        if visible and entry.group:
-            self.session.active_group = entry.group
+        if visible:
+            self.session.active_case = entry.case
         self.session.set_display(entry, visible=visible)
         self.visible_changed.emit()
 

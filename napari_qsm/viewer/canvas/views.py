@@ -195,16 +195,22 @@ class Views:
                     other.fit()
 
     def set_extent(self) -> None:
-        """Let every view know how far all maps reach."""
+        """Let every view know how far the maps of the case reach, and those compared with it."""
         frame = self.frame
         if frame is None:
             return
         corners = []
-        for entry in self._session:
+        session = self._session
+        compared = session.compared if session.layout == "compare" else ()
+        for entry in session:
+            if entry.case != session.active_case and entry.id not in compared:
+                continue
             matrix = frame.display_of(entry.volume)
             for corner in np.ndindex(2, 2, 2):
                 voxel = np.array(corner) * np.array(entry.volume.shape) - 0.5
                 corners.append(matrix[:3, :3] @ voxel + matrix[:3, 3])
+        if not corners:
+            return
         extent = np.array([np.min(corners, axis=0), np.max(corners, axis=0)])
         for view in self.all:
             view.extent = extent

@@ -34,7 +34,7 @@ _SUBJECTS = ("control", "patient")
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
+class ShownSubject:
     """What the window keeps of one subject."""
 
     subject: str
@@ -74,14 +74,14 @@ def _next(workspace: Workspace, make: Maker | None, left: list[str]) -> None:
     subject = left.pop(0)
     number = len(_SUBJECTS) - len(left)
 
-    def work(progress: Any, cancelled: Any) -> Made:
+    def work(progress: Any, cancelled: Any) -> ShownSubject:
         from napari_qsm.demo import reconstruct_subject
 
         steps = _Steps(progress, f"Head {number} of {len(_SUBJECTS)}")
         head, result = (make or reconstruct_subject)(subject, steps.told)
         return _kept(subject, head, result)
 
-    def done(made: Made) -> None:
+    def done(made: ShownSubject) -> None:
         show_subject(workspace, made)
         if left:
             _next(workspace, make, left)
@@ -109,9 +109,9 @@ class _Steps:
         self._progress(part, f"{self._title}, {what}")
 
 
-def _kept(subject: str, head: Head, result: Result) -> Made:
+def _kept(subject: str, head: Head, result: Result) -> ShownSubject:
     chi = replace(result.volume("chi_ppm"), name=f"χ {subject}")
-    return Made(
+    return ShownSubject(
         subject,
         replace(head.scan.magnitude[0], name=f"magnitude {subject}"),
         chi,
@@ -122,15 +122,15 @@ def _kept(subject: str, head: Head, result: Result) -> Made:
     )
 
 
-def show_subject(workspace: Workspace, made: Made) -> None:
+def show_subject(workspace: Workspace, made: ShownSubject) -> None:
     """Put a subject into the session, with the crosshair in the left putamen."""
     session = workspace.session
-    group = made.subject
-    session.add(made.magnitude, role="magnitude", group=group)
-    chi = session.add(made.chi, role="map", group=group)
-    labels = session.add(made.labels, role="labels", regions=dict(made.regions), group=group)
+    case = session.case_called(made.subject)
+    session.add(made.magnitude, role="magnitude", case=case)
+    chi = session.add(made.chi, role="map", case=case)
+    labels = session.add(made.labels, role="labels", regions=dict(made.regions), case=case)
     chi.provenance = dict(made.provenance)
-    session.scan = made.scan
+    case.scan = made.scan
     session.selected = chi.id
     _to_putamen(workspace, labels)
 
@@ -143,7 +143,7 @@ def show_figures(workspace: Workspace) -> None:
     def to_marks(spec: FigureSpec) -> None:
         """Bring the views to a slice with arrows and circles."""
         chosen = workspace.session.selected_entry
-        labels = workspace.session.labels_for(chosen) if chosen is not None else None
+        labels = workspace.session.labels_of(chosen) if chosen is not None else None
         marks = [mark for panel in spec.panels for mark in getattr(panel, "annotations", ())]
         if marks and labels is not None:
             _to_putamen(workspace, labels, marks[-1].at_mm)

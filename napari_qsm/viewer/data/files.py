@@ -10,6 +10,8 @@ from qtpy.QtWidgets import QInputDialog, QMainWindow
 
 from napari_qsm.errors import QsmError
 from napari_qsm.io.series import AmbiguousSeries
+from napari_qsm.session.blinding import shown_case
+from napari_qsm.session.dealing import unclear
 from napari_qsm.session.opening import Loaded, load, load_head, load_series
 from napari_qsm.session.saved import SavedMap
 from napari_qsm.viewer.dialogs import Answer, ask, ask_folder, ask_open_file, ask_open_files
@@ -88,14 +90,39 @@ class Files:
 
     def _take(self, loaded: Loaded) -> None:
         problems = list(loaded.problems)
+        session = self._services.session
+        same: bool | None = None
+        if self._window.isVisible() and unclear(loaded.maps, session):
+            answer = self._ask_whose(loaded)
+            if answer == "cancel":
+                return
+            same = answer == "same"
         try:
-            problems += loaded.into(self._services.session)
+            problems += loaded.into(session, same_case=same)
         except QsmError as error:
             problems.append(str(error))
         if problems:
             self._services.message(" ".join(problems))
         for folder, several in loaded.undecided:
             self._ask_series(folder, several)
+
+    def _ask_whose(self, loaded: Loaded) -> str:
+        """``"same"``, ``"new"`` or ``"cancel"``: nothing tells whose the files are."""
+        names = ", ".join(f"'{opened.volume.name}'" for opened in loaded.maps[:3])
+        case = shown_case(self._services.session, self._services.session.case)
+        return ask(
+            self._window,
+            "qsm.whose",
+            "Whose maps are these?",
+            f"Do they belong to '{case}', or to another patient or visit?",
+            f"{names}: neither their names nor their folder tell. Maps of one patient and visit "
+            "share regions, midline and views; another one gets a case of its own.",
+            (
+                Answer("new", "A new case"),
+                Answer("same", f"The same: {case}"),
+                Answer("cancel", "Cancel", "no"),
+            ),
+        )
 
     def _ask_missing(self, loaded: Loaded) -> list[tuple[SavedMap, Path]]:
         """Where the files of a session are now; those found in one folder are not asked for."""

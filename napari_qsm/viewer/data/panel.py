@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 from napari_qsm.session import MapEntry
 from napari_qsm.session.blinding import shown_name
 from napari_qsm.viewer import ui
+from napari_qsm.viewer.data.case_bar import CaseBar
 from napari_qsm.viewer.data.files import Files
 from napari_qsm.viewer.data.save_buttons import SaveButtons
 from napari_qsm.viewer.data.saving import Saving
@@ -75,6 +76,7 @@ class DataPanel(QWidget):
         self._remove.setToolTip("Take this map out of the window; its file stays where it is")
         self._remove.clicked.connect(self._on_remove)
         self._keep = SaveButtons(saving, region_files)
+        self._cases = CaseBar(context, saving)
         below = QHBoxLayout()
         below.addWidget(self._remove)
         below.addStretch(1)
@@ -91,6 +93,7 @@ class DataPanel(QWidget):
         layout.addWidget(folder)
         layout.addLayout(heads)
         layout.addWidget(self._hint)
+        layout.addWidget(self._cases)
         layout.addWidget(self._list, 1)
         layout.addLayout(below)
         layout.addWidget(self._echo)
@@ -102,11 +105,12 @@ class DataPanel(QWidget):
     def dispose(self) -> None:
         """Stop listening."""
         self._keep.dispose()
+        self._cases.dispose()
         self._context.controller.drawn_again.disconnect(self.refresh)
 
     def refresh(self) -> None:
-        """Show the session's maps, the top one first."""
-        entries = list(reversed(list(self._session)))
+        """Show the maps of the case on show, the top one first."""
+        entries = list(reversed(self._session.case.maps))
         self._filling = True
         try:
             while self._list.count() > len(entries):

@@ -12,12 +12,14 @@ from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import QApplication
 
 from napari_qsm.errors import QsmError
+from napari_qsm.session import Case
 from napari_qsm.session.autosave import Autosave
+from napari_qsm.session.blinding import shown_case
 from napari_qsm.session.folder import PREVIOUS, ChangedOnDisk, save_session, saved_as
 from napari_qsm.session.opening import Loaded
 from napari_qsm.session.recovery import Recovery, find_recoveries, recovery_home
 from napari_qsm.session.settings import load_settings, save_settings
-from napari_qsm.session.work import Unsaved
+from napari_qsm.session.work import DirtyTracker
 from napari_qsm.viewer import compat
 from napari_qsm.viewer.data.recovery_box import RecoveryBox
 from napari_qsm.viewer.data.save_dialog import SaveDialog
@@ -51,7 +53,7 @@ class Saving:
 
     Attributes
     ----------
-    unsaved : Unsaved
+    unsaved : DirtyTracker
         Whether something drawn or written is not saved.
     autosave : Autosave
         Keeps it all the same.
@@ -63,7 +65,7 @@ class Saving:
         self._services, self._files, self._titled = services, files, titled
         self._news = _News()
         self._news.said.connect(services.message, Qt.ConnectionType.QueuedConnection)
-        self.unsaved = Unsaved(services.session)
+        self.unsaved = DirtyTracker(services.session)
         self.autosave = Autosave(services.session, recovery_home(), failed=self._news.said.emit)
         self.box = RecoveryBox(self.restore, self._delete)
         self._unwanted = -1
@@ -158,6 +160,42 @@ class Saving:
                 Answer("cancel", "Cancel", "no"),
             ),
         )
+
+    # -- closing --------------------------------------------------------------------------
+
+    def close_case(self, case: Case) -> bool:
+        """Take a case out of the window, after asking about what is not saved of it.
+
+        A session that was saved with the case is not saved over without it: the next save asks
+        for a place.
+
+        Returns
+        -------
+        bool
+            Whether it was closed.
+        """
+        session = self._services.session
+        if case in self.unsaved.cases:
+            answer = ask(
+                self._services.window,
+                "qsm.close_case",
+                "Save before closing the case?",
+                f"What you drew for '{shown_case(session, case)}' is not saved.",
+                "Without saving, it is lost with the case.",
+                (
+                    Answer("save", "Save"),
+                    Answer("drop", "Don't save", "destroys"),
+                    Answer("cancel", "Cancel", "no"),
+                ),
+            )
+            if answer == "cancel" or (answer == "save" and not self._save_before_closing()):
+                return False
+        elsewhere = self.folder
+        session.close_case(case)
+        if elsewhere is not None:
+            session.forget_folder()
+            self._services.message(f"The session in '{elsewhere}' keeps the case that you closed.")
+        return True
 
     # -- the end --------------------------------------------------------------------------
 

@@ -112,13 +112,13 @@ class MarkBox(QWidget):
         form.addRow(last)
         self._controller.overlay_items.append(self.tool.drawn)
         self._controller.tool_changed.connect(self._on_tool_changed)
-        self._session.events.annotations.connect(self._on_annotations)
+        self._session.case_events.annotations.connect(self._on_annotations)
         self._on_chosen()
 
     def dispose(self) -> None:
         """Put the tool away and stop listening."""
         self._controller.tool_changed.disconnect(self._on_tool_changed)
-        self._session.events.annotations.disconnect(self._on_annotations)
+        self._session.case_events.annotations.disconnect(self._on_annotations)
         if self._controller.tool is self.tool:
             self._controller.use_tool(None)
         if self.tool.drawn in self._controller.overlay_items:

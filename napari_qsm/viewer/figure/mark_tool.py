@@ -12,8 +12,8 @@ from qtpy.QtGui import QKeyEvent
 from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES, triple
 from napari_qsm.arrays import Array
 from napari_qsm.figures.annotations import Annotation, AnnotationKind, Point
-from napari_qsm.session import Session
-from napari_qsm.session.figure.marks import belongs, moved_end, set_marks
+from napari_qsm.session import Case, Session
+from napari_qsm.session.figure.marks import moved_end, set_marks
 from napari_qsm.viewer.figure.drawn_marks import DrawnMark, drawn_marks
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ class MarkTool:
     @property
     def mark(self) -> Annotation | None:
         """The chosen mark."""
-        return next((m for m in self._session.annotations if m.id == self.chosen), None)
+        marks = (m for case in self._session.cases for m in case.annotations)
+        return next((m for m in marks if m.id == self.chosen), None)
 
     def choose(self, key: str) -> None:
         """Choose a mark by its id; none if empty."""
@@ -96,12 +97,12 @@ class MarkTool:
         live, grip, start = self._live, self._grip, self._start
         self._live = self._start = self._view = None
         if live is not None:
-            others = [m for m in self._session.annotations if m.id != live.id]
+            case = self._case(view)
             if grip == "new":
-                set_marks(self._session, f"new {live.kind}", [*others, live])
+                set_marks(self._session, case, f"new {live.kind}", [*case.annotations, live])
             else:
-                marks = [live if m.id == live.id else m for m in self._session.annotations]
-                set_marks(self._session, f"{live.kind} moved", marks)
+                marks = [live if m.id == live.id else m for m in case.annotations]
+                set_marks(self._session, case, f"{live.kind} moved", marks)
             self.choose(live.id)
         elif start is not None:
             self._click(view, at)
@@ -117,10 +118,9 @@ class MarkTool:
         if fields["kind"] != "text":
             self.choose("")
             return
-        mark = Annotation(
-            plane=view.plane, at_mm=self._world(at), group=self._group(view), **fields
-        )
-        set_marks(self._session, "new text", [*self._session.annotations, mark])
+        mark = Annotation(plane=view.plane, at_mm=self._world(at), **fields)
+        case = self._case(view)
+        set_marks(self._session, case, "new text", [*case.annotations, mark])
         self.choose(mark.id)
 
     def key(self, view: SliceView, event: QKeyEvent) -> Callable[[], None] | None:
@@ -136,9 +136,10 @@ class MarkTool:
     def delete(self) -> None:
         """Take the chosen mark away."""
         mark = self.mark
-        if mark is not None:
-            kept = [m for m in self._session.annotations if m.id != mark.id]
-            set_marks(self._session, f"{mark.kind} deleted", kept)
+        for case in self._session.cases:
+            if mark is not None and mark in case.annotations:
+                kept = [m for m in case.annotations if m.id != mark.id]
+                set_marks(self._session, case, f"{mark.kind} deleted", kept)
         self.choose("")
 
     def restyle(self, **changes: Any) -> None:
@@ -147,9 +148,10 @@ class MarkTool:
         if mark is None:
             return
         after = mark.restyled(**changes)
-        if after != mark:
-            marks = [after if m.id == mark.id else m for m in self._session.annotations]
-            set_marks(self._session, f"{mark.kind} changed", marks)
+        for case in self._session.cases if after != mark else ():
+            if mark in case.annotations:
+                marks = [after if m.id == mark.id else m for m in case.annotations]
+                set_marks(self._session, case, f"{mark.kind} changed", marks)
 
     # -- what a view draws ----------------------------------------------------------------
 
@@ -172,20 +174,20 @@ class MarkTool:
     def _frame(self) -> Any:
         return self._controller.frame
 
-    def _group(self, view: SliceView) -> str:
+    def _case(self, view: SliceView) -> Case:
+        """Whose head a view shows."""
         entry = self._controller.shown_in(view)
-        return entry.group if entry is not None else ""
+        return self._session.case_of(entry) if entry is not None else self._session.case
 
     def _on(self, view: SliceView) -> list[Annotation]:
         """The marks on the slice of a view."""
-        frame, group = self._frame, self._group(view)
+        frame = self._frame
         axis = DEPTH_AXIS[view.plane]
         half = frame.size_mm[axis] / 2 + 1e-6
         return [
             mark
-            for mark in self._session.annotations
+            for mark in self._case(view).annotations
             if mark.plane == view.plane
-            and belongs(mark, group)
             and abs(frame.world_to_display(mark.at_mm)[axis] - view.depth_mm) <= half
         ]
 
@@ -245,4 +247,4 @@ class MarkTool:
             fields |= {"at_mm": start, "radii_mm": (across, up)}
         else:
             fields |= {"at_mm": end}
-        return Annotation(plane=view.plane, group=self._group(view), **fields)
+        return Annotation(plane=view.plane, **fields)

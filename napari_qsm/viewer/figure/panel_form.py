@@ -339,7 +339,7 @@ class PanelForm(QWidget):
             if regions is not None and getattr(other, "map", "") == panel.map:
                 return spec, regions.labels
         entry = self._work.entry(panel.map)
-        labels = self._work.session.labels_for(entry) if entry is not None else None
+        labels = self._work.session.labels_of(entry) if entry is not None else None
         if labels is None:
             raise QsmError(
                 "There are no regions for this map yet. Draw them in the Regions panel, or open a "

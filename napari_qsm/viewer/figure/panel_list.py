@@ -240,7 +240,9 @@ class PanelList(QWidget):
         new = next(i for i, p in enumerate(spec.panels) if _is_new(p, work.spec))
         panel = spec.panels[new]
         if isinstance(panel, ImagePanel):
-            spec = editing.with_marks(spec, new, marks_on(session.annotations, panel, entry))
+            spec = editing.with_marks(
+                spec, new, marks_on(session.case_of(entry).annotations, panel, entry)
+            )
         work.change("view added to the figure", spec, new)
 
 

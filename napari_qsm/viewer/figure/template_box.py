@@ -143,11 +143,10 @@ class TemplateBox(QWidget):
                 return make(what, cache, before.style if before is not None else None)
 
         def done(spec: FigureSpec) -> None:
-            figure, marks = adopt(session, spec)
             work.choose(0)
-            session.change("figure from a template", figure=figure, annotations=marks)
-            if then is not None:
-                then(figure)
+            adopt(session, spec)
+            if then is not None and session.figure is not None:
+                then(session.figure)
             if what.notes:
                 work.context.message(" ".join(what.notes))
 

@@ -17,8 +17,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_qsm.recon.stages import get_method
-from napari_qsm.session.scan_source import in_ms
 from napari_qsm.session.stage_texts import STAGE_TEXTS, label_of
+from napari_qsm.study.scan_source import in_ms
 
 
 class HowMade(QDialog):

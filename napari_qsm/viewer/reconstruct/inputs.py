@@ -19,8 +19,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_qsm.errors import MetadataError
-from napari_qsm.session.reconstruction import Reconstruction
-from napari_qsm.session.scan_source import (
+from napari_qsm.study.reconstruction import Reconstruction
+from napari_qsm.study.scan_source import (
     MISSING,
     TYPED,
     ScanSource,

@@ -9,7 +9,7 @@ from typing import Any
 from qtpy.QtWidgets import QWidget
 
 from napari_qsm.errors import FileError
-from napari_qsm.session.reconstruction import Reconstruction
+from napari_qsm.study.reconstruction import Reconstruction
 from napari_qsm.viewer.dialogs import Answer, ask, ask_folder
 
 

@@ -29,8 +29,8 @@ from napari_qsm.errors import Cancelled, MetadataError, QsmError
 from napari_qsm.recon.pipeline import UNITS, StageOutcome, run_stage
 from napari_qsm.recon.recipe import Choice
 from napari_qsm.recon.stages import STAGES, Method, methods
-from napari_qsm.session.scan_source import from_ms, from_tesla, in_ms
 from napari_qsm.session.stage_texts import STAGE_TEXTS, method_tooltip
+from napari_qsm.study.scan_source import from_ms, from_tesla, in_ms
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.contributions import VOLUME_KEY, layer_data
 from napari_qsm.viewer.reconstruct.forms import SettingsForm

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QLabel
 
-from napari_qsm.session.reconstruction import State
 from napari_qsm.session.stage_texts import STATE_WORDS
+from napari_qsm.study.reconstruction import State
 from napari_qsm.viewer.icons import pixmap
 
 _SIDE = 18

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,12 +24,13 @@ from napari_qsm.errors import QsmError
 from napari_qsm.io.formats import dialog_filter
 from napari_qsm.recon.recipe import Recipe, parse_recipe
 from napari_qsm.recon.stages import STAGES
-from napari_qsm.session.open_scans import OpenScans, chosen, offers, read_given
-from napari_qsm.session.quality import Subject, finished_map
-from napari_qsm.session.reconstruction import Reconstruction
-from napari_qsm.session.reconstruction_task import Made
-from napari_qsm.session.stage_results import RESULT_KEY, Results
+from napari_qsm.session import Case
+from napari_qsm.session.open_scans import chosen, offers, read_given
+from napari_qsm.session.quality import Judgement, Subject, finished_map
+from napari_qsm.session.stage_results import Results
 from napari_qsm.session.stage_texts import STAGE_TEXTS
+from napari_qsm.study.reconstruction import Reconstruction
+from napari_qsm.study.stage_task import StageResult
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.dialogs import last_folder
 from napari_qsm.viewer.icons import icon, is_dark
@@ -47,6 +49,17 @@ if TYPE_CHECKING:
 
 #: Strokes of a brush are gathered so long before the lights follow.
 _SETTLE_MS = 150
+
+
+@dataclass
+class Bench:
+    """The reconstruction of one case at work; it goes on while another case is on show."""
+
+    recon: Reconstruction
+    results: Results
+    runner: Runner
+    #: The stages whose results are shown as soon as they are there; empty for all.
+    asked: tuple[str, ...] = ()
 
 
 class ReconstructPanel(QWidget):
@@ -68,7 +81,6 @@ class ReconstructPanel(QWidget):
         self.setObjectName("qsm.reconstruct")
         self._context = context
         self._session = context.session
-        self._scans = OpenScans(context.session)
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._body: QWidget | None = None
@@ -79,13 +91,14 @@ class ReconstructPanel(QWidget):
         self._timer.setSingleShot(True)
         self._timer.setInterval(_SETTLE_MS)
         self._timer.timeout.connect(self._take_mask)
-        self._asked: tuple[str, ...] = ()
+        self._benches: dict[str, Bench] = {}
+        self._judged: dict[str, Judgement] = {}
         self._disposed = False
-        self._setup(self._session.reconstruction)
+        self._setup()
         self._events: list[tuple[Any, Any]] = [
-            (self._session.events.scan, self._on_scan),
-            (self._session.events.reconstruction, self._on_reconstruction),
-            (self._session.events.active_group, self.refresh),
+            (self._session.case_events.scan, self._on_maps),
+            (self._session.case_events.reconstruction, self._on_reconstruction),
+            (self._session.study.cases.events.removed, self._on_case_closed),
             (self._session.maps.events.inserted, self._on_maps),
             (self._session.maps.events.removed, self._on_maps),
             (self._session.labels_edited, self._on_labels),
@@ -98,19 +111,21 @@ class ReconstructPanel(QWidget):
 
     # -- building -------------------------------------------------------------------------
 
-    def _setup(self, recon: Reconstruction | None) -> None:
-        """Build everything around a reconstruction; a new one unless the session has one."""
+    def _setup(self) -> None:
+        """Build everything around the reconstruction of the active case, which gets one here."""
         self.tryouts.close()
         if self.quality is not None:
             self.quality.dispose()
-        self.recon = recon if isinstance(recon, Reconstruction) else Reconstruction()
-        if self._session.reconstruction is not self.recon:
-            self._session.reconstruction = self.recon
-        self.results = Results(self._session, self.recon)
-        self.runner = Runner(self._context.jobs, self.recon)
-        self.runner.on_made = self._on_made
-        self.runner.on_progress = self._on_progress
-        self.runner.on_failed = self._on_failed
+        case = self._session.case
+        recon = case.reconstruction or Reconstruction()
+        bench = self._benches.get(case.id)
+        if bench is None or bench.recon is not recon:
+            if bench is not None:
+                bench.runner.dispose()
+            bench = self._benches[case.id] = self._new_bench(case, recon)
+        self.case, self.bench = case, bench
+        self.recon, self.results, self.runner = recon, bench.results, bench.runner
+        case.reconstruction = recon
         self.recon.changed.connect(self.refresh)
         old, self._body = self._body, self._build()
         if old is not None:
@@ -121,6 +136,15 @@ class ReconstructPanel(QWidget):
             self._layout.addWidget(self._body)
         self._draw_icons()
 
+    def _new_bench(self, case: Case, recon: Reconstruction) -> Bench:
+        """What goes on working on a case while another is on show."""
+        results = Results(self._session, case, recon)
+        bench = Bench(recon, results, Runner(self._context.jobs, recon))
+        bench.runner.on_made = lambda made: self._on_made(bench, made)
+        bench.runner.on_progress = lambda stage, f: self._on_progress(bench, stage, f)
+        bench.runner.on_failed = lambda stage: self._on_failed(bench, stage)
+        return bench
+
     def _build(self) -> QWidget:
         self._inputs = InputBox(self.recon, self._on_choose_scan)
         self._recipes = RecipeRow(self.recon, self._context.message)
@@ -130,7 +154,7 @@ class ReconstructPanel(QWidget):
             flip=self._on_flip,
             how=self.show_how,
             paint=self._on_paint,
-            offers=lambda stage: offers(stage, self._session, self.recon),
+            offers=lambda stage: offers(stage, self.case, self.recon),
             give=self._on_give,
             ask_file=self._on_ask_file,
             drop=self._on_drop,
@@ -151,7 +175,7 @@ class ReconstructPanel(QWidget):
         for stage, section in self.sections.items():
             column.addWidget(section)
             section.below.addWidget(try_button(stage, self._on_try))
-        self.quality = QualityBox(self._context, self._finished)
+        self.quality = QualityBox(self._context, self._finished, self._judged)
         column.addWidget(self.quality)
         column.addStretch(1)
         self._scroll = scroll = QScrollArea()
@@ -198,7 +222,9 @@ class ReconstructPanel(QWidget):
         self.tryouts.close()
         if self.quality is not None:
             self.quality.dispose()
-        self.runner.dispose()
+        for bench in self._benches.values():
+            bench.runner.dispose()
+        self._benches.clear()
         self.recon.changed.disconnect(self.refresh)
         for signal, call in self._events:
             signal.disconnect(call)
@@ -228,7 +254,7 @@ class ReconstructPanel(QWidget):
         if self._disposed:
             return
         recon = self.recon
-        self._inputs.refresh(self._scans.sources())
+        self._inputs.refresh(self.case.scan_sources())
         self._recipes.refresh()
         shown = self.results.shown_stage()
         for stage, section in self.sections.items():
@@ -254,7 +280,7 @@ class ReconstructPanel(QWidget):
             self.quality.refresh()
 
     def _finished(self) -> Subject | None:
-        return finished_map(self.recon, self.results.group)
+        return finished_map(self.recon, self.case)
 
     def show_how(self, stage: str) -> None:
         """Say how a stage's result was made."""
@@ -280,12 +306,8 @@ class ReconstructPanel(QWidget):
 
     # -- what the session says ------------------------------------------------------------
 
-    def _on_scan(self) -> None:
-        self._scans.remember()
-        self._on_maps()
-
     def _on_maps(self) -> None:
-        sources = self._scans.sources()
+        sources = self.case.scan_sources()
         if not self.recon.running:
             keys = [source.key for source in sources]
             current = self.recon.source
@@ -295,20 +317,23 @@ class ReconstructPanel(QWidget):
         self.refresh()
 
     def _on_choose_scan(self, index: int) -> None:
-        source = self._scans.sources()[index]
-        if source.group:
-            self._session.active_group = source.group
-        self.recon.use_scan(source)
+        self.recon.use_scan(self.case.scan_sources()[index])
 
     def _on_reconstruction(self) -> None:
-        """The session was given another reconstruction, or none."""
-        if self._session.reconstruction is self.recon:
+        """Another case is on show, or the case was given another reconstruction, or none."""
+        if self._session.case is self.case and self.case.reconstruction is self.recon:
             return
-        self.runner.dispose()
+        self._take_mask()
         self.recon.changed.disconnect(self.refresh)
-        self._scans = OpenScans(self._session)
-        self._setup(self._session.reconstruction)
+        self._setup()
         self._on_maps()
+
+    def _on_case_closed(self, index: int, case: Case) -> None:
+        """What was being computed of a case that is closed is of no use."""
+        bench = self._benches.pop(case.id, None)
+        if bench is not None:
+            bench.runner.dispose()
+        self._judged.pop(case.id, None)
 
     def _on_drawn(self) -> None:
         shown = self.results.shown_stage()
@@ -317,7 +342,7 @@ class ReconstructPanel(QWidget):
 
     def _on_labels(self, key: str, box: Box) -> None:
         entry = self._session.entry(key)
-        ours = entry is not None and entry.provenance.get(RESULT_KEY) == "mask"
+        ours = entry is not None and entry is self.results.entry("mask")
         if ours and not self.results.writing:
             self._timer.start()
 
@@ -345,9 +370,19 @@ class ReconstructPanel(QWidget):
             self._context.message(str(error))
 
     def _start(self, stages: list[str], asked: tuple[str, ...]) -> None:
-        if stages:
-            self._asked = asked
-            self.runner.run(stages)
+        if not stages:
+            return
+        busy = next((c for c in self._session.cases if self._runs(c)), None)
+        if busy is not None and busy is not self.case:
+            raise QsmError(
+                f"'{busy.name}' is being reconstructed; wait for it, or cancel it there first."
+            )
+        self.bench.asked = asked
+        self.runner.run(stages)
+
+    def _runs(self, case: Case) -> bool:
+        bench = self._benches.get(case.id)
+        return bench is not None and bool(bench.recon.running)
 
     def _on_cancel(self) -> None:
         self._cancel.setEnabled(False)
@@ -355,16 +390,17 @@ class ReconstructPanel(QWidget):
         self.runner.cancel()
         self._cancel.setEnabled(True)
 
-    def _on_made(self, made: Made) -> None:
-        if made.stage == "mask" and self.recon.previous_of("mask") is None:
-            self._warn_of_mask(made)
-        look = made.stage in self._asked if self._asked else made.stage != "mask"
-        self.results.show_made(made, look=look)
-        self.refresh()
+    def _on_made(self, bench: Bench, made: StageResult) -> None:
+        if made.stage == "mask" and bench.recon.previous_of("mask") is None:
+            self._warn_of_mask(bench, made)
+        look = made.stage in bench.asked if bench.asked else made.stage != "mask"
+        bench.results.show_made(made, look=look)
+        if bench is self.bench:
+            self.refresh()
 
-    def _warn_of_mask(self, made: Made) -> None:
+    def _warn_of_mask(self, bench: Bench, made: StageResult) -> None:
         """A mask from earlier work, perhaps painted on, is replaced: say how to get it back."""
-        entry = self.results.entry("mask")
+        entry = bench.results.entry("mask")
         if entry is None or entry.editable is None:
             return
         mask = made.quantities["mask"]
@@ -373,14 +409,18 @@ class ReconstructPanel(QWidget):
                 "The brain mask that was open was replaced; Ctrl+Z brings it back."
             )
 
-    def _on_progress(self, stage: str, fraction: float) -> None:
+    def _on_progress(self, bench: Bench, stage: str, fraction: float) -> None:
+        if bench is not self.bench:
+            return
         if fraction == 0:
             self._scroll.ensureWidgetVisible(self.sections[stage], 0, 20)
         self.sections[stage].show_fraction(fraction)
         self._plan.setText(f"Running: {STAGE_TEXTS[stage].title.lower()} …")
 
-    def _on_failed(self, stage: str) -> None:
+    def _on_failed(self, bench: Bench, stage: str) -> None:
         """Bring the sentence into sight, where the tab may be scrolled or another one."""
+        if bench is not self.bench:
+            return
         self._scroll.ensureWidgetVisible(self.sections[stage] if stage else self._inputs, 0, 20)
 
     def _on_save(self) -> None:
@@ -441,9 +481,9 @@ class ReconstructPanel(QWidget):
         role = STAGE_TEXTS[stage].given
         try:
             if key is None:
-                self.recon.take_away(role)
+                self.recon.clear_input(role)
             else:
-                self.recon.give(role, chosen(key, stage, self._session))
+                self.recon.set_input(role, chosen(key, stage, self._session))
         except QsmError as error:
             self._context.message(str(error))
             self.refresh()
@@ -466,7 +506,7 @@ class ReconstructPanel(QWidget):
         def done(read: Any) -> None:
             volume, said = read
             try:
-                self.recon.give(STAGE_TEXTS[stage].given, volume)
+                self.recon.set_input(STAGE_TEXTS[stage].given, volume)
             except QsmError as error:
                 said = str(error)
             if said:

@@ -44,13 +44,21 @@ class QualityBox(ui.Section):
     subject : callable
         Gives the map to judge, or None while there is none that is finished. It is asked by
         :meth:`refresh`, which the panel calls whenever something may have changed.
+    judged : dict of str to Judgement
+        The last judgement of each case, by its id: a case that comes back is not judged again.
     """
 
-    def __init__(self, context: Services, subject: Callable[[], Subject | None]) -> None:
+    def __init__(
+        self,
+        context: Services,
+        subject: Callable[[], Subject | None],
+        judged: dict[str, Judgement],
+    ) -> None:
         super().__init__("Is this map good?", "qsm.quality", is_open=True)
         self._context = context
         self._session = context.session
         self._subject = subject
+        self._judged = judged
         self._now: Judgement | None = None
         self._is_old = False
         self._asked: Any = None
@@ -85,6 +93,11 @@ class QualityBox(ui.Section):
         if key is not None and key == self._asked:
             return
         self._stop()
+        known = self._judged.get(subject.case.id) if subject is not None else None
+        if self._now is None and known is not None and known.subject.key == key:
+            self._now = known
+            self._fill()
+            return
         self._is_old = self._now is not None and self._now.subject.key != key
         if subject is not None and (self._now is None or self._is_old):
             self._judge(subject)
@@ -109,7 +122,7 @@ class QualityBox(ui.Section):
             return
         checksum = self._now.quality.chi_sha256
         self._places[checksum] = (folder, prefix)
-        for rating in self._session.ratings:
+        for rating in self._now.subject.case.ratings:
             if rating.chi_sha256 == checksum:
                 add_rating(folder, rating, prefix=prefix)
 
@@ -175,8 +188,8 @@ class QualityBox(ui.Section):
 
     def _judge(self, subject: Subject) -> None:
         self._asked = subject.key
-        labels = iron_rich_labels(self._session, subject.grid, subject.group)
-        with_rest = unexplained.entry_of(self._session, subject.group) is not None
+        labels = iron_rich_labels(subject.case, subject.grid)
+        with_rest = unexplained.entry_of(subject.case) is not None
 
         def work(progress: Callable[..., None], cancelled: Callable[[], bool]) -> Any:
             judged = judge(subject, labels, lambda f: progress(0.9 * f, "Judging the map"))
@@ -188,6 +201,7 @@ class QualityBox(ui.Section):
             if self._job is job:
                 self._asked, self._job, self._is_old = None, None, False
                 self._now, rest = outcome
+                self._judged[subject.case.id] = self._now
                 self._report = None
                 self._fill()
                 if rest is not None:
@@ -266,7 +280,7 @@ class QualityBox(ui.Section):
         if now is None:
             return
         chosen = self._session.selected
-        entry = unexplained.put(self._session, volume, now.subject.group, now.result.provenance)
+        entry = unexplained.put(self._session, volume, now.subject.case, now.result.provenance)
         if select:
             unexplained.look(self._session, entry)
         else:
@@ -274,7 +288,8 @@ class QualityBox(ui.Section):
 
     def _on_rating(self, rating: Rating) -> None:
         now = self._now
-        self._session.ratings = (*self._session.ratings, rating)
+        case = now.subject.case if now is not None else self._session.case
+        case.ratings = (*case.ratings, rating)
         if now is None:
             return
         place = self._places.get(rating.chi_sha256)
@@ -285,7 +300,8 @@ class QualityBox(ui.Section):
 
     def _on_ratings(self) -> None:
         checksum = self._now.quality.chi_sha256 if self._now is not None else ""
-        self.form.show_map(checksum, self._session.ratings)
+        case = self._now.subject.case if self._now is not None else self._session.case
+        self.form.show_map(checksum, case.ratings)
 
     def _on_report(self) -> None:
         now = self._now
@@ -303,7 +319,7 @@ class QualityBox(ui.Section):
         now = self._now
         if now is None:
             return
-        ratings = tuple(self._session.ratings)
+        ratings = now.subject.case.ratings
 
         def work(progress: Callable[..., None], cancelled: Callable[[], bool]) -> Path:
             from napari_qsm.qc.report import write_report
@@ -332,7 +348,7 @@ class QualityBox(ui.Section):
 
     def _connections(self) -> list[tuple[Any, Callable[..., Any]]]:
         return [
-            (self._session.events.ratings, self._on_ratings),
+            (self._session.case_events.ratings, self._on_ratings),
             (self._session.events.unit, self._redraw),
             (self._context.viewer.events.theme, self._redraw),
         ]

@@ -18,8 +18,8 @@ from qtpy.QtWidgets import (
 from napari_qsm.errors import QsmError
 from napari_qsm.io.atomic import write_text
 from napari_qsm.recon.recipe import Recipe, load_recipe, preset_names
-from napari_qsm.session.reconstruction import Reconstruction
 from napari_qsm.session.settings import save_settings
+from napari_qsm.study.reconstruction import Reconstruction
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.dialogs import last_folder
 from napari_qsm.viewer.reconstruct.forms import spare_wheel

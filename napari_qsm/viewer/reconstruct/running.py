@@ -8,9 +8,9 @@ from typing import Any
 from qtpy.QtCore import QEventLoop, QObject, Qt, Signal, Slot
 
 from napari_qsm.errors import Cancelled, QsmError
-from napari_qsm.session.reconstruction import Reconstruction
-from napari_qsm.session.reconstruction_task import Made, Prepared, StageFailed
 from napari_qsm.session.stage_texts import STAGE_TEXTS
+from napari_qsm.study.reconstruction import Reconstruction
+from napari_qsm.study.stage_task import PreparedInputs, StageFailed, StageResult
 from napari_qsm.viewer.jobs import Job, JobBar
 
 
@@ -37,7 +37,7 @@ class Runner(QObject):
         self._error: Exception | None = None
         self._gone = False
         self._run = 0  # a run that was let go may still be heard of
-        self.on_made: Callable[[Made], None] = lambda made: None
+        self.on_made: Callable[[StageResult], None] = lambda made: None
         self.on_failed: Callable[[str], None] = lambda stage: None
         self.on_progress: Callable[[str, float], None] = lambda stage, fraction: None
         queued = Qt.ConnectionType.QueuedConnection
@@ -110,9 +110,9 @@ class Runner(QObject):
     def _on_handed(self, run: int, item: Any) -> None:
         if self._gone or run != self._run or self._job is None:
             return
-        if isinstance(item, Prepared):
+        if isinstance(item, PreparedInputs):
             self._recon.take_prepared(item)
-        elif isinstance(item, Made):
+        elif isinstance(item, StageResult):
             self._recon.take(item)
             self.on_made(item)
 

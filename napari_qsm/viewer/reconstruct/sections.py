@@ -22,13 +22,13 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_qsm.recon.stages import methods
-from napari_qsm.session.reconstruction import Reconstruction
 from napari_qsm.session.stage_texts import (
     STAGE_TEXTS,
     STATE_WORDS,
     method_tooltip,
     seconds_text,
 )
+from napari_qsm.study.reconstruction import Reconstruction
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.central import Drops
 from napari_qsm.viewer.reconstruct.forms import SettingsForm, spare_wheel

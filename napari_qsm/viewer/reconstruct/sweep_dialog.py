@@ -25,11 +25,11 @@ from napari_qsm.qc.judge import stage_numbers
 from napari_qsm.recon.recipe import Choice
 from napari_qsm.recon.stages import STAGES
 from napari_qsm.recon.sweep import SLAB_STAGES, Slab, Variant, run_sweep
-from napari_qsm.session.reconstruction_task import Made, Prepared
 from napari_qsm.session.stage_texts import STAGE_TEXTS
 from napari_qsm.session.sweep.neighbours import LETTERS, neighbours
 from napari_qsm.session.sweep.previews import Previews
 from napari_qsm.session.sweep.slab import slab_at_crosshair
+from napari_qsm.study.stage_task import PreparedInputs, StageResult
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.jobs import Job
 from napari_qsm.viewer.reconstruct.sweep_grid import VariantGrid, fit_text
@@ -37,7 +37,7 @@ from napari_qsm.viewer.services import Services
 from napari_qsm.volume import Volume
 
 if TYPE_CHECKING:
-    from napari_qsm.session.reconstruction import Reconstruction
+    from napari_qsm.study.reconstruction import Reconstruction
 
 #: Share of the time that goes to the steps before the one that is tried, where they must run.
 _BEFORE = 0.4
@@ -194,12 +194,12 @@ class TryOutDialog(QDialog):
         recipe, choices = recon.recipe(), self.grid.wanted
 
         def work(progress: Callable[..., None], cancelled: Callable[[], bool]) -> Tried:
-            prepared: list[Prepared] = []
+            prepared: list[PreparedInputs] = []
             have: dict[str, Any] = {}
             share = _BEFORE if before else 0.0
 
-            def took(item: Prepared | Made) -> None:
-                if isinstance(item, Prepared):
+            def took(item: PreparedInputs | StageResult) -> None:
+                if isinstance(item, PreparedInputs):
                     prepared.append(item)
                     have.update(item.have)
                     have.update(task.have)
@@ -231,11 +231,10 @@ class TryOutDialog(QDialog):
             return
         self._job = None
         self.grid.show_tried(tried.variants)
-        group = self._source.group if self._source is not None else ""
         self.previews.show(
             tried.variants,
             tried.grid,
-            group,
+            self._context.session.case,
             magnitude=tried.magnitude,
             quantity=tried.quantity,
         )

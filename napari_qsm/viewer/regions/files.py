@@ -84,15 +84,16 @@ class RegionFiles:
         selected = session.selected_entry
         if selected is not None and selected.editable is None:
             return selected
-        images = [entry for entry in session if entry.editable is None]
+        images = [entry for entry in session.case.maps if entry.editable is None]
         return next((entry for entry in images if session.is_shown(entry)), None)
 
     def _add(self, opened: OpenedRegions, onto: MapEntry | None) -> MapEntry:
-        return self._services.session.add(
+        session = self._services.session
+        return session.add(
             opened.volume,
             role="labels",
             regions=dict(opened.regions),
-            group=onto.group if onto is not None else "",
+            case=session.case_of(onto) if onto is not None else None,
         )
 
     def _ask_transfer(self, path: Path, opened: OpenedRegions, onto: MapEntry) -> None:

@@ -22,6 +22,7 @@ from napari_qsm.anatomy import side_mm
 from napari_qsm.errors import QsmError
 from napari_qsm.rois.shape_changes import Applied
 from napari_qsm.rois.shapes import FixedShape
+from napari_qsm.session.blinding import shown_case
 from napari_qsm.session.settings import load_settings, save_settings
 from napari_qsm.session.shape_burning import burn
 from napari_qsm.viewer import ui
@@ -92,14 +93,19 @@ class FixedShapesBox(ui.Section):
             part.dispose()
 
     def refresh(self) -> None:
-        """Take up maps, groups and regions as they are now."""
+        """Take up maps, cases and regions as they are now."""
         self._soon.stop()
         self.form.refresh()
-        groups = self.work.other_groups()
-        if [self._groups.itemText(i) for i in range(self._groups.count())] != groups:
-            self._groups.clear()
-            self._groups.addItems(groups)
-        self._copy_bar.setVisible(bool(groups))
+        cases = self.work.other_cases()
+        wanted = [(case.id, shown_case(self._session, case)) for case in cases]
+        there = [
+            (self._cases.itemData(i), self._cases.itemText(i)) for i in range(self._cases.count())
+        ]
+        if there != wanted:
+            self._cases.clear()
+            for key, name in wanted:
+                self._cases.addItem(name, key)
+        self._copy_bar.setVisible(bool(cases))
         self._on_middle()
         self._on_chosen()
 
@@ -195,10 +201,10 @@ class FixedShapesBox(ui.Section):
 
     def _copy_row(self) -> QWidget:
         bar = QWidget()
-        self._groups = QComboBox()
-        self._groups.setObjectName("qsm.shapes.groups")
-        self._groups.setMinimumContentsLength(6)
-        self._groups.setSizeAdjustPolicy(
+        self._cases = QComboBox()
+        self._cases.setObjectName("qsm.shapes.groups")
+        self._cases.setMinimumContentsLength(6)
+        self._cases.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
         self._copy = _button(
@@ -207,7 +213,7 @@ class FixedShapesBox(ui.Section):
             "The same shapes at the same places in mm, for another subject or visit",
             self._guarded(self._on_copy),
         )
-        row = _row(self._copy, self._groups)
+        row = _row(self._copy, self._cases)
         row.setStretch(1, 1)
         row.setContentsMargins(0, 0, 0, 0)
         bar.setLayout(row)
@@ -262,10 +268,10 @@ class FixedShapesBox(ui.Section):
         frame = self._context.controller.frame
         if frame is not None:
             at = frame.world_to_display(self._session.crosshair_mm)
-            self._session.change("middle of the head", midline_mm=float(at[0]))
+            self._session.change("middle of the head", self._session.case, midline_mm=float(at[0]))
 
     def _on_middle(self) -> None:
-        middle = self._session.midline_mm
+        middle = self._session.case.midline_mm
         self._middle.setText(
             "Middle of the head: not set"
             if middle is None
@@ -283,9 +289,12 @@ class FixedShapesBox(ui.Section):
         self._set_middle.setEnabled(self.work.volume is not None)
 
     def _on_copy(self) -> None:
-        group = self._groups.currentText()
-        found = self.work.copy_to(group)
-        self._report(f"Copied {len(found.shapes)} shapes to '{group}'.", found)
+        case = self._session.study.case(self._cases.currentData() or "")
+        if case is None:
+            return
+        found = self.work.copy_to(case)
+        name = shown_case(self._session, case)
+        self._report(f"Copied {len(found.shapes)} shapes to '{name}'.", found)
 
     def _on_burn(self) -> None:
         entry = self.work.entry
@@ -336,7 +345,7 @@ class FixedShapesBox(ui.Section):
             (session.maps.events.inserted, self._refresh_soon),
             (session.maps.events.removed, self._refresh_soon),
             (session.events.painted, self._refresh_soon),
-            (session.events.midline_mm, self._on_middle),
+            (session.case_events.midline_mm, self._on_middle),
             (self.work.rows_changed, self._on_chosen),
             (self.work.chosen_changed, self._on_chosen),
         ]

@@ -73,7 +73,7 @@ class Guide:
         """Steps without a shape, skipped ones too."""
         if self.preset is None:
             return []
-        return self.preset.missing(self._work.shapes, self._work.group)
+        return self.preset.missing(self._work.shapes)
 
     @property
     def progress(self) -> str:

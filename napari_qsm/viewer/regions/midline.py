@@ -25,7 +25,7 @@ def midline_of(controller: Controller, entry: MapEntry) -> float:
     QsmError
         If nobody has set the midline, it lies outside, or the map is turned.
     """
-    frame, x_mm = controller.frame, controller.session.midline_mm
+    frame, x_mm = controller.frame, controller.session.case.midline_mm
     if x_mm is None or frame is None:
         raise QsmError(
             "Set the midline first: put the crosshair between the two sides, then press "

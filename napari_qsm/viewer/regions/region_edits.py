@@ -167,7 +167,7 @@ class MirrorBox(ui.Section):
         self.heading.toggled.connect(lambda _: context.controller.repaint_all())
         session = context.session
         self._connections: list[tuple[Any, Callable[..., Any]]] = [
-            (session.events.midline_mm, self._on_midline),
+            (session.case_events.midline_mm, self._on_midline),
             (session.events.active_region, self.refresh),
             (session.events.painted, self.refresh),
             (session.history.changed, self.refresh),
@@ -187,7 +187,7 @@ class MirrorBox(ui.Section):
 
     def refresh(self) -> None:
         """Show where the midline is and what the button does."""
-        x_mm = self._session.midline_mm
+        x_mm = self._session.case.midline_mm
         self._filling = True
         self._at.setValue(x_mm or 0.0)
         self._at.setEnabled(x_mm is not None)
@@ -211,7 +211,7 @@ class MirrorBox(ui.Section):
         return entry, regions.region_of(entry, index).name
 
     def _rings(self, view: Any) -> list[Any]:
-        x_mm = self._session.midline_mm
+        x_mm = self._session.case.midline_mm
         # Only while this box is open and seen: elsewhere the line would be in the way.
         if x_mm is None or not self._line.isChecked() or not self._line.isVisible():
             return []
@@ -227,11 +227,11 @@ class MirrorBox(ui.Section):
             self._context.message("Open a map first.")
             return
         display = frame.world_to_display(np.array(self._session.crosshair_mm))
-        self._session.midline_mm = float(display[0])
+        self._session.case.midline_mm = float(display[0])
 
     def _on_typed(self, value: float) -> None:
         if not self._filling:
-            self._session.midline_mm = float(value)
+            self._session.case.midline_mm = float(value)
 
     def _on_mirror(self) -> None:
         row = self._row()

@@ -113,7 +113,7 @@ class RegionList(QWidget):
         self._connections: list[tuple[Any, Callable[..., Any]]] = [
             (session.maps.events.inserted, self._on_maps),
             (session.maps.events.removed, self._on_maps),
-            (session.events.active_group, self._on_maps),
+            (session.events.active_case, self._on_maps),
             (session.events.selected, self._on_maps),
             (session.events.painted, self._on_painted),
             (session.events.active_region, self.refresh),
@@ -198,10 +198,10 @@ class RegionList(QWidget):
         """Choose what is drawn in, where the last choice is gone or not on show."""
         session = self._session
         entry = self.entry
-        if entry is None or entry.group not in ("", session.active_group):
+        if entry is None or entry.case != session.active_case:
             like = self._like()
-            found = session.labels_for(like) if like is not None else None
-            if found is not None and found.group not in ("", session.active_group):
+            found = session.labels_of(like) if like is not None else None
+            if found is not None and found.case != session.active_case:
                 found = None
             session.painted = "" if found is None else found.id
         self._on_painted()
@@ -232,7 +232,7 @@ class RegionList(QWidget):
         entry = self.entry
         if entry is not None and entry.id == key and entry.role == "labels":
             highest = max(entry.regions, default=0)
-            self._unlisted = self._unlisted or int(entry.editable[box].max()) > highest
+            self._unlisted = self._unlisted or int(entry.labels[box].max()) > highest
 
     def _on_history(self) -> None:
         """Labels that came with an edit from outside get a row of their own."""
@@ -350,7 +350,7 @@ class RegionList(QWidget):
             if not self._session.is_shown(entry):
                 continue
             voxel = nearest_voxel(entry.volume, world_mm)
-            label = 0 if voxel is None else int(entry.editable[voxel])
+            label = 0 if voxel is None else int(entry.labels[voxel])
             if label and regions.region_of(entry, label).visible:
                 self._session.painted = entry.id
                 regions.list_labels(entry)

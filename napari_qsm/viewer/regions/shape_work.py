@@ -20,7 +20,8 @@ from napari_qsm.rois.shape_checks import Numbers, flags_of, numbers_under
 from napari_qsm.rois.shape_files import read_shapes, write_shapes
 from napari_qsm.rois.shapes import FixedShape, Realised, bounds_of, indices_of, realised, snap
 from napari_qsm.rois.statistics import region_name, region_side
-from napari_qsm.session import MapEntry, Session
+from napari_qsm.session import Case, MapEntry, Session
+from napari_qsm.session.blinding import shown_case
 from napari_qsm.viewer.canvas.controller import Controller
 from napari_qsm.volume import Volume
 
@@ -55,7 +56,7 @@ class ShapeWork:
     chosen : str
         Id of the shape that keys and buttons act on; empty for none.
     rows : list of Row
-        Shapes of the group on show, with their numbers.
+        Shapes of the case on show, with their numbers.
     """
 
     template_changed = Signal()
@@ -73,11 +74,11 @@ class ShapeWork:
         self.rows: list[Row] = []
         self.free_plane = True
         self._last: tuple[Any, ...] = ()
-        session.events.shapes.connect(self.refresh)
+        session.case_events.shapes.connect(self.refresh)
 
     def dispose(self) -> None:
         """Stop listening."""
-        self.session.events.shapes.disconnect(self.refresh)
+        self.session.case_events.shapes.disconnect(self.refresh)
 
     # -- what is measured -----------------------------------------------------------------
 
@@ -93,14 +94,14 @@ class ShapeWork:
         return None if entry is None else entry.shown
 
     @property
-    def group(self) -> str:
-        """The group that new shapes belong to."""
+    def case(self) -> Case:
+        """The case that new shapes belong to."""
         entry = self.entry
-        return entry.group if entry is not None else self.session.active_group
+        return self.session.case_of(entry) if entry is not None else self.session.case
 
     @property
     def shapes(self) -> list[FixedShape]:
-        """Shapes of the group on show."""
+        """Shapes of the case on show."""
         return [row.shape for row in self.rows]
 
     @property
@@ -111,17 +112,12 @@ class ShapeWork:
     @property
     def labels(self) -> MapEntry | None:
         """The label map whose regions shapes can stand for."""
-        painted = self.session.painted_entry
         entry = self.entry
-        if painted is not None and painted.role == "labels":
-            fits = entry is None or painted.group in ("", entry.group)
-            return painted if fits or entry is None else self.session.labels_for(entry)
-        return None if entry is None else self.session.labels_for(entry)
+        return None if entry is None else self.session.labels_of(entry)
 
     def mask(self) -> Volume | None:
         """The brain mask that goes with the map."""
-        group = self.group
-        masks = [e for e in self.session.of_role("mask") if e.group in ("", group)]
+        masks = self.case.of_role("mask")
         return masks[-1].volume if masks else None
 
     def realised(self) -> Realised | None:
@@ -164,8 +160,8 @@ class ShapeWork:
             self.rows = []
             self._last = ()
         else:
-            shapes = [s for s in self.session.shapes if s.group in ("", entry.group)]
-            key = (entry.id, entry.echo, self.session.midline_mm, id(self.mask()))
+            shapes = list(self.case.shapes)
+            key = (entry.id, entry.echo, self.case.midline_mm, id(self.mask()))
             known = {row.shape.id: row for row in self.rows} if key == self._last else {}
             stale = [row for row in known.values() if not _same(row, shapes)]
             fresh = {
@@ -212,7 +208,7 @@ class ShapeWork:
             others=self.shapes if others is None else others,
             mask=self.mask(),
             frame=self.controller.frame,
-            midline_mm=self.session.midline_mm,
+            midline_mm=self.case.midline_mm,
         )
 
     # -- the shape in hand ----------------------------------------------------------------
@@ -248,7 +244,7 @@ class ShapeWork:
 
     def _at(self, world_mm: Array, plane: Plane, volume: Volume) -> FixedShape:
         x, y, z = (float(v) for v in world_mm)
-        changes: dict[str, Any] = {"centre_mm": (x, y, z), "group": self.group, "id": "ghost"}
+        changes: dict[str, Any] = {"centre_mm": (x, y, z), "id": "ghost"}
         if self.free_plane:
             changes["plane"] = plane
         return snap(self.template.but(**changes), volume)
@@ -273,7 +269,7 @@ class ShapeWork:
         if not self.free_plane:
             earlier = next((s for s in self.shapes if s.region_name == made.region_name), None)
         made = made.but(id=earlier.id if earlier is not None else uuid4().hex)
-        kept = [s for s in self.session.shapes if s.id != made.id]
+        kept = [s for s in self.case.shapes if s.id != made.id]
         self.ghost = None
         self._set(f"place {made.name}", [*kept, made])
         self.choose(made.id)
@@ -323,7 +319,7 @@ class ShapeWork:
         """Take the chosen shape away."""
         shape = self.chosen_shape
         if shape is not None:
-            kept = [s for s in self.session.shapes if s.id != shape.id]
+            kept = [s for s in self.case.shapes if s.id != shape.id]
             self._set(f"delete {shape.name}", kept)
 
     def mirror(self) -> FixedShape | None:
@@ -337,7 +333,7 @@ class ShapeWork:
         shape, volume, frame = self.chosen_shape, self.volume, self.controller.frame
         if shape is None or volume is None or frame is None:
             return None
-        midline = self.session.midline_mm
+        midline = self.case.midline_mm
         if midline is None:
             raise QsmError(
                 "Where is the middle of the head? Put the crosshair on it and press "
@@ -351,7 +347,7 @@ class ShapeWork:
             and any(other.region_name == made.region_name for other in self.shapes)
         ):
             raise QsmError(f"{made.region_name} has a shape already; delete that one first.")
-        self._set(f"mirror {shape.name}", [*self.session.shapes, made])
+        self._set(f"mirror {shape.name}", [*self.case.shapes, made])
         self.choose(made.id)
         self.placed.emit(made)
         return made
@@ -391,53 +387,48 @@ class ShapeWork:
         if volume is None:
             raise QsmError("Open a map first; shapes are placed on its grid.")
         file = read_shapes(path)
-        found = applied(file.shapes, volume, group=self.group, counts=file.counts)
-        self._set("open shapes", [*self.session.shapes, *found.shapes])
+        found = applied(file.shapes, volume, counts=file.counts)
+        self._set("open shapes", [*self.case.shapes, *found.shapes])
         return found
 
-    def copy_to(self, group: str) -> Applied:
-        """Copy the shapes on show to the map of another group, by their places in the world.
+    def copy_to(self, case: Case) -> Applied:
+        """Copy the shapes on show to the map of another case, by their places in the world.
 
         Raises
         ------
         QsmError
-            If that group has no map, or has shapes for the same regions already.
+            If that case has no map, or has shapes for the same regions already.
         """
         source = self.volume
-        target = next((e for e in reversed(self.session.maps) if _measures(e, group)), None)
+        target = next(reversed(case.of_role("map")), None)
+        name = shown_case(self.session, case)
         if target is None or source is None:
-            raise QsmError(f"'{group}' has no map to place shapes on.")
-        taken = {s.region_name for s in self.session.shapes if s.group == group} - {""}
+            raise QsmError(f"'{name}' has no map to place shapes on.")
+        taken = {s.region_name for s in case.shapes} - {""}
         both = sorted(taken & {s.region_name for s in self.shapes})
         if both:
-            raise QsmError(
-                f"'{group}' has shapes for {', '.join(both)} already; delete them first."
-            )
+            raise QsmError(f"'{name}' has shapes for {', '.join(both)} already; delete them first.")
         counts = {s.id: len(indices_of(s, source)) for s in self.shapes}
-        found = applied(self.shapes, target.shown, group=group, counts=counts)
-        self._set(f"copy shapes to {group}", [*self.session.shapes, *found.shapes])
+        found = applied(self.shapes, target.shown, counts=counts)
+        text = f"copy shapes to {name}"
+        self.session.change(text, case, shapes=(*case.shapes, *found.shapes))
         return found
 
-    def other_groups(self) -> list[str]:
-        """Groups with a map that shapes could be copied to."""
-        own = self.group
-        named = {e.group for e in self.session if e.group and e.group != own}
-        return sorted(g for g in named if any(_measures(e, g) for e in self.session))
+    def other_cases(self) -> list[Case]:
+        """Cases with a map that shapes could be copied to."""
+        own = self.case
+        return [case for case in self.session.cases if case is not own and case.of_role("map")]
 
     # -- inside -----------------------------------------------------------------------------
 
     def _shape(self, key: str) -> FixedShape | None:
-        return next((s for s in self.session.shapes if s.id == key), None)
+        return next((s for s in self.case.shapes if s.id == key), None)
 
     def _replace(self, text: str, made: FixedShape) -> None:
-        self._set(text, [made if s.id == made.id else s for s in self.session.shapes])
+        self._set(text, [made if s.id == made.id else s for s in self.case.shapes])
 
     def _set(self, text: str, shapes: list[FixedShape]) -> None:
-        self.session.change(text, shapes=tuple(shapes))
-
-
-def _measures(entry: MapEntry, group: str) -> bool:
-    return entry.group == group and entry.role == "map"
+        self.session.change(text, self.case, shapes=tuple(shapes))
 
 
 def _same(row: Row, shapes: list[FixedShape]) -> bool:

@@ -81,7 +81,7 @@ class RegionTable(QWidget):
             (events.unit, self.update_soon),
             (events.selected, self.update_soon),
             (events.painted, self.update_soon),
-            (events.shapes, self.update_early),
+            (self._session.case_events.shapes, self.update_early),
             (events.blinded, self._on_blinded),
             (events.active_region, self._show_active),
         ]

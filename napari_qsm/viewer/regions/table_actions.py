@@ -22,7 +22,7 @@ from napari_qsm.rois.statistics import row_name
 from napari_qsm.session.blinding import shown_name
 from napari_qsm.session.settings import load_settings, save_settings
 from napari_qsm.session.table.choice import optional
-from napari_qsm.session.table.measured import labels_of, measurable, measured_map
+from napari_qsm.session.table.measured import measurable, measured_map
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.dialogs import Answer, ask
 from napari_qsm.viewer.regions import clipboard
@@ -129,7 +129,7 @@ class TableActions:
     def transfer(self) -> None:
         """Ask whether regions shall be brought onto the map's grid, and do so."""
         entry = measured_map(self._session)
-        labels = labels_of(self._session, entry) if entry is not None else None
+        labels = self._session.labels_of(entry) if entry is not None else None
         if entry is None or labels is None:
             return
         answer = ask(
@@ -144,7 +144,7 @@ class TableActions:
         )
         if answer == "cancel":
             return
-        source = labels.volume.with_data(labels.editable)
+        source = labels.volume.with_data(labels.labels)
 
         def work(progress: Any, cancelled: Any) -> Any:
             from napari_qsm.rois.transfer import nearest
@@ -165,7 +165,7 @@ class TableActions:
             role="labels",
             name=f"{labels.name} on {entry.name}",
             regions=dict(labels.regions),
-            group=entry.group,
+            case=self._session.case_of(entry),
         )
         if was_painted:
             session.painted = new.id
@@ -233,7 +233,7 @@ class TableActions:
                 lambda state, key=entry.id: self._set_extra(key, state),
                 entry.id in self._table.extra,
             )
-            if labels_of(self._session, entry) is None:
+            if self._session.labels_of(entry) is None:
                 action.setEnabled(False)
                 action.setToolTip("No label map goes with this map")
         if menu.isEmpty():

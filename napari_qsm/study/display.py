@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Literal
 
 import numpy as np
 from psygnal import EventedModel
@@ -11,8 +11,7 @@ from pydantic import ConfigDict, Field
 from napari_qsm.colormaps import Colouring
 from napari_qsm.volume import Volume
 
-if TYPE_CHECKING:
-    from napari_qsm.session.entries import MapEntry, Role
+Role = Literal["map", "magnitude", "phase", "mask", "labels", "other"]
 
 
 class MapDisplay(EventedModel):
@@ -48,27 +47,6 @@ class MapDisplay(EventedModel):
 
 #: What the link button keeps equal between maps: all that turns a number into a colour.
 LINKED_FIELDS = ("colouring", "colormap", "window", "threshold_low", "threshold_high")
-
-
-def copy_display(
-    source: MapEntry, target: MapEntry, fields: tuple[str, ...] = LINKED_FIELDS
-) -> None:
-    """Give one susceptibility map the window, colours and thresholds of another.
-
-    Values are converted where one map is in ppm and the other in ppb.
-    """
-    factor = 1.0
-    if source.volume.unit != target.volume.unit:
-        factor = 1e3 if target.volume.unit == "ppb" else 1e-3
-    values: dict[str, Any] = {}
-    for field in fields:
-        value = getattr(source.display, field)
-        if field == "window":
-            value = (value[0] * factor, value[1] * factor)
-        elif field.startswith("threshold") and value is not None:
-            value = value * factor
-        values[field] = value
-    target.display.update(values)
 
 
 def sampled(volume: Volume, limit: int = 400_000) -> np.ndarray:

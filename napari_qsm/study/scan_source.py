@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_qsm import typed
@@ -19,7 +18,7 @@ from napari_qsm.volume import Volume
 
 if TYPE_CHECKING:
     from napari_qsm.io.series import ScanFiles
-    from napari_qsm.session.entries import MapEntry
+    from napari_qsm.study.entry import MapEntry
 
 FROM_FILE = "from the sidecar"
 FROM_SCAN = "from the scan"
@@ -54,8 +53,6 @@ class ScanSource:
     ----------
     title : str
         What the user chooses it by.
-    group : str
-        Of the session's entries that belong to it.
     phase, magnitude : tuple of Volume
         The images as they are open.
     recorded : Facts
@@ -69,7 +66,6 @@ class ScanSource:
     """
 
     title: str
-    group: str
     phase: tuple[Volume, ...]
     magnitude: tuple[Volume, ...]
     recorded: Facts
@@ -81,8 +77,8 @@ class ScanSource:
     def key(self) -> tuple[object, ...]:
         """The same for the same images."""
         if self.scan is not None:
-            return (self.group, id(self.scan))
-        return (self.group, *(id(v.data.base) for v in (*self.phase, *self.magnitude)))
+            return (id(self.scan),)
+        return tuple(id(v.data.base) for v in (*self.phase, *self.magnitude))
 
     @property
     def echoes(self) -> int:
@@ -223,12 +219,11 @@ def from_tesla(text: str) -> float:
     return check_field_strength(typed.number(text, "The field strength in tesla", unit="T"))
 
 
-def source_of_scan(scan: Scan, group: str) -> ScanSource:
-    """A scan that was read whole."""
+def source_of_scan(scan: Scan, title: str = "") -> ScanSource:
+    """A scan that was read whole, by the name of whose it is."""
     facts = Facts(scan.echo_times_s, scan.field_strength_t, scan.phase_difference)
     return ScanSource(
-        title=Path(group).name or scan.phase[0].name or "scan",
-        group=group,
+        title=title or scan.phase[0].name or "scan",
         phase=scan.phase,
         magnitude=scan.magnitude,
         recorded=facts,
@@ -243,7 +238,7 @@ def sources_among(entries: Sequence[MapEntry]) -> list[ScanSource]:
     Parameters
     ----------
     entries : sequence of MapEntry
-        Of a session; what a reconstruction has made is left out.
+        Of one case; what a reconstruction has made is left out.
     """
     from napari_qsm.io.bids import sidecar_of
     from napari_qsm.io.names import PHASE
@@ -268,9 +263,8 @@ def sources_among(entries: Sequence[MapEntry]) -> list[ScanSource]:
         for e in images
         if e.role == "phase" and e.id not in used and "unwrap" not in e.name.lower()
     ]
-    for name in dict.fromkeys(e.group for e in loose):
-        own = [e for e in loose if e.group == name]
-        found.append(_of_layers(name, own, [e for e in images if e.role == "magnitude"]))
+    if loose:
+        found.append(_of_layers(loose, [e for e in images if e.role == "magnitude"]))
     return found
 
 
@@ -294,7 +288,6 @@ def _of_files(
     strength = strengths.pop() if len(strengths) == 1 else None
     return ScanSource(
         title=files.label,
-        group=phase[0].group,
         phase=tuple(e.volume for e in phase),
         magnitude=tuple(e.volume for e in magnitude),
         recorded=Facts(times, strength, difference),
@@ -303,17 +296,14 @@ def _of_files(
     )
 
 
-def _of_layers(group: str, phase: Sequence[MapEntry], magnitude: Sequence[MapEntry]) -> ScanSource:
+def _of_layers(phase: Sequence[MapEntry], magnitude: Sequence[MapEntry]) -> ScanSource:
     """Images without files, for example layers that somebody else made; nothing is recorded."""
     grid = phase[0].volume
     fitting = [
-        e
-        for e in magnitude
-        if e.group == group and e.volume.shape == grid.shape and len(magnitude) in (1, len(phase))
+        e for e in magnitude if e.volume.shape == grid.shape and len(magnitude) in (1, len(phase))
     ]
     return ScanSource(
-        title=Path(group).name or phase[0].name,
-        group=group,
+        title=phase[0].name,
         phase=tuple(e.volume for e in phase),
         magnitude=tuple(e.volume for e in fitting),
         recorded=Facts(),

@@ -17,13 +17,13 @@ import numpy as np
 from psygnal import Signal
 
 from napari_qsm.errors import MetadataError, QsmError
-from napari_qsm.session.scan_source import Facts, ScanSource
+from napari_qsm.study.scan_source import Facts, ScanSource
 
 if TYPE_CHECKING:
     from napari_qsm.arrays import Array
     from napari_qsm.recon.pipeline import Inputs, Result
     from napari_qsm.recon.recipe import Choice, Recipe
-    from napari_qsm.session.reconstruction_task import Made, Prepared, Task
+    from napari_qsm.study.stage_task import PreparedInputs, StageResult, Task
     from napari_qsm.volume import Volume
 
 State = Literal["not run", "waiting", "running", "done", "stale", "failed", "given", "not needed"]
@@ -44,7 +44,7 @@ _IMAGES = frozenset({"raw_phase", "metadata", "magnitude"})
 
 
 @dataclass(frozen=True)
-class HandEdit:
+class ManualEdit:
     """What a brush has done to a mask: the mask now, and how many voxels differ."""
 
     mask: Array
@@ -60,9 +60,9 @@ class _Aside:
     source: ScanSource | None
     facts: Facts
     given: dict[str, Volume] = field(default_factory=dict)
-    results: dict[str, Made] = field(default_factory=dict)
-    before: dict[str, Made] = field(default_factory=dict)
-    hand: HandEdit | None = None
+    results: dict[str, StageResult] = field(default_factory=dict)
+    before: dict[str, StageResult] = field(default_factory=dict)
+    hand: ManualEdit | None = None
     mask_from: Volume | None = None
 
 
@@ -102,15 +102,15 @@ class Reconstruction:
         self.given: dict[str, Volume] = {}
         self.origin: Recipe = load_recipe(recipe)
         self.choices: dict[str, Choice] = dict(self.origin.choices)
-        self._hand: HandEdit | None = None
+        self._hand: ManualEdit | None = None
         self._mask_from: Volume | None = None
         self.running: tuple[str, ...] = ()
         self.problem = ""
-        self._results: dict[str, Made] = {}
-        self._before: dict[str, Made] = {}
+        self._results: dict[str, StageResult] = {}
+        self._before: dict[str, StageResult] = {}
         self._failures: dict[str, tuple[int, str]] = {}
         self._numbers: dict[tuple[Any, ...], int] = {}
-        self._prepared: Prepared | None = None
+        self._prepared: PreparedInputs | None = None
         #: What stages used before a given mask or region asked for another method.
         self._replaced: dict[str, Choice] = {}
         self._aside: dict[tuple[Any, ...], _Aside] = {}
@@ -169,7 +169,7 @@ class Reconstruction:
             self.facts = new
             self.changed.emit()
 
-    def give(self, role: str, volume: Volume) -> None:
+    def set_input(self, role: str, volume: Volume) -> None:
         """Start from an intermediate, or use a mask or reference region of one's own.
 
         Raises
@@ -197,7 +197,7 @@ class Reconstruction:
         self._suit_given()
         self.changed.emit()
 
-    def take_away(self, role: str) -> None:
+    def clear_input(self, role: str) -> None:
         """Compute again what was given."""
         if self.given.pop(role, None) is None:
             return
@@ -212,7 +212,7 @@ class Reconstruction:
 
     def missing(self) -> list[str]:
         """Sentences on what must be known before anything can run; empty if nothing is."""
-        from napari_qsm.session.scan_source import check_facts
+        from napari_qsm.study.scan_source import check_facts
 
         if self.source is None:
             if not any(role in self.given for role in STARTS):
@@ -351,11 +351,11 @@ class Reconstruction:
         failure = self._failures.get(stage)
         return failure[1] if failure is not None and failure[0] == self.number(stage) else ""
 
-    def result_of(self, stage: str) -> Made | None:
+    def result_of(self, stage: str) -> StageResult | None:
         """The last good result of a stage, current or not."""
         return self._results.get(stage)
 
-    def previous_of(self, stage: str) -> Made | None:
+    def previous_of(self, stage: str) -> StageResult | None:
         """The result before that one, to compare."""
         return self._before.get(stage)
 
@@ -433,7 +433,7 @@ class Reconstruction:
         return self.number(stage, memo)
 
     @property
-    def hand(self) -> HandEdit | None:
+    def hand(self) -> ManualEdit | None:
         """What a brush has done to the mask since it was made; None if nothing.
 
         A painted mask stays what it is until the stage itself is run again or another mask is
@@ -453,7 +453,7 @@ class Reconstruction:
         QsmError
             If stages are running already.
         """
-        from napari_qsm.session.reconstruction_task import Task
+        from napari_qsm.study.stage_task import Task
 
         if self.running:
             raise QsmError("A reconstruction is running; wait for it, or cancel it first.")
@@ -488,7 +488,7 @@ class Reconstruction:
         finally:
             self._hand = hand
 
-    def _handed_on(self, stage: str, result: Made) -> dict[str, Any]:
+    def _handed_on(self, stage: str, result: StageResult) -> dict[str, Any]:
         out = dict(result.quantities)
         if stage == "mask" and self.hand is not None:
             out = dict.fromkeys(out, self.hand.mask)
@@ -505,7 +505,7 @@ class Reconstruction:
         self.problem = ""
         self.changed.emit()
 
-    def take(self, made: Made) -> None:
+    def take(self, made: StageResult) -> None:
         """A stage has come to its end; what it made replaces its last result."""
         self.running = tuple(s for s in self.running if s != made.stage)
         old = self._results.get(made.stage)
@@ -519,7 +519,7 @@ class Reconstruction:
         self.made.emit(made.stage)
         self.changed.emit()
 
-    def take_prepared(self, prepared: Prepared) -> None:
+    def take_prepared(self, prepared: PreparedInputs) -> None:
         """Inputs as arrays, to be used again by the next run."""
         self._prepared = prepared
 
@@ -548,7 +548,7 @@ class Reconstruction:
         added = int(np.count_nonzero(now & ~before))
         removed = int(np.count_nonzero(before & ~now))
         number = hash(np.packbits(now).tobytes())
-        self._hand = HandEdit(now, added, removed, number) if added or removed else None
+        self._hand = ManualEdit(now, added, removed, number) if added or removed else None
         self.changed.emit()
 
     # -- what comes out -------------------------------------------------------------------

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
+class StageResult:
     """The result of one stage.
 
     Attributes
@@ -25,7 +25,7 @@ class Made:
     stage : str
         Which.
     number : int
-        Of its making; see :class:`~napari_qsm.session.reconstruction.Reconstruction`.
+        Of its making; see :class:`~napari_qsm.study.reconstruction.Reconstruction`.
     quantities : dict
         Name to value, canonical arrays (x, y, z), echoes first.
     record : dict
@@ -42,7 +42,7 @@ class Made:
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
+class PreparedInputs:
     """Inputs as arrays.
 
     Attributes
@@ -92,7 +92,7 @@ class Task:
         In order.
     have : dict
         What earlier stages have made.
-    prepared : Prepared or None
+    prepared : PreparedInputs or None
         The inputs, if they are at hand from an earlier run.
     """
 
@@ -100,11 +100,11 @@ class Task:
     make_inputs: Callable[[], Inputs]
     steps: Sequence[tuple[str, Choice, int]]
     have: dict[str, Any]
-    prepared: Prepared | None
+    prepared: PreparedInputs | None
 
     def run(
         self,
-        took: Callable[[Prepared | Made], None],
+        took: Callable[[PreparedInputs | StageResult], None],
         *,
         progress: StageProgress | None = None,
         cancelled: Callable[[], bool] | None = None,
@@ -139,7 +139,7 @@ class Task:
                 if stage == "mask" and makes_local_mask(prepared.inputs):
                     made["local_mask"] = made["mask"]
                 have.update(made)
-                took(Made(stage, number, made, outcome.record, prepared.grid))
+                took(StageResult(stage, number, made, outcome.record, prepared.grid))
         except Cancelled:
             raise
         except QsmError as error:
@@ -153,9 +153,9 @@ class Task:
                 ),
             ) from error
 
-    def _prepare(self) -> Prepared:
+    def _prepare(self) -> PreparedInputs:
         inputs = self.make_inputs()
         grid = inputs.grid().to_canonical()
         have, warnings = start(inputs, grid)
         records = [input_record(role, volume) for role, volume in inputs.named()]
-        return Prepared(self.key, inputs, grid, have, warnings, records)
+        return PreparedInputs(self.key, inputs, grid, have, warnings, records)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Annotated, Any
 from uuid import uuid4
 
+import numpy as np
 from psygnal import EventedModel
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from napari_qsm.io.whole_numbers import is_whole
-from napari_qsm.session.display import MapDisplay
+from napari_qsm.rois.region import RegionTable, region_table
+from napari_qsm.study.display import LINKED_FIELDS, MapDisplay, Role
 from napari_qsm.volume import Volume
 
-Role = Literal["map", "magnitude", "phase", "mask", "labels", "other"]
+__all__ = ["MapEntry", "Role", "copy_display", "guess_role", "same_case", "unique_name"]
 
 #: Words in a file's name that say what it holds, tried in this order.
 _ROLE_WORDS: dict[Role, str] = {
@@ -45,12 +47,12 @@ class MapEntry(EventedModel):
     editable : ndarray or None
         For label maps and masks, the writable array (x, y, z) behind ``volume``, on which
         brushes work; None for everything else.
-    regions : dict
-        What the values of a label map mean: names, or rows of a label table with ``name``,
-        ``side`` and ``color``.
-    group : str
-        What belongs together, for example one subject; of several groups one is drawn at a
-        time. Entries without a group are drawn with all.
+    regions : dict of int to Region
+        What the values of a label map mean; a plain name is taken as a region of that name.
+    case : str
+        Id of the case that it belongs to; of several cases one is drawn at a time.
+    rater : str
+        Who drew a label map; empty where nobody has said.
     linked : bool
         Whether it takes part in the link between windows; a difference map does not.
     display : MapDisplay
@@ -70,9 +72,10 @@ class MapEntry(EventedModel):
     role: Role = "other"
     volume: Volume
     echo: int = 0
-    editable: Any = None
-    regions: dict[int, Any] = Field(default_factory=dict)
-    group: str = ""
+    editable: np.ndarray | None = None
+    regions: Annotated[RegionTable, BeforeValidator(region_table)] = Field(default_factory=dict)
+    case: str = ""
+    rater: str = ""
     linked: bool = True
     display: MapDisplay = Field(default_factory=MapDisplay)
     provenance: dict[str, Any] = Field(default_factory=dict)
@@ -82,6 +85,19 @@ class MapEntry(EventedModel):
         return self is other
 
     __hash__ = object.__hash__
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The writable array of a label map or mask.
+
+        Raises
+        ------
+        TypeError
+            For an image, which is not drawn on.
+        """
+        if self.editable is None:
+            raise TypeError(f"'{self.name}' is neither a label map nor a mask.")
+        return self.editable
 
     @property
     def shown(self) -> Volume:
@@ -104,9 +120,30 @@ class MapEntry(EventedModel):
         return self.volume.unit in ("ppm", "ppb")
 
 
-def together(a: MapEntry, b: MapEntry) -> bool:
-    """Whether two entries may be drawn in one picture: same group, or one without any."""
-    return not a.group or not b.group or a.group == b.group
+def same_case(a: MapEntry, b: MapEntry) -> bool:
+    """Whether two entries belong to one patient at one visit."""
+    return a.case == b.case
+
+
+def copy_display(
+    source: MapEntry, target: MapEntry, fields: tuple[str, ...] = LINKED_FIELDS
+) -> None:
+    """Give one susceptibility map the window, colours and thresholds of another.
+
+    Values are converted where one map is in ppm and the other in ppb.
+    """
+    factor = 1.0
+    if source.volume.unit != target.volume.unit:
+        factor = 1e3 if target.volume.unit == "ppb" else 1e-3
+    values: dict[str, Any] = {}
+    for field in fields:
+        value = getattr(source.display, field)
+        if field == "window":
+            value = (value[0] * factor, value[1] * factor)
+        elif field.startswith("threshold") and value is not None:
+            value = value * factor
+        values[field] = value
+    target.display.update(values)
 
 
 def unique_name(name: str, taken: Iterable[str]) -> str:
