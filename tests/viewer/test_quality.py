@@ -103,7 +103,7 @@ def type_text(workspace, name, text):
 def test_nothing_is_judged_before_every_stage_has_run(workspace, head):
     recon = reconstruction_of(head)
     made = QualityBox(workspace.services, lambda: finished_map(recon, workspace.session.case), {})
-    assert finished_map(recon) is None and finished_map(None) is None
+    assert finished_map(recon, Session().case) is None
     made.refresh()
     assert made.judgement is None and not workspace.central.jobs.busy
     assert "Once every stage above has run" in made.findChild(QLabel, "qsm.quality.state").text()
@@ -298,9 +298,9 @@ def test_regions_on_the_grid_settle_the_sign(workspace, head, recon, judged):
     contrast = judged.judgement.quality["iron_contrast_ppm"]
     assert contrast is not None and contrast > 0
     grid = recon.result().grid
-    assert iron_rich_labels(session, grid, "somebody else") is None
+    assert iron_rich_labels(session.study.new_case("somebody else"), grid) is None
     entry.regions = dict.fromkeys(regions, "white matter")
-    assert iron_rich_labels(session, grid, GROUP) is None
+    assert iron_rich_labels(session.case, grid) is None
 
 
 def test_a_failure_is_one_sentence_and_can_be_taken_up(workspace, recon, box, monkeypatch):
