@@ -76,7 +76,7 @@ class Annotation(BaseModel):
         Stays the same when the mark is moved or restyled.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     kind: AnnotationKind
     plane: Plane

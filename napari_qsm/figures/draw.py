@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_qsm.arrays import Array
+from napari_qsm.errors import MetadataError
 from napari_qsm.figures.captions import final_caption
 from napari_qsm.figures.charts import draw_chart
 from napari_qsm.figures.colour_bars import draw_bottom, draw_right, place_bars
@@ -36,6 +37,8 @@ PREVIEW_DPI = 110
 #: matplotlib's settings belong to the whole program: one drawing at a time.
 DRAWING = threading.Lock()
 _KEPT_RASTERS = 400
+#: More dots than any printer takes for one page, and about 1 GB of memory.
+_MOST_DOTS = 2.5e8
 
 
 @dataclass
@@ -186,7 +189,9 @@ def render(
     with settings():
         ruler = Page(spec.style, 10.0, 72)
         grid = lay_out(plan, ruler)
-        page = Page(spec.style, grid.height_mm, dpi or (PREVIEW_DPI if preview else spec.style.dpi))
+        dots = dpi or (PREVIEW_DPI if preview else spec.style.dpi)
+        _check_size(spec.style.width_mm, grid.height_mm, dots)
+        page = Page(spec.style, grid.height_mm, dots)
         notes = [*plan.notes, *_draw_panels(page, plan, grid, cache)]
         if spec.colour_bars and not grid.rows:
             notes.append("Colour bars stand beside the grid; panels in free boxes have none.")
@@ -204,6 +209,16 @@ def render(
         page=page,
         panels=grid.bodies,
     )
+
+
+def _check_size(width_mm: float, height_mm: float, dpi: float) -> None:
+    dots = width_mm / 25.4 * dpi * height_mm / 25.4 * dpi
+    if not dots <= _MOST_DOTS:
+        raise MetadataError(
+            f"A figure of {width_mm:.0f} x {height_mm:.0f} mm at {dpi:.0f} dots per inch has "
+            f"{dots / 1e6:.0f} million dots; at most {_MOST_DOTS / 1e6:.0f} million can be drawn. "
+            "Take fewer dots, fewer panels or a smaller page."
+        )
 
 
 def _draw_panels(page: Page, plan: Plan, grid: Grid, cache: Cache) -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import unicodedata
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from napari_qsm.colormaps import Colouring
 from napari_qsm.figures.annotations import Millimetres, Point, check_colour
@@ -13,10 +14,39 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 Window = tuple[Finite, Finite]
 
 
+#: Letters that a text can have, and entries that a list can have; a figure is one page.
+_LONGEST_TEXT, _LONGEST_LINE = 20_000, 1_000
+_MOST_PANELS, _MOST_ENTRIES = 200, 5_000
+#: Texts that may be longer than a line.
+_LONG = ("caption", "text", "path", "table")
+
+
 class Model(BaseModel):
     """Refuses unknown keys, and wrong values also when they are set later."""
 
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+    model_config = ConfigDict(extra="forbid", validate_assignment=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _is_drawable(cls, value: Any, info: ValidationInfo) -> Any:
+        """Texts and lists of any length are no figure, and control characters no text."""
+        name = info.field_name
+        longest = _LONGEST_TEXT if name in _LONG else _LONGEST_LINE
+        _check_drawable(value, longest, _MOST_PANELS if name == "panels" else _MOST_ENTRIES)
+        return value
+
+
+def _check_drawable(value: object, longest: int, most: int) -> None:
+    if isinstance(value, str):
+        if len(value) > longest:
+            raise ValueError(f"It has {len(value)} letters; at most {longest} can be drawn")
+        if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t" for c in value):
+            raise ValueError("It holds control characters, which cannot be drawn")
+    elif isinstance(value, dict | list | tuple):
+        if len(value) > most:
+            raise ValueError(f"It has {len(value)} entries; at most {most} can be drawn")
+        for entry in value:
+            _check_drawable(entry, longest, _MOST_ENTRIES)
 
 
 def ordered_window(window: Window) -> Window:

@@ -16,6 +16,7 @@ from napari_qsm.figures import panels, parts
 from napari_qsm.figures.annotations import Annotation
 from napari_qsm.figures.spec import SPEC_VERSION, ColourBar, FigureSpec, Style
 from napari_qsm.io.atomic import write_text
+from napari_qsm.io.plain_data import PlainDataError, parse_json
 
 _BELONGS = {
     "greater_than": "too small",
@@ -62,10 +63,9 @@ def parse_spec(text: str, *, where: str = "The figure") -> FigureSpec:
         As for :func:`read_spec`.
     """
     try:
-        said = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        at = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise FileError(f"{where} is not valid JSON{at}.") from error
+        said = parse_json(text)
+    except PlainDataError as error:
+        raise FileError(f"{where} {error}.") from error
     if not isinstance(said, dict):
         raise FileError(f"{where} does not describe a figure.")
     version = said.get("version", SPEC_VERSION)

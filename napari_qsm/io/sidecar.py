@@ -16,6 +16,7 @@ from typing import Any
 from napari_qsm.errors import FileError, MetadataError
 from napari_qsm.io.atomic import write_text
 from napari_qsm.io.formats import stem
+from napari_qsm.io.plain_data import PlainDataError, parse_json
 from napari_qsm.io.text import read_text
 
 _ACQUISITION = """
@@ -82,14 +83,9 @@ def read_json(path: Path) -> dict[str, Any]:
         If it cannot be read, or is not such a file.
     """
     try:
-        said = json.loads(read_text(path, "JSON file").removeprefix("\ufeff"))
-    except FileError:
-        raise
-    except (ValueError, RecursionError) as error:
-        at = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise FileError(
-            f"'{path.name}' is not a valid JSON file{at}; mend it or take it away."
-        ) from error
+        said = parse_json(read_text(path, "JSON file"))
+    except PlainDataError as error:
+        raise FileError(f"'{path.name}' {error}; mend it or take it away.") from error
     if not isinstance(said, dict):
         raise FileError(f"'{path.name}' holds no JSON object, so it is no sidecar.")
     return said

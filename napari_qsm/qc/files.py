@@ -15,6 +15,7 @@ from napari_qsm.io.bids import DERIVATIVES
 from napari_qsm.io.formats import read_image
 from napari_qsm.io.label_table import read_label_table
 from napari_qsm.io.moving import finish
+from napari_qsm.io.plain_data import PlainDataError, parse_json
 from napari_qsm.io.targets import check_out_file
 from napari_qsm.io.whole_numbers import as_labels, as_mask
 from napari_qsm.outputs import RESULT_NAMES
@@ -240,7 +241,9 @@ def _quality(path: Path, chi: Any) -> QualityReport | None:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        data = json.loads(path.read_text("utf-8"))
+        data = parse_json(path.read_text("utf-8"))
+    except PlainDataError as error:
+        raise FileError(f"'{path.name}' {error}.") from error
     except (OSError, ValueError) as error:
         raise FileError(f"'{path.name}' cannot be read.") from error
     if not isinstance(data, dict):

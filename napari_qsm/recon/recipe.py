@@ -22,6 +22,7 @@ from typing import Any
 import yaml
 
 from napari_qsm.errors import RecipeError
+from napari_qsm.io.plain_data import PlainDataError, parse_yaml
 from napari_qsm.recon.stages import STAGES, Method, get_method
 
 _TOP_KEYS = ("name", "description", "stages")
@@ -99,11 +100,9 @@ def load_recipe(name: str | Path) -> Recipe:
         except (OSError, UnicodeDecodeError) as error:
             raise RecipeError(f"The recipe '{name}' cannot be read.") from error
     try:
-        data = yaml.safe_load(text)  # JSON is YAML
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise RecipeError(f"The recipe '{name}' is not valid YAML or JSON{where}.") from error
+        data = parse_yaml(text)
+    except PlainDataError as error:
+        raise RecipeError(f"The recipe '{name}' {error}.") from error
     return parse_recipe(data, where=f"The recipe '{name}'")
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_qsm.errors import FileError
 from napari_qsm.io.atomic import atomic_path, staged_folder, write_text
+from napari_qsm.io.plain_data import parse_json
 from napari_qsm.io.spreadsheet import defused, defused_text
 from napari_qsm.rois.statistics import (
     column_decimals,
@@ -265,7 +266,7 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def _object(path: Path) -> dict[str, Any]:
     """A JSON object beside a map; empty if there is none that can be read."""
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        said = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return said if isinstance(said, dict) else {}

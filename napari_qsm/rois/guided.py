@@ -21,10 +21,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from napari_qsm.errors import FileError
+from napari_qsm.io.plain_data import PlainDataError, parse_yaml
 from napari_qsm.rois.shapes import FixedShape, Side
 
 _TOP = ("name", "note", "regions")
@@ -107,10 +107,9 @@ def load_guided(source: str | Path) -> GuidedPreset:
             reason = getattr(error, "strerror", None) or "it is not a text file"
             raise FileError(f"Cannot read '{path}': {reason}.") from error
     try:
-        whole = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        line = str(error).replace("\n", " ")
-        raise FileError(f"'{path.name}' is not a readable YAML file: {line}.") from error
+        whole = parse_yaml(text)
+    except PlainDataError as error:
+        raise FileError(f"'{path.name}' {error}.") from error
     return _preset(whole, path.name)
 
 

@@ -24,6 +24,7 @@ import yaml
 from napari_qsm.errors import FileError
 from napari_qsm.io.atomic import write_text
 from napari_qsm.io.label_table import Region, default_color, read_label_table, side_of
+from napari_qsm.io.plain_data import PlainDataError, parse_yaml
 
 _TOP = {"name", "note", "regions"}
 _ROW = {"name", "abbreviation", "sides", "colors", "label"}
@@ -96,11 +97,9 @@ def parse_preset(text: str, who: str) -> RegionPreset:
         If it is no such list.
     """
     try:
-        whole = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise FileError(f"{who} is not valid YAML{where}.") from error
+        whole = parse_yaml(text)
+    except PlainDataError as error:
+        raise FileError(f"{who} {error}.") from error
     if not isinstance(whole, dict) or not isinstance(whole.get("regions"), list):
         raise FileError(f"{who} is no list of regions: 'name' and 'regions' are needed.")
     unknown = set(map(str, whole)) - _TOP

@@ -27,6 +27,7 @@ from pydantic import ValidationError
 
 from napari_qsm.errors import FileError
 from napari_qsm.io.atomic import write_text
+from napari_qsm.io.plain_data import PlainDataError, parse_json
 from napari_qsm.rois.canonical_grid import canonical_spacing
 from napari_qsm.rois.shapes import FixedShape, indices_of
 from napari_qsm.volume import Volume
@@ -109,11 +110,13 @@ def read_shapes(path: Path | str) -> ShapeFile:
     """
     path = Path(path)
     try:
-        whole = json.loads(path.read_text("utf-8-sig"))
+        whole = parse_json(path.read_text("utf-8-sig"))
     except OSError as error:
         raise FileError(f"Cannot read '{path}': {error.strerror or error}.") from error
-    except (ValueError, RecursionError) as error:
-        raise FileError(f"'{path.name}' is not a readable JSON file: {error}.") from error
+    except PlainDataError as error:
+        raise FileError(f"'{path.name}' {error}.") from error
+    except UnicodeDecodeError as error:
+        raise FileError(f"'{path.name}' is not a text file, so it holds no shapes.") from error
     if not isinstance(whole, dict) or whole.get("format") != FORMAT:
         raise FileError(f"'{path.name}' holds no fixed shapes of napari-qsm.")
     version = whole.get("version")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from napari_qsm.errors import FileError
 from napari_qsm.io.formats import TableFormat, register
@@ -22,6 +22,8 @@ _CHANNELS = (
     ("red", "green", "blue"),
 )
 _MISSING = {"", "n/a"}
+#: Letters among which the line with the names of the columns stands; a cell holds no more.
+_HEAD = 100_000
 _HEX = re.compile(r"#?([0-9a-fA-F]{6})")
 
 
@@ -31,7 +33,8 @@ def _recognises(text: str) -> bool:
 
 def _layout(text: str) -> tuple[int, str, dict[str, int]] | None:
     """Line of the header, delimiter, and where each known column stands; None for other texts."""
-    for number, line in enumerate(re.split(r"\r\n|\r|\n", text)[:50]):
+    lines = re.split(r"\r\n|\r|\n", text[:_HEAD])
+    for number, line in enumerate(lines[:50]):
         bare = line.lstrip("#").strip(" ")
         if not bare.strip() or bare.lower().startswith("sep="):  # a hint for spreadsheets
             continue
@@ -57,9 +60,8 @@ def _read(text: str, who: str) -> list[Region]:
     lines = re.split(r"\r\n|\r|\n", text)
     body = "\n".join(lines[start + 1 :])
     regions = []
-    reader = csv.reader(io.StringIO(body), delimiter=delimiter)
-    for cells in reader:
-        number = start + 1 + reader.line_num
+    for line, cells in _cells(body, delimiter, who, start):
+        number = start + 1 + line
         if not any(cell.strip() for cell in cells) or cells[0].lstrip().startswith("#"):
             continue
         row = {key: cells[place].strip() for key, place in columns.items() if place < len(cells)}
@@ -72,7 +74,7 @@ def _read(text: str, who: str) -> list[Region]:
         name = row.get("@name", "")
         try:
             color = _color(row, index)
-        except ValueError:
+        except (ValueError, OverflowError):
             raise bad_line(who, number, "a colour must be #rrggbb or three numbers") from None
         regions.append(
             region(
@@ -83,6 +85,16 @@ def _read(text: str, who: str) -> list[Region]:
             )
         )
     return regions
+
+
+def _cells(body: str, delimiter: str, who: str, start: int) -> Iterator[tuple[int, list[str]]]:
+    """Each row and the number of its line."""
+    reader = csv.reader(io.StringIO(body), delimiter=delimiter)
+    try:
+        for cells in reader:
+            yield reader.line_num, cells
+    except csv.Error:  # a cell of more letters than any name has
+        raise bad_line(who, start + 1 + reader.line_num, "a row of cells is needed") from None
 
 
 def _whole(text: str) -> int | None:

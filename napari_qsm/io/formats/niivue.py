@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 from napari_qsm.errors import FileError
 from napari_qsm.io.formats import TableFormat, register
 from napari_qsm.io.formats.rows import region
+from napari_qsm.io.plain_data import PlainDataError, parse_json
 from napari_qsm.io.region import Region, hex_color
 
 
@@ -16,15 +15,15 @@ def _recognises(text: str) -> bool:
 
 def _read(text: str, who: str) -> list[Region]:
     try:
-        said = json.loads(text)
-    except (ValueError, RecursionError):
-        raise FileError(f"'{who}' is not a valid JSON file, so it is no label table.") from None
+        said = parse_json(text)
+    except PlainDataError as error:
+        raise FileError(f"'{who}' {error}, so it is no label table.") from None
     try:
         names = said["labels"]
         indices = said.get("I", range(len(names)))
         rows = list(zip(indices, names, said["R"], said["G"], said["B"], strict=True))
         return [region(int(i), str(n), hex_color(r, g, b)) for i, n, r, g, b in rows if i != 0]
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         raise FileError(
             f"'{who}' is no label table: lists R, G, B and labels of one length are needed."
         ) from None
