@@ -35,7 +35,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 VENVS = {"pyqt5": ".venv", "pyqt6": ".venv-pyqt6", "pyside6": ".venv-pyside6"}
 STAMP, EXE = "napari-qsm.json", ".exe" if os.name == "nt" else ""
-PROGRAM, TESTS = ["fast", "dicom"], ["fast", "dicom", "test"]
+PROGRAM, TESTS = ["dicom"], ["dicom", "test"]
 
 # What Qt's wheels expect to find on Debian and its relatives, and a display for the tests.
 QT_PACKAGES = """libgl1 libegl1 libgl1-mesa-dri libglib2.0-0 libdbus-1-3 libfontconfig1
