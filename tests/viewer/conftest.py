@@ -121,7 +121,10 @@ def renew(session, keep=()):
 @pytest.fixture
 def workspace(one_window):
     """The module's workspace as it was at its start: empty, with nothing chosen yet."""
-    renew(one_window.session)
+    with pytest.MonkeyPatch.context() as patch:
+        # napari collects garbage at each layer that goes; once a module is enough here.
+        patch.setattr("gc.collect", lambda *generation: 0)
+        renew(one_window.session)
     one_window.central.message.hide()
     one_window.help.hide()
     one_window.controller.main.reset_zoom()
@@ -144,8 +147,13 @@ def own_window(make_napari_viewer, qtbot):
 
 
 def settle(rounds=4):
-    """Let Qt do what it has to do."""
+    """Let Qt do what it has to do, as its own loop would."""
+    from qtpy.QtCore import QEvent
     from qtpy.QtWidgets import QApplication
 
+    # Without a running loop, Qt keeps everything that was to be deleted later, and napari makes
+    # new sliders for each layer: windows would get slower from test to test.
+    deletion = int(getattr(QEvent.Type.DeferredDelete, "value", QEvent.Type.DeferredDelete))
     for _ in range(rounds):
         QApplication.processEvents()
+        QApplication.sendPostedEvents(None, deletion)
