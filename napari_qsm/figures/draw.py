@@ -192,7 +192,8 @@ def render(
         dots = dpi or (PREVIEW_DPI if preview else spec.style.dpi)
         _check_size(spec.style.width_mm, grid.height_mm, dots)
         page = Page(spec.style, grid.height_mm, dots)
-        notes = [*plan.notes, *_draw_panels(page, plan, grid, cache)]
+        notes = [note for each in loaded.values() for note in each.notes]
+        notes += [*plan.notes, *_draw_panels(page, plan, grid, cache)]
         if spec.colour_bars and not grid.rows:
             notes.append("Colour bars stand beside the grid; panels in free boxes have none.")
         _draw_titles(page, plan, grid)

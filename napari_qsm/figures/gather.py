@@ -20,7 +20,7 @@ from napari_qsm.figures.spec_files import resolved
 from napari_qsm.io.formats import read_image, stem
 from napari_qsm.io.label_table import read_label_table
 from napari_qsm.io.maps import declared_unit, read_map
-from napari_qsm.io.segmentation import regions_beside
+from napari_qsm.io.segmentation import read_labels
 from napari_qsm.io.sidecar import read_json
 from napari_qsm.io.whole_numbers import as_labels
 from napari_qsm.rois.statistics import region_name
@@ -65,6 +65,8 @@ class Loaded:
         Equal only while the values are.
     origin : Volume or None
         The volume handed over.
+    notes : tuple of str
+        What should be known of its file: its unit, its sides, its labels.
     measured : dict
         Tables made from the map, kept between previews.
     """
@@ -77,6 +79,7 @@ class Loaded:
     provenance: Mapping[str, Any]
     stamp: tuple[Any, ...]
     origin: Volume | None = None
+    notes: tuple[str, ...] = ()
     measured: dict[Any, Any] = field(default_factory=dict)
 
     @cached_property
@@ -190,6 +193,8 @@ def load(
         If the file is missing, cannot be read, or holds no number.
     """
     old = known.get(key)
+    notes: list[str] = []
+    regions: Mapping[int, Any]
     if given is not None:
         stamp: tuple[Any, ...] = (id(given.volume), given.revision, source.echo, source.role)
         if old is not None and old.stamp == stamp and old.origin is given.volume:
@@ -207,11 +212,16 @@ def load(
         stamp = (str(path), path.stat().st_mtime_ns, *source.model_dump(exclude={"name"}).values())
         if old is not None and old.stamp == stamp:
             return _named(old, source)
+        regions = {}
         if source.role == "map":
-            volume = read_map(path, unit=source.unit)
+            volume = read_map(path, unit=source.unit, warn=notes.append)
+        elif source.role == "labels":
+            volume, rows = read_labels(path, warn=notes.append, table=not source.table)
+            if source.table:
+                rows = read_label_table(resolved(source.table, base))
+            regions = {row.index: row for row in rows}
         else:
             volume = read_image(path, unit=source.unit or declared_unit(path))
-        regions = _regions_beside(path, source, base) if source.role == "labels" else {}
         provenance = _provenance_beside(path) if source.role == "map" else {}
     if volume.data.ndim == 4:
         if source.echo >= volume.data.shape[3]:
@@ -227,7 +237,9 @@ def load(
         volume = replace(volume, unit="ppm")
     name = source.name or volume.name or key
     origin = given.volume if given is not None else None
-    loaded = Loaded(key, name, source.role, volume, regions, provenance, stamp, origin)
+    loaded = Loaded(
+        key, name, source.role, volume, regions, provenance, stamp, origin, tuple(notes)
+    )
     known[key] = loaded
     return loaded
 
@@ -235,13 +247,6 @@ def load(
 def _named(old: Loaded, source: Source) -> Loaded:
     name = source.name or old.volume.name or old.key
     return old if old.name == name else replace(old, name=name)
-
-
-def _regions_beside(path: Path, source: Source, base: Path) -> dict[int, Any]:
-    """The label table named in the spec or the sidecar, or lying beside the label map."""
-    if source.table:
-        return {r.index: r for r in read_label_table(resolved(source.table, base))}
-    return {r.index: r for r in regions_beside(path)}
 
 
 def _provenance_beside(path: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from napari_qsm.figures.annotations import Point
 from napari_qsm.figures.gather import Loaded, labels_like, wanted_labels
 from napari_qsm.figures.panels import ImagePanel, MosaicPanel
 from napari_qsm.figures.parts import BoxCrop, Crop, Display, RegionsCrop, Window
-from napari_qsm.volume import Volume, same_affine
+from napari_qsm.volume import Volume, same_grid
 
 
 @dataclass(frozen=True)
@@ -297,10 +297,8 @@ def _grey(
     index[depth] = where.index
     for axis, part in zip(DRAWN_AXES[where.plane], box, strict=True):
         index[axis] = part
-    if over.volume.shape == map_.volume.shape and same_affine(
-        over.volume.affine, map_.volume.affine
-    ):
-        values = over.volume.data[tuple(index)]
+    if same_grid(over.volume, map_.volume):
+        values = over.volume.like(map_.volume).data[tuple(index)]
     else:
         values = _nearest(over.volume, map_.volume, index)
     values = np.asarray(values, dtype=np.float32)

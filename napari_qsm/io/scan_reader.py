@@ -18,7 +18,7 @@ from napari_qsm.io.names import PHASE
 from napari_qsm.io.series import SAME_ECHO_S, ImageFile, ScanFiles, image_file
 from napari_qsm.io.sidecar import numbers
 from napari_qsm.scan import Scan
-from napari_qsm.volume import Volume, check_same_grid
+from napari_qsm.volume import Volume
 
 _HOW_TE = "give --echo-times-ms, or EchoTime in the JSON sidecar"
 _HOW_B0 = "give --field-strength-t, or MagneticFieldStrength in the JSON sidecar"
@@ -241,8 +241,8 @@ def _volumes(files: ScanFiles, notes: list[str]) -> tuple[tuple[Volume, ...], tu
         return tuple(read_image(image.path) for image in files.phase), magnitude
     phase, modulus = [], []
     for real_file, imaginary_file in zip(files.real, files.imaginary, strict=True):
-        real, imaginary = read_image(real_file.path), read_image(imaginary_file.path)
-        check_same_grid(real, imaginary)
+        real = read_image(real_file.path)
+        imaginary = read_image(imaginary_file.path).like(real)
         if real.data.shape != imaginary.data.shape:
             raise FileError(
                 f"'{real_file.path.name}' and '{imaginary_file.path.name}' hold different numbers "

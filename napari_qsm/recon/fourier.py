@@ -110,6 +110,7 @@ def forward_field(
 
 def ball(radius_mm: float, voxel_size_mm: Sequence[float]) -> Array:
     """Voxels whose centres lie within a radius, as a float64 array summing to one, odd-sized."""
+    margin_voxels(radius_mm, voxel_size_mm)  # refuses radii of absurdly many voxels
     reach = [int(radius_mm / size) for size in voxel_size_mm]
     axes = [np.arange(-n, n + 1) * size for n, size in zip(reach, voxel_size_mm, strict=True)]
     r2 = axes[0][:, None, None] ** 2 + axes[1][None, :, None] ** 2 + axes[2][None, None, :] ** 2

@@ -13,7 +13,7 @@ from napari_qsm.io.segmentation import on_grid, read_labels, table_beside, write
 from napari_qsm.session.folder import ChangedOnDisk
 from napari_qsm.session.references import Stamp, stamp_of
 from napari_qsm.study.entry import MapEntry
-from napari_qsm.volume import Volume, check_same_grid
+from napari_qsm.volume import Volume
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def _check_replaceable(volume: Volume, path: Path) -> None:
         if there.shape != back.shape and path.name.lower().endswith(".nrrd"):
             on_grid(there, back)  # Slicer may have cut off empty margins
         else:
-            check_same_grid(there, back)
+            there.like(back)
     except GeometryError as error:
         raise GeometryError(
             f"'{path.name}' is there already and lies on another grid than these regions, so it "

@@ -9,15 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from napari_qsm.arrays import Array
-from napari_qsm.errors import GeometryError
 from napari_qsm.qc.judge import measure
 from napari_qsm.qc.map_measures import IRON_RICH
 from napari_qsm.qc.quality import Finding, QualityReport, findings
 from napari_qsm.recon.pipeline import Result
 from napari_qsm.recon.stages import Progress
-from napari_qsm.session import Case, MapEntry
+from napari_qsm.session import Case
 from napari_qsm.study.reconstruction import Reconstruction
-from napari_qsm.volume import Volume, check_same_grid
+from napari_qsm.volume import Volume, same_grid
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,14 +117,6 @@ def iron_rich_labels(case: Case, grid: Volume) -> NamedLabels | None:
     for entry in sorted(case.of_role("labels"), key=lambda e: e.id != case.painted):
         names = {key: region.name for key, region in entry.regions.items()}
         rich = [k for k, name in names.items() if name.strip().lower().startswith(IRON_RICH)]
-        if rich and _lies_on(entry, grid) and np.isin(entry.labels, rich).any():
+        if rich and same_grid(entry.volume, grid) and np.isin(entry.labels, rich).any():
             return NamedLabels(np.array(entry.labels), names)
     return None
-
-
-def _lies_on(entry: MapEntry, grid: Volume) -> bool:
-    try:
-        check_same_grid(entry.volume, grid)
-    except GeometryError:
-        return False
-    return True

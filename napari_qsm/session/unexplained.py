@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from napari_qsm.errors import GeometryError, QsmError
+from napari_qsm.errors import QsmError
 from napari_qsm.qc.field import residual_field
 from napari_qsm.recon.pipeline import Result
 from napari_qsm.session import Case, MapDisplay, MapEntry, Session, same_case
 from napari_qsm.session.stage_results import RESULT_KEY
-from napari_qsm.volume import Volume, check_same_grid
+from napari_qsm.volume import Volume, same_grid
 
 NAME = "unexplained field"
 #: Under :data:`RESULT_KEY`, beside the names of stages.
@@ -62,7 +62,7 @@ def put(session: Session, volume: Volume, case: Case, made_of: Mapping[str, Any]
         Provenance of the map.
     """
     entry = entry_of(case)
-    if entry is not None and not _same_grid(entry.volume, volume):
+    if entry is not None and not same_grid(entry.volume, volume):
         session.remove(entry)
         entry = None
     if entry is None:
@@ -88,11 +88,3 @@ def look(session: Session, entry: MapEntry) -> None:
             if other.display.visible != visible:
                 session.set_display(other, visible=visible)
     session.selected = entry.id
-
-
-def _same_grid(a: Volume, b: Volume) -> bool:
-    try:
-        check_same_grid(a, b)
-    except GeometryError:
-        return False
-    return True

@@ -16,7 +16,7 @@ from napari_qsm.rois.statistics import region_side, row_name
 from napari_qsm.session import MapEntry, Session
 from napari_qsm.session.blinding import shown_name
 from napari_qsm.session.table.measured import shown_factor, shown_unit
-from napari_qsm.volume import Volume, check_same_grid, relative_axis_order
+from napari_qsm.volume import Volume
 
 
 @dataclass(frozen=True)
@@ -230,9 +230,7 @@ def _inside(shape: FixedShape, volume: Volume) -> Array:
 
 def _in_order_of(values: Volume, labels: Volume) -> Volume:
     """A map in the axis order of its labels; the message of a refusal names both."""
-    turned = values._reoriented(relative_axis_order(values.affine, labels.affine))
-    check_same_grid(turned, labels)
-    return turned
+    return values.like(labels)
 
 
 def _joined(boxes: list[Box]) -> list[Box]:
