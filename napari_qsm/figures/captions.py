@@ -6,9 +6,11 @@ from napari_qsm._version import __version__
 from napari_qsm.anatomy import DisplayFrame
 from napari_qsm.colormaps import effective_window
 from napari_qsm.figures.colour_bars import bar_unit
-from napari_qsm.figures.numbers import NumbersPlan, sided_region
-from napari_qsm.figures.panels import ImagePanel, TablePanel
-from napari_qsm.figures.plans import AnyPlan, PicturePlan, Plan
+from napari_qsm.figures.kinds import PanelPlan
+from napari_qsm.figures.numbers import sided_region
+from napari_qsm.figures.panels import ImagePanel
+from napari_qsm.figures.picture import PicturePlan
+from napari_qsm.figures.plans import Plan
 from napari_qsm.figures.slices import Slice
 from napari_qsm.recon.stages import get_method
 from napari_qsm.rois.statistics import region_side
@@ -40,7 +42,7 @@ def final_caption(plan: Plan) -> str:
 
 def _panels(plan: Plan) -> str:
     """What each panel shows; panels up to the next letter are told together."""
-    groups: list[tuple[str, list[AnyPlan]]] = []
+    groups: list[tuple[str, list[PanelPlan]]] = []
     for one in plan.panels:
         if one.panel.letter or not groups:
             groups.append((one.panel.letter, []))
@@ -53,22 +55,20 @@ def _panels(plan: Plan) -> str:
     return " ".join(said)
 
 
-def _group(group: list[AnyPlan]) -> list[str]:
+def _group(group: list[PanelPlan]) -> list[str]:
     slices: dict[tuple[str, ...], list[Slice]] = {}
     known = True
     out = []
     for one in group:
-        if isinstance(one, NumbersPlan):
-            kind = "table" if isinstance(one.panel, TablePanel) else "chart"
-            subjects = " and ".join(dict.fromkeys(str(s) for s in one.frame["subject"]))
-            out.append(f"{kind} of regions of {subjects}")
-        elif isinstance(one, PicturePlan):
+        if isinstance(one, PicturePlan):
             title = one.panel.title if one.panel.title != one.map.name else ""
             below = f" over {one.over.name}" if one.over is not None else ""
             lines = ", with regions" if one.panel.regions is not None else ""
             key = (title, one.map.name, one.panel.plane, f"{_colouring(one)}{below}{lines}")
             slices.setdefault(key, []).extend(one.slices)
             known &= one.map.volume.orientation_known
+        elif phrase := one.phrase():
+            out.append(phrase)
     endings = {key[3] for key in slices}
     for title, name, plane, how in slices:
         found = slices[title, name, plane, how]
@@ -185,12 +185,10 @@ def _marks(plan: Plan) -> str:
 
 
 def _numbers(plan: Plan) -> str:
-    if not plan.numbers:
-        return ""
-    text = "SD is that of a sample (n − 1)."
-    if any(not isinstance(n.panel, TablePanel) and n.percentiles for n in plan.numbers):
-        text += " Boxes: quartiles and median; whiskers: 5th and 95th percentile."
-    return text
+    """What panels say of their numbers; of sentences that begin alike, the longest."""
+    said = dict.fromkeys(sentence for one in plan.panels if (sentence := one.sentence()))
+    longest = [one for one in said if not any(o != one and o.startswith(one) for o in said)]
+    return " ".join(longest)
 
 
 def _drawing(plan: Plan) -> str:

@@ -8,16 +8,52 @@ import numpy as np
 
 from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
+from napari_qsm.figures.kinds import Drawing, plan_of
 from napari_qsm.figures.lettering import MIN_PT, Rect, spaced_ticks
 from napari_qsm.figures.numbers import NumbersPlan, sided_region
 from napari_qsm.figures.page import Page
-from napari_qsm.figures.panels import ChartPanel
+from napari_qsm.figures.panels import ChartPanel, Numbers
 from napari_qsm.units import tick_texts, ticks
 
 #: Colours of Okabe and Ito (2008); their lightness differs too.
 SUBJECT_COLOURS = ("#0072b2", "#d55e00", "#56b4e9", "#cc79a7", "#009e73", "#f0e442", "#e69f00")
 _TICK_MM = 0.8
 _UPRIGHT_MM = 25.0
+
+
+@plan_of(ChartPanel)
+@dataclass(frozen=True, eq=False)
+class ChartPlan(NumbersPlan):
+    """A chart with its numbers."""
+
+    panel: ChartPanel
+
+    @classmethod
+    def needs_percentiles(cls, panel: Numbers) -> bool:
+        """For boxes."""
+        return isinstance(panel, ChartPanel) and panel.chart == "boxes"
+
+    def height(self, page: Page, width_mm: float) -> float:
+        """Broad charts are higher, within reason."""
+        parts = _measure(page, self, width_mm)
+        return parts.legend_mm + parts.below_mm + float(np.clip(0.42 * width_mm, 22.0, 48.0))
+
+    def draw(self, page: Page, rect: Rect, drawing: Drawing) -> list[str]:
+        """Draw it; subjects stand in a legend above.
+
+        Raises
+        ------
+        QsmError
+            If the panel is too low.
+        """
+        return _draw_chart(page, rect, self)
+
+    def sentence(self) -> str:
+        """How SD and boxes are meant."""
+        text = super().sentence()
+        if self.percentiles:
+            text += " Boxes: quartiles and median; whiskers: 5th and 95th percentile."
+        return text
 
 
 @dataclass(frozen=True)
@@ -56,7 +92,7 @@ class _Parts:
     below_mm: float
 
 
-def _measure(page: Page, plan: NumbersPlan, width_mm: float) -> _Parts:
+def _measure(page: Page, plan: ChartPlan, width_mm: float) -> _Parts:
     frame, size = plan.frame, page.style.size_pt
     subjects = [str(subject) for subject in dict.fromkeys(frame["subject"])]
     rows = dict.fromkeys(zip(frame["label"], frame["name"], frame["side"], strict=True))
@@ -77,13 +113,7 @@ def _measure(page: Page, plan: NumbersPlan, width_mm: float) -> _Parts:
     return _Parts(subjects, regions, low, high, legend, left, lines, name_size, below)
 
 
-def chart_height(page: Page, plan: NumbersPlan, width_mm: float) -> float:
-    """Height of a chart in mm."""
-    parts = _measure(page, plan, width_mm)
-    return parts.legend_mm + parts.below_mm + float(np.clip(0.42 * width_mm, 22.0, 48.0))
-
-
-def draw_chart(page: Page, rect: Rect, plan: NumbersPlan) -> list[str]:
+def _draw_chart(page: Page, rect: Rect, plan: ChartPlan) -> list[str]:
     """Draw a chart; subjects stand in a legend above it.
 
     Raises
@@ -91,7 +121,6 @@ def draw_chart(page: Page, rect: Rect, plan: NumbersPlan) -> list[str]:
     QsmError
         If the panel is too low.
     """
-    assert isinstance(plan.panel, ChartPanel)
     parts = _measure(page, plan, rect.width)
     left, top = rect.left + parts.left_mm, rect.top + parts.legend_mm
     plot = Rect(left, top, rect.right - left, rect.bottom - parts.below_mm - top)
@@ -127,9 +156,8 @@ def draw_chart(page: Page, rect: Rect, plan: NumbersPlan) -> list[str]:
     return []
 
 
-def _draw_axis(page: Page, rect: Rect, plan: NumbersPlan, axis: _Axis) -> None:
+def _draw_axis(page: Page, rect: Rect, plan: ChartPlan, axis: _Axis) -> None:
     """The vertical axis with its quantity and unit, and the line of zero."""
-    assert isinstance(plan.panel, ChartPanel)
     size, plot = page.style.size_pt, axis.plot
     left = plot.left
     marks = spaced_ticks(axis.low, axis.high, plot.height, 1.1 * page.line_height(size - 1))
@@ -146,10 +174,10 @@ def _draw_axis(page: Page, rect: Rect, plan: NumbersPlan, axis: _Axis) -> None:
     page.lines([np.array([[left, base], [plot.right, base]])], page.ink, 0.5)
 
 
-def _range(plan: NumbersPlan) -> tuple[float, float]:
+def _range(plan: ChartPlan) -> tuple[float, float]:
     """Ends of the axis: round, and zero among them for bars."""
     frame, unit = plan.frame, plan.unit
-    if plan.panel.kind == "chart" and plan.panel.chart == "bars":
+    if plan.panel.chart == "bars":
         spread = frame[f"sd_{unit}"].fillna(0)
         ends = [0.0, *(frame[f"mean_{unit}"] - spread), *(frame[f"mean_{unit}"] + spread)]
     else:

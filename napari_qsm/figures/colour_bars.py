@@ -11,7 +11,8 @@ from napari_qsm.colormaps import STEPS, effective_window, lookup_table
 from napari_qsm.figures.lettering import CAPITAL, DESCENT, MM_PER_PT, Rect, spaced_ticks
 from napari_qsm.figures.page import Page
 from napari_qsm.figures.parts import Cell, Display
-from napari_qsm.figures.plans import PicturePlan, Plan
+from napari_qsm.figures.picture import PicturePlan
+from napari_qsm.figures.plans import Plan
 from napari_qsm.figures.spec import ColourBar
 from napari_qsm.units import tick_texts
 

@@ -13,20 +13,16 @@ import numpy as np
 from napari_qsm.arrays import Array
 from napari_qsm.errors import MetadataError
 from napari_qsm.figures.captions import final_caption
-from napari_qsm.figures.charts import draw_chart
 from napari_qsm.figures.colour_bars import draw_bottom, draw_right, place_bars
 from napari_qsm.figures.gather import Given, Loaded, gather
+from napari_qsm.figures.kinds import Drawing
 from napari_qsm.figures.layout import Grid, cells_of, lay_out
 from napari_qsm.figures.lettering import Rect
-from napari_qsm.figures.numbers import NumbersPlan
 from napari_qsm.figures.page import Page, settings
-from napari_qsm.figures.panels import TablePanel
-from napari_qsm.figures.picture import draw_picture
-from napari_qsm.figures.plans import PicturePlan, Plan, plan_figure
+from napari_qsm.figures.plans import Plan, plan_figure
 from napari_qsm.figures.saving import check_ending, picture_bytes, save_all
 from napari_qsm.figures.spec import FigureSpec
 from napari_qsm.figures.spec_files import spec_text
-from napari_qsm.figures.tables import draw_table, draw_text, full_table
 from napari_qsm.io.spreadsheet import defused
 
 if TYPE_CHECKING:
@@ -205,7 +201,7 @@ def render(
         spec=spec,
         base=Path(base),
         caption=final_caption(plan),
-        table=full_table(plan.numbers),
+        table=plan.table(),
         notes=tuple(dict.fromkeys(notes)),
         page=page,
         panels=grid.bodies,
@@ -224,19 +220,12 @@ def _check_size(width_mm: float, height_mm: float, dpi: float) -> None:
 
 def _draw_panels(page: Page, plan: Plan, grid: Grid, cache: Cache) -> list[str]:
     notes: list[str] = []
+    drawing = Drawing(plan.spec.radiological, cache.rasters)
     for one, body, strip in zip(plan.panels, grid.bodies, grid.titles, strict=True):
         panel = one.panel
-        if isinstance(one, PicturePlan):
-            notes += draw_picture(
-                page, body, one, radiological=plan.spec.radiological, cache=cache.rasters
-            )
-        elif isinstance(one, NumbersPlan):
-            draw = draw_table if isinstance(one.panel, TablePanel) else draw_chart
-            notes += draw(page, body, one)
-        else:
-            notes += draw_text(page, body, one)
+        notes += one.draw(page, body, drawing)
         indent = 0.0
-        if panel.letter and not isinstance(one, PicturePlan):
+        if panel.letter and not one.own_letter:
             size = page.style.size_pt + 3
             letter = page.text(strip.left, strip.top, panel.letter, size_pt=size, weight="bold")
             indent = letter.width + 1.0

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from napari_qsm.figures.annotations import Annotation
-from napari_qsm.figures.panels import ImagePanel, MosaicPanel, TextPanel
+from napari_qsm.figures.kinds import BasePanel
+from napari_qsm.figures.panels import ImagePanel, MosaicPanel, Numbers
 from napari_qsm.figures.parts import Cell, Display, Window
 from napari_qsm.figures.spec import ColourBar, FigureSpec
 
@@ -71,11 +72,11 @@ def with_columns(spec: FigureSpec, columns: int) -> FigureSpec:
     return arranged(spec, spec.panels, columns)
 
 
-def is_wide(panel: Any, columns: int) -> bool:
+def is_wide(panel: BasePanel, columns: int) -> bool:
     """Whether a panel takes a whole row."""
     if panel.cell is not None and panel.cell.columns >= columns:
         return True
-    return not isinstance(panel, ImagePanel)
+    return panel.is_wide
 
 
 def arranged(spec: FigureSpec, panels: Sequence[Any], columns: int | None = None) -> FigureSpec:
@@ -213,7 +214,7 @@ def with_source_name(spec: FigureSpec, key: str, name: str) -> FigureSpec:
     for panel in spec.panels:
         if getattr(panel, "title", "") == before and getattr(panel, "map", "") == key:
             panel = _changed(panel, title=name)
-        if not isinstance(panel, (*PICTURES, TextPanel)):
+        if isinstance(panel, Numbers):
             measured = tuple(
                 _changed(one, subject=name) if one.map == key and one.subject == before else one
                 for one in panel.measured

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +13,7 @@ import numpy as np
 
 from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError, GeometryError, QsmError
-from napari_qsm.figures.panels import ChartPanel, ImagePanel, MosaicPanel, TablePanel, TextPanel
-from napari_qsm.figures.parts import RegionsCrop, Source
+from napari_qsm.figures.parts import Source
 from napari_qsm.figures.spec import FigureSpec
 from napari_qsm.figures.spec_files import resolved
 from napari_qsm.io.formats import read_image, stem
@@ -119,24 +118,6 @@ class Loaded:
         return region_name(self.regions.get(label)) or f"region {label}"
 
 
-def panel_keys(panel: Any) -> Iterator[tuple[str, str]]:
-    """Keys of sources that a panel needs, each with the words for its part."""
-    if isinstance(panel, ImagePanel | MosaicPanel):
-        yield panel.map, "map"
-        if panel.over:
-            yield panel.over, "image below the map"
-        if panel.regions is not None:
-            yield panel.regions.labels, "regions"
-        if isinstance(panel.crop, RegionsCrop):
-            yield panel.crop.labels, "regions"
-    elif isinstance(panel, TablePanel | ChartPanel):
-        for measured in panel.measured:
-            yield measured.map, "map"
-            yield measured.labels, "regions"
-    elif isinstance(panel, TextPanel) and panel.methods_of:
-        yield panel.methods_of, "map"
-
-
 def gather(
     spec: FigureSpec,
     given: Mapping[str, Given] | None = None,
@@ -165,7 +146,7 @@ def gather(
     given = given or {}
     out: dict[str, Loaded] = {}
     for number, panel in enumerate(spec.panels, 1):
-        for key, part in panel_keys(panel):
+        for key, part in panel.sources():
             if key not in spec.sources and key not in given:
                 there = ", ".join(f"'{name}'" for name in spec.sources) or "none"
                 raise QsmError(

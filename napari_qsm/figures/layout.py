@@ -6,16 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from napari_qsm.errors import QsmError
-from napari_qsm.figures.charts import chart_height
 from napari_qsm.figures.colour_bars import lanes_mm, place_bars
+from napari_qsm.figures.kinds import PanelPlan
 from napari_qsm.figures.lettering import Rect
-from napari_qsm.figures.numbers import NumbersPlan
 from napari_qsm.figures.page import Page
-from napari_qsm.figures.panels import TablePanel
 from napari_qsm.figures.parts import Cell
-from napari_qsm.figures.picture import picture_height
-from napari_qsm.figures.plans import AnyPlan, PicturePlan, Plan
-from napari_qsm.figures.tables import table_height, text_height
+from napari_qsm.figures.plans import Plan
 
 _EDGE_MM = 0.3
 
@@ -172,7 +168,7 @@ def lay_out(plan: Plan, page: Page) -> Grid:
 
 def _row_heights(
     page: Page,
-    placed: Sequence[tuple[AnyPlan, Cell]],
+    placed: Sequence[tuple[PanelPlan, Cell]],
     strips: Sequence[float],
     width: float,
     gap: float,
@@ -181,7 +177,7 @@ def _row_heights(
     wanted = [0.0] * len(strips)
     for one, cell in sorted(placed, key=lambda pair: pair[1].rows):
         span = cell.columns * width + (cell.columns - 1) * gap
-        need = _lead(page, one, strips[cell.row]) + panel_height(page, one, span)
+        need = _lead(page, one, strips[cell.row]) + one.height(page, span)
         last = cell.row + cell.rows
         have = sum(wanted[cell.row : last]) + sum(strips[cell.row + 1 : last])
         have += (cell.rows - 1) * gap
@@ -189,25 +185,14 @@ def _row_heights(
     return wanted
 
 
-def _lead(page: Page, one: AnyPlan, strip_mm: float) -> float:
+def _lead(page: Page, one: PanelPlan, strip_mm: float) -> float:
     """Room above a panel without pictures for its letter, beyond the strip of its title."""
-    if isinstance(one, PicturePlan) or not one.panel.letter:
+    if one.own_letter or not one.panel.letter:
         return 0.0
     return max(page.line_height(page.style.size_pt + 3) + 0.6 - strip_mm, 0.0)
 
 
-def _free_rect(one: AnyPlan) -> Rect:
+def _free_rect(one: PanelPlan) -> Rect:
     box = one.panel.box
     assert box is not None
     return Rect(box.left_mm, box.top_mm, box.width_mm, box.height_mm)
-
-
-def panel_height(page: Page, one: AnyPlan, width_mm: float) -> float:
-    """Height that a panel would like to have."""
-    if isinstance(one, PicturePlan):
-        return picture_height(one, width_mm)
-    if isinstance(one, NumbersPlan):
-        if isinstance(one.panel, TablePanel):
-            return table_height(page, one, width_mm)
-        return chart_height(page, one, width_mm)
-    return text_height(page, one, width_mm)

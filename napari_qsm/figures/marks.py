@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from napari_qsm.anatomy import DisplayFrame
@@ -9,18 +11,19 @@ from napari_qsm.arrays import Array
 from napari_qsm.figures.annotations import Annotation
 from napari_qsm.figures.frame import Frame
 from napari_qsm.figures.lettering import MM_PER_PT, Level, Rect, Side
-from napari_qsm.figures.panels import ImagePanel
-from napari_qsm.figures.plans import PicturePlan
+from napari_qsm.units import with_unit
+from napari_qsm.volume import Volume
 
 #: Extra width of the dark edge that parts a mark from its ground, in points.
 _EDGE_PT = 0.7
 
 
-def draw_marks(frame: Frame, plan: PicturePlan) -> list[str]:
-    """Draw a panel's annotations; returns what the user should know."""
-    assert isinstance(plan.panel, ImagePanel)
-    layout = DisplayFrame(plan.map.volume)
-    marks = [(mark, _points(frame, layout, mark)) for mark in plan.panel.annotations]
+def draw_marks(
+    frame: Frame, annotations: Sequence[Annotation], volume: Volume, who: str
+) -> list[str]:
+    """Draw marks on a slice of a volume; returns what the user should know."""
+    layout = DisplayFrame(volume)
+    marks = [(mark, _points(frame, layout, mark)) for mark in annotations]
     for mark, points in marks:
         _draw(frame, mark, points)
     notes = []
@@ -31,7 +34,7 @@ def draw_marks(frame: Frame, plan: PicturePlan) -> list[str]:
             continue
         size = mark.size_pt or frame.page.style.size_pt
         if not frame.write(_beside(frame, mark, points), words, size_pt=size, colour=mark.colour):
-            notes.append(f"{plan.who}: no room for the words '{words}'.")
+            notes.append(f"{who}: no room for the words '{words}'.")
     return notes
 
 
@@ -45,7 +48,7 @@ def _words(mark: Annotation) -> str:
     if mark.text.strip() or mark.kind != "line" or not mark.length:
         return mark.text.strip()
     assert mark.length_mm is not None
-    return f"{mark.length_mm:.1f} mm"
+    return with_unit(mark.length_mm, "mm")
 
 
 def _draw(frame: Frame, mark: Annotation, points: Array) -> None:

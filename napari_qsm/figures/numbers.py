@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from napari_qsm.figures.gather import Loaded, labels_like, wanted_labels
-from napari_qsm.figures.panels import ChartPanel, TablePanel
+from napari_qsm.figures.kinds import PanelPlan, Setting
+from napari_qsm.figures.panels import Numbers
 from napari_qsm.figures.spec import FigureSpec
 from napari_qsm.rois.measures import measures_of
 from napari_qsm.rois.statistics import region_statistics
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class NumbersPlan:
-    """A table or chart with its numbers.
+class NumbersPlan(PanelPlan):
+    """A panel with numbers of regions.
 
     Attributes
     ----------
@@ -30,46 +31,58 @@ class NumbersPlan:
         Subject and label to the 5th, 25th, 50th, 75th and 95th percentile; for boxes only.
     """
 
-    who: str
-    panel: TablePanel | ChartPanel
+    panel: Numbers
     frame: pd.DataFrame
     unit: str
     percentiles: Mapping[tuple[str, int], tuple[float, ...]] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, panel: Numbers, who: str, setting: Setting) -> Self:
+        """Measure what it shows.
 
-def plan_numbers(
-    panel: TablePanel | ChartPanel,
-    spec: FigureSpec,
-    sources: Mapping[str, Loaded],
-    who: str,
-    notes: list[str],
-) -> NumbersPlan:
-    """Measure what a table or chart shows.
+        Raises
+        ------
+        QsmError
+            If regions do not fit their map, or one asked for has no voxel.
+        """
+        import pandas as pd
 
-    Raises
-    ------
-    QsmError
-        If regions do not fit their map, or one asked for has no voxel.
-    """
-    import pandas as pd
+        spec, sources = setting.spec, setting.sources
+        frames = []
+        percentiles: dict[tuple[str, int], tuple[float, ...]] = {}
+        for measured in panel.measured:
+            map_, labels = sources[measured.map], sources[measured.labels]
+            which = wanted_labels(labels, panel.which)
+            labels_like(labels, map_)
+            names = {label: labels.regions.get(label) for label in which}
+            frame, said = _statistics(map_, labels, names, spec)
+            setting.notes.extend(f"{who}: {note}" for note in said)
+            frame = frame[frame["label"].isin(which)].copy()
+            subject = measured.subject or map_.name
+            frame.insert(0, "subject", subject)
+            frames.append(frame)
+            if cls.needs_percentiles(panel):
+                percentiles |= {(subject, n): _percentiles(map_, labels, n, spec) for n in which}
+        table = pd.concat(frames, ignore_index=True)
+        return cls(who, panel, table, spec.unit, percentiles)
 
-    frames = []
-    percentiles: dict[tuple[str, int], tuple[float, ...]] = {}
-    for measured in panel.measured:
-        map_, labels = sources[measured.map], sources[measured.labels]
-        which = wanted_labels(labels, panel.which)
-        labels_like(labels, map_)
-        names = {label: labels.regions.get(label) for label in which}
-        frame, said = _statistics(map_, labels, names, spec)
-        notes += [f"{who}: {note}" for note in said]
-        frame = frame[frame["label"].isin(which)].copy()
-        subject = measured.subject or map_.name
-        frame.insert(0, "subject", subject)
-        frames.append(frame)
-        if isinstance(panel, ChartPanel) and panel.chart == "boxes":
-            percentiles |= {(subject, n): _percentiles(map_, labels, n, spec) for n in which}
-    table = pd.concat(frames, ignore_index=True)
-    return NumbersPlan(who, panel, table, spec.unit, percentiles)
+    @classmethod
+    def needs_percentiles(cls, panel: Numbers) -> bool:
+        """Whether quartiles and more are drawn."""
+        return False
+
+    def phrase(self) -> str:
+        """``"table of regions of A and B"``."""
+        subjects = " and ".join(dict.fromkeys(str(s) for s in self.frame["subject"]))
+        return f"{self.panel.noun} of {subjects}"
+
+    def sentence(self) -> str:
+        """How SD is meant."""
+        return "SD is that of a sample (n − 1)."
+
+    def table(self) -> pd.DataFrame:
+        """The numbers it shows."""
+        return self.frame
 
 
 def _percentiles(map_: Loaded, labels: Loaded, label: int, spec: FigureSpec) -> tuple[float, ...]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterator, Mapping
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from napari_qsm.figures.annotations import Annotation, Millimetres, Plane, Point
+from napari_qsm.figures.kinds import BasePanel, panel_kind
 from napari_qsm.figures.parts import (
-    Box,
-    Cell,
     Crop,
     Finite,
     HeadCrop,
     Model,
     Regions,
+    RegionsCrop,
     Window,
     ordered_window,
 )
@@ -24,32 +25,7 @@ from napari_qsm.rois.statistics import exported_statistics
 TABLE_COLUMNS = ("subject", "region", "side", "voxels", "volume", "mean_sd", "range")
 
 
-class _Panel(Model):
-    """What all panels have.
-
-    Attributes
-    ----------
-    letter : str
-        A, B, C in the corner; empty for none.
-    title : str
-        Above the panel.
-    cell, box : Cell or Box, optional
-        Where it lies. Panels with neither fill the grid row by row.
-    """
-
-    letter: str = Field(default="", max_length=4)
-    title: str = ""
-    cell: Cell | None = None
-    box: Box | None = None
-
-    @model_validator(mode="after")
-    def _one_place(self) -> _Panel:
-        if self.cell is not None and self.box is not None:
-            raise ValueError("a panel has either a 'cell' or a 'box', not both")
-        return self
-
-
-class _Picture(_Panel):
+class Picture(BasePanel):
     """What panels with slices have.
 
     Attributes
@@ -89,8 +65,31 @@ class _Picture(_Panel):
     def _ordered(cls, window: Window | None) -> Window | None:
         return None if window is None else ordered_window(window)
 
+    def sources(self) -> Iterator[tuple[str, str]]:
+        """Its map, the image below, and the labels of regions and crop."""
+        yield self.map, "map"
+        if self.over:
+            yield self.over, "image below the map"
+        if self.regions is not None:
+            yield self.regions.labels, "regions"
+        if isinstance(self.crop, RegionsCrop):
+            yield self.crop.labels, "regions"
 
-class ImagePanel(_Picture):
+    def renamed(self, keys: Mapping[str, str]) -> Self:
+        """The same with its sources under other keys."""
+        fields: dict[str, object] = {"map": keys[self.map]}
+        if self.over:
+            fields["over"] = keys[self.over]
+        if self.regions is not None:
+            labels = keys[self.regions.labels]
+            fields["regions"] = self.regions.model_copy(update={"labels": labels})
+        if isinstance(self.crop, RegionsCrop):
+            fields["crop"] = self.crop.model_copy(update={"labels": keys[self.crop.labels]})
+        return self.model_copy(update=fields)
+
+
+@panel_kind
+class ImagePanel(Picture):
     """One slice of a map.
 
     Attributes
@@ -105,6 +104,8 @@ class ImagePanel(_Picture):
         Marks; those of other planes or slices are refused.
     """
 
+    is_wide: ClassVar[bool] = False
+
     kind: Literal["image"] = "image"
     slice_mm: Finite | None = None
     slice_index: int | None = None
@@ -118,8 +119,17 @@ class ImagePanel(_Picture):
             raise ValueError("give one of 'slice_mm', 'slice_index' and 'through_mm'")
         return self
 
+    def renamed(self, keys: Mapping[str, str]) -> Self:
+        """The same under other keys, its marks numbered anew."""
+        marks = tuple(
+            mark.model_copy(update={"id": f"mark-{number}"})
+            for number, mark in enumerate(self.annotations, 1)
+        )
+        return super().renamed(keys).model_copy(update={"annotations": marks})
 
-class MosaicPanel(_Picture):
+
+@panel_kind
+class MosaicPanel(Picture):
     """Many slices of a map in one panel, from ``first_mm`` to ``last_mm``.
 
     Attributes
@@ -164,7 +174,7 @@ class Measured(Model):
     subject: str = ""
 
 
-class _Numbers(_Panel):
+class Numbers(BasePanel):
     """What panels with numbers of regions have.
 
     Attributes
@@ -178,8 +188,23 @@ class _Numbers(_Panel):
     measured: tuple[Measured, ...] = Field(min_length=1)
     which: tuple[int, ...] = ()
 
+    def sources(self) -> Iterator[tuple[str, str]]:
+        """Maps, and the labels they are measured under."""
+        for one in self.measured:
+            yield one.map, "map"
+            yield one.labels, "regions"
 
-class TablePanel(_Numbers):
+    def renamed(self, keys: Mapping[str, str]) -> Self:
+        """The same with its sources under other keys."""
+        measured = tuple(
+            one.model_copy(update={"map": keys[one.map], "labels": keys[one.labels]})
+            for one in self.measured
+        )
+        return self.model_copy(update={"measured": measured})
+
+
+@panel_kind
+class TablePanel(Numbers):
     """Numbers of regions as a table.
 
     Attributes
@@ -188,6 +213,8 @@ class TablePanel(_Numbers):
         In their order: :data:`TABLE_COLUMNS` and the statistics of
         :mod:`napari_qsm.rois.measures`.
     """
+
+    noun: ClassVar[str] = "table of regions"
 
     kind: Literal["table"] = "table"
     columns: tuple[str, ...] = Field(
@@ -204,7 +231,8 @@ class TablePanel(_Numbers):
         return columns
 
 
-class ChartPanel(_Numbers):
+@panel_kind
+class ChartPanel(Numbers):
     """Regions side by side, one colour for each subject.
 
     Attributes
@@ -213,11 +241,14 @@ class ChartPanel(_Numbers):
         Mean with SD, or median, quartiles and the 5th and 95th percentile.
     """
 
+    noun: ClassVar[str] = "chart of regions"
+
     kind: Literal["chart"] = "chart"
     chart: Literal["bars", "boxes"] = "bars"
 
 
-class TextPanel(_Panel):
+@panel_kind
+class TextPanel(BasePanel):
     """Words, wrapped to the panel.
 
     Attributes
@@ -228,11 +259,18 @@ class TextPanel(_Panel):
         Key of a map whose methods paragraph is written below the text.
     """
 
+    noun: ClassVar[str] = "words"
+
     kind: Literal["text"] = "text"
     text: str = ""
     methods_of: str = ""
 
+    def sources(self) -> Iterator[tuple[str, str]]:
+        """The map whose methods are told."""
+        if self.methods_of:
+            yield self.methods_of, "map"
 
-Panel = Annotated[
-    ImagePanel | MosaicPanel | TablePanel | ChartPanel | TextPanel, Field(discriminator="kind")
-]
+    def renamed(self, keys: Mapping[str, str]) -> Self:
+        """The same with its source under another key."""
+        methods_of = keys[self.methods_of] if self.methods_of else ""
+        return self.model_copy(update={"methods_of": methods_of})

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar, Self
 
 import numpy as np
 
 from napari_qsm.anatomy import across_sign, letters, scale_bar_mm
 from napari_qsm.arrays import Array
+from napari_qsm.errors import QsmError
 from napari_qsm.figures.frame import PAD_MM, Frame, lightness
+from napari_qsm.figures.gather import Loaded, labels_like, wanted_labels
+from napari_qsm.figures.kinds import Drawing, PanelPlan, Setting, plan_of
 from napari_qsm.figures.lettering import Level, Rect, Side
+from napari_qsm.figures.marks import draw_marks, draw_scale_bar
 from napari_qsm.figures.page import Page
 from napari_qsm.figures.panels import ImagePanel, MosaicPanel
-from napari_qsm.figures.plans import PicturePlan
-from napari_qsm.figures.region_marks import draw_regions, write_names
-from napari_qsm.figures.slices import Raster, Slice, raster
+from napari_qsm.figures.parts import Display, Window
+from napari_qsm.figures.region_marks import SliceRegions, draw_regions, write_names
+from napari_qsm.figures.slices import (
+    Raster,
+    Slice,
+    View,
+    cut,
+    mosaic_slices,
+    raster,
+    slice_of,
+    view_of,
+    visible_on,
+)
+from napari_qsm.figures.spec import FigureSpec
 
 TILE_GAP_MM = 0.5
 
@@ -25,22 +41,102 @@ def mosaic_grid(panel: MosaicPanel, count: int) -> tuple[int, int]:
     return -(-count // columns), columns
 
 
-def picture_height(plan: PicturePlan, width_mm: float) -> float:
-    """Height at which a panel's pictures fill a width."""
-    aspect = plan.view.size[1] / plan.view.size[0]
-    if isinstance(plan.panel, ImagePanel):
-        return width_mm * aspect
-    rows, columns = mosaic_grid(plan.panel, len(plan.slices))
-    tile = (width_mm - (columns - 1) * TILE_GAP_MM) / columns
-    return rows * tile * aspect + (rows - 1) * TILE_GAP_MM
+@plan_of(ImagePanel, MosaicPanel)
+@dataclass(frozen=True, eq=False)
+class PicturePlan(PanelPlan):
+    """One or several slices of a map.
+
+    Attributes
+    ----------
+    slices : tuple of Slice
+        One, but for mosaics.
+    which : tuple of int
+        Labels drawn.
+    """
+
+    own_letter: ClassVar[bool] = True
+
+    panel: ImagePanel | MosaicPanel
+    map: Loaded
+    display: Display
+    slices: tuple[Slice, ...]
+    view: View
+    over: Loaded | None = None
+    labels: Loaded | None = None
+    which: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, panel: ImagePanel | MosaicPanel, who: str, setting: Setting) -> Self:
+        """Find its slices, the part of them that is drawn, and its regions.
+
+        Raises
+        ------
+        QsmError
+            For a slice outside the map, an unknown display, regions on another grid, or a mark
+            of another slice.
+        """
+        sources = setting.sources
+        map_ = sources[panel.map]
+        display = _display(panel.display, setting.spec, who)
+        if isinstance(panel, ImagePanel):
+            slices = [slice_of(panel, map_, who)]
+        else:
+            slices = mosaic_slices(panel, map_, who)
+        view = view_of(panel, map_, sources, who)
+        labels: Loaded | None = None
+        which: tuple[int, ...] = ()
+        if panel.regions is not None:
+            labels = sources[panel.regions.labels]
+            which = wanted_labels(labels, panel.regions.which)
+        over = sources[panel.over] if panel.over else None
+        plan = cls(who, panel, map_, display, tuple(slices), view, over, labels, which)
+        if labels is not None and not any(plan.region_slices(s, True) for s in slices):
+            setting.notes.append(f"{who}: none of its regions lies on its slice.")
+        if isinstance(panel, ImagePanel):
+            for mark in panel.annotations:
+                if mark.plane != panel.plane or not visible_on(mark.at_mm, slices[0], map_.volume):
+                    raise QsmError(
+                        f"{who}: the {mark.kind} at ({', '.join(f'{v:.1f}' for v in mark.at_mm)}) mm "
+                        f"was drawn on another slice than {slices[0].text} ({panel.plane})."
+                    )
+        return plan
+
+    @property
+    def window(self) -> Window:
+        """Values at the ends of the ramp."""
+        return self.panel.unlocked_window or self.display.window
+
+    def region_slices(self, where: Slice, radiological: bool) -> dict[int, Array]:
+        """Each region's voxels on a slice, as they lie on the page; absent ones left out."""
+        if self.labels is None:
+            return {}
+        everything = (slice(None), slice(None))
+        sign = across_sign(where.plane, radiological)
+        found = cut(labels_like(self.labels, self.map), where, everything, sign)
+        there = {int(v) for v in np.unique(found)}
+        return {label: found == label for label in self.which if label in there}
+
+    def regions_on(self, where: Slice, radiological: bool) -> SliceRegions:
+        """Its regions on a slice, ready to be drawn."""
+        assert self.labels is not None
+        inside = self.region_slices(where, radiological)
+        return SliceRegions(self.labels, self.map.volume, where.plane, inside)
+
+    def height(self, page: Page, width_mm: float) -> float:
+        """Height at which its pictures fill a width."""
+        aspect = self.view.size[1] / self.view.size[0]
+        if isinstance(self.panel, ImagePanel):
+            return width_mm * aspect
+        rows, columns = mosaic_grid(self.panel, len(self.slices))
+        tile = (width_mm - (columns - 1) * TILE_GAP_MM) / columns
+        return rows * tile * aspect + (rows - 1) * TILE_GAP_MM
+
+    def draw(self, page: Page, rect: Rect, drawing: Drawing) -> list[str]:
+        """Draw its slices with what is written on them."""
+        return _draw_picture(page, rect, self, drawing)
 
 
-def draw_picture(
-    page: Page, rect: Rect, plan: PicturePlan, *, radiological: bool, cache: dict[Any, Any]
-) -> list[str]:
-    """Draw a panel of slices; returns what the user should know."""
-    from napari_qsm.figures.marks import draw_marks, draw_scale_bar
-
+def _draw_picture(page: Page, rect: Rect, plan: PicturePlan, drawing: Drawing) -> list[str]:
     notes: list[str] = []
     panel = plan.panel
     if isinstance(panel, ImagePanel):
@@ -59,7 +155,7 @@ def draw_picture(
             for i in range(len(plan.slices))
         ]
     for number, (where, tile) in enumerate(zip(plan.slices, tiles, strict=True)):
-        frame = _draw_slice(page, tile, plan, where, radiological, cache)
+        frame = _draw_slice(page, tile, plan, where, drawing)
         size = page.style.size_pt
         first, last = number == 0, number == len(plan.slices) - 1
         pad = PAD_MM
@@ -83,11 +179,12 @@ def draw_picture(
             if not draw_scale_bar(frame, length, size - 1):
                 notes.append(f"{plan.who}: too small for a scale bar.")
         if panel.orientation_letters and first:
-            _write_letters(frame, plan, radiological)
+            _write_letters(frame, plan, drawing.radiological)
         if isinstance(panel, ImagePanel):
-            notes += draw_marks(frame, plan)
+            notes += draw_marks(frame, panel.annotations, plan.map.volume, plan.who)
         if panel.regions is not None and panel.regions.names != "none":
-            notes += write_names(frame, plan, where, radiological)
+            regions = plan.regions_on(where, drawing.radiological)
+            notes += write_names(frame, regions, panel.regions, plan.who)
     return notes
 
 
@@ -112,10 +209,9 @@ def _draw_slice(
     tile: Rect,
     plan: PicturePlan,
     where: Slice,
-    radiological: bool,
-    cache: dict[Any, Any],
+    drawing: Drawing,
 ) -> Frame:
-    panel = plan.panel
+    panel, radiological, cache = plan.panel, drawing.radiological, drawing.rasters
     scale = min(tile.width / plan.view.size[0], tile.height / plan.view.size[1])
     view = plan.view.resized((tile.width / scale, tile.height / scale))
     sign = across_sign(where.plane, radiological)
@@ -157,7 +253,7 @@ def _draw_slice(
     else:
         frame.under = np.full((1, 1), 1.0 if white else 0.0)
     if panel.regions is not None:
-        draw_regions(frame, plan, panel.regions, where, radiological)
+        draw_regions(frame, plan.regions_on(where, radiological), panel.regions)
     return frame
 
 
@@ -174,3 +270,19 @@ def _as_seen(
     inside = ((i >= 0) & (i < rows))[:, None] & ((j >= 0) & (j < columns))[None]
     found = picture.rgb[np.ix_(np.clip(i, 0, rows - 1), np.clip(j, 0, columns - 1))]
     return np.where(inside, lightness(found), 1.0 if white else 0.0)
+
+
+def _display(name: str, spec: FigureSpec, who: str) -> Display:
+    if name not in spec.displays:
+        there = ", ".join(f"'{key}'" for key in spec.displays) or "none"
+        raise QsmError(f"{who} uses the display '{name}', but the figure has {there}.")
+    display = spec.displays[name]
+    if display.colouring == "colour":
+        import matplotlib
+
+        if display.colormap not in matplotlib.colormaps:
+            raise QsmError(
+                f"The display '{name}' uses the colours '{display.colormap}', which do not exist; "
+                "viridis, inferno, magma and cividis do."
+            )
+    return display

@@ -3,41 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from napari_qsm.anatomy import DRAWN_AXES, DisplayFrame
+from napari_qsm.anatomy import DRAWN_AXES, DisplayFrame, Plane
 from napari_qsm.arrays import Array
 from napari_qsm.figures.frame import PAD_MM, Frame
+from napari_qsm.figures.gather import Loaded
 from napari_qsm.figures.lettering import Rect, Side
 from napari_qsm.figures.outlines import outlines
 from napari_qsm.figures.parts import Regions
-from napari_qsm.figures.plans import PicturePlan
-from napari_qsm.figures.slices import Slice
 from napari_qsm.io.label_table import default_color
 from napari_qsm.rois.statistics import region_side
+from napari_qsm.volume import Volume
 
 #: Right and left in colours of Okabe and Ito (2008) that colour-blind readers tell apart.
 SIDE_COLOURS: Mapping[str, str] = {"right": "#e69f00", "left": "#56b4e9", "": "#2fd0a0"}
 
 
-def region_colour(plan: PicturePlan, style: Regions, label: int) -> str:
+@dataclass(frozen=True, eq=False)
+class SliceRegions:
+    """The regions of a label map on one slice.
+
+    Attributes
+    ----------
+    labels : Loaded
+        The label map, with its table.
+    volume : Volume
+        The map they are drawn on.
+    plane : Plane
+        Of the slice.
+    inside : dict
+        Each region's voxels on the slice, as they lie on the page.
+    """
+
+    labels: Loaded
+    volume: Volume
+    plane: Plane
+    inside: Mapping[int, Array]
+
+
+def region_colour(labels: Loaded, style: Regions, label: int) -> str:
     """The colour in which a region is drawn."""
     if label in style.own_colours:
         return style.own_colours[label]
-    region = plan.labels.regions.get(label) if plan.labels else None
+    region = labels.regions.get(label)
     if style.colours == "side":
         return SIDE_COLOURS[region_side(region)]
     return getattr(region, "color", "") or default_color(label)
 
 
-def draw_regions(
-    frame: Frame, plan: PicturePlan, style: Regions, where: Slice, radiological: bool
-) -> None:
+def draw_regions(frame: Frame, regions: SliceRegions, style: Regions) -> None:
     """Draw outlines and fills, exactly along the borders of voxels."""
-    for label, inside in plan.region_slices(where, radiological).items():
-        paths = [_on_page(frame, plan, where, path, inside.shape) for path in outlines(inside)]
-        colour = region_colour(plan, style, label)
+    for label, inside in regions.inside.items():
+        paths = [_on_page(frame, regions, path, inside.shape) for path in outlines(inside)]
+        colour = region_colour(regions.labels, style, label)
         if style.style in ("fill", "both"):
             frame.page.lines(
                 paths,
@@ -55,13 +76,10 @@ def draw_regions(
             )
 
 
-def _on_page(
-    frame: Frame, plan: PicturePlan, where: Slice, path: Array, shape: tuple[int, ...]
-) -> Array:
+def _on_page(frame: Frame, regions: SliceRegions, path: Array, shape: tuple[int, ...]) -> Array:
     """Corners in (row, column) of a slice as it lies on the page, in page mm."""
-    volume = plan.map.volume
-    layout = DisplayFrame(volume)
-    across, up = DRAWN_AXES[where.plane]
+    layout = DisplayFrame(regions.volume)
+    across, up = DRAWN_AXES[regions.plane]
     column = path[:, 1] if frame.sign > 0 else shape[1] - 1 - path[:, 1]
     row = shape[0] - 1 - path[:, 0]
     x, y = frame.place(
@@ -71,27 +89,26 @@ def _on_page(
     return np.stack([x, y], axis=1)
 
 
-def write_names(frame: Frame, plan: PicturePlan, where: Slice, radiological: bool) -> list[str]:
+def write_names(frame: Frame, regions: SliceRegions, style: Regions, who: str) -> list[str]:
     """Write the names of regions along the edges; returns what the user should know."""
     notes = []
-    style = plan.panel.regions
-    assert style is not None and plan.labels is not None
+    labels = regions.labels
     size = frame.page.style.size_pt - 1
     columns: dict[str, list[tuple[float, float, str, str]]] = {"left": [], "right": []}
-    for label, inside in plan.region_slices(where, radiological).items():
-        region = plan.labels.regions.get(label)
-        name = plan.labels.region_called(label)
+    for label, inside in regions.inside.items():
+        region = labels.regions.get(label)
+        name = labels.region_called(label)
         if style.names == "short":
             name = getattr(region, "abbreviation", "") or name
         path = max(outlines(inside), key=len)
-        corners = _on_page(frame, plan, where, path, inside.shape)
+        corners = _on_page(frame, regions, path, inside.shape)
         edge = "left" if corners[:, 0].mean() < frame.rect.left + frame.rect.width / 2 else "right"
         outer = corners[:, 0].argmin() if edge == "left" else corners[:, 0].argmax()
         x, y = (float(v) for v in corners[outer])
         if frame.rect.holds(Rect(x, y, 0, 0)):
-            columns[edge].append((y, x, name, region_colour(plan, style, label)))
+            columns[edge].append((y, x, name, region_colour(labels, style, label)))
     for edge, found in columns.items():
-        notes += _write_column(frame, plan.who, edge, sorted(found), size)
+        notes += _write_column(frame, who, edge, sorted(found), size)
     return notes
 
 

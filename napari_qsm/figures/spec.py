@@ -11,7 +11,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from napari_qsm.figures.panels import Panel
+from napari_qsm.figures import panels as _panels  # noqa: F401  registers the kinds
+from napari_qsm.figures.kinds import Panel
 from napari_qsm.figures.parts import Display, Model, Source
 from napari_qsm.units import SusceptibilityUnit
 

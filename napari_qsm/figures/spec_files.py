@@ -12,8 +12,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from napari_qsm.errors import FileError
-from napari_qsm.figures import panels, parts
+from napari_qsm.figures import parts
 from napari_qsm.figures.annotations import Annotation
+from napari_qsm.figures.kinds import PANELS
+from napari_qsm.figures.panels import Measured
 from napari_qsm.figures.spec import SPEC_VERSION, ColourBar, FigureSpec, Style
 from napari_qsm.io.atomic import write_text
 from napari_qsm.io.plain_data import PlainDataError, parse_json
@@ -111,7 +113,9 @@ def _place(loc: tuple[int | str, ...]) -> str:
     for index, part in enumerate(loc):
         if isinstance(part, int):
             words += f"[{part}]"
-        elif not (isinstance(previous, int) or previous == "crop") or part not in _KINDS:
+        elif not (isinstance(previous, int) or previous == "crop") or part not in _CROPS | set(
+            PANELS
+        ):
             words += f".{part}" if index else part
         previous = part
     return f"'{words}'" if words else ""
@@ -119,7 +123,7 @@ def _place(loc: tuple[int | str, ...]) -> str:
 
 #: A list of numbers over several lines (no text in JSON has line breaks).
 _NUMBERS = re.compile(r"(?<=\[)\n\s+[-+.\deE]+(?:,\n\s+[-+.\deE]+)*\n\s+(?=\])")
-_KINDS = {"image", "mosaic", "table", "chart", "text", "box", "regions", "head", "whole"}
+_CROPS = {"box", "regions", "head", "whole"}
 
 
 def _shown(value: Any) -> str:
@@ -129,8 +133,8 @@ def _shown(value: Any) -> str:
 
 def _all_keys() -> list[str]:
     models: list[type[BaseModel]] = [FigureSpec, Style, ColourBar, Annotation]
-    for module in (panels, parts):
-        models += [m for m in vars(module).values() if _is_model(m)]
+    models += [*PANELS.values(), Measured]
+    models += [each for each in vars(parts).values() if _is_model(each)]
     return sorted({key for model in models for key in model.model_fields})
 
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_qsm.errors import QsmError
+from napari_qsm.figures.kinds import Drawing, plan_of
 from napari_qsm.figures.lettering import MIN_PT, Rect, Side
 from napari_qsm.figures.numbers import NumbersPlan, plain_region, sided_region
 from napari_qsm.figures.page import Page
 from napari_qsm.figures.panels import TablePanel
-from napari_qsm.figures.plans import TextPlan
 from napari_qsm.rois.measures import STATISTICS
 from napari_qsm.rois.statistics import column_of
 from napari_qsm.units import decimals, fixed, mean_sd, number
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 _HEADS = {
     "subject": "Subject",
@@ -33,12 +34,29 @@ _ROW = 1.55
 _GAP_MM = 2.2
 
 
-def table_cells(plan: NumbersPlan) -> tuple[list[str], list[list[str]]]:
+@plan_of(TablePanel)
+@dataclass(frozen=True, eq=False)
+class TablePlan(NumbersPlan):
+    """A table with its numbers."""
+
+    panel: TablePanel
+
+    def height(self, page: Page, width_mm: float) -> float:
+        """As many rows as there are regions."""
+        _, rows = table_cells(self)
+        size = _table_size(page, self, width_mm)[0]
+        return (len(rows) + 1) * page.line_height(size) / 1.3 * _ROW + 1.2
+
+    def draw(self, page: Page, rect: Rect, drawing: Drawing) -> list[str]:
+        """Draw it with rules above, below and under its head."""
+        return _draw_table(page, rect, self)
+
+
+def table_cells(plan: TablePlan) -> tuple[list[str], list[list[str]]]:
     """The head and the rows of a table, as they are written.
 
     Volumes have one decimal and thousands set apart, as in the case report's Table 1.
     """
-    assert isinstance(plan.panel, TablePanel)
     columns = plan.panel.columns
     head = [_head(column, plan.unit) for column in columns]
     rows: list[list[str]] = []
@@ -81,14 +99,7 @@ def _cell(column: str, row: dict[Any, Any], unit: str, side_apart: bool) -> str:
     )
 
 
-def table_height(page: Page, plan: NumbersPlan, width_mm: float) -> float:
-    """Height of a table in mm."""
-    _, rows = table_cells(plan)
-    size = _table_size(page, plan, width_mm)[0]
-    return (len(rows) + 1) * page.line_height(size) / 1.3 * _ROW + 1.2
-
-
-def _table_size(page: Page, plan: NumbersPlan, width_mm: float) -> tuple[float, list[float]]:
+def _table_size(page: Page, plan: TablePlan, width_mm: float) -> tuple[float, list[float]]:
     """Size of letters at which a table fits, and the widths of its columns."""
     head, rows = table_cells(plan)
     size = page.style.size_pt
@@ -105,9 +116,8 @@ def _table_size(page: Page, plan: NumbersPlan, width_mm: float) -> tuple[float, 
         size = max(size - 0.25, MIN_PT)
 
 
-def draw_table(page: Page, rect: Rect, plan: NumbersPlan) -> list[str]:
+def _draw_table(page: Page, rect: Rect, plan: TablePlan) -> list[str]:
     """Draw a table with rules above, below and under its head."""
-    assert isinstance(plan.panel, TablePanel)
     head, rows = table_cells(plan)
     size, widths = _table_size(page, plan, rect.width)
     notes = []
@@ -145,39 +155,3 @@ def draw_table(page: Page, rect: Rect, plan: NumbersPlan) -> list[str]:
 
 def _rule(page: Page, rect: Rect, y: float, width_pt: float) -> None:
     page.lines([np.array([[rect.left, y], [rect.right, y]])], page.ink, width_pt)
-
-
-def full_table(plans: list[NumbersPlan]) -> pd.DataFrame | None:
-    """All numbers behind a figure, each once; None where it has none."""
-    if not plans:
-        return None
-    import pandas as pd
-
-    return pd.concat([p.frame for p in plans], ignore_index=True).drop_duplicates(ignore_index=True)
-
-
-def text_height(page: Page, plan: TextPlan, width_mm: float) -> float:
-    """Height of wrapped words in mm."""
-    lines = page.wrapped(plan.text, width_mm, page.style.size_pt)
-    return len(lines) * page.line_height() + 0.6
-
-
-def draw_text(page: Page, rect: Rect, plan: TextPlan) -> list[str]:
-    """Write wrapped words, smaller where the panel is too low.
-
-    Raises
-    ------
-    QsmError
-        If they don't fit in the smallest letters: words are never cut off.
-    """
-    size = page.style.size_pt
-    while True:
-        lines = page.wrapped(plan.text, rect.width, size)
-        if len(lines) * page.line_height(size) <= rect.height + 0.05:
-            break
-        if size <= MIN_PT:
-            raise QsmError(f"{plan.who} is too small for its words; give it more room.")
-        size = max(size - 0.25, MIN_PT)
-    for at, line in enumerate(lines):
-        page.text(rect.left, rect.top + at * page.line_height(size), line, size_pt=size)
-    return []

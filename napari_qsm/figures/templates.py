@@ -9,7 +9,7 @@ from typing import Any
 from napari_qsm.anatomy import DEPTH_AXIS
 from napari_qsm.errors import QsmError
 from napari_qsm.figures.annotations import Plane
-from napari_qsm.figures.gather import Given, Loaded, panel_keys
+from napari_qsm.figures.gather import Given, Loaded
 from napari_qsm.figures.panels import (
     ChartPanel,
     ImagePanel,
@@ -66,7 +66,7 @@ def from_template(
         raise QsmError("A template needs at least one subject: a control, a patient, or both.")
     people = [know(s, sources, given, base, known) for s in subjects]
     spec = _MAKERS[name](people)
-    used = {key for panel in spec.panels for key, _ in panel_keys(panel)}
+    used = {key for panel in spec.panels for key, _ in panel.sources()}
     spec.sources = {key: source for key, source in sources.items() if key in used}
     return spec
 

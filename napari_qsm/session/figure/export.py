@@ -20,9 +20,8 @@ import numpy as np
 from napari_qsm.errors import QsmError
 from napari_qsm.figures.draw import DRAWING, Cache, Rendered, render
 from napari_qsm.figures.editing import with_fields
-from napari_qsm.figures.gather import Given, panel_keys
-from napari_qsm.figures.panels import ChartPanel, ImagePanel, MosaicPanel, TablePanel, TextPanel
-from napari_qsm.figures.parts import RegionsCrop, Source
+from napari_qsm.figures.gather import Given
+from napari_qsm.figures.parts import Source
 from napari_qsm.figures.spec import FigureSpec
 from napari_qsm.figures.spec_files import write_spec
 from napari_qsm.io.atomic import staged_folder, write_text
@@ -76,7 +75,7 @@ def freeze(
 
 def _used(spec: FigureSpec) -> FigureSpec:
     """The figure without sources that no panel needs."""
-    used = {key for panel in spec.panels for key, _ in panel_keys(panel)}
+    used = {key for panel in spec.panels for key, _ in panel.sources()}
     kept = {key: source for key, source in spec.sources.items() if key in used}
     return with_fields(spec, sources=kept)
 
@@ -225,33 +224,8 @@ def _renamed(spec: FigureSpec, keys: Mapping[str, str]) -> FigureSpec:
     return with_fields(
         spec,
         sources={keys[key]: source for key, source in spec.sources.items()},
-        panels=tuple(_renamed_panel(panel, keys) for panel in spec.panels),
+        panels=tuple(panel.renamed(keys) for panel in spec.panels),
     )
-
-
-def _renamed_panel(panel: Any, keys: Mapping[str, str]) -> Any:
-    fields: dict[str, Any] = {}
-    if isinstance(panel, ImagePanel | MosaicPanel):
-        fields["map"] = keys[panel.map]
-        fields["over"] = keys[panel.over] if panel.over else ""
-        if panel.regions is not None:
-            labels = keys[panel.regions.labels]
-            fields["regions"] = panel.regions.model_copy(update={"labels": labels})
-        if isinstance(panel.crop, RegionsCrop):
-            fields["crop"] = panel.crop.model_copy(update={"labels": keys[panel.crop.labels]})
-        if isinstance(panel, ImagePanel):
-            fields["annotations"] = tuple(
-                mark.model_copy(update={"id": f"mark-{number}"})
-                for number, mark in enumerate(panel.annotations, 1)
-            )
-    elif isinstance(panel, TablePanel | ChartPanel):
-        fields["measured"] = tuple(
-            one.model_copy(update={"map": keys[one.map], "labels": keys[one.labels]})
-            for one in panel.measured
-        )
-    elif isinstance(panel, TextPanel) and panel.methods_of:
-        fields["methods_of"] = keys[panel.methods_of]
-    return panel.model_copy(update=fields)
 
 
 def opened(spec: FigureSpec, base: Path) -> FigureSpec:
@@ -268,7 +242,7 @@ def opened(spec: FigureSpec, base: Path) -> FigureSpec:
         sources[f"file {key}"] = source.model_copy(update={**fields, "name": source.name or key})
     keys = {key: f"file {key}" for key in spec.sources}
     for panel in spec.panels:
-        for key, part in panel_keys(panel):
+        for key, part in panel.sources():
             if key not in keys:
                 raise QsmError(
                     f"A panel names the {part} '{key}', but the figure has no such source."

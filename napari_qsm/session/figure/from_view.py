@@ -186,5 +186,4 @@ def describe(spec: FigureSpec, index: int, slice_text: str = "") -> str:
         if isinstance(panel, ImagePanel) and panel.annotations:
             extras.append("marks")
         return f"{letter}{what} · {', '.join(e for e in extras if e)}"
-    words = {"table": "table of regions", "chart": "chart of regions", "text": "words"}
-    return f"{letter}{panel.title or words[panel.kind]}"
+    return f"{letter}{panel.title or panel.noun}"
