@@ -129,10 +129,10 @@ def table_seconds(workspace, entry) -> list[float]:
         at = np.ravel_multi_index((x, y, z), entry.editable.shape, order="F")
         label = 1 + step % 26
         row = next(i for i, each in enumerate(table.rows()) if each.label == label)
-        before = table.table.item(row, 3).text()
+        before = table.table.content.lines[row].cells[3]
         start = time.perf_counter()
         changed = session.edit_labels(entry, at, label)
-        while changed and table.table.item(row, 3).text() == before:
+        while changed and table.table.content.lines[row].cells[3] == before:
             QApplication.processEvents()
         times.append(time.perf_counter() - start)
         # As between two moves of a hand: the table's own pause is over.

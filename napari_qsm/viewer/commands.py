@@ -1,8 +1,10 @@
-"""What keys and buttons do, as plain functions of the workspace."""
+"""What can be done by key, menu and palette: one register, and the plain functions behind it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from napari_qsm.colormaps import Colouring
 
@@ -13,11 +15,60 @@ if TYPE_CHECKING:
 _COLOURINGS: tuple[Colouring, ...] = ("grey", "inverted", "colour", "both sides")
 
 
+@dataclass(frozen=True)
+class Command:
+    """One thing the user can ask for.
+
+    Attributes
+    ----------
+    id : str
+        ``qsm.<what>``; its key is kept in the settings under this name.
+    title : str
+        What menu, palette and help page call it.
+    call : callable
+        Does it, given the workspace.
+    key : str
+        The key unless the user has chosen another: ``"N"``, ``"Ctrl+Z"``; empty for none.
+    group : str
+        Part of menu and help page.
+    needs : str
+        Where it makes sense: an expression of :func:`state_of`; always if empty.
+    """
+
+    id: str
+    title: str
+    call: Callable[[Workspace], Any]
+    key: str = ""
+    group: str = "Views"
+    needs: str = ""
+
+
+#: Keys of these groups count only while their tab is on show.
+TAB_GROUPS = frozenset({"Drawing"})
+
+
+def state_of(workspace: Workspace) -> dict[str, Any]:
+    """What the needs of commands are judged by."""
+    session, paint = workspace.session, workspace.panels.regions.paint
+    selected = session.selected_entry
+    return {
+        "cases": len(session.cases),
+        "maps": sum(entry.editable is None for entry in session),
+        "regions": len(session.of_role("labels")),
+        "coloured": selected is not None and selected.editable is None,
+        "undo": bool(session.history.undo_text),
+        "redo": bool(session.history.redo_text),
+        "rows": len(workspace.table_panel.rows()),
+        "outline": paint.painter.has_outline,
+        "tool": bool(paint.options.kind),
+    }
+
+
 def step(workspace: Workspace, steps: int) -> None:
     """Step slices in the view the mouse was last in."""
     controller, view = workspace.controller, workspace.keys.last_view
     # The mouse may last have been in a view that the layout has since hidden.
-    if view not in controller.views or not view.qt.isVisible():
+    if view is None or view not in controller.views or not view.qt.isVisible():
         view = controller.main
     controller.step(view.plane, steps)
 
@@ -37,11 +88,6 @@ def next_map(workspace: Workspace) -> None:
         if hides and other.display.visible:
             workspace.session.set_display(other, visible=False)
     workspace.session.selected = entry.id
-
-
-def next_case(workspace: Workspace) -> None:
-    """Show the next patient or visit."""
-    workspace.session.step_case()
 
 
 def flicker(services: Services) -> None:
@@ -66,11 +112,6 @@ def flicker(services: Services) -> None:
     session.selected = show.id
 
 
-def flip_result(workspace: Workspace) -> None:
-    """The result of a reconstruction's stage before this one, or this one."""
-    workspace.panels.reconstruct.flip()
-
-
 def next_colouring(workspace: Workspace) -> None:
     """Go round grey, inverted, colour and both sides."""
     entry = workspace.session.selected_entry
@@ -79,26 +120,159 @@ def next_colouring(workspace: Workspace) -> None:
         workspace.session.set_display(entry, colouring=_COLOURINGS[(at + 1) % len(_COLOURINGS)])
 
 
-def toggle_unit(workspace: Workspace) -> None:
-    """Write susceptibilities in the other unit, everywhere."""
-    workspace.session.unit = "ppb" if workspace.session.unit == "ppm" else "ppm"
+def _toggle(name: str, one: Any, other: Any) -> Callable[[Workspace], None]:
+    """Switch a field of the session between two values."""
+
+    def toggle(workspace: Workspace) -> None:
+        session = workspace.session
+        setattr(session, name, other if getattr(session, name) == one else one)
+
+    return toggle
 
 
-def toggle_crosshair(workspace: Workspace) -> None:
-    """Show or hide the crosshair."""
-    workspace.session.crosshair_visible = not workspace.session.crosshair_visible
+def _region(number: int) -> Callable[[Workspace], None]:
+    """Choose a region by its place in the list, from 1."""
+
+    def choose(workspace: Workspace) -> None:
+        workspace.panels.regions.list.choose_row(number - 1)
+
+    return choose
 
 
-def swap_planes(workspace: Workspace) -> None:
-    """Make the next plane the large one."""
-    workspace.controller.swap()
+def _tab(name: str) -> Callable[[Workspace], None]:
+    """Bring a tab to the front."""
+
+    def show(workspace: Workspace) -> None:
+        workspace.tabs.setCurrentWidget(getattr(workspace.panels, name))
+
+    return show
 
 
-def toggle_alone(workspace: Workspace) -> None:
-    """The large view alone, or with the others."""
-    workspace.session.layout = "three" if workspace.session.layout == "one" else "one"
+_VIEWS = (
+    Command(
+        "qsm.slice_up", "next slice up in the view last used", lambda w: step(w, 1), "PageUp",
+        needs="maps > 0",
+    ),
+    Command(
+        "qsm.slice_down", "next slice down", lambda w: step(w, -1), "PageDown", needs="maps > 0"
+    ),
+    Command("qsm.next_map", "next map", next_map, "N", needs="maps > 0"),
+    Command(
+        "qsm.next_case",
+        "next case: another patient or visit",
+        lambda w: w.session.step_case(),
+        "Shift+N",
+        needs="cases > 1",
+    ),
+    Command(
+        "qsm.flicker", "flicker between two maps", lambda w: flicker(w.services), "K",
+        needs="maps > 0",
+    ),
+    Command(
+        "qsm.flip_result", "old or new result of the reconstruction",
+        lambda w: w.panels.reconstruct.flip(), "J",
+    ),
+    Command(
+        "qsm.colouring", "grey, inverted, colour, both sides", next_colouring, "G",
+        needs="coloured",
+    ),
+    Command("qsm.unit", "ppm or ppb", _toggle("unit", "ppm", "ppb"), "U"),
+    Command(
+        "qsm.crosshair", "crosshair shown or hidden", _toggle("crosshair_visible", True, False),
+        "H",
+    ),
+    Command(
+        "qsm.swap", "another plane becomes the large one", lambda w: w.controller.swap(), "W"
+    ),
+    Command(
+        "qsm.alone", "large view alone or all three", _toggle("layout", "one", "three"), "Q"
+    ),
+    Command("qsm.sides", "radiological or neurological", _toggle("radiological", True, False)),
+    Command("qsm.link", "views zoom together or apart", _toggle("views_linked", True, False)),
+    Command(
+        "qsm.centre", "views centred on the crosshair", lambda w: w.controller.centre(), "Home",
+        needs="maps > 0",
+    ),
+    Command("qsm.palette", "find a command by its name", lambda w: w.keys.open_palette(), "F2"),
+    Command("qsm.help", "this page", lambda w: w.toggle_help(), "F1"),
+)  # fmt: skip
+_FILES = (
+    Command("qsm.open_map", "open a map …", lambda w: w.files.ask_map(), group="Files"),
+    Command(
+        "qsm.open_folder", "open a scanner folder …", lambda w: w.files.ask_folder(), group="Files"
+    ),
+    Command(
+        "qsm.open_regions", "open regions …", lambda w: w.region_files.ask_open(), group="Files"
+    ),
+    Command("qsm.save", "save everything", lambda w: w.saving.save(), group="Files"),
+    Command("qsm.save_as", "save elsewhere …", lambda w: w.saving.ask(), group="Files"),
+    Command(
+        "qsm.save_regions", "save regions as …", lambda w: w.region_files.ask_save(),
+        group="Files", needs="regions > 0",
+    ),
+    Command(
+        "qsm.copy_table", "copy the table", lambda w: w.table_panel.actions_.copy_shown(),
+        group="Files", needs="rows > 0",
+    ),
+    Command(
+        "qsm.export_table", "export the table …", lambda w: w.table_panel.actions_.ask_export(),
+        group="Files", needs="rows > 0",
+    ),
+    Command(
+        "qsm.close_case", "close this case", lambda w: w.saving.close_case(w.session.case),
+        group="Files", needs="maps + regions > 0",
+    ),  # fmt: skip
+    Command("qsm.keys", "change keys …", lambda w: w.keys.edit(), group="Files"),
+)  # fmt: skip
+_TABS = tuple(
+    Command(f"qsm.tab_{name}", f"tab {name.capitalize()}", _tab(name), group="Tabs")
+    for name in ("data", "reconstruct", "display", "regions", "figure")
+)
+_DRAWING = (
+    Command(
+        "qsm.undo", "undo", lambda w: w.session.history.undo(), "Ctrl+Z", "Work", needs="undo"
+    ),
+    Command(
+        "qsm.redo", "redo", lambda w: w.session.history.redo(), "Ctrl+Shift+Z", "Work",
+        needs="redo",
+    ),
+    *(
+        Command(
+            f"qsm.region_{n}", f"choose region {n} of the list",
+            _region(n), str(n), "Drawing",
+        )
+        for n in range(1, 10)
+    ),
+    Command(
+        "qsm.brush", "brush", lambda w: w.panels.regions.paint.painter.use("brush"), "B", "Drawing"
+    ),
+    Command(
+        "qsm.eraser", "eraser, and back to the brush",
+        lambda w: w.panels.regions.paint.toggle_eraser(), "X", "Drawing",
+    ),
+    Command(
+        "qsm.narrower", "narrower brush", lambda w: w.panels.regions.paint.options.wider(-1), "[",
+        "Drawing",
+    ),
+    Command(
+        "qsm.wider", "wider brush", lambda w: w.panels.regions.paint.options.wider(1), "]",
+        "Drawing",
+    ),
+    # Text fields need these three themselves, so they are taken only when they have a meaning.
+    Command(
+        "qsm.close_outline", "close a polygon", lambda w: w.panels.regions.paint.painter.close(),
+        "Enter", "Drawing", needs="outline",
+    ),
+    Command(
+        "qsm.drop_corner", "take its last corner back",
+        lambda w: w.panels.regions.paint.painter.drop_corner(), "Backspace", "Drawing",
+        needs="outline",
+    ),
+    Command(
+        "qsm.escape", "give up an outline, put the tool away",
+        lambda w: w.panels.regions.paint.escape(), "Escape", "Drawing", needs="tool",
+    ),
+)  # fmt: skip
 
-
-def centre(workspace: Workspace) -> None:
-    """Bring the crosshair into the middle of every view."""
-    workspace.controller.centre()
+#: In the order of menu and help page. A new command is one more entry.
+COMMANDS: tuple[Command, ...] = (*_VIEWS, *_TABS, *_FILES, *_DRAWING)

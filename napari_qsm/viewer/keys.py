@@ -1,72 +1,45 @@
-"""Keys and mouse of the workspace, beside napari's own, and the page that shows them."""
+"""Commands under the user's hand: keys, menu, palette, and keys of one's own choice.
+
+The register is :data:`~napari_qsm.viewer.commands.COMMANDS`; it is handed to app-model, which
+napari's own commands live in too. A key that napari uses stays napari's.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from app_model import Action, Application
+from app_model.backends.qt import QKeyBindingSequence, QModelKeyBindingEdit, QModelMenu
+from app_model.expressions import parse_expression
+from app_model.types import KeyBinding, KeyBindingRule, KeyCode, MenuRule
 from napari.settings import get_settings
 from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtGui import QKeyEvent, QMouseEvent
-from qtpy.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
+from qtpy.QtGui import QKeyEvent, QKeySequence
+from qtpy.QtWidgets import (
+    QDialog,
+    QGridLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QShortcut,
+    QWidget,
+)
 
-from napari_qsm.viewer import commands
+from napari_qsm.session.settings import load_settings, save_settings
+from napari_qsm.viewer import compat, ui
+from napari_qsm.viewer.commands import COMMANDS, TAB_GROUPS, Command, state_of
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.canvas.slice_view import SliceView
     from napari_qsm.viewer.workspace import Workspace
 
-
-@dataclass(frozen=True)
-class Key:
-    """One key of ours."""
-
-    key: str
-    does: str
-    call: Callable[[Workspace], Any]
-
-
-KEYS: tuple[Key, ...] = (
-    Key("PageUp", "next slice up in the view last used", lambda w: commands.step(w, 1)),
-    Key("PageDown", "next slice down", lambda w: commands.step(w, -1)),
-    Key("N", "next map", commands.next_map),
-    Key("Shift-N", "next case: another patient or visit", commands.next_case),
-    Key("K", "flicker between two maps", lambda w: commands.flicker(w.services)),
-    Key("J", "old or new result of the reconstruction", commands.flip_result),
-    Key("G", "grey, inverted, colour, both sides", commands.next_colouring),
-    Key("U", "ppm or ppb", commands.toggle_unit),
-    Key("H", "crosshair shown or hidden", commands.toggle_crosshair),
-    Key("W", "another plane becomes the large one", commands.swap_planes),
-    Key("Q", "large view alone or all three", commands.toggle_alone),
-    Key("Home", "views centred on the crosshair", commands.centre),
-    Key("F1", "this page", lambda w: w.toggle_help()),
-)
-
-#: Keys of napari that a reader needs most; they keep doing what they do.
-_NAPARI_KEYS = (
-    ("← →", "previous and next slice of the large view"),
-    ("Ctrl R", "whole field of view"),
-    ("V", "chosen map shown or hidden"),
-    ("Ctrl Z, Ctrl Shift Z", "undo, redo"),
-)
-_MOUSE = (
-    ("click or drag", "crosshair"),
-    ("wheel", "slices"),
-    ("Ctrl wheel, right drag", "zoom"),
-    ("middle drag, Shift drag", "move the picture"),
-    ("double click", "make this view the large one"),
-    ("Alt click", "choose the region under the pointer"),
-)
-#: Bound by the Regions tab, and only while it is on show.
-_REGION_KEYS = (
-    ("1 – 9", "choose a region of the list"),
-    ("B", "brush"),
-    ("X", "eraser, and back to the brush"),
-    ("[ ]", "narrower, wider brush"),
-    ("Enter, Backspace", "close a polygon, take its last corner back"),
-    ("Esc", "give up an outline, put the tool away"),
-)
+_SETTING = "keys"
+_MENU = "qsm.menu"
+_NUMBER = count(1)
+#: Napari's own undo knows only its layers; the session's one history takes these keys over.
+_OVER = frozenset({"qsm.undo", "qsm.redo"})
 
 
 def taken_keys() -> set[str]:
@@ -75,115 +48,300 @@ def taken_keys() -> set[str]:
     return {str(key) for keys in shortcuts.values() for key in keys}
 
 
+def chosen_keys() -> dict[str, str]:
+    """The key of each command: the user's choice, or the one it comes with."""
+    known = load_settings().get(_SETTING)
+    known = known if isinstance(known, dict) else {}
+    keys = {each.id: known.get(each.id, each.key) for each in COMMANDS}
+    # A damaged settings file must not keep the window from opening.
+    return {
+        each: key if isinstance(key, str) and _is_key(key) else "" for each, key in keys.items()
+    }
+
+
+def _is_key(key: str) -> bool:
+    parts = KeyBinding.from_str(key).parts
+    return len(parts) == 1 and parts[0].key != KeyCode.UNKNOWN
+
+
 class Keys:
-    """Binds our keys in a viewer; a key napari uses already stays napari's."""
+    """Binds commands in a window, and lets the user find them and change their keys.
+
+    Attributes
+    ----------
+    bound : list of (Command, str)
+        Commands that have a key here, with that key.
+    last_view : SliceView or None
+        The view the mouse was last in.
+    """
 
     def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
         self._viewer = workspace.viewer
-        self._entered = workspace.controller.entered
         self.last_view: SliceView | None = None
-        self._entered.connect(self._on_entered)
-        self.bound: list[Key] = []
-        taken = taken_keys()
-        for key in KEYS:
-            if key.key in taken or any(str(k) == key.key for k in self._viewer.keymap):
-                continue
-            self._viewer.bind_key(key.key, self._handler(workspace, key))
-            self.bound.append(key)
-        history = workspace.session.history
-        self._undo = {
-            "Control-Z": lambda _: history.undo(),
-            "Control-Shift-Z": lambda _: history.redo(),
-        }
-        for name, call in self._undo.items():
-            self._viewer.bind_key(name, call, overwrite=True)
+        self.bound: list[tuple[Command, str]] = []
+        self._shortcuts: list[tuple[QShortcut, Command]] = []
+        self._menu: QModelMenu | None = None
+        self._app = Application(f"napari-qsm-{next(_NUMBER)}")
+        self._needs = {c.id: parse_expression(c.needs) for c in COMMANDS if c.needs}
+        self._subscriptions = ui.Subscriptions()
+        self._subscriptions.connect(workspace.controller.entered, to=self._on_entered)
+        self._subscriptions.connect(
+            workspace.panels.regions.paint.painter.changed, to=self._refresh_shortcuts
+        )
+        self._bind()
 
-    @staticmethod
-    def _handler(workspace: Workspace, key: Key) -> Callable[[Any], None]:
+    def dispose(self) -> None:
+        """Give the keys and the menu back."""
+        self._subscriptions.dispose()
+        self._unbind()
+        Application.destroy(self._app.name)
+        self.last_view = None
+
+    # -- binding --------------------------------------------------------------------------
+
+    def _bind(self) -> None:
+        taken, keys = taken_keys(), chosen_keys()
+        actions = []
+        for command in COMMANDS:
+            key, rules = keys[command.id], []
+            if key and self._bind_one(command, key, taken):
+                self.bound.append((command, key))
+                rules = [KeyBindingRule(primary=KeyBinding.from_str(key).to_int())]
+            actions.append(
+                Action(
+                    id=command.id,
+                    title=command.title[0].upper() + command.title[1:],
+                    callback=partial(command.call, self._workspace),
+                    enablement=self._needs.get(command.id),
+                    menus=[MenuRule(id=_MENU, group=command.group)],
+                    keybindings=rules,
+                )
+            )
+        self._dispose_actions = self._app.register_actions(actions)
+        self._menu = QModelMenu(_MENU, self._app, "&QSM", compat.qt_window(self._viewer))
+        for action in self._menu.actions():
+            # Shown in the menu; the canvas and the tabs act on them, never a field one types in.
+            action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        self._menu.aboutToShow.connect(self._refresh_menu)
+        compat.qt_window(self._viewer).menuBar().addMenu(self._menu)
+        self._refresh_shortcuts()
+
+    def _bind_one(self, command: Command, key: str, taken: set[str]) -> bool:
+        if command.group in TAB_GROUPS:
+            both = [QKeySequence(Qt.Key.Key_Return), QKeySequence(Qt.Key.Key_Enter)]
+            one = [QKeyBindingSequence(KeyBinding.from_str(key))]
+            for sequence in both if key == "Enter" else one:
+                shortcut = QShortcut(sequence, self._workspace.panels.regions)
+                shortcut.activated.connect(partial(command.call, self._workspace))
+                self._shortcuts.append((shortcut, command))
+            return True
+        over = command.id in _OVER
+        if not over and (key in taken or any(str(k) == key for k in self._viewer.keymap)):
+            return False
+
         def pressed(viewer: Any) -> None:
-            key.call(workspace)
+            command.call(self._workspace)
 
-        return pressed
+        self._viewer.bind_key(key, pressed, overwrite=over)
+        return True
+
+    def _unbind(self) -> None:
+        for command, key in self.bound:
+            if command.group not in TAB_GROUPS:
+                self._viewer.bind_key(key, None)
+        self.bound.clear()
+        for shortcut, _ in self._shortcuts:
+            shortcut.setParent(None)
+            shortcut.deleteLater()
+        self._shortcuts.clear()
+        if self._menu is not None:
+            compat.qt_window(self._viewer).menuBar().removeAction(self._menu.menuAction())
+            self._menu.setParent(None)
+            self._menu.deleteLater()
+            self._menu = None
+        self._dispose_actions()
 
     def _on_entered(self, view: SliceView) -> None:
         self.last_view = view
 
-    def dispose(self) -> None:
-        """Give the keys back."""
-        self._entered.disconnect(self._on_entered)
-        self.last_view = None
-        for key in self.bound:
-            self._viewer.bind_key(key.key, None)
-        self.bound.clear()
-        for name in self._undo:
-            self._viewer.bind_key(name, None)
+    def _refresh_menu(self) -> None:
+        if self._menu is not None:
+            self._menu.update_from_context(state_of(self._workspace))
+
+    def _refresh_shortcuts(self) -> None:
+        state = state_of(self._workspace)
+        for shortcut, command in self._shortcuts:
+            needs = self._needs.get(command.id)
+            shortcut.setEnabled(needs is None or bool(needs.eval(state)))
+
+    # -- what the user does ---------------------------------------------------------------
+
+    def enabled(self, command: Command) -> bool:
+        """Whether a command makes sense now."""
+        needs = self._needs.get(command.id)
+        return needs is None or bool(needs.eval(state_of(self._workspace)))
+
+    def run(self, command_id: str) -> None:
+        """Do what a command does."""
+        self._app.commands.execute_command(command_id).result()
+
+    def open_palette(self) -> None:
+        """Let the user find a command by typing a part of its name."""
+        palette = Palette(self, compat.qt_window(self._viewer))
+        palette.show()
+        palette.text.setFocus()
+
+    def edit(self) -> None:
+        """Let the user choose keys."""
+        KeyEditor(self, compat.qt_window(self._viewer)).show()
+
+    def set_key(self, command: Command, key: str) -> str:
+        """Give a command another key, for good; returns why not, or an empty sentence."""
+        keys = chosen_keys()
+        other = next((c for c in COMMANDS if c is not command and key and keys[c.id] == key), None)
+        if other is not None:
+            return f"'{key}' already means: {other.title}."
+        on_canvas = command.group not in TAB_GROUPS and command.id not in _OVER
+        if key and on_canvas and key in taken_keys():
+            return f"'{key}' is a key of napari's."
+        own = load_settings().get(_SETTING)
+        own = dict(own) if isinstance(own, dict) else {}
+        own[command.id] = key
+        if key == command.key:
+            del own[command.id]
+        self._keep(own)
+        return ""
+
+    def reset(self) -> None:
+        """Give every command the key it comes with."""
+        self._keep({})
+
+    def _keep(self, own: dict[str, str]) -> None:
+        save_settings({_SETTING: own})
+        self._unbind()
+        self._bind()
 
 
-class HelpPage(QFrame):
-    """All keys and mouse actions, over the views; a click or any key puts it away."""
+class Palette(QDialog):
+    """All commands; typing narrows them, Enter does the one that is marked."""
 
-    def __init__(self, parent: QWidget, bound: list[Key]) -> None:
+    def __init__(self, keys: Keys, parent: QWidget) -> None:
         super().__init__(parent)
-        self.setObjectName("qsm.help")
-        self.setStyleSheet(
-            "#qsm\\.help { background: rgba(16, 20, 26, 235); border: 1px solid #5a8fc0;"
-            " border-radius: 8px; } QLabel { color: #f2f2f2; background: transparent; }"
-        )
-        text = QLabel(_page(bound))
-        text.setTextFormat(Qt.TextFormat.RichText)
-        text.setObjectName("qsm.help.text")
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(28, 20, 28, 20)
-        layout.addWidget(text)
-        self._canvas = parent
-        parent.installEventFilter(self)
-        self.hide()
+        self.setObjectName("qsm.palette")
+        self.setWindowTitle("Find a command")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setMinimumSize(440, 360)
+        self._keys = keys
+        self.text = ui.line("qsm.palette.text", example="Type a part of its name")
+        self.text.textChanged.connect(self._fill)
+        self.text.installEventFilter(self)
+        self.list = ui.named(QListWidget(), "qsm.palette.list")
+        self.list.itemActivated.connect(self._on_item)
+        self.list.itemClicked.connect(self._on_item)
+        self.setLayout(ui.column(self.text, self.list, spacing=6, margins=(8, 8, 8, 8)))
+        self._fill("")
 
-    def open(self) -> None:
-        """Show the page in the middle of the views."""
-        self.adjustSize()
-        self._place()
-        self.show()
-        self.raise_()
-        self.setFocus()
+    def _fill(self, text: str) -> None:
+        """Show the commands that have every word of the text."""
+        words = text.casefold().split()
+        keys = {command.id: key for command, key in self._keys.bound}
+        self.list.clear()
+        for command in COMMANDS:
+            if not all(word in f"{command.group} {command.title}".casefold() for word in words):
+                continue
+            key = keys.get(command.id)
+            title = command.title[0].upper() + command.title[1:]
+            item = QListWidgetItem(f"{title}   [{key}]" if key else title)
+            item.setData(Qt.ItemDataRole.UserRole, command.id)
+            if not self._keys.enabled(command):
+                item.setFlags(Qt.ItemFlag.NoItemFlags)
+            self.list.addItem(item)
+        usable = Qt.ItemFlag.ItemIsEnabled
+        rows = range(self.list.count())
+        first = next((r for r in rows if self.list.item(r).flags() & usable), -1)
+        self.list.setCurrentRow(first)
 
-    def _place(self) -> None:
-        self.move(
-            max((self._canvas.width() - self.width()) // 2, 0),
-            max((self._canvas.height() - self.height()) // 2, 0),
-        )
+    def _on_item(self, item: QListWidgetItem | None) -> None:
+        if item is not None and item.flags() & Qt.ItemFlag.ItemIsEnabled:
+            command = str(item.data(Qt.ItemDataRole.UserRole))
+            self.close()
+            self._keys.run(command)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Stay in the middle."""
-        if event is not None and event.type() == QEvent.Type.Resize:
-            self._place()
+        """Arrows go through the list while the text has the keyboard."""
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            if event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+                self.list.keyPressEvent(event)
+                return True
+            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+                self._on_item(self.list.currentItem())
+                return True
         return False
 
-    def mousePressEvent(self, event: QMouseEvent | None) -> None:
-        """Put it away."""
-        self.hide()
 
-    def keyPressEvent(self, event: QKeyEvent | None) -> None:
-        """Put it away."""
-        self.hide()
+class KeyEditor(QDialog):
+    """The key of every command, to be changed by pressing another one."""
 
-
-def _page(bound: list[Key]) -> str:
-    def table(title: str, rows: list[tuple[str, str]]) -> str:
-        lines = "".join(
-            f"<tr><td style='padding:2px 18px 2px 0'><b>{key}</b></td>"
-            f"<td style='padding:2px 0'>{does}</td></tr>"
-            for key, does in rows
+    def __init__(self, keys: Keys, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("qsm.keys")
+        self.setWindowTitle("Keys")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setMinimumSize(520, 560)
+        self._keys = keys
+        self._fields: dict[str, QModelKeyBindingEdit] = {}
+        grid = QGridLayout()
+        chosen = chosen_keys()
+        for row, command in enumerate(COMMANDS):
+            title = f"{command.group}: {command.title}"
+            field = ui.named(QModelKeyBindingEdit(), f"qsm.keys.{command.id.removeprefix('qsm.')}")
+            field.setMaximumWidth(150)
+            _show_key(field, chosen[command.id])
+            field.editingFinished.connect(partial(self._on_key, command))
+            none = ui.button(
+                "No key", f"{field.objectName()}.none", partial(self._set, command, "")
+            )
+            for place, widget in enumerate((QLabel(title), field, none)):
+                grid.addWidget(widget, row, place)
+            self._fields[command.id] = field
+        self._says = ui.label(
+            "Click a field and press a key. Keys of napari's stay napari's.", "qsm.keys.says"
         )
-        return (
-            f"<p style='margin:8px 0 2px 0; color:#8fc3ff'><b>{title}</b></p><table>{lines}</table>"
-        )
+        reset = ui.button("Back to the keys it came with", "qsm.keys.reset", self._on_reset)
+        close = ui.button("Close", "qsm.keys.close", self.close)
+        for each in self.findChildren(QWidget):
+            each.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setLayout(
+            ui.column(
+                ui.scrolled(ui.panel(grid)), self._says, ui.row(reset, None, close),
+                spacing=6, margins=(10, 10, 10, 10),
+            )
+        )  # fmt: skip
 
-    ours = [(key.key.replace("Page", "Page "), key.does) for key in bound]
-    left = table("Mouse", list(_MOUSE)) + table("napari's own keys", list(_NAPARI_KEYS))
-    return (
-        "<h3>Keys and mouse</h3><table><tr>"
-        f"<td style='padding-right:40px' valign='top'>{left}</td>"
-        f"<td valign='top'>{table('Keys', ours)}"
-        f"{table('On the Regions tab', list(_REGION_KEYS))}</td></tr></table>"
-    )
+    def _on_key(self, command: Command) -> None:
+        binding = self._fields[command.id].keyBinding()
+        # One key: what was pressed after it within a second is not part of it.
+        self._set(command, "" if binding is None else str(binding.part0))
+
+    def _set(self, command: Command, key: str) -> None:
+        if key != chosen_keys()[command.id]:
+            self._says.setText(self._keys.set_key(command, key) or "Kept.")
+        self._refresh()
+
+    def _on_reset(self) -> None:
+        self._keys.reset()
+        self._says.setText("All keys are as they came.")
+        self._refresh()
+
+    def _refresh(self) -> None:
+        for key, name in chosen_keys().items():
+            _show_key(self._fields[key], name)
+
+
+def _show_key(field: QModelKeyBindingEdit, key: str) -> None:
+    with ui.signals_blocked(field):
+        if key:
+            field.setKeySequence(QKeyBindingSequence(KeyBinding.from_str(key)))
+        else:
+            field.clear()

@@ -27,7 +27,8 @@ from napari_qsm.viewer.data.saving import Saving
 from napari_qsm.viewer.display.panel import DisplayPanel
 from napari_qsm.viewer.docks import Docks
 from napari_qsm.viewer.figure.panel import FigurePanel
-from napari_qsm.viewer.keys import HelpPage, Keys
+from napari_qsm.viewer.help_page import HelpPage
+from napari_qsm.viewer.keys import Keys
 from napari_qsm.viewer.reconstruct.panel import ReconstructPanel
 from napari_qsm.viewer.regions.files import RegionFiles
 from napari_qsm.viewer.regions.panel import RegionsPanel
@@ -124,6 +125,17 @@ class Workspace:
         Whether the window is the workspace's own.
     """
 
+    session: Session
+    controller: Controller
+    services: Services
+    panels: Panels
+    table_panel: RegionTable
+    files: Files
+    saving: Saving
+    region_files: RegionFiles
+    keys: Keys
+    tabs: QTabWidget
+
     def __init__(
         self, viewer: napari.Viewer, *, owns_viewer: bool = False, side: QWidget | None = None
     ) -> None:
@@ -140,8 +152,7 @@ class Workspace:
         self.central = CentralArea(self.area, self.open)
         self._window.centralWidget().layout().addWidget(self.central)
         self.controller = Controller(viewer, session, self.area)
-        self.services: Services = Services(session, self.controller, self.central)
-        services = self.services
+        self.services = services = Services(session, self.controller, self.central)
         self.files = Files(services)
         self.saving = Saving(services, self.files, titled=owns_viewer)
         self.region_files = RegionFiles(services)
@@ -163,7 +174,7 @@ class Workspace:
         if owns_viewer:
             self.docks.show_napari_as_last()
         self.keys = Keys(self)
-        self.help = HelpPage(self.central, self.keys.bound)
+        self.help = HelpPage(self.central, self.keys)
         self._drops = Drops(self.open)
         self._drop_targets = [compat.qt_viewer(viewer), self.side]
         for target in self._drop_targets:

@@ -139,3 +139,8 @@ class Answers:
         self.timer.timeout.disconnect()
         self.timer.deleteLater()
         assert self.left == [], f"never asked: {self.left}"
+
+
+def cell(table, row, column, role=Qt.ItemDataRole.DisplayRole):
+    """What a table shows in a cell, or its font or icon by their roles."""
+    return table.model().index(row, column).data(role)

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 
 import napari_qsm
 from napari_qsm.session import Session
-from napari_qsm.session.settings import load_settings, settings_file
+from napari_qsm.session.settings import load_settings, save_settings, settings_file
 from napari_qsm.viewer.program import WorkspaceDock
 from napari_qsm.viewer.workspace import Workspace
 from tests.viewer.actions import child, press
@@ -36,6 +36,14 @@ def test_a_damaged_settings_file_does_no_harm(make_napari_viewer):
     settings_file().write_text('{"unit": "ppt", "views_linked": false}', encoding="utf-8")
     made = Workspace(make_napari_viewer())
     assert (made.session.unit, made.session.views_linked) == ("ppm", False)
+    made.leave()
+
+
+def test_a_damaged_choice_of_keys_does_no_harm(make_napari_viewer):
+    save_settings({"keys": {"qsm.unit": "no such key", "qsm.gone": "F9", "qsm.help": 7}})
+    made = Workspace(make_napari_viewer())
+    bound = {command.id for command, _ in made.keys.bound}
+    assert "qsm.crosshair" in bound and "qsm.unit" not in bound
     made.leave()
 
 

@@ -14,7 +14,7 @@ from napari_qsm.session.measuring import under_circle
 from napari_qsm.session.opening import load
 from napari_qsm.viewer import commands
 from napari_qsm.volume import Volume
-from tests.viewer.actions import LEFT, child, click, drag, key, picture, pixel_of, press
+from tests.viewer.actions import LEFT, cell, child, click, drag, key, picture, pixel_of, press
 from tests.viewer.conftest import ORDERS, SHAPE, affine_of, ramp, settle, stored_in
 
 pytestmark = pytest.mark.window
@@ -262,9 +262,9 @@ def test_painting_in_any_view_shows_in_all_and_is_undone_once(workspace):
     table = workspace.table()
     assert list(table["voxels"]) == [painted]
     shown = child(workspace, "qsm.stats.table")
-    assert shown.item(0, 3).text() == str(painted)
+    assert cell(shown, 0, 3) == str(painted)
     mean, sd = table["mean_ppm"][0], table["sd_ppm"][0]
-    assert shown.item(0, 5).text() == f"{mean:.3f} ± {sd:.3f}"
+    assert cell(shown, 0, 5) == f"{mean:.3f} ± {sd:.3f}"
     assert workspace.session.history.undo() == "drawing"
     assert (labels.volume.data == 0).all()
     main = workspace.controller.main

@@ -4,13 +4,15 @@ import json
 
 import numpy as np
 import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMenu, QPushButton
 
 from napari_qsm.io.label_table import Region
 from napari_qsm.rois.shapes import FixedShape, voxels_of
 from napari_qsm.rois.statistics import columns
 from napari_qsm.volume import Volume
-from tests.viewer.actions import Answers, child, drag, pixel_of, press
+from tests.viewer.actions import LEFT, NONE, Answers, cell, child, drag, pixel_of, press
 from tests.viewer.conftest import SHAPE, affine_of, settle
 
 pytestmark = pytest.mark.window
@@ -64,14 +66,15 @@ def wait(rounds=3):
 def cells(workspace):
     table = child(workspace, "qsm.stats.table")
     return [
-        [table.item(row, column).text() for column in range(table.columnCount())]
-        for row in range(table.rowCount())
+        [cell(table, row, column) for column in range(table.model().columnCount())]
+        for row in range(table.model().rowCount())
     ]
 
 
 def titles(workspace):
     table = child(workspace, "qsm.stats.table")
-    return [table.horizontalHeaderItem(i).text() for i in range(table.columnCount())]
+    model = table.model()
+    return [model.headerData(i, Qt.Orientation.Horizontal) for i in range(model.columnCount())]
 
 
 def note(workspace):
@@ -264,8 +267,8 @@ def test_unit_map_and_names(opened):
     regions = {**labels.regions, 1: Region(1, "Renamed", "right", "#aabbcc")}
     workspace.session.change("rename", labels, regions=regions)
     check(workspace, chi, labels)
-    item = child(workspace, "qsm.stats.table").item(0, 1)
-    assert item.icon().pixmap(8, 8).toImage().pixelColor(4, 4).name() == "#aabbcc"
+    swatch = cell(child(workspace, "qsm.stats.table"), 0, 1, Qt.ItemDataRole.DecorationRole)
+    assert swatch.pixmap(8, 8).toImage().pixelColor(4, 4).name() == "#aabbcc"
     workspace.session.remove(other)
     check(workspace, chi, labels)
 
@@ -388,7 +391,7 @@ def test_fixed_shapes_have_rows(opened):
         f"{at.size * chi.volume.voxel_volume_mm3:.1f}",
         f"{inside.mean():.3f} ± {inside.std(ddof=1):.3f}",
     ]
-    assert child(workspace, "qsm.stats.table").item(3, 1).font().italic()
+    assert cell(child(workspace, "qsm.stats.table"), 3, 1, Qt.ItemDataRole.FontRole).italic()
     assert list(workspace.table()["voxels"])[-1] == at.size
     workspace.session.case.shapes = (shape.but(slices=1),)
     wait()
@@ -400,11 +403,8 @@ def test_fixed_shapes_have_rows(opened):
 def test_a_click_on_a_row_goes_there(opened):
     workspace, _, labels = opened
     table = child(workspace, "qsm.stats.table")
-    from qtpy.QtTest import QTest
-
-    from tests.viewer.actions import LEFT, NONE
-
-    QTest.mouseClick(table.viewport(), LEFT, NONE, table.visualItemRect(table.item(1, 1)).center())
+    place = table.visualRect(table.model().index(1, 1)).center()
+    QTest.mouseClick(table.viewport(), LEFT, NONE, place)
     settle()
     voxel = np.rint(labels.volume.world_to_voxel(workspace.session.crosshair_mm)).astype(int)
     assert labels.editable[tuple(voxel)] == 2
@@ -412,7 +412,7 @@ def test_a_click_on_a_row_goes_there(opened):
     assert workspace.session.active_region == 2
     workspace.session.active_region = 1
     wait()
-    assert table.currentRow() == 0
+    assert table.currentIndex().row() == 0
 
 
 def test_other_grid_is_said_and_transferred_only_when_asked(workspace):
@@ -560,11 +560,55 @@ def test_only_changed_cells_are_written(opened):
     workspace, _, labels = opened
     table = child(workspace, "qsm.stats.table")
     written = []
-    table.itemChanged.connect(lambda item: written.append((item.row(), item.column())))
+    table.model().dataChanged.connect(
+        lambda first, last, roles: written.extend(range(first.row(), last.row() + 1))
+    )
     at = np.flatnonzero((labels.editable == 2).ravel(order="F"))[:3]
     workspace.session.edit_labels(labels, at, 0)
     wait()
-    assert written and {row for row, _ in written} == {1}
+    assert written and set(written) == {1}
+
+
+def test_a_click_on_a_heading_sorts_what_is_shown_and_nothing_else(opened):
+    workspace, _, labels = opened
+    table = child(workspace, "qsm.stats.table")
+    header = table.horizontalHeader()
+    as_listed = cells(workspace)
+    frame = workspace.table()
+    sizes = {k: int((labels.editable == k).sum()) for k in labels.regions}
+    at = titles(workspace).index("voxels")
+
+    def press_heading(column):
+        x = header.sectionViewportPosition(column) + 15
+        QTest.mouseClick(header.viewport(), LEFT, NONE, QPoint(x, header.height() // 2))
+        settle()
+
+    press_heading(at)
+    assert [int(row[at]) for row in cells(workspace)] == sorted(sizes.values())
+    press_heading(at)
+    assert [int(row[at]) for row in cells(workspace)] == sorted(sizes.values(), reverse=True)
+    assert workspace.table().equals(frame)
+    press(workspace, "qsm.stats.copy")
+    copied = QApplication.clipboard().text().splitlines()[1:]
+    assert [line.split("\t")[at] for line in copied] == [row[at] for row in cells(workspace)]
+    exported = workspace.table_panel.actions_.exported()[0].frame
+    assert list(exported["label"]) == sorted(sizes)
+    # A click goes to the region that stands there, wherever the list has it.
+    largest = max(sizes, key=sizes.get)
+    place = table.visualRect(table.model().index(0, 1)).center()
+    QTest.mouseClick(table.viewport(), LEFT, NONE, place)
+    settle()
+    assert workspace.session.active_region == largest
+    workspace.session.active_region = min(sizes, key=sizes.get)
+    wait()
+    assert {index.row() for index in table.selectedIndexes()} == {len(sizes) - 1}
+    press_heading(at)
+    assert cells(workspace) == as_listed
+    press_heading(1)
+    assert [row[1] for row in cells(workspace)] == sorted(row[1] for row in as_listed)
+    press_heading(1)
+    press_heading(1)
+    assert cells(workspace) == as_listed
 
 
 def test_buttons_are_named_and_explained(opened):

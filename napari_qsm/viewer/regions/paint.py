@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
     QButtonGroup,
     QCheckBox,
@@ -15,7 +14,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QShortcut,
     QSizePolicy,
     QToolButton,
     QVBoxLayout,
@@ -23,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QDoubleRangeSlider, QDoubleSlider
 
+from napari_qsm.session.painting.options import PaintOptions
 from napari_qsm.units import decimals, from_shown, to_shown
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.regions.painter import Painter
@@ -44,6 +43,9 @@ _WIDEST_ON_SLIDER_MM = 20.0
 class PaintBox(ui.Section):
     """The drawing tools."""
 
+    painter: Painter
+    options: PaintOptions
+
     def __init__(self, context: Services) -> None:
         super().__init__("Draw", "qsm.paint", is_open=True)
         self._context = context
@@ -61,7 +63,6 @@ class PaintBox(ui.Section):
         layout.addLayout(self._size_rows())
         layout.addLayout(self._limit_rows())
         layout.addLayout(self._undo_row())
-        self._bind_keys()
         session, controller = context.session, context.controller
         self._connections: list[tuple[Any, Callable[..., Any]]] = [
             (self.painter.changed, self.refresh),
@@ -194,29 +195,6 @@ class PaintBox(ui.Section):
         row.addWidget(self._redo)
         return row
 
-    def _bind_keys(self) -> None:
-        """Keys that count while this tab is on show."""
-        painter = self.painter
-        for key, call in (
-            ("B", lambda: painter.use("brush")),
-            ("X", self._toggle_eraser),
-            ("[", lambda: self.options.wider(-1)),
-            ("]", lambda: self.options.wider(1)),
-        ):
-            QShortcut(QKeySequence(key), self).activated.connect(call)
-        # Text fields need these themselves, so they are taken only when they have a meaning.
-        self._outline_keys = []
-        for key, call in (
-            ("Return", painter.close),
-            ("Enter", painter.close),
-            ("Backspace", painter.drop_corner),
-        ):
-            shortcut = QShortcut(QKeySequence(key), self)
-            shortcut.activated.connect(call)
-            self._outline_keys.append(shortcut)
-        self._escape_key = QShortcut(QKeySequence("Escape"), self)
-        self._escape_key.activated.connect(self._escape)
-
     # -- showing --------------------------------------------------------------------------
 
     def refresh(self) -> None:
@@ -245,9 +223,6 @@ class PaintBox(ui.Section):
             self._unit.setText(unit)
         finally:
             self._filling = False
-        for shortcut in self._outline_keys:
-            shortcut.setEnabled(self.painter.has_outline)
-        self._escape_key.setEnabled(bool(options.kind))
         self._say()
 
     def _say(self) -> None:
@@ -272,11 +247,11 @@ class PaintBox(ui.Section):
         if not self._filling:
             self.options.update(changes)
 
-    def _toggle_eraser(self) -> None:
+    def toggle_eraser(self) -> None:
         """From any tool to the eraser, and from the eraser to the brush."""
         self.painter.use("brush" if self.options.kind == "eraser" else "eraser")
 
-    def _escape(self) -> None:
+    def escape(self) -> None:
         """First give up an outline, then put the tool away."""
         if not self.painter.cancel():
             self.painter.use("")

@@ -18,6 +18,10 @@ class RegionsPanel(QWidget):
     """Everything about regions, in sections."""
 
     title = "Regions"
+    list: RegionList
+    paint: PaintBox
+    shapes: FixedShapesBox
+    charts: ChartsBox
 
     def __init__(self, services: Services, table: RegionTable) -> None:
         super().__init__()

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtGui import QColor, QKeySequence
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QColorDialog,
     QComboBox,
     QHBoxLayout,
     QMenu,
     QPushButton,
-    QShortcut,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -104,11 +103,6 @@ class RegionList(QWidget):
         layout.addLayout(head)
         layout.addWidget(self.rows)
         layout.addWidget(self._buttons)
-        self._shortcuts = []
-        for number in range(1, 10):
-            key = QShortcut(QKeySequence(str(number)), self)
-            key.activated.connect(lambda n=number: self._choose_row(n - 1))
-            self._shortcuts.append(key)
         session, controller = context.session, context.controller
         self._connections: list[tuple[Any, Callable[..., Any]]] = [
             (session.maps.events.inserted, self._on_maps),
@@ -277,7 +271,8 @@ class RegionList(QWidget):
     def _on_chosen(self, label: int) -> None:
         self._session.active_region = label
 
-    def _choose_row(self, row: int) -> None:
+    def choose_row(self, row: int) -> None:
+        """Make a region of the list the one that is drawn, by its place from 0."""
         entry = self.entry
         if entry is not None and row < len(entry.regions) and entry.role == "labels":
             self.rows.clearSelection()

@@ -30,7 +30,7 @@ from napari_qsm.session.table.measured import measurable, measured_map
 from napari_qsm.session.table.numbers import Numbers, Row, ShownMap
 from napari_qsm.units import UNITS, decimals
 from napari_qsm.viewer.regions.table_actions import TableActions
-from napari_qsm.viewer.regions.table_grid import Grid
+from napari_qsm.viewer.regions.table_view import ContentTable
 from napari_qsm.viewer.services import Services
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class RegionTable(QWidget):
     """
 
     updated = Signal()
+    actions_: TableActions
 
     def __init__(self, context: Services) -> None:
         super().__init__()
@@ -116,10 +117,9 @@ class RegionTable(QWidget):
         head.addWidget(self._note, 1)
         for button in self.actions_.right:
             head.addWidget(button)
-        self.table = Grid()
-        self.table.cellClicked.connect(self._on_clicked)
-        self.table.cellActivated.connect(self._on_clicked)
-        self.table.itemSelectionChanged.connect(self.updated)
+        self.table = ContentTable()
+        self.table.line_chosen.connect(self._on_line)
+        self.table.marked_changed.connect(self.updated)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 2, 6, 4)
         layout.setSpacing(3)
@@ -173,13 +173,8 @@ class RegionTable(QWidget):
 
     def selected_rows(self) -> list[Row]:
         """The regions that the user has marked, in the order of the table."""
-        keys = {index.row() for index in self.table.selectedIndexes()}
-        lines = [self.table.content.lines[key] for key in sorted(keys) if key < self._count]
+        lines = [self.table.content.lines[line] for line in self.table.marked()]
         return [line.target for line in lines if line.target is not None]
-
-    @property
-    def _count(self) -> int:
-        return len(self.table.content.lines)
 
     @property
     def extra(self) -> tuple[str, ...]:
@@ -358,11 +353,10 @@ class RegionTable(QWidget):
         self._blinded = blinded
         self.update_soon()
 
-    def _on_clicked(self, row: int, column: int) -> None:
-        line = self.table.content.lines[row] if 0 <= row < self._count else None
-        if line is None or line.target is None or not self.maps:
-            return
-        self.go_to(line.target)
+    def _on_line(self, line: int) -> None:
+        target = self.table.content.lines[line].target
+        if target is not None and self.maps:
+            self.go_to(target)
 
     def go_to(self, row: Row) -> None:
         """Bring the crosshair to a region's middle, and make it the active one."""
@@ -382,14 +376,14 @@ class RegionTable(QWidget):
 
     def _show_active(self, *_: Any) -> None:
         """Mark the row of the active region, unless several rows are marked for a chart."""
-        if len({index.row() for index in self.table.selectedIndexes()}) > 1:
+        if len(self.table.marked()) > 1:
             return
         label = self._session.active_region
         lines = self.table.content.lines
         found = (i for i, line in enumerate(lines) if label and _is_region(line, label))
         row = next(found, -1)
-        if row >= 0 and row != self.table.currentRow():
-            self.table.show_row(row)
+        if row >= 0:
+            self.table.mark(row)
 
 
 def _is_region(line: Line, label: int) -> bool:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtGui import QAction
+from qtpy.QtCore import QMimeData
 from qtpy.QtWidgets import (
     QApplication,
-    QFileDialog,
     QMenu,
-    QPushButton,
-    QToolButton,
     QWidget,
 )
 
@@ -20,15 +19,17 @@ from napari_qsm.errors import QsmError
 from napari_qsm.rois.exports import Exported, about_table, joined, recorded_reference, write_export
 from napari_qsm.rois.statistics import row_name
 from napari_qsm.session.blinding import shown_name
-from napari_qsm.session.settings import load_settings, save_settings
+from napari_qsm.session.settings import save_settings
 from napari_qsm.session.table.choice import optional
 from napari_qsm.session.table.measured import measurable, measured_map
 from napari_qsm.viewer import ui
-from napari_qsm.viewer.dialogs import Answer, ask
-from napari_qsm.viewer.regions import clipboard
+from napari_qsm.viewer.dialogs import Answer, ask, ask_save_file
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from napari_qsm.session import MapEntry
+    from napari_qsm.session.table.content import Column, Line
     from napari_qsm.session.table.numbers import Row
     from napari_qsm.viewer.regions.table import RegionTable
 
@@ -47,18 +48,30 @@ class TableActions:
     def __init__(self, table: RegionTable) -> None:
         self._table = table
         self._session = table.context.session
-        maps = self._menu_button("More maps", "maps", self._fill_maps)
-        maps.setToolTip("Measure other maps in the same rows")
-        show = self._menu_button("Columns", "show", self._fill_show)
-        show.setToolTip("Columns and rows, left against right, blinded reading")
-        copy = QPushButton("Copy table")
-        copy.setObjectName("qsm.stats.copy")
-        copy.setToolTip("Copy the table as it is shown, for Word, Excel or a text")
-        copy.clicked.connect(lambda _=False: self.copy_shown())
-        export = QPushButton("Export…")
-        export.setObjectName("qsm.stats.export")
-        export.setToolTip("Write a .csv, .tsv, .xlsx or .json file")
-        export.clicked.connect(lambda _=False: self.ask_export())
+        maps = ui.menu_button(
+            "More maps",
+            "qsm.stats.maps",
+            self._fill_maps,
+            tip="Measure other maps in the same rows",
+        )
+        show = ui.menu_button(
+            "Columns",
+            "qsm.stats.show",
+            self._fill_show,
+            tip="Columns and rows, left against right, blinded reading",
+        )
+        copy = ui.button(
+            "Copy table",
+            "qsm.stats.copy",
+            self.copy_shown,
+            tip="Copy the table as it is shown, for Word, Excel or a text",
+        )
+        export = ui.button(
+            "Export…",
+            "qsm.stats.export",
+            self.ask_export,
+            tip="Write a .csv, .tsv, .xlsx or .json file",
+        )
         self.left: tuple[QWidget, ...] = (maps, show)
         self.right: tuple[QWidget, ...] = (copy, export)
 
@@ -67,11 +80,12 @@ class TableActions:
     def copy_shown(self) -> None:
         """Put the table on the clipboard as it is shown."""
         self._table.update_now()
-        self._put(clipboard.as_shown(self._table.table.content))
+        shown = self._table.table
+        self._put(as_shown(shown.content.columns, shown.lines_as_shown()))
 
     def copy_numbers(self) -> None:
         """Put every number on the clipboard in full."""
-        self._put(clipboard.as_numbers(joined(self.exported())))
+        self._put(as_numbers(joined(self.exported())))
 
     def _put(self, data: Any) -> None:
         board = QApplication.clipboard()
@@ -103,15 +117,9 @@ class TableActions:
 
     def ask_export(self) -> None:
         """Ask where to write the table, and write it."""
-        folder = load_settings().get("folder", "")
-        start = str(Path(folder if isinstance(folder, str) else "") / "regions.csv")
-        name, kind = QFileDialog.getSaveFileName(self._table, "Export the table", start, _FILTERS)
-        if not name:
-            return
-        path = Path(name)
-        if not path.suffix:
-            path = path.with_suffix(kind.partition("*")[2].rstrip(")") or ".csv")
-        self.export(path)
+        chosen = ask_save_file(self._table, "Export the table", "regions.csv", _FILTERS)
+        if chosen is not None:
+            self.export(chosen[0])
 
     def export(self, path: Path) -> None:
         """Write the table; a problem becomes a sentence."""
@@ -193,66 +201,39 @@ class TableActions:
 
     # -- menus ----------------------------------------------------------------------------
 
-    def _menu_button(self, text: str, name: str, fill: Any) -> QToolButton:
-        button = QToolButton()
-        button.setText(f"{text} ▾")
-        button.setObjectName(f"qsm.stats.{name}")
-        button.setStyleSheet(ui.TOOL_BUTTONS + " QToolButton::menu-indicator { image: none; }")
-        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        menu = QMenu(button)
-        menu.setObjectName(f"qsm.stats.{name}.menu")
-        menu.setToolTipsVisible(True)
-        menu.aboutToShow.connect(lambda: fill(menu))
-        button.setMenu(menu)
-        return button
-
-    def _add(
-        self, menu: QMenu, text: str, name: str, call: Any, checked: bool | None = None
-    ) -> QAction:
-        action = QAction(text.replace("&", "&&"), menu)
-        action.setObjectName(f"qsm.stats.{name}")
-        if checked is None:
-            action.triggered.connect(lambda _=False: call())
-        else:
-            action.setCheckable(True)
-            action.setChecked(checked)
-            action.triggered.connect(lambda state=False: call(state))
-        menu.addAction(action)
-        return action
-
     def _fill_maps(self, menu: QMenu) -> None:
-        menu.clear()
         first = self._table.maps[0].entry if self._table.maps else None
         for entry in measurable(self._session):
             if entry is first:
                 continue
-            action = self._add(
+            action = ui.menu_entry(
                 menu,
                 shown_name(self._session, entry),
-                f"maps.{entry.id}",
+                f"qsm.stats.maps.{entry.id}",
                 lambda state, key=entry.id: self._set_extra(key, state),
-                entry.id in self._table.extra,
+                checked=entry.id in self._table.extra,
             )
             if self._session.labels_of(entry) is None:
                 action.setEnabled(False)
                 action.setToolTip("No label map goes with this map")
         if menu.isEmpty():
-            self._add(menu, "No other map is open", "maps.none", lambda: None).setEnabled(False)
+            ui.menu_entry(
+                menu, "No other map is open", "qsm.stats.maps.none", lambda: None
+            ).setEnabled(False)
 
     def _set_extra(self, key: str, shown: bool) -> None:
         kept = tuple(each for each in self._table.extra if each != key)
         self._table.set_extra((*kept, key) if shown else kept)
 
     def _fill_show(self, menu: QMenu) -> None:
-        menu.clear()
         table = self._table
         for name, text in optional().items():
-            self._add(
+            ui.menu_entry(
                 menu,
                 text,
-                f"show.{name}",
+                f"qsm.stats.show.{name}",
                 lambda state, each=name: table.set_choice(table.choice.toggled(each, state)),
-                name in table.choice.columns,
+                checked=name in table.choice.columns,
             ).setEnabled(not table.choice.pairs)
         menu.addSeparator()
         for name, text in (
@@ -260,21 +241,67 @@ class TableActions:
             ("total", "Row for all regions together"),
             ("shapes", "Rows for fixed shapes"),
         ):
-            self._add(
+            ui.menu_entry(
                 menu,
                 text,
-                f"show.{name}",
+                f"qsm.stats.show.{name}",
                 lambda state, each=name: table.set_choice(table.choice.but(**{each: state})),
-                getattr(table.choice, name),
+                checked=getattr(table.choice, name),
             )
         menu.addSeparator()
-        blind = self._add(
+        blind = ui.menu_entry(
             menu,
             "Blinded: hide values until a region is locked",
-            "show.blinded",
+            "qsm.stats.show.blinded",
             lambda state: setattr(self._session, "blinded", state),
-            self._session.blinded,
+            checked=self._session.blinded,
         )
         blind.setToolTip("Names of subjects are hidden too. Switching it off goes into the notes.")
         menu.addSeparator()
-        self._add(menu, "Copy all numbers, mean and SD apart", "copy.numbers", self.copy_numbers)
+        ui.menu_entry(
+            menu, "Copy all numbers, mean and SD apart", "qsm.stats.copy.numbers", self.copy_numbers
+        )
+
+
+def as_shown(columns: Sequence[Column], lines: Sequence[Line]) -> QMimeData:
+    """The table as it is shown, with mean and SD in one cell: text for spreadsheets and HTML."""
+    titles = [column.title.replace("\n", " ") for column in columns]
+    rows = [[_plain(text) for text in line.cells] for line in lines]
+    left = [column.is_text for column in columns]
+    return _mime([titles, *rows], left)
+
+
+def as_numbers(frame: pd.DataFrame) -> QMimeData:
+    """Every number in full, mean and SD in columns of their own."""
+    rows = [
+        ["" if value != value else str(value) for value in row]
+        for row in frame.itertuples(index=False)
+    ]
+    return _mime([list(map(str, frame.columns)), *rows], [frame[c].dtype == object for c in frame])
+
+
+def _plain(text: str) -> str:
+    """A minus that spreadsheets read, and nothing where there is no number."""
+    return "" if text == "–" else text.replace("−", "-")
+
+
+def _mime(rows: list[list[str]], left: list[bool]) -> QMimeData:
+    data = QMimeData()
+    one_line = [[" ".join(text.split()) for text in row] for row in rows]
+    data.setText("\n".join("\t".join(row) for row in one_line) + "\n")
+    data.setHtml(_html(one_line, left))
+    return data
+
+
+def _html(rows: list[list[str]], left: list[bool]) -> str:
+    def row_html(row: list[str], tag: str) -> str:
+        cells = "".join(
+            f'<{tag} align="{"left" if is_text else "right"}">{escape(text)}</{tag}>'
+            for text, is_text in zip(row, left, strict=True)
+        )
+        return f"<tr>{cells}</tr>"
+
+    head, *body = rows
+    lines = [row_html(head, "th"), *(row_html(row, "td") for row in body)]
+    table = '<table border="1" cellspacing="0" cellpadding="3">' + "".join(lines) + "</table>"
+    return f'<html><head><meta charset="utf-8"></head><body>{table}</body></html>'
