@@ -221,7 +221,7 @@ _FILES = (
     Command(
         "qsm.close_case", "close this case", lambda w: w.saving.close_case(w.session.case),
         group="Files", needs="maps + regions > 0",
-    ),  # fmt: skip
+    ),
     Command("qsm.keys", "change keys …", lambda w: w.keys.edit(), group="Files"),
 )  # fmt: skip
 _TABS = tuple(
