@@ -12,6 +12,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from napari_qsm.recon.recipe import load_recipe
 from napari_qsm.session import Session
 from napari_qsm.session.folder import read_session, save_session
 from napari_qsm.session.recovery import find_recoveries
@@ -248,3 +249,37 @@ def test_it_can_be_saved_again_and_again_and_nothing_gets_lost(tmp_path, name):
         assert session.case.midline_mm == 0.75 and session.case.name == "patient"
         assert len(list(session)) == 8 and session.case.scan.phase[0].shape == PATIENT
         assert_figure(session.figure)
+
+
+def test_figure_specs_open():
+    """Marks of version 0.1 named a group that later ones do not know."""
+    from napari_qsm.figures.spec_files import read_spec
+
+    one = read_spec(DATA / "figures-0.1/case-report-1.json")
+    assert [panel.kind for panel in one.panels] == ["image"] * 8 + ["table"]
+    assert one.sources["patient-regions"].path == "patient/labels.nii.gz"
+    two = read_spec(DATA / "figures-0.1/case-report-2.json")
+    arrows = [mark for panel in two.panels for mark in getattr(panel, "annotations", ())]
+    assert {mark.kind for mark in arrows} == {"arrow", "circle"}
+    first = arrows[0]
+    assert (first.at_mm, first.to_mm) == ((-26.8, 3.17, -2.5), (-34.8, 8.17, -2.5))
+    assert (first.meaning, two.displays["colour"].colormap) == ("putamen", "inferno")
+
+
+@pytest.mark.parametrize(
+    ("name", "methods"),
+    [
+        ("case-report", "scale brain laplacian laplacian-sum vsharp star whole-mask"),
+        ("consensus", "scale brain quality-guided weighted vsharp star whole-mask"),
+        ("saved-with-a-session", "scale brain quality-guided weighted pdf tkd whole-mask"),
+    ],
+)
+def test_recipe_files_open_and_mean_the_same(name, methods):
+    recipe = load_recipe(DATA / f"recipes-0.1/{name}.yaml")
+    chosen = {stage: choice.method.name for stage, choice in recipe.choices.items()}
+    stages = ("phase", "mask", "unwrap", "echoes", "background", "inversion", "reference")
+    assert chosen == dict(zip(stages, methods.split(), strict=True))
+    if name == "saved-with-a-session":
+        settings = recipe.choices["background"].settings
+        assert (settings["padding_mm"], settings["max_iterations"]) == (15.0, 100)
+        assert recipe.choices["mask"].settings["fill_holes_mm3"] == 200000.0
