@@ -63,6 +63,12 @@ def figure(
         float | None,
         typer.Option(parser=one_number, metavar="FLOAT", help="85, 114 or 174 in most journals."),
     ] = None,
+    share: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Figure, maps and labels under names that tell nobody."
+        ),
+    ] = None,
     dpi: Annotated[int | None, typer.Option(help="Dots per inch of pictures.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a figure.")] = False,
 ) -> None:
@@ -79,6 +85,7 @@ def figure(
         save_spec=save_spec,
         width_mm=width_mm,
         dpi=dpi,
+        share=share,
         overwrite=overwrite,
         warn=note,
     )

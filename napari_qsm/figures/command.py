@@ -9,6 +9,7 @@ from napari_qsm.errors import FileError, MetadataError
 from napari_qsm.figures.draw import Cache, render
 from napari_qsm.figures.parts import Source
 from napari_qsm.figures.saving import check_ending
+from napari_qsm.figures.sharing import share_figure
 from napari_qsm.figures.spec import FigureSpec
 from napari_qsm.figures.spec_files import is_spec, read_spec, write_spec
 from napari_qsm.figures.subjects import Subject, subject_in
@@ -27,6 +28,7 @@ def make_figure(
     save_spec: Path | None = None,
     width_mm: float | None = None,
     dpi: int | None = None,
+    share: Path | None = None,
     overwrite: bool = False,
     warn: Callable[[str], None] | None = None,
 ) -> list[Path]:
@@ -48,6 +50,8 @@ def make_figure(
         Where to write the spec.
     width_mm, dpi : optional
         Instead of the spec's.
+    share : Path, optional
+        A folder for the figure with all it is drawn from, under names that tell nobody.
     overwrite : bool
         Whether an earlier figure and spec may be replaced.
     warn : callable, optional
@@ -65,7 +69,7 @@ def make_figure(
     """
     if (spec_path is None) == (template is None):
         raise MetadataError("Give either a figure's JSON file or --template with a name.")
-    if out is None and save_spec is None:
+    if out is None and save_spec is None and share is None:
         raise MetadataError("Give --out FILE, where the figure goes.")
     inputs = [*labels, *([spec_path] if spec_path else [])]
     if out is not None:
@@ -98,6 +102,8 @@ def make_figure(
     if save_spec is not None:
         write_spec(spec, save_spec, base=base)
         written.append(save_spec)
+    if share is not None:
+        written += share_figure(spec, base, share, overwrite=overwrite)
     if out is not None:
         written += drawn.save(out, spare=spec_path, overwrite=overwrite)
     return written

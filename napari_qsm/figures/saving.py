@@ -11,7 +11,7 @@ from napari_qsm._version import __version__
 from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError
 from napari_qsm.figures.spec_files import read_spec
-from napari_qsm.io.atomic import staged_folder
+from napari_qsm.io.atomic import check_parent, staged_folder
 
 ENDINGS = (".png", ".tif", ".tiff", ".pdf", ".svg")
 _MAKER = f"napari-qsm {__version__}"
@@ -105,10 +105,7 @@ def save_all(
                 f"'{target}' exists already and holds something else; choose another name or add "
                 "--overwrite."
             )
-    if not path.parent.is_dir():
-        raise FileError(
-            f"The folder '{path.parent}' does not exist, so '{path.name}' has no place."
-        )
+    check_parent(path)
     with staged_folder(path.parent, overwrite=True) as staging:
         for target, content in files.items():
             (staging / target.name).write_bytes(content)

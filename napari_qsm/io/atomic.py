@@ -36,10 +36,7 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         If the folder is missing or cannot be written to, or the disk is full.
     """
     path = Path(path)
-    if not path.parent.is_dir():
-        raise FileError(
-            f"The folder '{path.parent}' does not exist, so '{path.name}' has no place."
-        )
+    check_parent(path)
     if path.is_dir():
         raise FileError(f"'{path}' is a folder; a file name is needed.")
     ending = "".join(path.suffixes[-2:]) if path.name.endswith(".gz") else path.suffix
@@ -59,6 +56,20 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         raise FileError(f"Cannot write '{path}': {reason(error)}.") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_parent(path: Path) -> None:
+    """Refuse a file whose folder is not there.
+
+    Raises
+    ------
+    FileError
+        Naming both.
+    """
+    if not path.parent.is_dir():
+        raise FileError(
+            f"The folder '{path.parent}' does not exist, so '{path.name}' has no place."
+        )
 
 
 def write_text(path: Path | str, text: str) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from napari_qsm.errors import FileError
-from napari_qsm.io.atomic import check_place, reason
+from napari_qsm.io.atomic import check_parent, check_place, reason
 from napari_qsm.io.moving import finish, passing_prefix, sweep
 
 _HOW = "choose another name or add --overwrite"
@@ -49,10 +49,7 @@ def check_out_file(
     """
     if path.is_dir():
         raise FileError(f"'{path}' is a folder; a file name is needed.")
-    if not path.parent.is_dir():
-        raise FileError(
-            f"The folder '{path.parent}' does not exist, so '{path.name}' has no place."
-        )
+    check_parent(path)
     if path.exists():
         _refuse_input(path, inputs)
         if is_ours is not None and not is_ours(path):

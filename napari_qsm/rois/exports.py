@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_qsm.errors import FileError
-from napari_qsm.io.atomic import atomic_path, staged_folder, write_text
+from napari_qsm.io.atomic import atomic_path, check_parent, staged_folder, write_text
+from napari_qsm.io.neutral_names import shared_name, told_apart
 from napari_qsm.io.plain_data import parse_json
 from napari_qsm.io.spreadsheet import defused, defused_text
 from napari_qsm.rois.statistics import (
@@ -69,8 +70,8 @@ def about_table(
     unit : str
         Unit of the table.
     map_name, regions_name : str
-        What the user calls map and label map. File names are left out: they often carry the
-        patient's.
+        What the user calls map and label map. Where that is only the map's file name, its kind
+        stands there instead: names of files often carry the patient's.
     reference : str
         What counts as zero; looked up beside the map's file unless given.
     notes : sequence of str
@@ -79,7 +80,7 @@ def about_table(
     from napari_qsm._version import __version__
 
     about = {
-        "Map": map_name,
+        "Map": shared_name(map_name, values.origin),
         "Regions": regions_name,
         "Unit": unit or "not known",
         "Voxel size": sizes_text(values.voxel_size_mm, " x "),
@@ -155,6 +156,7 @@ def write_export(tables: Sequence[Exported], path: Path | str) -> list[Path]:
     if ending == ".xlsx":
         write_xlsx(frame, path, [*about, columns])
         return [path]
+    check_parent(path)
     beside = path.with_name(f"{path.stem}.about.json")
     said = json.dumps({"about": about, "columns": columns}, indent=2, ensure_ascii=False) + "\n"
     with staged_folder(path.parent, overwrite=True) as staging:
@@ -183,10 +185,11 @@ def joined(tables: Sequence[Exported]) -> pd.DataFrame:
     if len(tables) == 1:
         return tables[0].frame
     parts = []
-    for table in tables:
+    names = told_apart(table.about.get("Map", "") for table in tables)
+    for name, table in zip(names, tables, strict=True):
         plain = {column_of(each, table.unit): each.name for each in exported_statistics()}
         part = table.frame.rename(columns=plain)
-        part.insert(0, "map", table.about.get("Map", ""))
+        part.insert(0, "map", name)
         part.insert(1, "unit", table.unit)
         parts.append(part)
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from napari_qsm.io.atomic import write_text
 from napari_qsm.io.label_table import read_label_table
 from napari_qsm.io.maps import read_map
+from napari_qsm.io.neutral_names import shared_name
 from napari_qsm.io.segmentation import on_grid, read_labels
 from napari_qsm.io.spreadsheet import defused
 from napari_qsm.io.targets import check_out_file
@@ -60,8 +61,9 @@ def region_table(
     if warn is not None and names:
         for label in sorted(set(table["label"]) - set(names)):
             warn(f"Label {label} has no name in the label table.")
+    regions_name = shared_name(labels.name, labels.origin or labels_path, "labels")
     table.attrs["about"] = about_table(
-        values, unit=unit, map_name=values.name, regions_name=labels.name
+        values, unit=unit, map_name=values.name, regions_name=regions_name
     )
     return table
 

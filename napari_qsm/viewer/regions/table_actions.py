@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_qsm.errors import QsmError
+from napari_qsm.io.neutral_names import shared_name
 from napari_qsm.rois.exports import Exported, about_table, joined, recorded_reference, write_export
 from napari_qsm.rois.statistics import row_name
 from napari_qsm.session.blinding import shown_name
@@ -103,7 +104,10 @@ class TableActions:
         hidden = [row.name for row in table.rows() if row.hidden]
         if hidden:
             notes.append(f"Hidden until locked (blinded reading): {', '.join(hidden)}.")
-        labels = "" if shown.labels is None else shown_name(session, shown.labels)
+        labels = ""
+        if shown.labels is not None:
+            name = shown_name(session, shown.labels)
+            labels = shared_name(name, shown.labels.volume.origin, "labels")
         volume = shown.entry.shown
         about = about_table(
             volume,
