@@ -13,7 +13,8 @@ from napari_qsm._version import __version__
 
 if TYPE_CHECKING:
     from napari_qsm.errors import QsmError
-    from napari_qsm.io.nifti import read_volume, write_volume
+    from napari_qsm.io.maps import read_volume
+    from napari_qsm.io.nifti import write_volume
     from napari_qsm.io.segmentation import read_labels, write_labels
     from napari_qsm.outputs import write_result
     from napari_qsm.phantom import make_head
@@ -38,7 +39,7 @@ _HOME = {
     "open_workspace": "viewer.workspace",
     "read_labels": "io.segmentation",
     "read_scan": "scripting",
-    "read_volume": "io.nifti",
+    "read_volume": "io.maps",
     "reconstruct": "scripting",
     "region_statistics": "scripting",
     "render_figure": "scripting",

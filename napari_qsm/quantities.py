@@ -25,8 +25,8 @@ Warn = Callable[[str], None]
 GAMMA_BAR_HZ_PER_T = 42.577478518e6
 
 _SPELLINGS: Mapping[str, str] = {
-    "ppm": "ppm p.p.m. partspermillion 1e-6 10^-6 10-6 x10^-6 ppm(si) ppmsi",
-    "ppb": "ppb p.p.b. partsperbillion 1e-9 10^-9 10-9 x10^-9 ppb(si)",
+    "ppm": "ppm p.p.m. partspermillion 1e-6 10^-6 10-6 x10^-6",
+    "ppb": "ppb p.p.b. partsperbillion 1e-9 10^-9 10-9 x10^-9",
     "rad": "rad rads radian radians",
     "mrad": "mrad mrads milliradian milliradians",
     "deg": "deg degs degree degrees °",
@@ -154,8 +154,10 @@ def canonical_unit(said: object) -> str:
     >>> canonical_unit("Parts per million"), canonical_unit(" Hertz "), canonical_unit("a.u.")
     ('ppm', 'Hz', '')
     """
-    text = str(said).strip() if isinstance(said, str) else ""
-    key = re.sub(r"[\s_]+", "", text.strip("[]()").casefold().replace("−", "-"))
+    text = said.strip() if isinstance(said, str) else ""
+    bare = re.sub(r"^\((.*)\)$|^\[(.*)\]$", r"\1\2", text, flags=re.DOTALL)
+    bare = re.sub(r"\s*\(?\bSI\b\)?$", "", bare)  # "ppm (SI)": susceptibility in SI units
+    key = re.sub(r"[\s_]+", "", bare.casefold().replace("−", "-"))
     key = key.replace("⁻¹", "^-1").replace("per million", "permillion")
     if not key or key in _UNDECLARED:
         return ""

@@ -148,7 +148,7 @@ def region_statistics(
         If the two do not share a grid, or hold something else.
     """
     if not isinstance(labels, Volume):
-        read, regions = read_labels(labels)
+        read, regions = read_labels(labels, warn=warn)
         labels = on_grid(read, values)
         names = {region.index: region for region in regions} if names is None else names
     return statistics.region_statistics(values, labels, names, unit=unit, warn=warn)

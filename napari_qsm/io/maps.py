@@ -60,6 +60,28 @@ def read_quantity(
     )
 
 
+def read_volume(path: Path | str, *, unit: str = "", name: str = "") -> Volume:
+    """Read an image of any format, with the unit that its sidecar declares.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file.
+    unit, name : str
+        Unit, if somebody stated it, and what to call the volume.
+
+    Raises
+    ------
+    FileError, GeometryError
+        As from :func:`napari_qsm.io.nifti.read_volume`.
+    MetadataError
+        If values and a unit of ppm or ppb contradict each other.
+    """
+    said = canonical_unit(unit) or unit_of(sidecar_of(path))
+    volume = read_image(path, unit=said, name=name)
+    return checked_map(volume) if said in ("ppm", "ppb") else volume
+
+
 def read_map(path: Path | str, *, unit: str = "", warn: Warn | None = None) -> Volume:
     """Read a map to be measured or drawn.
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from napari_qsm.errors import MetadataError
+from napari_qsm.io.forms import b0_note, form_problem
 from napari_qsm.io.whole_numbers import as_mask
+from napari_qsm.quantities import ROLES, in_canonical_unit
 from napari_qsm.scan import Scan
 from napari_qsm.volume import Array, Volume
 
@@ -154,7 +157,7 @@ def quantities(inputs: Inputs, grid: Volume) -> dict[str, Any]:
     if inputs.reference_roi is not None:
         have["reference_roi"] = _mask_of(inputs.reference_roi, grid, "reference region")
     if inputs.unwrapped is not None:
-        volume = inputs.unwrapped
+        volume = _in_unit(inputs.unwrapped, "unwrapped", have)
         count = volume.data.shape[3] if volume.data.ndim == 4 else 1
         have["unwrapped"] = stack(tuple(volume.echo(i) for i in range(count))).astype(
             np.float32, copy=False
@@ -169,13 +172,25 @@ def quantities(inputs: Inputs, grid: Volume) -> dict[str, Any]:
     for name in ("total_field_ppm", "local_field_ppm", "chi_ppm"):
         volume = getattr(inputs, name)
         if volume is not None:
-            data = single(volume)
+            data = single(_in_unit(volume, name, have))
             have[name] = data if data.dtype.kind == "f" else data.astype(np.float32)
     return have
 
 
 def _mask_of(volume: Volume, grid: Volume, what: str) -> Array:
     return np.ascontiguousarray(as_mask(volume.like(grid), what))
+
+
+def _in_unit(volume: Volume, role: str, have: Mapping[str, Any]) -> Volume:
+    """An intermediate in its canonical unit; one that says none is taken for what it is given as."""
+    if volume.unit in ("", ROLES[role].unit):
+        return volume
+    return in_canonical_unit(
+        volume,
+        role,
+        field_strength_t=have.get("field_strength_t"),
+        echo_times_s=have["echo_times_s"],
+    )
 
 
 def input_warnings(inputs: Inputs, grid: Volume) -> list[str]:
@@ -188,6 +203,15 @@ def input_warnings(inputs: Inputs, grid: Volume) -> list[str]:
             f"'{grid.name}' records no orientation: left and right cannot be told apart, and B0 "
             "is assumed to run along the third axis."
         )
+    for role, volume in inputs.named():
+        who = f"the {role.removesuffix('_ppm').replace('_', ' ')} '{volume.name}'"
+        problem = form_problem(volume.stored.header) if volume.stored is not None else ""
+        if problem and not any(problem in note for note in said):
+            said.append(f"The header of {who} contradicts itself: {problem}")
+        if role in ("mask", "reference_roi"):
+            as_mask(volume, role.replace("_roi", " region"), warn=said.append)
+    if b0_note(grid) and b0_note(grid) not in said:
+        said.append(b0_note(grid))
     if scan is not None and scan.phase_difference and not any("difference" in n for n in said):
         delta = scan.echo_times_s[0] * 1e3
         said.append(f"The phase is a difference between two echoes; {delta:g} ms is used as time.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_qsm.errors import MetadataError
 from napari_qsm.io.label_table import side_of
 from napari_qsm.io.whole_numbers import as_labels
+from napari_qsm.quantities import checked_map
 from napari_qsm.rois.live import LiveStatistics
 from napari_qsm.rois.measures import STATISTICS, Measures, Statistic
 from napari_qsm.units import SusceptibilityUnit, column_word, decimals, factor
@@ -103,7 +104,8 @@ def region_statistics(
     GeometryError
         If the two do not share a grid: statistics are never taken from resampled maps.
     MetadataError
-        If the map holds another quantity than susceptibility.
+        If the map holds another quantity than susceptibility, or its values cannot be in its
+        unit.
     FileError
         If the labels are not whole numbers.
 
@@ -113,7 +115,8 @@ def region_statistics(
     standardised moment m3 / m2^1.5; percentiles are interpolated linearly. Sums run in
     float64. Voxels that hold NaN or infinity count as voxels of the region, not as values.
     """
-    if values.unit not in ("", "ppm", "ppb"):
+    values = checked_map(values)
+    if values.unit not in ("ppm", "ppb"):
         raise MetadataError(
             f"'{values.name}' is in {values.unit}; the region table needs a susceptibility map "
             "in ppm."
