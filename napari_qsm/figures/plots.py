@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_qsm.arrays import Array
-from napari_qsm.figures.lettering import Rect, spaced_ticks
+from napari_qsm.figures.lettering import Lettering, Rect, spaced_ticks
 from napari_qsm.figures.page import Page
 from napari_qsm.figures.spec import Style
 from napari_qsm.rois.measures import Measures
@@ -84,14 +84,16 @@ def value_axis(
     for mark, text in zip(marks, tick_texts(marks), strict=True):
         x = across(mark)
         page.lines([np.array([[x, plot.bottom], [x, plot.bottom + _TICK_MM]])], page.ink, 0.6)
-        page.text(x, plot.bottom + _TICK_MM + 0.3, text, size_pt=size, across="center")
+        half = page.width(text, size) / 2 + 0.2
+        at = min(max(x, page.rect.left + half), page.rect.right - half)
+        page.text(at, plot.bottom + _TICK_MM + 0.3, text, size_pt=size, across="center")
     below = plot.bottom + _TICK_MM + page.line_height(size) + 0.3
     middle = plot.left + plot.width / 2
     page.text(middle, below, title, size_pt=page.size_pt, across="center")
     return across
 
 
-def axis_mm(page: Page) -> float:
+def axis_mm(page: Lettering) -> float:
     """Height of the axis of values with its numbers and title."""
     return _TICK_MM + page.line_height(page.size_pt - 1) + page.line_height() + 0.6
 
@@ -130,7 +132,7 @@ def draw_histogram(
     return plot
 
 
-def distributions_height(page: Page, groups: Sequence[Group]) -> float:
+def distributions_height(page: Lettering, groups: Sequence[Group]) -> float:
     """Height of :func:`draw_distributions` in mm."""
     return 1.0 + _HISTOGRAM_MM + axis_mm(page) + 1.0 + len(groups) * _legend_mm(page)
 
@@ -160,7 +162,7 @@ def draw_distributions(page: Page, rect: Rect, groups: Sequence[Group], unit: st
         _legend(page, Rect(plot.left, below, plot.width, step), group)
 
 
-def _legend_mm(page: Page) -> float:
+def _legend_mm(page: Lettering) -> float:
     return 2 * page.line_height() + 0.5
 
 
@@ -175,7 +177,7 @@ def _legend(page: Page, rect: Rect, group: Group) -> None:
         page.text(left, rect.top + number * page.line_height(), shown, size_pt=size)
 
 
-def boxes_height(page: Page, groups: Sequence[Group]) -> float:
+def boxes_height(page: Lettering, groups: Sequence[Group]) -> float:
     """Height of :func:`draw_boxes` in mm."""
     return 1.0 + len(groups) * _BOX_MM + axis_mm(page) + 0.5
 

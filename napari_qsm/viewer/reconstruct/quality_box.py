@@ -354,7 +354,7 @@ class QualityBox(ui.Section):
         ]
 
     def _redraw(self, event: Any = None) -> None:
-        self.histogram.update()
+        self.histogram.changed()
 
 
 def _sentence(error: Exception) -> str:

@@ -10,16 +10,17 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_qsm.errors import QsmError
+from napari_qsm.figures.plots import Group
 from napari_qsm.rois.measures import measures_of
 from napari_qsm.session.table.numbers import Row, ShownMap
 from napari_qsm.units import decimals, mean_sd
 from napari_qsm.viewer import ui
-from napari_qsm.viewer.regions.chart import Chart, Group
+from napari_qsm.viewer.regions.chart import Chart
 from napari_qsm.viewer.regions.table import RegionTable
 from napari_qsm.viewer.services import Services
 
 #: Least time between two drawings: numbers run with the hand, pictures need not.
-_EVERY_MS = 120
+_EVERY_MS = 250
 _MOST = 8
 _KINDS = (("Histogram", "histogram"), ("Box plot with mean ± SD", "boxes"))
 
