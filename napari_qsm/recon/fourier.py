@@ -13,9 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-from napari_qsm.arrays import Array
-from napari_qsm.arrays import bounding_box as bounding_box
-from napari_qsm.arrays import margin_voxels as margin_voxels
+from napari_qsm.arrays import Array, margin_voxels
 from napari_qsm.quantities import GAMMA_BAR_HZ_PER_T
 
 WORKERS = os.cpu_count() or 1

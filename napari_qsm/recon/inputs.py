@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from napari_qsm.arrays import Array
 from napari_qsm.errors import MetadataError
 from napari_qsm.io.forms import b0_note, form_problem
 from napari_qsm.io.whole_numbers import as_mask
 from napari_qsm.quantities import ROLES, in_canonical_unit
 from napari_qsm.scan import Scan
-from napari_qsm.volume import Array, Volume
+from napari_qsm.volume import Volume
 
 NOTHING = "Nothing to reconstruct: give the phase, an unwrapped phase or a field."
 _SINGLE = (
