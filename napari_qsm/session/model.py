@@ -229,9 +229,10 @@ class Session(OpenCases):
         for entry in case.maps:
             self.remove(entry)
         if case in self.study.cases:
-            if not others:
-                self.study.new_case()
+            fresh = None if others else self.study.new_case()
             self.study.cases.remove(case)
+            if fresh is not None:
+                fresh.name = self.study.free_name(besides=fresh)
         self.history.forget_case(case)
 
     def forget_folder(self) -> None:

@@ -178,13 +178,14 @@ def _load_folder(folder: Path, loaded: Loaded) -> None:
             raise FileError(
                 f"'{folder}' holds {len(files)} NIfTI files; open the ones you need instead."
             )
+        read = []
         for path in files:
             try:
-                opened = _open_file(path, loaded.problems.append)
+                read.append(_open_file(path, loaded.problems.append))
             except QsmError as error:  # one bad file does not stop the others
                 loaded.problems.append(str(error))
-            else:
-                loaded.maps.append(opened)
+        # Susceptibility maps above the images that they are looked at with.
+        loaded.maps += sorted(read, key=lambda o: (o.role or guess_role(o.volume)) == "map")
         return
     _add_scan(folder, _scan_in(folder), loaded)
 

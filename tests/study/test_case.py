@@ -119,7 +119,8 @@ def test_closing_a_case_takes_all_of_it_and_nothing_else():
     assert session.cases == [two] and list(session) == [kept] and session.case is two
     assert session.history.undo() == ""  # its strokes went with it
     session.close_case(two)
-    assert len(session.cases) == 1 and session.case.is_empty and list(session) == []
+    assert [case.name for case in session.cases] == ["Case 1"] and session.case.is_empty
+    assert list(session) == []
 
 
 def test_two_cases_of_one_id_and_visit_are_told_apart():
