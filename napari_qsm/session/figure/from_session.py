@@ -22,6 +22,7 @@ from napari_qsm.figures.subjects import NUCLEI, Subject
 from napari_qsm.figures.templates import from_template
 from napari_qsm.rois.statistics import region_name
 from napari_qsm.session import MapDisplay, MapEntry, Session
+from napari_qsm.study.case import NEUTRAL_NAME
 
 _CONTROL = r"controls?|ctrl|healthy|hc"
 _PATIENT = r"patients?|pat|als|case"
@@ -53,7 +54,8 @@ def guess(session: Session, who: str) -> MapEntry | None:
 
 def _names(session: Session, entry: MapEntry) -> list[str]:
     case = session.case_of(entry)
-    return [entry.name, case.name, case.participant, *(folder.name for folder in case.folders)]
+    given = [] if re.fullmatch(rf"{NEUTRAL_NAME} \d+", case.name) else [case.name]
+    return [entry.name, *given, case.participant, *(folder.name for folder in case.folders)]
 
 
 def source_of(entry: MapEntry, name: str = "") -> Source:
