@@ -424,3 +424,32 @@ def test_no_text_of_a_header_gets_into_the_folder(tmp_path):
         header = nib.load(file).header
         assert b"DOE" not in header.binaryblock
     assert "DOE" not in (tmp_path / "work" / "session.json").read_text()
+
+
+@pytest.mark.parametrize("first_time", [True, False])
+def test_two_that_save_at_the_same_moment_do_not_replace_each_other(
+    tmp_path, monkeypatch, first_time
+):
+    import napari_qsm.session.folder as module
+
+    folder = tmp_path / "session"
+    mine = work(tmp_path)
+    if first_time:
+        other = Session()
+    else:
+        save_session(mine, folder)
+        other = again(folder)[0]
+        other.notes = "theirs"
+    real = module.write_text
+
+    def write_text(target, text):
+        monkeypatch.setattr(module, "write_text", real)
+        save_session(other, folder, overwrite=True)  # while mine is being written
+        real(target, text)
+
+    monkeypatch.setattr(module, "write_text", write_text)
+    with pytest.raises(ChangedOnDisk):
+        save_session(mine, folder)
+    assert not list(folder.glob(".writing-*"))
+    said = json.loads((folder / "session.json").read_text(encoding="utf-8"))
+    assert bool(said["maps"]) != first_time  # theirs

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -27,6 +27,9 @@ class Exchange:
         The file that ties the others together; it moves last.
     listed : sequence of str
         Files of the version that is there now. Those that the new version doesn't have go.
+    check : callable
+        Called once all new files are written, before the first takes its place; it may raise,
+        for example because another program has written there meanwhile.
 
     Attributes
     ----------
@@ -34,11 +37,20 @@ class Exchange:
         Where new files are written.
     """
 
-    def __init__(self, folder: Path, previous: str, *, last: str, listed: Sequence[str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        previous: str,
+        *,
+        last: str,
+        listed: Sequence[str],
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
         self.folder = folder
         self.staging = folder
         self._previous, self._last = previous, last
         self._listed = [name for name in dict.fromkeys(listed) if (folder / name).is_file()]
+        self._check = check
         self._kept: set[str] = set()
         self._made = False
 
@@ -83,6 +95,7 @@ class Exchange:
         new.sort(key=lambda name: name == self._last)
         for name in new:
             flush(self.staging / name)
+        self._check()
         old = [*self._listed, *(n for n in new if n not in self._listed)]
         old = [name for name in old if (self.folder / name).exists()]
         backup = self.staging / "old"

@@ -99,7 +99,13 @@ def save_session(
     if copy_scans is None:
         copy_scans = before.copy_scans if before else False
     now.copy_scans = copy_scans
-    with Exchange(folder, PREVIOUS, last=SESSION_FILE, listed=_files_of(folder)) as exchange:
+
+    def check() -> None:  # somebody else may have saved there while the files were written
+        if not overwrite:
+            _check_unchanged(folder, before if same else None)
+
+    listed = _files_of(folder)
+    with Exchange(folder, PREVIOUS, last=SESSION_FILE, listed=listed, check=check) as exchange:
         writer = _Writer(exchange.staging, now, before if same else None)
         maps = [writer.entry(entry) for entry in session.lasting]
         content = {
