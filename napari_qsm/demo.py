@@ -18,7 +18,7 @@ from napari_qsm.recon.pipeline import Inputs, Result, run
 from napari_qsm.recon.recipe import load_recipe
 from napari_qsm.rois.files import write_table
 from napari_qsm.rois.statistics import region_statistics
-from napari_qsm.units import rounded
+from napari_qsm.units import decimals, mean_sd, number
 
 #: Told what is done, and how much of it from 0 to 1.
 Progress = Callable[[str, float], None]
@@ -107,12 +107,12 @@ def write_figures(out: Path, *, progress: Progress) -> list[Path]:
         subjects.append(subject)
         sources.update(found)
     written: list[Path] = []
-    for number in (1, 2):
-        progress("figures", (number - 1) / 2)
-        spec = from_template(f"case-report-{number}", subjects, sources, known=cache.loaded)
+    for which in (1, 2):
+        progress("figures", (which - 1) / 2)
+        spec = from_template(f"case-report-{which}", subjects, sources, known=cache.loaded)
         drawn = render(spec, cache=cache)
-        written += drawn.save(out / f"figure-{number}.png")
-        written += drawn.save(out / f"figure-{number}.pdf", companions=False)
+        written += drawn.save(out / f"figure-{which}.png")
+        written += drawn.save(out / f"figure-{which}.pdf", companions=False)
     progress("figures", 1.0)
     return written
 
@@ -122,7 +122,7 @@ def _named(subject: str, progress: Progress) -> Progress:
 
 
 def _putamen_lines(subject: str, head: Head, result: Result) -> list[str]:
-    lines = []
+    lines, places = [], decimals("ppm")
     chi = result.arrays["chi_ppm"]
     for region in head.label_names:
         if region.name.lower().startswith("putamen"):
@@ -131,8 +131,8 @@ def _putamen_lines(subject: str, head: Head, result: Result) -> list[str]:
             found = chi[inside].astype(np.float64)
             volume = inside.sum() * head.labels.voxel_volume_mm3
             lines.append(
-                f"{subject:<8} {region.name:<14} {inside.sum():>6}  {rounded(volume, 1):>10}  "
-                f"{truth.mean():.3f} ± {truth.std(ddof=1):.3f}    "
-                f"{found.mean():.3f} ± {found.std(ddof=1):.3f}"
+                f"{subject:<8} {region.name:<14} {inside.sum():>6}  {number(volume, 'mm³'):>10}  "
+                f"{mean_sd(truth.mean(), truth.std(ddof=1), places)}    "
+                f"{mean_sd(found.mean(), found.std(ddof=1), places)}"
             )
     return lines

@@ -109,6 +109,40 @@ def test_imports_point_one_way(name):
     assert not wrong, f"{name} must not import {wrong}"
 
 
+def test_no_module_imports_itself_by_way_of_others():
+    """Lazy imports count: what needs a detour to be imported has its parts in the wrong place."""
+    ahead = {name: modules_imported_by(name) for name in MODULES}
+    for name in MODULES:  # whoever imports nothing that is left is in no circle
+        left = {name: {other for other in found if other in ahead} for name, found in ahead.items()}
+        free = [name for name, found in left.items() if not found]
+        if not free:
+            break
+        ahead = {name: found for name, found in left.items() if name not in free}
+    assert not ahead, f"circles among {sorted(ahead)}"
+
+
+def modules_imported_by(name):
+    """Modules of the package that one imports, other than for types alone."""
+    tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
+    for_types = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If)
+        and isinstance(block.test, ast.Name)
+        and block.test.id == "TYPE_CHECKING"
+        for node in ast.walk(block)
+    }
+    found = set()
+    for node in ast.walk(tree):
+        if id(node) in for_types or not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        base = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+        for alias in node.names:
+            whole = f"{base}{alias.name}"
+            found.add(whole if whole in MODULES else base.rstrip("."))
+    return found & set(MODULES) - {name}
+
+
 def is_type_only(name, target):
     """Say whether a module imports the target under ``if TYPE_CHECKING:`` only."""
     tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))

@@ -183,7 +183,7 @@ def run_sweep(
         Also run the stages after it, down to a referenced map.
     judge : callable, optional
         Gives numbers for a stage and its quantities; usually
-        :func:`napari_qsm.qc.stages.stage_numbers`.
+        :func:`napari_qsm.qc.judge.stage_numbers`.
     progress : callable, optional
         Told the fraction done of all variants.
     cancelled : callable, optional

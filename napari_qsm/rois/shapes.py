@@ -37,6 +37,7 @@ from napari_qsm.rois.canonical_grid import (
     within,
     world_of,
 )
+from napari_qsm.units import with_unit
 from napari_qsm.volume import Volume
 
 Kind = Literal["circle", "ellipse", "rectangle", "sphere", "ellipsoid", "cylinder"]
@@ -193,7 +194,8 @@ class Realised:
     @property
     def words(self) -> str:
         """Count, area and volume for people."""
-        return f"{self.voxels} voxels · {self.area_mm2:.1f} mm² · {self.volume_mm3:.1f} mm³"
+        area, volume = with_unit(self.area_mm2, "mm²"), with_unit(self.volume_mm3, "mm³")
+        return f"{self.voxels} voxels · {area} · {volume}"
 
 
 def voxels_of(shape: FixedShape, volume: Volume) -> Array:

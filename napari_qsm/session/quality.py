@@ -87,7 +87,7 @@ def finished_map(recon: Reconstruction | None, case: Case) -> Subject | None:
 
 
 def judge(subject: Subject, labels: NamedLabels | None, progress: Progress) -> Judgement:
-    """Measure a map; see :func:`napari_qsm.qc.measures.measure`."""
+    """Measure a map; see :func:`napari_qsm.qc.judge.measure`."""
     result = subject.make()
     quality = measure(
         result,
