@@ -6,7 +6,7 @@ measure here removes the mean inside the mask first, except the slopes, which do
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,6 +120,83 @@ def region_fit(
         rmse_ppb=float(1000 * np.sqrt(np.mean(error**2))),
         centred_rmse_ppb=float(1000 * error.std()),
     )
+
+
+@dataclass(frozen=True)
+class RegionMeans:
+    """How the means of regions follow their true means, both relative to the mask's mean.
+
+    Attributes
+    ----------
+    ratio : float
+        ``sum(r t) / sum(t²)``: slope of a line through the origin.
+    rmse_ppb, worst_ppb : float
+        Root-mean-square error of the means, and the one that is farthest off.
+    """
+
+    ratio: float
+    rmse_ppb: float
+    worst_ppb: float
+
+
+#: Regions and boxes of fewer voxels say more about noise than about bias.
+_LEAST_VOXELS = 30
+
+
+def region_ratio(
+    chi: Array, truth: Array, regions: Mapping[str, Array], mask: Array
+) -> RegionMeans:
+    """Compare the means of regions of at least 30 voxels inside the mask."""
+    offsets = [a[mask].mean(dtype=np.float64) for a in (chi, truth)]
+    pairs = []
+    for voxels in regions.values():
+        inside = voxels & mask
+        if np.count_nonzero(inside) >= _LEAST_VOXELS:
+            pairs.append(
+                [
+                    a[inside].mean(dtype=np.float64) - o
+                    for a, o in zip((chi, truth), offsets, strict=True)
+                ]
+            )
+    r, t = np.array(pairs).T
+    error = 1e3 * (r - t)
+    return RegionMeans(
+        ratio=float(r @ t / (t @ t)),
+        rmse_ppb=float(np.sqrt(np.mean(error**2))),
+        worst_ppb=float(error[np.abs(error).argmax()]),
+    )
+
+
+@dataclass(frozen=True)
+class BoxesFit:
+    """Means over cubes: slope of their regression on the truth, and error less its mean."""
+
+    slope: float
+    rmse_ppb: float
+
+
+def boxes_fit(
+    chi: Array,
+    truth: Array,
+    mask: Array,
+    strong: Array,
+    voxel_size_mm: Sequence[float],
+    side_mm: float = 7.0,
+) -> BoxesFit:
+    """Compare means over cubes of which seven tenths are in the mask and away from strong sources."""
+    counts = [max(1, round(side_mm / size)) for size in voxel_size_mm]
+    kept = mask & ~ndimage.binary_dilation(strong, iterations=2) if strong.any() else mask
+
+    def sums(values: Array) -> Array:
+        whole = tuple(slice(0, n // c * c) for n, c in zip(values.shape, counts, strict=True))
+        shape = [v for n, c in zip(values.shape, counts, strict=True) for v in (n // c, c)]
+        return values[whole].reshape(shape).sum(axis=(1, 3, 5), dtype=np.float64)
+
+    number = sums(kept)
+    full = number > 0.7 * np.prod(counts)
+    r, t = (sums(np.where(kept, a, 0))[full] / number[full] for a in (chi, truth))
+    r, t = r - r.mean(), t - t.mean()
+    return BoxesFit(float(r @ t / (t @ t)), float(1e3 * np.sqrt(np.mean((r - t) ** 2))))
 
 
 def streak_level(

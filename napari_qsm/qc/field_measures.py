@@ -15,10 +15,10 @@ from napari_qsm.arrays import bounding_box
 from napari_qsm.qc.evidence import Evidence, spread
 from napari_qsm.qc.field import noise_of
 from napari_qsm.qc.quality import Limit, quality_measure
-from napari_qsm.recon.mask.phase_quality import phase_quality
+from napari_qsm.recon.mask.quality import phase_quality
 
 #: Coherence of the phase below which a voxel is called noise. Noise alone gives 0, a magnitude
-#: at twice its noise 0.5 (see :func:`~napari_qsm.recon.quality.phase_quality`).
+#: at twice its noise 0.5 (see :func:`~napari_qsm.recon.mask.quality.phase_quality`).
 NOISE_COHERENCE = 0.3
 #: Share of the mask's median magnitude below which a voxel is called dark. Air at a usual
 #: signal-to-noise ratio of 40 to 20 has 0.03 to 0.06 of it, with single voxels up to 0.15;

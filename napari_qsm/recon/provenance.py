@@ -114,6 +114,9 @@ def methods_paragraph(stages: Sequence[Mapping[str, Any]]) -> str:
             + (f" ({settings})" if settings else "")
             + "."
         )
+        beyond = method.beyond(step["settings"], step.get("warnings", ()))
+        if beyond:
+            sentences.append(beyond)
         hand = step.get("edited_by_hand")
         if hand:
             sentences.append(

@@ -26,7 +26,7 @@ import importlib
 import inspect
 import math
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any, get_args, get_origin
@@ -175,6 +175,16 @@ def _convert(value: Any, kind: type) -> Any:
     return number
 
 
+#: Given the settings of a run and what it warned of, how it departed from the papers it cites:
+#: a sentence for the methods paragraph, or nothing.
+Beyond = Callable[[Mapping[str, Any], Sequence[str]], str]
+
+
+def _nothing(settings: Mapping[str, Any], warnings: Sequence[str]) -> str:
+    """A method that does what its papers say."""
+    return ""
+
+
 @dataclass(frozen=True)
 class Method:
     """A registered method: its function and what its signature says."""
@@ -188,6 +198,7 @@ class Method:
     settings: MappingProxyType[str, Setting]
     reports: frozenset[str]
     references: tuple[str, ...]
+    beyond: Beyond
 
     @property
     def summary(self) -> str:
@@ -201,7 +212,12 @@ _REPORTS = frozenset({"progress", "warn"})
 
 
 def method(
-    stage: str, name: str, *, title: str, references: tuple[str, ...] = ()
+    stage: str,
+    name: str,
+    *,
+    title: str,
+    references: tuple[str, ...] = (),
+    beyond: Beyond = _nothing,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a function as a method of a stage; the function itself is returned unchanged.
 
@@ -215,6 +231,8 @@ def method(
         What people call it.
     references : tuple of str
         Citations, "Author Year, Journal vol:page, doi:...".
+    beyond : callable, optional
+        From settings and warnings of a run, a sentence on how it departs from what is cited.
     """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -248,6 +266,7 @@ def method(
             settings=MappingProxyType(settings),
             reports=frozenset(reports),
             references=references,
+            beyond=beyond,
         )
         return function
 

@@ -162,9 +162,9 @@ class JobBar(QWidget):
             return
         job = self._current = self._waiting.pop(0)
         queued = Qt.ConnectionType.QueuedConnection
-        job.messages.progressed.connect(self._on_progress, queued)  # type: ignore[call-arg]
-        job.messages.returned.connect(self._on_returned, queued)  # type: ignore[call-arg]
-        job.messages.failed.connect(self._on_failed, queued)  # type: ignore[call-arg]
+        job.messages.progressed.connect(self._on_progress, queued)
+        job.messages.returned.connect(self._on_returned, queued)
+        job.messages.failed.connect(self._on_failed, queued)
         self._text.setText(job.title)
         self._cancel.setEnabled(True)
         self._bar.setRange(0, 0)

@@ -320,7 +320,7 @@ def take_both_signs(field: QDoubleSpinBox) -> None:
 def _plain_numbers() -> QLocale:
     plain = QLocale.c()
     plain.setNumberOptions(
-        QLocale.NumberOption.OmitGroupSeparator | QLocale.NumberOption.RejectGroupSeparator  # type: ignore[arg-type]
+        QLocale.NumberOption.OmitGroupSeparator | QLocale.NumberOption.RejectGroupSeparator
     )
     return plain
 

@@ -195,7 +195,7 @@ class Workspace:
         if bar is not None:
             bar.setDrawBase(False)
         for panel in self.panels:
-            self.tabs.addTab(panel, panel.title)  # type: ignore[call-overload]
+            self.tabs.addTab(panel, panel.title)
         side = ui.panel(ui.column(self.viewbar, (self.tabs, 1), self.readout), "qsm.side")
         side.setMinimumWidth(_SIDE_WIDTH)
         return side

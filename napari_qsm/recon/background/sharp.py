@@ -7,8 +7,8 @@ removes it wherever the ball lies inside the mask.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -29,6 +29,15 @@ from napari_qsm.recon.stages import (
 )
 
 
+def _beyond_the_papers(settings: Mapping[str, Any], warnings: Sequence[str]) -> str:
+    if settings["deconvolution"] != "tissue":
+        return ""
+    return (
+        "Beyond the cited methods, napari-qsm put back what the balls took of the tissue's field, as "
+        "the field of a smooth susceptibility inside the mask."
+    )
+
+
 @method(
     "background",
     "vsharp",
@@ -37,6 +46,7 @@ from napari_qsm.recon.stages import (
         "Wu 2012, Magn Reson Med 67:137, doi:10.1002/mrm.23000",
         "Li 2014, NMR Biomed 27:219, doi:10.1002/nbm.3056",
     ),
+    beyond=_beyond_the_papers,
 )
 def vsharp(
     total_field_ppm: Array,

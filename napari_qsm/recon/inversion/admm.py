@@ -14,7 +14,7 @@ the support split forbids them, which also makes the iteration converge several 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,7 +35,13 @@ _OVER_RELAXATION = 1.6
 _SCOUTS = 8
 #: The regularisation itself leaves residuals of some tens of lambda at edges; no outlier is
 #: cut below this multiple, so that a noise-free field is not taken apart.
-_CUT_OVER_LAMBDA = 30.0
+CUT_OVER_LAMBDA = 30.0
+
+#: Steps between two updates of the field, and at least as many after the last one.
+STEPS_BETWEEN = 8
+#: Updates approach their end from one side and slowly where the field varies slowly; a longer
+#: step is safe, as ball means take away at most the whole of a field.
+_UPDATE_RELAXATION = 1.6
 
 NO_EDGES = np.zeros((0, 0, 0), dtype=np.uint8)
 
@@ -58,6 +64,8 @@ def solve_tv(
     kept: float = 1.0,
     outlier_sd: float = 0.0,
     radians_per_ppm: float = 0.0,
+    renew: Callable[[Array], Array] | None = None,
+    updates: int = 0,
 ) -> Array:
     """Minimise the weighted data term plus total variation.
 
@@ -82,6 +90,11 @@ def solve_tv(
         susceptibility explains.
     radians_per_ppm : float
         If positive, the nonlinear data term ``W² (1 - cos(s (D chi - f))) / s²`` with this s.
+    renew : callable, optional
+        Given the map so far, the field that it should explain: what is explained from then on
+        goes from the last one towards it, and somewhat beyond.
+    updates : int
+        How often it is asked: after every eighth step, as far as eight more are to follow.
 
     Returns
     -------
@@ -95,10 +108,27 @@ def solve_tv(
         total += _SCOUTS
         scouted = Ending(_SCOUTS, 0.0)
         _, field = _iterate(terms, weight, scouted, lambda done: progress(done / total))
-        weight *= robust_weights(problem, field, outlier_sd, _CUT_OVER_LAMBDA * lam)
+        weight *= robust_weights(problem, field, outlier_sd, CUT_OVER_LAMBDA * lam)
+
+    def renewed(chi: Array, field: Array, target: Array) -> tuple[Array, Array]:
+        assert renew is not None
+        target = target + target.dtype.type(_UPDATE_RELAXATION) * (renew(chi) - target)
+        square = problem.weight**2
+        if outlier_sd > 0:
+            changed = replace(problem, field=target)
+            square *= robust_weights(changed, field, outlier_sd, CUT_OVER_LAMBDA * lam)
+        return target, square
+
     # From scratch: what outliers have put into the map is slow to leave it.
     spent = total - ending.iterations
-    chi, _ = _iterate(terms, weight, ending, lambda done: progress((spent + done) / total))
+    chi, _ = _iterate(
+        terms,
+        weight,
+        ending,
+        lambda done: progress((spent + done) / total),
+        renewed if renew is not None else None,
+        updates,
+    )
     progress(1.0)
     return chi
 
@@ -115,9 +145,18 @@ class _Terms:
 
 
 def _iterate(
-    terms: _Terms, square: Array, ending: Ending, progress: Callable[[int], None]
+    terms: _Terms,
+    square: Array,
+    ending: Ending,
+    progress: Callable[[int], None],
+    renewed: Callable[[Array, Array, Array], tuple[Array, Array]] | None = None,
+    updates: int = 0,
 ) -> tuple[Array, Array]:
-    """The map and its field for one set of W²; ``progress`` is told the iterations done."""
+    """The map and its field; ``progress`` is told the iterations done.
+
+    From the map, its field and the measured field, ``renewed`` makes another measured field and
+    W²; the splits stay.
+    """
     problem, s = terms.problem, terms.radians_per_ppm
     shape, dtype = problem.shape, problem.field.dtype
     share = _RHO_FIELD / _RHO_GRADIENT
@@ -126,13 +165,19 @@ def _iterate(
     inverse += dtype.type(hold)
     inverse += dtype.type(share) * problem.dipole**2
     np.reciprocal(inverse, out=inverse)
-    weight = square if s else square / (square + dtype.type(_RHO_FIELD))
 
+    def shares(square: Array) -> Array:
+        return square if s else square / (square + dtype.type(_RHO_FIELD))
+
+    target, weight = problem.field, shares(square)
+    last = 0
+    if renewed is not None:
+        last = STEPS_BETWEEN * min(updates, ending.iterations // STEPS_BETWEEN - 1)
     chi = np.zeros(shape, dtype)
     field = np.zeros(shape, dtype)
     v = np.zeros((3, *shape), dtype)
     # The first model of the field is the measurement itself, zero outside the mask.
-    q = problem.field.copy()
+    q = target.copy()
     held = np.zeros(shape, dtype)
     sweep = np.empty(shape, dtype)
     limits = (terms.lam / _RHO_GRADIENT,) * 3
@@ -144,14 +189,18 @@ def _iterate(
         passes.confine(chi, held, sweep, problem.support, hold, relax)
         gradient = fourier.rfftn(sweep)
         if model is None:
-            passes.fit_field(field, q, problem.field, weight, relax)
+            passes.fit_field(field, q, target, weight, relax)
         else:
-            passes.fit_phase(field, q, model, problem.field, weight, relax, _RHO_FIELD, s)
+            passes.fit_phase(field, q, model, target, weight, relax, _RHO_FIELD, s)
         data = fourier.rfftn(field)
         passes.solve(gradient, data, problem.dipole, inverse, share)
         previous, chi = chi, fourier.irfftn(gradient, shape)
         field = fourier.irfftn(data, shape)
-        if ending.tolerance > 0 and _change(chi, previous) < ending.tolerance:
+        done = iteration + 1
+        if renewed is not None and done <= last and done % STEPS_BETWEEN == 0:
+            target, square = renewed(chi, field, target)
+            weight = shares(square)
+        elif done > last and ending.tolerance > 0 and _change(chi, previous) < ending.tolerance:
             break
     return chi, field
 

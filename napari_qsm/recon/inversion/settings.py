@@ -11,6 +11,7 @@ from napari_qsm.recon.inversion.admm import NO_EDGES
 from napari_qsm.recon.inversion.problem import (
     Problem,
     combined_magnitude,
+    field_noise_ppm,
     magnitude_edges,
 )
 from napari_qsm.recon.stages import Param
@@ -47,6 +48,26 @@ OutlierSd = Annotated[
         le=100,
     ),
 ]
+
+
+FollowNoise = Annotated[
+    bool,
+    Param(
+        "Smooth more where the scan is noisier: lambda is then meant for a field noise of 1 ppb, "
+        "and grows with the noise found in the local field, up to tenfold."
+    ),
+]
+
+#: Field noise that lambda is meant for where it follows the noise, ppm, and how far it goes.
+_NOISE_PPM = 1e-3
+_MOST_NOISE = 10.0
+
+
+def followed(lam: float, problem: Problem, follow_noise: bool) -> float:
+    """Lambda for the noise of this scan; never less than what was asked for."""
+    if not follow_noise:
+        return lam
+    return lam * min(max(field_noise_ppm(problem) / _NOISE_PPM, 1.0), _MOST_NOISE)
 
 
 def edges_of(

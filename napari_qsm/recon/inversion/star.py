@@ -10,8 +10,10 @@ where it can be bettered:
 - the large lambda shrinks the strong sources, and the second level would shrink what it
   recovers of the difference once more: differences at and inside strong voxels go unpenalised
   there, so that strong sources are in the end fitted to the field by least squares;
-- signal loss and broken unwrapping corrupt the field in and around strong sources: within
-  1 cm of them the second level distrusts what the first map cannot explain.
+- signal loss and broken unwrapping corrupt the field in and around strong sources: right beside
+  them the second level distrusts what the first map cannot explain;
+- veins and iron-rich nuclei of normal tissue exceed the threshold too: a piece counts as strong
+  only if it somewhere exceeds twice the threshold.
 """
 
 from __future__ import annotations
@@ -21,18 +23,25 @@ from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
+from scipy import ndimage
 
 from napari_qsm.arrays import Array
-from napari_qsm.recon import fourier
-from napari_qsm.recon.inversion.admm import NO_EDGES, Ending, robust_weights, solve_tv
+from napari_qsm.recon.inversion.admm import (
+    CUT_OVER_LAMBDA,
+    NO_EDGES,
+    Ending,
+    robust_weights,
+    solve_tv,
+)
+from napari_qsm.recon.inversion.consistency import TotalField, Updates, beyond_the_papers, prepared
 from napari_qsm.recon.inversion.problem import (
     Problem,
     data_weights,
     dilate,
-    prepare,
 )
 from napari_qsm.recon.inversion.settings import (
     EdgeFraction,
+    FollowNoise,
     Iterations,
     Lambda,
     OutlierSd,
@@ -40,11 +49,14 @@ from napari_qsm.recon.inversion.settings import (
     Weighted,
     centred,
     edges_of,
+    followed,
 )
 from napari_qsm.recon.stages import Param, Progress, Warn, method, no_progress, no_warning
 
 #: Around strong sources, field values the first map cannot explain are distrusted this far.
-_NEAR_MM = 10.0
+_NEAR_MM = 2.2
+#: A strong source's peak, over the threshold from which it is grown.
+_PEAK = 2.0
 
 #: The first level need not be finished: what it lacks, the second recovers.
 _FIRST_ITERATIONS = 12
@@ -58,6 +70,7 @@ _FIRST = 0.4
     "star",
     title="STAR-QSM (two-level total variation)",
     references=("Wei 2015, NMR Biomed 28:1294, doi:10.1002/nbm.3383",),
+    beyond=beyond_the_papers,
 )
 def star(
     local_field_ppm: Array,
@@ -66,19 +79,29 @@ def star(
     b0_direction: Sequence[float],
     magnitude: Array | None = None,
     noise_ppm: Array | None = None,
+    total_field_ppm: Array | None = None,
+    mask: Array | None = None,
     *,
     lambda_ppm: Lambda = 5e-5,
     strong_lambda_ppm: Annotated[
         float, Param("The same for the first level, which finds strong sources.", "ppm", 1e-6, 1)
     ] = 1e-3,
     threshold_ppm: Annotated[
-        float, Param("A source stronger than this is handled first.", unit="ppm", ge=0.01, le=10)
+        float,
+        Param(
+            "A source stronger than this is handled first, if its peak is twice as strong.",
+            unit="ppm",
+            ge=0.01,
+            le=10,
+        ),
     ] = 0.2,
     iterations: Iterations = 24,
     tolerance: Tolerance = 0.005,
     weighted: Weighted = True,
     edge_fraction: EdgeFraction = 0.3,
     outlier_sd: OutlierSd = 4.0,
+    updates: Updates = 0,
+    follow_noise: FollowNoise = False,
     progress: Progress = no_progress,
     warn: Warn = no_warning,
 ) -> Array:
@@ -98,6 +121,10 @@ def star(
         Weights where there is no noise map.
     noise_ppm : (x, y, z) ndarray, optional
         Noise of the field, up to a factor.
+    total_field_ppm : (x, y, z) ndarray, optional
+        Field before background removal, ppm; needed for ``updates``.
+    mask : (x, y, z) ndarray of bool, optional
+        Where that can be trusted.
 
     Returns
     -------
@@ -117,17 +144,28 @@ def star(
     ----------
     Wei, Dibb, Zhou et al. 2015, NMR Biomed 28:1294, doi:10.1002/nbm.3383.
     """
-    weight = data_weights(local_mask, magnitude, noise_ppm, warn) if weighted else None
-    problem = prepare(local_field_ppm, local_mask, voxel_size_mm, b0_direction, weight=weight)
+    problem, total = prepared(
+        local_field_ppm,
+        local_mask,
+        voxel_size_mm,
+        b0_direction,
+        data_weights(local_mask, magnitude, noise_ppm, warn) if weighted else None,
+        total_field_ppm,
+        mask,
+        updates,
+        warn,
+    )
     chi = solve_star(
         problem,
         strong_lambda_ppm,
-        lambda_ppm,
+        followed(lambda_ppm, problem, follow_noise),
         threshold_ppm,
         Ending(iterations, tolerance),
         progress,
         edges=edges_of(problem, magnitude, local_mask, edge_fraction),
         outlier_sd=outlier_sd,
+        total=total,
+        updates=updates,
     )
     return centred(problem, chi)
 
@@ -142,6 +180,8 @@ def solve_star(
     *,
     edges: Array = NO_EDGES,
     outlier_sd: float = 0.0,
+    total: TotalField | None = None,
+    updates: int = 0,
 ) -> Array:
     """Strong sources first, then the rest; chi in ppm on the work grid.
 
@@ -159,6 +199,9 @@ def solve_star(
         Called with the fraction done.
     edges, outlier_sd
         For the second level, as in :func:`napari_qsm.recon.inversion.admm.solve_tv`.
+    total : TotalField, optional
+        Gives the second level its field anew, ``updates`` times.
+    updates : int
     """
     first = solve_tv(
         problem,
@@ -167,33 +210,44 @@ def solve_star(
         lambda part: progress(_FIRST * part),
         outlier_sd=outlier_sd,
     )
-    strong = (np.abs(first) > threshold_ppm) & problem.support
-    rest = lambda part: progress(_FIRST + (1 - _FIRST) * part)  # noqa: E731
-    if not strong.any():
-        return solve_tv(problem, lam, ending, rest, edges=edges, kept=0.0, outlier_sd=outlier_sd)
+    strong = _pieces_with_peak(np.abs(first) * problem.support, threshold_ppm)
     sources = np.where(strong, first, 0).astype(first.dtype)
+    sources_field = problem.forward(sources) if strong.any() else np.zeros_like(first)
     weight = problem.weight
-    if outlier_sd > 0:
-        near = dilate(strong, _NEAR_MM, problem.voxel_size_mm)
-        believed = np.sqrt(robust_weights(problem, _field(problem, first), outlier_sd))
-        weight = np.where(near, weight * believed, weight)
-    remaining = (problem.field - _field(problem, sources)) * problem.mask
+    if strong.any():
+        marks = touching(strong)
+        edges = marks | edges if edges.size else marks
+        if outlier_sd > 0:
+            near = dilate(strong, _NEAR_MM, problem.voxel_size_mm)
+            believed = np.sqrt(robust_weights(problem, problem.forward(first), outlier_sd))
+            weight = np.where(near, weight * believed, weight)
+
+    def renew(chi: Array) -> Array:
+        assert total is not None
+        local = total.local_field(chi + sources, CUT_OVER_LAMBDA * lam)
+        return np.where(problem.mask, local - sources_field, 0)
+
+    remaining = (problem.field - sources_field) * problem.mask
     sources += solve_tv(
         replace(problem, field=remaining, weight=weight),
         lam,
         ending,
-        rest,
-        edges=touching(strong) | edges if edges.size else touching(strong),
+        lambda part: progress(_FIRST + (1 - _FIRST) * part),
+        edges=edges,
         kept=0.0,
         outlier_sd=outlier_sd,
+        renew=renew if total is not None else None,
+        updates=updates,
     )
     return sources
 
 
-def _field(problem: Problem, chi: Array) -> Array:
-    spectrum = fourier.rfftn(chi)
-    spectrum *= problem.dipole
-    return fourier.irfftn(spectrum, problem.shape)
+def _pieces_with_peak(strength: Array, threshold_ppm: float) -> Array:
+    """Connected voxels above a threshold, of pieces that somewhere exceed twice of it."""
+    pieces, _ = ndimage.label(strength > threshold_ppm)
+    peaked = np.unique(pieces[strength > _PEAK * threshold_ppm])
+    found: Array = np.isin(pieces, peaked[peaked > 0])
+    return found
 
 
 def touching(region: Array) -> Array:

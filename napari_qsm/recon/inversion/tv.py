@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from napari_qsm.arrays import Array
-from napari_qsm.recon.inversion.admm import Ending, solve_tv
-from napari_qsm.recon.inversion.problem import (
-    data_weights,
-    prepare,
-)
+from napari_qsm.recon.inversion.admm import CUT_OVER_LAMBDA, Ending, solve_tv
+from napari_qsm.recon.inversion.consistency import Updates, beyond_the_papers, prepared
+from napari_qsm.recon.inversion.problem import data_weights
 from napari_qsm.recon.inversion.settings import (
     EdgeFraction,
+    FollowNoise,
     Iterations,
     Lambda,
     OutlierSd,
@@ -19,6 +18,7 @@ from napari_qsm.recon.inversion.settings import (
     Weighted,
     centred,
     edges_of,
+    followed,
 )
 from napari_qsm.recon.stages import Progress, Warn, method, no_progress, no_warning
 
@@ -31,6 +31,7 @@ from napari_qsm.recon.stages import Progress, Warn, method, no_progress, no_warn
         "Bilgic 2014, Magn Reson Med 72:1444, doi:10.1002/mrm.25029",
         "Milovic 2018, Magn Reson Med 80:814, doi:10.1002/mrm.27073",
     ),
+    beyond=beyond_the_papers,
 )
 def tv(
     local_field_ppm: Array,
@@ -39,6 +40,8 @@ def tv(
     b0_direction: Sequence[float],
     magnitude: Array | None = None,
     noise_ppm: Array | None = None,
+    total_field_ppm: Array | None = None,
+    mask: Array | None = None,
     *,
     lambda_ppm: Lambda = 5e-5,
     iterations: Iterations = 24,
@@ -46,6 +49,8 @@ def tv(
     weighted: Weighted = True,
     edge_fraction: EdgeFraction = 0.3,
     outlier_sd: OutlierSd = 4.0,
+    updates: Updates = 0,
+    follow_noise: FollowNoise = False,
     progress: Progress = no_progress,
     warn: Warn = no_warning,
 ) -> Array:
@@ -68,15 +73,33 @@ def tv(
     Bilgic, Fan, Polimeni et al. 2014, Magn Reson Med 72:1444, doi:10.1002/mrm.25029.
     Milovic, Bilgic, Zhao et al. 2018, Magn Reson Med 80:814, doi:10.1002/mrm.27073.
     """
-    weight = data_weights(local_mask, magnitude, noise_ppm, warn) if weighted else None
-    problem = prepare(local_field_ppm, local_mask, voxel_size_mm, b0_direction, weight=weight)
+    problem, total = prepared(
+        local_field_ppm,
+        local_mask,
+        voxel_size_mm,
+        b0_direction,
+        data_weights(local_mask, magnitude, noise_ppm, warn) if weighted else None,
+        total_field_ppm,
+        mask,
+        updates,
+        warn,
+    )
+
+    lam = followed(lambda_ppm, problem, follow_noise)
+
+    def renew(chi: Array) -> Array:
+        assert total is not None
+        return total.local_field(chi, CUT_OVER_LAMBDA * lam)
+
     chi = solve_tv(
         problem,
-        lambda_ppm,
+        lam,
         Ending(iterations, tolerance),
         progress,
         edges=edges_of(problem, magnitude, local_mask, edge_fraction),
         kept=0.0,
         outlier_sd=outlier_sd,
+        renew=renew if total is not None else None,
+        updates=updates,
     )
     return centred(problem, chi)

@@ -218,7 +218,7 @@ class Readout(QWidget):
             item = QTableWidgetItem()
             if column:
                 item.setTextAlignment(
-                    int(Qt.AlignmentFlag.AlignRight.value | Qt.AlignmentFlag.AlignVCenter.value)  # type: ignore[attr-defined]
+                    int(Qt.AlignmentFlag.AlignRight.value | Qt.AlignmentFlag.AlignVCenter.value)
                     if hasattr(Qt.AlignmentFlag.AlignRight, "value")
                     else int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 )

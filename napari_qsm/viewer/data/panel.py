@@ -139,7 +139,7 @@ class DataPanel(QWidget):
         flags |= Qt.ItemFlag.ItemIsUserCheckable
         if not self._session.blinded:
             flags |= Qt.ItemFlag.ItemIsEditable
-        item.setFlags(flags)  # type: ignore[arg-type]
+        item.setFlags(flags)
         shown = Qt.CheckState.Checked if entry.display.visible else Qt.CheckState.Unchecked
         item.setCheckState(shown)
 

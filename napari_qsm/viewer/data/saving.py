@@ -64,7 +64,7 @@ class Saving:
     def __init__(self, services: Services, files: Files, *, titled: bool) -> None:
         self._services, self._files, self._titled = services, files, titled
         self._news = _News()
-        self._news.said.connect(services.message, Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
+        self._news.said.connect(services.message, Qt.ConnectionType.QueuedConnection)
         self.unsaved = DirtyTracker(services.session)
         self.autosave = Autosave(services.session, recovery_home(), failed=self._news.said.emit)
         self.box = RecoveryBox(self.restore, self._delete)

@@ -68,7 +68,7 @@ class Renderer(QObject):
         self._timer.setSingleShot(True)
         self._timer.setInterval(_WAIT_MS)
         self._timer.timeout.connect(self._start)
-        self._ended.connect(self._on_ended, Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
+        self._ended.connect(self._on_ended, Qt.ConnectionType.QueuedConnection)
 
     @property
     def busy(self) -> bool:

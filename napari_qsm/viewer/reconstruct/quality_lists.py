@@ -97,7 +97,7 @@ class NumberTable(QWidget):
             value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             self._grid.addWidget(name, 2 * n, 0)
-            self._grid.addWidget(value, 2 * n, 1, right)  # type: ignore[call-overload]
+            self._grid.addWidget(value, 2 * n, 1, right)
             usual = QLabel(f"usual: {row.usual}" if row.usual else "")
             font = usual.font()
             font.setPointSizeF(0.88 * font.pointSizeF())

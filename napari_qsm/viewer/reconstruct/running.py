@@ -41,8 +41,8 @@ class Runner(QObject):
         self.on_failed: Callable[[str], None] = lambda stage: None
         self.on_progress: Callable[[str, float], None] = lambda stage, fraction: None
         queued = Qt.ConnectionType.QueuedConnection
-        self._handed.connect(self._on_handed, queued)  # type: ignore[call-arg]
-        self._told.connect(self._on_told, queued)  # type: ignore[call-arg]
+        self._handed.connect(self._on_handed, queued)
+        self._told.connect(self._on_told, queued)
 
     def run(self, stages: Sequence[str]) -> None:
         """Start.

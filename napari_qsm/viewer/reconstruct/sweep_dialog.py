@@ -106,7 +106,7 @@ class TryOutDialog(QDialog):
         self._stop.setEnabled(False)
         close = QPushButton("Close")
         close.setObjectName("qsm.tryouts.close")
-        close.clicked.connect(lambda _=False: self.close())  # type: ignore[arg-type]
+        close.clicked.connect(lambda _=False: self.close())
         for button in (self._run, self._stop, close):
             button.setAutoDefault(False)  # Enter ends the typing of a number, no more
         row.addWidget(self._run, 1)

@@ -189,8 +189,8 @@ class PaintBox(ui.Section):
         self._undo.setObjectName("qsm.paint.undo")
         self._redo = QPushButton("Redo")
         self._redo.setObjectName("qsm.paint.redo")
-        self._undo.clicked.connect(lambda _=False: self._session.history.undo())  # type: ignore[arg-type]
-        self._redo.clicked.connect(lambda _=False: self._session.history.redo())  # type: ignore[arg-type]
+        self._undo.clicked.connect(lambda _=False: self._session.history.undo())
+        self._redo.clicked.connect(lambda _=False: self._session.history.redo())
         row.addWidget(self._undo)
         row.addWidget(self._redo)
         return row

@@ -83,7 +83,7 @@ class RegionRows(QTableWidget):
             for row, label in enumerate(labels):
                 if label in kept and model is not None:
                     index = self.model().index(row, NAME)
-                    model.select(index, model.SelectionFlag.Select | model.SelectionFlag.Rows)  # type: ignore[call-overload]
+                    model.select(index, model.SelectionFlag.Select | model.SelectionFlag.Rows)
         finally:
             self._filling = False
         rows = min(max(len(regions), 3), _MOST_ROWS)
@@ -126,7 +126,7 @@ class RegionRows(QTableWidget):
                 flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
                 if column == NAME:
                     flags |= Qt.ItemFlag.ItemIsEditable
-                item.setFlags(flags)  # type: ignore[arg-type]
+                item.setFlags(flags)
                 self.setItem(row, column, item)
             item.setText(text)
             if picture is not None:

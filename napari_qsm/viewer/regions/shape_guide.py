@@ -162,5 +162,5 @@ class GuideBox(QWidget):
     def _button(self, text: str, name: str, call: Callable[[], object]) -> QPushButton:
         button = QPushButton(text)
         button.setObjectName(f"qsm.shapes.guide.{name}")
-        button.clicked.connect(lambda _=False: call())  # type: ignore[arg-type]
+        button.clicked.connect(lambda _=False: call())
         return button

@@ -88,7 +88,7 @@ class ShapeList(QListWidget):
                 item.setText(text)
             if item.data(Qt.ItemDataRole.UserRole) != row.shape.id:
                 item.setData(Qt.ItemDataRole.UserRole, row.shape.id)
-                item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)  # type: ignore[arg-type]
+                item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
             colour = self._work.colour(row.shape)
             if item.data(Qt.ItemDataRole.UserRole + 1) != colour:
                 item.setData(Qt.ItemDataRole.UserRole + 1, colour)

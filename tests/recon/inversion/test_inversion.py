@@ -488,7 +488,8 @@ def test_register():
     known = methods("inversion")
     assert set(known) == set(ALL)
     for name in ITERATIVE:
-        assert known[name].optional_inputs == {"magnitude", "noise_ppm"}
+        renewed = {"total_field_ppm", "mask"} if name in ("star", "tv") else set()
+        assert known[name].optional_inputs == {"magnitude", "noise_ppm"} | renewed
     for entry in known.values():
         assert entry.references
         for setting in entry.settings.values():
