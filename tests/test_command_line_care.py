@@ -182,6 +182,23 @@ class TestWhereItRuns:
         assert done.returncode == 1
         assert "no display" in done.stderr.decode() and len(done.stderr.splitlines()) == 1
 
+    @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a place nobody can write")
+    def test_a_home_that_cannot_be_written_to(self, pair, tmp_path):
+        spec = {
+            "sources": {"a": {"path": pair[0]}},
+            "panels": [{"kind": "image", "map": "a", "display": "grey", "slice_index": 5}],
+        }
+        (tmp_path / "s.json").write_text(json.dumps(spec))
+        nowhere = dict.fromkeys(
+            ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"), None
+        )
+        nowhere |= {"HOME": "/proc/nobody", "MPLCONFIGDIR": None, "NAPARI_CONFIG": None}
+        done = run("figure", tmp_path / "s.json", "--out", tmp_path / "f.png", **nowhere)
+        assert done.returncode == 0
+        assert all(line.startswith(b"Note: ") for line in done.stderr.splitlines())
+        told = run("view", pair[0], **nowhere, QT_QPA_PLATFORM="offscreen")
+        assert b"home folder" in told.stderr and b"Traceback" not in told.stderr
+
     def test_no_qt_binding(self, monkeypatch):
         display_problem.cache_clear()
         monkeypatch.setattr("importlib.util.find_spec", lambda name: None)

@@ -13,7 +13,8 @@ import typer
 
 from napari_qsm._version import __version__
 from napari_qsm.cli import reconstruction, results, scans, window
-from napari_qsm.cli.terminal import prepare_terminal, say, shown
+from napari_qsm.cli.home import settle_home
+from napari_qsm.cli.terminal import note, prepare_terminal, say, shown
 from napari_qsm.errors import Cancelled, QsmError
 from napari_qsm.io.atomic import reason
 
@@ -39,6 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     prepare_terminal()
     arguments = _spread(list(sys.argv[1:] if argv is None else argv))
+    told = settle_home()
+    if told and arguments[:1] in ([], ["view"], ["demo"]):
+        note(told)
     try:
         with _stopped_like_ctrl_c():
             status = int(app(args=arguments, standalone_mode=False) or 0)

@@ -19,7 +19,7 @@ _VARIABLE = "NUMBA_CACHE_DIR"
 
 def settle_cache() -> None:
     """Give numba a cache of its own if it has none; to be called before it is imported."""
-    if os.environ.get(_VARIABLE) or any(map(_can_write, _usual_places())):
+    if os.environ.get(_VARIABLE) or any(map(can_write, _usual_places())):
         return
     folder = tempfile.mkdtemp(prefix="napari-qsm-compiled-")
     os.environ[_VARIABLE] = folder
@@ -35,7 +35,8 @@ def _usual_places() -> list[Path]:
     return places
 
 
-def _can_write(folder: Path) -> bool:
+def can_write(folder: Path) -> bool:
+    """Whether a folder, or the nearest one above that exists, can be written into."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     try:
