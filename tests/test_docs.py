@@ -26,3 +26,33 @@ def test_links_and_pictures_exist(page):
     for target in re.findall(r"\]\(([^)#\s]+)", text):
         if "://" not in target and not ("images/" in target and not PICTURES.is_dir()):
             assert (page.parent / target).exists(), f"{page.name} points to {target}"
+
+
+def rooms_in_the_picture():
+    """Return the modules and folders at the top of the package that ARCHITECTURE.md shows."""
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    (tree,) = re.findall(r"```\nnapari_qsm/\n(.*?)```", text, flags=re.DOTALL)
+    return {line.split()[0] for line in tree.splitlines() if re.match(r"  \S", line)}
+
+
+def test_the_tree_of_the_architecture_is_the_tree_on_disk():
+    there = {
+        path.name + ("/" if path.is_dir() else "")
+        for path in (ROOT / "napari_qsm").iterdir()
+        if (path.is_dir() and (path / "__init__.py").exists())
+        or (path.suffix == ".py" and not path.name.startswith("__"))
+    }
+    assert rooms_in_the_picture() == there
+
+
+def test_the_folders_of_stages_and_tabs_are_named_in_the_architecture():
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    for room in ("recon", "viewer", "session"):
+        folders = [f.name for f in (ROOT / "napari_qsm" / room).iterdir() if any(f.glob("*.py"))]
+        missing = [name for name in folders if not re.search(rf"\b{name}\b", text)]
+        assert missing == [], f"{room}/ has folders that ARCHITECTURE.md does not name"
+
+
+def test_the_glossary_has_ten_lines():
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").partition("## Glossary")[2]
+    assert len(re.findall(r"^\| \*\*", text, flags=re.MULTILINE)) == 10
