@@ -359,7 +359,7 @@ def test_in_the_panel_a_run_is_judged_and_settings_can_be_tried(workspace, head)
     judged = panel.quality.judgement
     assert judged.quality.chi_sha256 == map_checksum(panel.recon.arrays()["chi_ppm"])
     assert judged.subject.case is session.case
-    assert judged.quality.dark_share is not None  # the magnitude was at hand
+    assert judged.quality["dark_share"] is not None  # the magnitude was at hand
     panel.sections["inversion"].open(True)
     settle()
     actions.press(workspace, "qsm.tryouts.open.inversion")
