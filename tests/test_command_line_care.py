@@ -163,6 +163,13 @@ class TestWhereItRuns:
         asked = run("check", "χ±.nii.gz", PYTHONIOENCODING=encoding)
         assert asked.returncode == 1 and b"Traceback" not in asked.stderr + asked.stdout
 
+    def test_a_mended_header_is_no_noise(self, pair, tmp_path):
+        content = bytearray(nib.load(pair[0]).to_bytes())
+        content[344:348] = b"n+1X"  # nibabel has an opinion on this
+        (tmp_path / "odd_chi.nii").write_bytes(content)
+        done = run("check", tmp_path / "odd_chi.nii")
+        assert done.stderr == b"" and b"odd_chi" in done.stdout
+
     def test_signs_that_steer_a_terminal_are_not_passed_on(self):
         done = run("check", "a\x1b[31mb\u202e.nii.gz")
         assert b"\x1b" not in done.stdout and "\u202e" not in done.stdout.decode()

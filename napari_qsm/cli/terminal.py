@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import logging
 import re
 import sys
 import unicodedata
@@ -24,6 +25,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 
 def prepare_terminal() -> None:
     """Let every sentence reach this terminal, in other signs where it lacks ours."""
+    # What nibabel mends in a header in passing is either harmless or told by our own sentences.
+    logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
     codecs.register_error("napari-qsm", _in_plain_signs)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError, OSError):
