@@ -21,7 +21,6 @@ LONG_MODULES = {
     "napari_qsm.viewer.reconstruct.panel",
     "napari_qsm.viewer.reconstruct.sweep_dialog",
     "napari_qsm.viewer.regions.shape_work",
-    "napari_qsm.viewer.ui",
 }
 #: Classes that are longer, to be divided.
 LONG_CLASSES = {

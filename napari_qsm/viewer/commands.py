@@ -194,7 +194,7 @@ _VIEWS = (
         needs="maps > 0",
     ),
     Command("qsm.palette", "find a command by its name", lambda w: w.keys.open_palette(), "F2"),
-    Command("qsm.help", "this page", lambda w: w.toggle_help(), "F1"),
+    Command("qsm.help", "keys and mouse", lambda w: w.toggle_help(), "F1"),
 )  # fmt: skip
 _FILES = (
     Command("qsm.open_map", "open a map …", lambda w: w.files.ask_map(), group="Files"),

@@ -84,6 +84,7 @@ def _page(bound: list[tuple[Command, str]]) -> str:
     for command, key in bound:
         title = _TITLES.get(command.group, command.group)
         parts.setdefault(title, []).append((key, command.title))
+    left += [_table(_TITLES["Drawing"], _merged(parts.pop(_TITLES["Drawing"], [])))]
     right = [_table(title, _merged(rows)) for title, rows in parts.items()]
     return (
         "<h3>Keys and mouse</h3><table><tr>"

@@ -1,4 +1,4 @@
-"""Long work in a thread, with progress, cancel, and one bar that shows it."""
+"""The one way to work in a thread: progress, cancel, and a bar that shows what goes on."""
 
 from __future__ import annotations
 
@@ -27,7 +27,11 @@ class _Messages(QObject):
 
 
 class Job:
-    """One piece of work in a thread of its own."""
+    """One piece of work in a thread of its own.
+
+    A :class:`JobBar` runs them one after the other; :meth:`start_alone` is for small work that
+    has a place of its own to show how it stands.
+    """
 
     def __init__(
         self,
@@ -49,9 +53,21 @@ class Job:
         """Begin."""
         self._thread.start()
 
+    def start_alone(self) -> None:
+        """Begin without a bar; result or error is handed over in the window's thread."""
+        queued = Qt.ConnectionType.QueuedConnection
+        self.messages.returned.connect(self.finish, queued)
+        self.messages.failed.connect(self.fail, queued)
+        self.start()
+
     def cancel(self) -> None:
         """Ask the work to stop; it does so at its next check."""
         self._stop.set()
+
+    def let_go(self) -> None:
+        """Hear nothing more of it."""
+        self.cancel()
+        self.messages.blockSignals(True)
 
     @property
     def cancelled(self) -> bool:

@@ -9,40 +9,35 @@ except :func:`check` and number fields, whose slots hear every change (use
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
-from qtpy.QtCore import QEvent, QLocale, QObject, Qt
-from qtpy.QtGui import QAction, QIcon, QValidator
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QAction, QIcon
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
-    QBoxLayout,
     QCheckBox,
     QComboBox,
-    QDoubleSpinBox,
-    QFormLayout,
-    QFrame,
-    QHBoxLayout,
     QLabel,
-    QLayout,
     QLineEdit,
     QMenu,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
     QSpinBox,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 from superqt import QDoubleSlider
 from superqt.utils import signals_blocked
 
-W = TypeVar("W", bound=QWidget)
-L = TypeVar("L", bound=QBoxLayout)
-#: What a row or column holds: a control, a layout, a gap in pixels, or None for a stretch.
-#: A control with a number takes that share of the room.
-Item: TypeAlias = QWidget | QLayout | int | tuple[QWidget | QLayout, int] | None
+from napari_qsm.viewer.layout import column, panel
+from napari_qsm.viewer.layout import form as form
+from napari_qsm.viewer.layout import row as row
+from napari_qsm.viewer.layout import scrolled as scrolled
+from napari_qsm.viewer.number_fields import NumberField, spare_wheel
+from napari_qsm.viewer.number_fields import take_both_signs as take_both_signs
+from napari_qsm.viewer.subscriptions import Subscriptions as Subscriptions
 
+W = TypeVar("W", bound=QWidget)
 ACCENT = "#2f7fd8"
 #: Tool buttons that show whether they are on; napari's own theme shows neither.
 TOOL_BUTTONS = (
@@ -63,74 +58,6 @@ _MAIN = (
     " QPushButton:hover { background: #4a93e6; }"
     " QPushButton:disabled { background: #6a7684; color: #d0d0d0; }"
 )
-
-
-# -- layout -------------------------------------------------------------------------------
-
-
-def row(
-    *items: Item, spacing: int = 4, margins: tuple[int, int, int, int] = (0, 0, 0, 0)
-) -> QHBoxLayout:
-    """Lay controls side by side; see :data:`Item`."""
-    return _filled(QHBoxLayout(), items, spacing, margins)
-
-
-def column(
-    *items: Item, spacing: int = 4, margins: tuple[int, int, int, int] = (0, 0, 0, 0)
-) -> QVBoxLayout:
-    """Lay controls one below the other; see :data:`Item`."""
-    return _filled(QVBoxLayout(), items, spacing, margins)
-
-
-def _filled(
-    layout: L, items: Iterable[Item], spacing: int, margins: tuple[int, int, int, int]
-) -> L:
-    layout.setContentsMargins(*margins)
-    layout.setSpacing(spacing)
-    for item in items:
-        each, share = item if isinstance(item, tuple) else (item, 0)
-        if each is None:
-            layout.addStretch(1)
-        elif isinstance(each, int):
-            layout.addSpacing(each)
-        elif isinstance(each, QLayout):
-            layout.addLayout(each, share)
-        else:
-            layout.addWidget(each, share)
-    return layout
-
-
-def form(*rows: tuple[str | QWidget, QWidget | QLayout] | QWidget | QLayout) -> QFormLayout:
-    """Lay controls below each other behind their labels; one without a label takes the row."""
-    layout = QFormLayout()
-    layout.setContentsMargins(4, 2, 4, 2)
-    layout.setVerticalSpacing(4)
-    layout.setHorizontalSpacing(8)
-    for each in rows:
-        if isinstance(each, tuple):
-            layout.addRow(*each)
-        else:
-            layout.addRow(each)
-    return layout
-
-
-def panel(layout: QLayout, name: str = "") -> QWidget:
-    """Wrap a layout in a widget, which can be hidden as a whole."""
-    widget = QWidget()
-    widget.setObjectName(name)
-    widget.setLayout(layout)
-    return widget
-
-
-def scrolled(body: QWidget, name: str = "") -> QScrollArea:
-    """Let a panel scroll up and down, never sideways."""
-    area = QScrollArea()
-    area.setObjectName(name)
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setWidget(body)
-    return area
 
 
 # -- text ---------------------------------------------------------------------------------
@@ -274,57 +201,6 @@ def show_choices(box: QComboBox, items: Sequence[tuple[Any, str]], chosen: Any) 
         box.setCurrentIndex(next((i for i, item in enumerate(items) if item[0] == chosen), -1))
 
 
-class NumberField(QDoubleSpinBox):
-    """A number, typed with a decimal comma or point, whatever the language of the computer.
-
-    Qt reads a point as a separator of thousands where the language writes a comma, so that
-    "0.5" would become 5; here both are the decimal sign, and separators of thousands are none.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setLocale(_plain_numbers())
-        self.setKeyboardTracking(False)
-        spare_wheel(self)
-
-    def validate(self, text: str | None, pos: int) -> tuple[QValidator.State, str, int]:
-        """A comma is a point."""
-        state, valid, at = super().validate((text or "").replace(",", "."), pos)
-        return state, valid, at
-
-    def valueFromText(self, text: str | None) -> float:
-        """A comma is a point."""
-        return float(super().valueFromText((text or "").replace(",", ".")))
-
-
-class _BothSigns(QValidator):
-    """Lets a comma into a number field as the point that it means."""
-
-    def __init__(self, field: QDoubleSpinBox) -> None:
-        super().__init__(field)
-        self._field = field
-
-    def validate(self, text: str | None, pos: int) -> tuple[QValidator.State, str, int]:
-        """What the field itself says, once the comma is a point."""
-        return self._field.validate((text or "").replace(",", "."), pos)
-
-
-def take_both_signs(field: QDoubleSpinBox) -> None:
-    """Give a field that another library has made the rule of :class:`NumberField`."""
-    field.setLocale(_plain_numbers())
-    line = field.lineEdit()
-    if line is not None:
-        line.setValidator(_BothSigns(field))
-
-
-def _plain_numbers() -> QLocale:
-    plain = QLocale.c()
-    plain.setNumberOptions(
-        QLocale.NumberOption.OmitGroupSeparator | QLocale.NumberOption.RejectGroupSeparator
-    )
-    return plain
-
-
 def number(
     name: str,
     slot: Callable[[float], Any],
@@ -383,28 +259,6 @@ def slider(
     made.valueChanged.connect(slot)
     spare_wheel(made)
     return made
-
-
-class _NoWheel(QObject):
-    """Keeps the wheel, turned to scroll a panel, from changing a value on its way."""
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Leave the wheel to whatever scrolls."""
-        if (
-            event is not None
-            and event.type() == QEvent.Type.Wheel
-            and isinstance(watched, QWidget)
-            and not watched.hasFocus()
-        ):
-            event.ignore()
-            return True
-        return False
-
-
-def spare_wheel(widget: QWidget) -> None:
-    """Let the wheel scroll the panel unless this control was clicked first."""
-    widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    widget.installEventFilter(_NoWheel(widget))
 
 
 # -- menus --------------------------------------------------------------------------------
@@ -490,34 +344,3 @@ class Section(QWidget):
     def _on_toggled(self, is_open: bool) -> None:
         self._content.setVisible(is_open)
         self.heading.setText(f"{'▾' if is_open else '▸'} {self._title}")
-
-
-class Subscriptions:
-    """What a panel listens to; one :meth:`dispose` ends it all.
-
-    Signals of psygnal, of Qt and of napari alike; senders outlive the panel. A panel's own
-    controls go with it and need no entry here.
-    """
-
-    def __init__(self) -> None:
-        self._connected: list[tuple[Any, Callable[..., Any]]] = []
-        self._calls: list[Callable[[], Any]] = []
-
-    def connect(self, *signals: Any, to: Callable[..., Any]) -> None:
-        """Call ``to`` at each of these signals."""
-        for signal in signals:
-            signal.connect(to)
-            self._connected.append((signal, to))
-
-    def on_dispose(self, *calls: Callable[[], Any]) -> None:
-        """Call these at the end too, such as the ``dispose`` of the parts of a panel."""
-        self._calls.extend(calls)
-
-    def dispose(self) -> None:
-        """Stop listening; a second time does nothing."""
-        calls, self._calls = self._calls, []
-        for call in calls:
-            call()
-        connected, self._connected = self._connected, []
-        for signal, slot in connected:
-            signal.disconnect(slot)

@@ -54,7 +54,7 @@ def click_run(widget):
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
     end = time.monotonic() + 60
     said = widget.findChild(QWidget, f"{widget.objectName()}.said")
-    while widget._worker is not None or said.text().startswith("Running"):
+    while widget._running or said.text().startswith("Running"):
         assert time.monotonic() < end
         settle(1)
         time.sleep(0.005)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from qtpy.QtCore import QObject, Qt, QTimer, Signal, Slot
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
 from napari_qsm.figures.draw import DRAWING, PREVIEW_DPI, Cache, Rendered, render
 from napari_qsm.figures.gather import Given
 from napari_qsm.figures.spec import FigureSpec
+from napari_qsm.viewer.jobs import Job
 
 _WAIT_MS = 80
 
@@ -57,30 +55,28 @@ class Renderer(QObject):
 
     drawn = Signal(object)
     failed = Signal(object)
-    _ended = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
         self.cache = Cache()
         self._wanted: _Request | None = None
-        self._thread: threading.Thread | None = None
+        self._job: Job | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_WAIT_MS)
         self._timer.timeout.connect(self._start)
-        self._ended.connect(self._on_ended, Qt.ConnectionType.QueuedConnection)
 
     @property
     def busy(self) -> bool:
         """Whether a drawing is under way or waiting."""
-        return self._wanted is not None or self._thread is not None
+        return self._wanted is not None or self._job is not None
 
     def request(
         self, spec: FigureSpec, given: Mapping[str, Given], dpi: float = PREVIEW_DPI
     ) -> None:
         """Draw this soon; what was asked for before and has not begun is forgotten."""
         self._wanted = _Request(spec, given, dpi)
-        if self._thread is None:
+        if self._job is None:
             self._timer.start()
 
     def forget(self) -> None:
@@ -91,41 +87,36 @@ class Renderer(QObject):
     def dispose(self) -> None:
         """Stop, and wait for the thread."""
         self.forget()
-        self.blockSignals(True)
-        if self._thread is not None:
-            self._thread.join(10)
+        if self._job is not None:
+            self._job.let_go()
+            self._job.wait(10)
+            self._job = None
 
     def _start(self) -> None:
         request, self._wanted = self._wanted, None
         if request is None:
             return
-        self._thread = threading.Thread(
-            target=self._run, args=(request,), name="qsm: figure preview", daemon=True
-        )
-        self._thread.start()
+        spec, given, dpi = request.spec, request.given, request.dpi
 
-    def _run(self, request: _Request) -> None:
-        result: Any
-        try:
+        def work(progress: object, cancelled: object) -> Preview:
             with DRAWING:
-                drawn = render(
-                    request.spec, request.given, preview=True, dpi=request.dpi, cache=self.cache
-                )
-                result = Preview(drawn, drawn.pixels())
-        except Exception as error:
-            result = error
-        # The window may have gone in the meantime; then there is nobody to tell.
-        with contextlib.suppress(RuntimeError):
-            self._ended.emit(result)
+                drawn = render(spec, given, preview=True, dpi=dpi, cache=self.cache)
+                return Preview(drawn, drawn.pixels())
 
-    @Slot(object)
-    def _on_ended(self, result: Any) -> None:
-        self._thread = None
+        self._job = Job("figure preview", work, self._on_drawn, self._on_failed)
+        self._job.start_alone()
+
+    def _next(self) -> None:
+        self._job = None
         if self._wanted is not None:  # newer: the old picture is of no use but for the eye
             self._timer.start()
-        if isinstance(result, Preview):
-            self.drawn.emit(result)
-        elif isinstance(result, QsmError):
-            self.failed.emit(result)
-        else:
-            raise result
+
+    def _on_drawn(self, preview: Preview) -> None:
+        self._next()
+        self.drawn.emit(preview)
+
+    def _on_failed(self, error: Exception) -> None:
+        self._next()
+        if not isinstance(error, QsmError):
+            raise error
+        self.failed.emit(error)

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 from magicgui.widgets import Widget, create_widget
-from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QComboBox,
@@ -23,29 +22,6 @@ from napari_qsm.session.stage_texts import label_of, tooltip_of
 from napari_qsm.viewer import ui
 
 _NO_LIMIT = 1e9
-
-
-class _NoWheel(QObject):
-    """Keeps the wheel, turned to scroll the panel, from changing a number on its way."""
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Leave the wheel to whatever scrolls."""
-        if (
-            event is not None
-            and event.type() == QEvent.Type.Wheel
-            and isinstance(watched, QWidget)
-            and not watched.hasFocus()
-        ):
-            event.ignore()
-            return True
-        return False
-
-
-def spare_wheel(widget: QWidget) -> None:
-    """Let the wheel scroll the panel unless this control was clicked first."""
-    widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    guard = _NoWheel(widget)
-    widget.installEventFilter(guard)
 
 
 class SettingsForm(QWidget):
@@ -88,7 +64,7 @@ class SettingsForm(QWidget):
             native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             native.setMinimumWidth(84)
             if isinstance(native, QAbstractSpinBox | QComboBox):
-                spare_wheel(native)
+                ui.spare_wheel(native)
             self.widgets[setting.name] = widget
             layout.addRow(label_of(setting), native)
             label = layout.labelForField(native)

@@ -29,7 +29,6 @@ from napari_qsm.study.scan_source import (
     in_ms,
 )
 from napari_qsm.viewer import ui
-from napari_qsm.viewer.reconstruct.forms import spare_wheel
 
 #: Red enough in a dark and in a light window.
 BAD = "QLabel { color: #e5484d; font-weight: bold; }"
@@ -57,7 +56,7 @@ class InputBox(QWidget):
         self._scans.setObjectName("qsm.reconstruct.scan")
         self._scans.setToolTip("Which of the open scans is reconstructed")
         self._scans.activated.connect(choose)
-        spare_wheel(self._scans)
+        ui.spare_wheel(self._scans)
         self._summary = ui.quiet(" ")
         self._summary.setObjectName("qsm.reconstruct.summary")
         self._times = QLineEdit()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import napari
 import numpy as np
 from magicgui.widgets import create_widget
 from napari.layers import Image, Labels, Layer
-from napari.qt.threading import create_worker
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QComboBox,
@@ -33,6 +32,7 @@ from napari_qsm.session.stage_texts import STAGE_TEXTS, method_tooltip
 from napari_qsm.study.scan_source import from_ms, from_tesla, in_ms
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.contributions import VOLUME_KEY, layer_data
+from napari_qsm.viewer.jobs import Job
 from napari_qsm.viewer.reconstruct.forms import SettingsForm
 from napari_qsm.volume import Volume, check_same_grid
 
@@ -75,8 +75,7 @@ class StageWidget(QWidget):
         self._viewer = viewer
         self._form: SettingsForm | None = None
         self._choosers: dict[str, Any] = {}
-        self._stop = threading.Event()
-        self._worker: Any = None
+        self._running: list[Job] = []
         self._method = QComboBox()
         self._method.setObjectName(f"qsm.stage.{stage}.method")
         self._method.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -98,7 +97,7 @@ class StageWidget(QWidget):
         self._run = ui.button("Run", f"qsm.stage.{stage}.run", self.run, main=True)
         self._cancel = QPushButton("Cancel")
         self._cancel.setObjectName(f"qsm.stage.{stage}.cancel")
-        self._cancel.clicked.connect(self._stop.set)
+        self._cancel.clicked.connect(lambda _=False: self._on_cancel())
         self._cancel.setEnabled(False)
         self._said = QLabel()
         self._said.setObjectName(f"qsm.stage.{stage}.said")
@@ -124,7 +123,8 @@ class StageWidget(QWidget):
         layout.addWidget(scroll)
         viewer.layers.events.inserted.connect(self._on_layers)
         viewer.layers.events.removed.connect(self._on_layers)
-        self.destroyed.connect(self._stop.set)
+        # Of the list alone: a widget that is held by its own signal would never be destroyed.
+        self.destroyed.connect(partial(_let_go, self._running))
         self._show_method()
 
     @property
@@ -139,7 +139,7 @@ class StageWidget(QWidget):
 
     def run(self) -> None:
         """Run in a thread; a second run waits for nothing, it is refused."""
-        if self._worker is not None:
+        if self._running:
             return
         try:
             have, grid = self.quantities()
@@ -147,21 +147,21 @@ class StageWidget(QWidget):
         except QsmError as error:
             self._say(str(error))
             return
-        self._stop.clear()
         self._run.setEnabled(False)
         self._cancel.setEnabled(True)
         self._say("Running …")
 
-        def work() -> StageOutcome | QsmError:
-            try:
-                return run_stage(self.stage, choice, have, cancelled=self._stop.is_set)
-            except QsmError as error:
-                return error
+        def work(progress: object, cancelled: Callable[[], bool]) -> StageOutcome:
+            return run_stage(self.stage, choice, have, cancelled=cancelled)
 
-        self._worker = create_worker(work, _start_thread=False)
-        self._worker.returned.connect(lambda made: self._on_done(made, grid))
-        self._worker.errored.connect(lambda error: self._end(str(error)))
-        self._worker.start()
+        job = Job(
+            STAGE_TEXTS[self.stage].title,
+            work,
+            lambda made: self._on_done(made, grid),
+            self._on_failed,
+        )
+        self._running.append(job)
+        job.start_alone()
 
     def quantities(self) -> tuple[dict[str, Any], Volume]:
         """What the chosen layers and fields say, as the method takes it.
@@ -282,13 +282,16 @@ class StageWidget(QWidget):
         for chooser in self._choosers.values():
             chooser.reset_choices()
 
-    def _on_done(self, made: StageOutcome | QsmError, grid: Volume) -> None:
-        if isinstance(made, Cancelled):
-            self._end("Stopped.")
-            return
-        if isinstance(made, QsmError):
-            self._end(str(made))
-            return
+    def _on_failed(self, error: Exception) -> None:
+        self._end("Stopped." if isinstance(error, Cancelled) else str(error))
+        if not isinstance(error, QsmError):
+            raise error
+
+    def _on_cancel(self) -> None:
+        for job in self._running:
+            job.cancel()
+
+    def _on_done(self, made: StageOutcome, grid: Volume) -> None:
         for name in STAGES[self.stage]:
             value = made.quantities.get(name)
             if isinstance(value, np.ndarray):
@@ -298,13 +301,18 @@ class StageWidget(QWidget):
         self._end(f"Done in {made.seconds:.1f} s. {said}".strip())
 
     def _end(self, sentence: str) -> None:
-        self._worker = None
+        self._running.clear()
         self._run.setEnabled(True)
         self._cancel.setEnabled(False)
         self._say(sentence)
 
     def _say(self, sentence: str) -> None:
         self._said.setText(sentence)
+
+
+def _let_go(jobs: list[Job], *_: object) -> None:
+    for job in jobs:
+        job.let_go()
 
 
 def result_layers(

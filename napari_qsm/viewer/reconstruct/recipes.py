@@ -22,7 +22,6 @@ from napari_qsm.session.settings import save_settings
 from napari_qsm.study.reconstruction import Reconstruction
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.dialogs import last_folder
-from napari_qsm.viewer.reconstruct.forms import spare_wheel
 
 _FILES = "Recipes (*.yaml *.yml *.json)"
 
@@ -48,7 +47,7 @@ class RecipeRow(QWidget):
         self._choice.setToolTip("Which methods and settings; every step can be changed below")
         self._choice.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._choice.activated.connect(self._on_choice)
-        spare_wheel(self._choice)
+        ui.spare_wheel(self._choice)
         self._open = QPushButton("Open …")
         self._open.setObjectName("qsm.reconstruct.open_recipe")
         self._open.setToolTip("A recipe file (YAML or JSON), the same as for the command line")

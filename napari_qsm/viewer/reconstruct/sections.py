@@ -31,7 +31,7 @@ from napari_qsm.session.stage_texts import (
 from napari_qsm.study.reconstruction import Reconstruction
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.central import Drops
-from napari_qsm.viewer.reconstruct.forms import SettingsForm, spare_wheel
+from napari_qsm.viewer.reconstruct.forms import SettingsForm
 from napari_qsm.viewer.reconstruct.inputs import BAD
 from napari_qsm.viewer.reconstruct.lights import StatusIndicator
 
@@ -168,7 +168,7 @@ class StageSection(QFrame):
         )
         self._from.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._from.activated.connect(self._on_from)
-        spare_wheel(self._from)
+        ui.spare_wheel(self._from)
         self._from_row = QWidget()
         row = QHBoxLayout(self._from_row)
         row.setContentsMargins(0, 0, 0, 0)
@@ -184,7 +184,7 @@ class StageSection(QFrame):
             self._method.addItem(method.title, method.name)
             self._method.setItemData(index, method_tooltip(method), Qt.ItemDataRole.ToolTipRole)
         self._method.activated.connect(self._on_method)
-        spare_wheel(self._method)
+        ui.spare_wheel(self._method)
         layout.addWidget(self._method)
         self._summary = ui.quiet(" ")
         layout.addWidget(self._summary)

@@ -25,7 +25,8 @@ from napari_qsm.recon.sweep import Variant
 from napari_qsm.session.stage_texts import label_of, method_tooltip, tooltip_of
 from napari_qsm.session.sweep.neighbours import LETTERS, main_setting
 from napari_qsm.session.sweep.previews import number_rows
-from napari_qsm.viewer.reconstruct.forms import setting_widget, spare_wheel
+from napari_qsm.viewer import ui
+from napari_qsm.viewer.reconstruct.forms import setting_widget
 
 _WIDTH = 136
 
@@ -193,7 +194,7 @@ class VariantGrid(QWidget):
     def _place(self, widget: QWidget, row: int, n: int) -> None:
         widget.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         if isinstance(widget, QAbstractSpinBox | QComboBox):
-            spare_wheel(widget)
+            ui.spare_wheel(widget)
         self._layout.addWidget(widget, row, n + 1)
 
     def _add_numbers(self, row: int, count: int) -> int:

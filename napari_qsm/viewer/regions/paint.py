@@ -117,7 +117,7 @@ class PaintBox(ui.Section):
         row.addWidget(self._size)
         column.addLayout(row)
         forms = QHBoxLayout()
-        forms.setSpacing(3)
+        forms.setSpacing(2)
         self._tips = QButtonGroup(self)
         self._tip: dict[str, QToolButton] = {}
         for number, (tip, text, says) in enumerate(

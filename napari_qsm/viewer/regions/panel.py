@@ -35,7 +35,7 @@ class RegionsPanel(QWidget):
         self.sections = (
             self.list, self.paint, self.shapes, self.change, self.mirror, self.charts
         )  # fmt: skip
-        body = ui.panel(ui.column(*self.sections, None, spacing=6, margins=(8, 6, 8, 6)))
+        body = ui.panel(ui.column(*self.sections, None, spacing=6, margins=(6, 6, 6, 6)))
         self.setLayout(ui.column(ui.scrolled(body)))
 
     def dispose(self) -> None:

@@ -1,0 +1,80 @@
+"""Number fields: one rule for the decimal sign, and a wheel that scrolls what was not clicked."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QEvent, QLocale, QObject, Qt
+from qtpy.QtGui import QValidator
+from qtpy.QtWidgets import QDoubleSpinBox, QWidget
+
+
+class NumberField(QDoubleSpinBox):
+    """A number, typed with a decimal comma or point, whatever the language of the computer.
+
+    Qt reads a point as a separator of thousands where the language writes a comma, so that
+    "0.5" would become 5; here both are the decimal sign, and separators of thousands are none.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setLocale(_plain_numbers())
+        self.setKeyboardTracking(False)
+        spare_wheel(self)
+
+    def validate(self, text: str | None, pos: int) -> tuple[QValidator.State, str, int]:
+        """A comma is a point."""
+        state, valid, at = super().validate((text or "").replace(",", "."), pos)
+        return state, valid, at
+
+    def valueFromText(self, text: str | None) -> float:
+        """A comma is a point."""
+        return float(super().valueFromText((text or "").replace(",", ".")))
+
+
+class _BothSigns(QValidator):
+    """Lets a comma into a number field as the point that it means."""
+
+    def __init__(self, field: QDoubleSpinBox) -> None:
+        super().__init__(field)
+        self._field = field
+
+    def validate(self, text: str | None, pos: int) -> tuple[QValidator.State, str, int]:
+        """What the field itself says, once the comma is a point."""
+        return self._field.validate((text or "").replace(",", "."), pos)
+
+
+def take_both_signs(field: QDoubleSpinBox) -> None:
+    """Give a field that another library has made the rule of :class:`NumberField`."""
+    field.setLocale(_plain_numbers())
+    line = field.lineEdit()
+    if line is not None:
+        line.setValidator(_BothSigns(field))
+
+
+def _plain_numbers() -> QLocale:
+    plain = QLocale.c()
+    plain.setNumberOptions(
+        QLocale.NumberOption.OmitGroupSeparator | QLocale.NumberOption.RejectGroupSeparator
+    )
+    return plain
+
+
+class _NoWheel(QObject):
+    """Keeps the wheel, turned to scroll a panel, from changing a value on its way."""
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Leave the wheel to whatever scrolls."""
+        if (
+            event is not None
+            and event.type() == QEvent.Type.Wheel
+            and isinstance(watched, QWidget)
+            and not watched.hasFocus()
+        ):
+            event.ignore()
+            return True
+        return False
+
+
+def spare_wheel(widget: QWidget) -> None:
+    """Let the wheel scroll the panel unless this control was clicked first."""
+    widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    widget.installEventFilter(_NoWheel(widget))
