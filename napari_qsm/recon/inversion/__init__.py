@@ -16,7 +16,9 @@ from napari_qsm.recon.inversion.star import star
 from napari_qsm.recon.inversion.tv import tv
 from napari_qsm.recon.inversion.medi import medi
 from napari_qsm.recon.inversion.ilsqr import ilsqr
+from napari_qsm.recon.inversion.rts import rts
+from napari_qsm.recon.inversion.ndi import ndi
 from napari_qsm.recon.inversion.direct import l2, tkd
 # isort: on
 
-__all__ = ["ilsqr", "l2", "medi", "star", "tkd", "tv"]
+__all__ = ["ilsqr", "l2", "medi", "ndi", "rts", "star", "tkd", "tv"]

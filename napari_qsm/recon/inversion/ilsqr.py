@@ -104,7 +104,7 @@ def solve_ilsqr(
     progress : callable
         Called with the fraction done.
     """
-    first = _least_squares(problem, iterations, lambda part: progress(_FIRST * part))
+    first = least_squares(problem, iterations, lambda part: progress(_FIRST * part))
     if streak_iterations == 0:
         progress(1.0)
         return first
@@ -119,13 +119,10 @@ def solve_ilsqr(
     return chi
 
 
-def _least_squares(problem: Problem, iterations: int, progress: Progress) -> Array:
+def least_squares(problem: Problem, iterations: int, progress: Progress) -> Array:
+    """Weighted least squares by a fixed number of conjugate-gradient steps; on the work grid."""
     square = problem.weight**2
-
-    def convolve(image: Array) -> Array:
-        spectrum = fourier.rfftn(image)
-        spectrum *= problem.dipole
-        return fourier.irfftn(spectrum, problem.shape)
+    convolve = problem.forward
 
     def normal(image: Array) -> Array:
         field = convolve(image)

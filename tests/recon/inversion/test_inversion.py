@@ -12,7 +12,7 @@ from napari_qsm.recon.inversion.problem import data_weights, magnitude_edges, pr
 from napari_qsm.recon.stages import methods
 from tests.recon.inversion import plain_passes
 
-ITERATIVE = ("star", "tv", "medi", "ilsqr")
+ITERATIVE = ("star", "tv", "medi", "ilsqr", "rts", "ndi")
 ALL = (*ITERATIVE, "tkd", "l2")
 Z = (0.0, 0.0, 1.0)
 OBLIQUE = tuple(np.array([0.2, -0.3, 1.0]) / np.sqrt(1.13))
@@ -165,8 +165,9 @@ def test_sphere(name, voxel):
     found = invert(name, field.astype(np.float32), mask, voxel, OBLIQUE)
     inside = found[r < radius - 1.5].mean()
     outside = found[(r > radius + 1.5) & (r < 13)].mean()
-    # iLSQR leaves what the kernel hardly shows at its least-norm value: big bodies come out pale.
-    assert inside - outside == pytest.approx(chi, rel=0.4 if name == "ilsqr" else 0.06)
+    # Stopped early, least squares leaves what the kernel hardly shows near zero: big bodies are pale.
+    pale = name in ("ilsqr", "rts", "ndi")
+    assert inside - outside == pytest.approx(chi, rel=0.4 if pale else 0.06)
 
 
 def test_cylinder_across_the_field():
@@ -205,6 +206,8 @@ def test_scale_of_the_field_is_the_scale_of_the_map(brain, name):
         "tv": {"lambda_ppm": 1e-4},
         "star": {"lambda_ppm": 1e-4, "strong_lambda_ppm": 2e-3, "threshold_ppm": 0.4},
         "medi": {"lambda_ppm": 1e-4, "radians_per_ppm": 8.0},
+        "rts": {"lambda_ppm": 2e-3},
+        "ndi": {"radians_per_ppm": 8.0},
     }
     once = invert(name, field, mask, voxel, b0)
     twice = invert(name, 2 * field, mask, voxel, b0, **scaled.get(name, {}))
