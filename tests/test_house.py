@@ -16,10 +16,7 @@ LONG_MODULES = {
     "napari_qsm.session.autosave",
     "napari_qsm.session.regions",
     "napari_qsm.study.reconstruction",
-    "napari_qsm.viewer.display.panel",
-    "napari_qsm.viewer.reconstruct.layer_widgets",
     "napari_qsm.viewer.reconstruct.panel",
-    "napari_qsm.viewer.reconstruct.sweep_dialog",
     "napari_qsm.viewer.regions.shape_work",
 }
 #: Classes that are longer, to be divided.
@@ -28,7 +25,6 @@ LONG_CLASSES = {
     "napari_qsm.study.reconstruction.Reconstruction",
     "napari_qsm.viewer.canvas.controller.Controller",
     "napari_qsm.viewer.canvas.layer_sync.LayerSync",
-    "napari_qsm.viewer.display.panel.DisplayPanel",
     "napari_qsm.viewer.reconstruct.panel.ReconstructPanel",
     "napari_qsm.viewer.reconstruct.quality_box.QualityBox",
     "napari_qsm.viewer.regions.fixed_shapes.FixedShapesBox",

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from napari_qsm.errors import MetadataError
 from napari_qsm.recon.stages import Method, Setting
 from napari_qsm.session import Role
-from napari_qsm.study.reconstruction import State
+from napari_qsm.study.reconstruction import Reconstruction, State
+from napari_qsm.study.scan_source import ScanSource
 
 
 @dataclass(frozen=True)
@@ -166,3 +169,55 @@ def seconds_text(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
     return f"{int(seconds // 60)} min {round(seconds % 60)} s"
+
+
+def scan_text(source: ScanSource | None) -> str:
+    """What images a scan has."""
+    if source is None:
+        return (
+            "No scan is open. Open a scanner folder or phase images (tab Data), or give a map "
+            "to a step below."
+        )
+    count = source.echoes
+    shape = " × ".join(str(n) for n in source.phase[0].shape)
+    magnitudes = sum(v.data.shape[3] if v.data.ndim == 4 else 1 for v in source.magnitude)
+    said = f"{count} phase image{'s' if count > 1 else ''}, "
+    said += f"{magnitudes or 'no'} magnitude{'s' if magnitudes > 1 else ''}"
+    return f"{source.title}: {said}, {shape} voxels"
+
+
+def angle_text(recon: Reconstruction) -> str:
+    """How the field lies to the slices, from the file's orientation."""
+    grid = recon.grid()
+    if grid is None:
+        return ""
+    if not grid.orientation_known:
+        return "not recorded; third axis taken"
+    b0 = grid.to_canonical().b0_direction
+    angle = math.degrees(math.acos(min(abs(b0[2]), 1.0)))
+    return f"{angle:.1f}° to the slice axis"
+
+
+def phase_unit_text(source: ScanSource, settings: dict[str, Any]) -> tuple[str, str, bool]:
+    """How the phase's values are understood, in a few words and in full; whether they are not."""
+    import numpy as np
+
+    from napari_qsm.recon.phase import decide_phase_unit
+
+    volumes = source.phase
+    low = min(float(np.min(v.data)) for v in volumes)
+    high = max(float(np.max(v.data)) for v in volumes)
+    span = f"{low:.4g} to {high:.4g}"
+    try:
+        decided = decide_phase_unit(
+            np.stack([v.data for v in volumes]) if len(volumes) > 1 else volumes[0].data,
+            {**source.metadata, **({"Units": volumes[0].unit} if volumes[0].unit else {})},
+            unit=settings["unit"],
+            full_scale=settings["full_scale"],
+        )
+    except MetadataError as error:
+        return f"{span}: unit not known; state it in step 1", str(error), True
+    pi = math.pi / decided.scale
+    if abs(decided.scale - 1) < 1e-6:
+        return f"{span} rad", decided.explanation, False
+    return f"{span}, where {pi:.6g} means π", decided.explanation, False

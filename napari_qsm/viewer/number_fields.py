@@ -30,26 +30,6 @@ class NumberField(QDoubleSpinBox):
         return float(super().valueFromText((text or "").replace(",", ".")))
 
 
-class _BothSigns(QValidator):
-    """Lets a comma into a number field as the point that it means."""
-
-    def __init__(self, field: QDoubleSpinBox) -> None:
-        super().__init__(field)
-        self._field = field
-
-    def validate(self, text: str | None, pos: int) -> tuple[QValidator.State, str, int]:
-        """What the field itself says, once the comma is a point."""
-        return self._field.validate((text or "").replace(",", "."), pos)
-
-
-def take_both_signs(field: QDoubleSpinBox) -> None:
-    """Give a field that another library has made the rule of :class:`NumberField`."""
-    field.setLocale(_plain_numbers())
-    line = field.lineEdit()
-    if line is not None:
-        line.setValidator(_BothSigns(field))
-
-
 def _plain_numbers() -> QLocale:
     plain = QLocale.c()
     plain.setNumberOptions(

@@ -34,7 +34,6 @@ from napari_qsm.viewer.layout import form as form
 from napari_qsm.viewer.layout import row as row
 from napari_qsm.viewer.layout import scrolled as scrolled
 from napari_qsm.viewer.number_fields import NumberField, spare_wheel
-from napari_qsm.viewer.number_fields import take_both_signs as take_both_signs
 from napari_qsm.viewer.subscriptions import Subscriptions as Subscriptions
 
 W = TypeVar("W", bound=QWidget)

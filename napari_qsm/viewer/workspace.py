@@ -19,11 +19,10 @@ from napari_qsm.viewer.canvas.controller import Controller
 from napari_qsm.viewer.canvas.readout import Readout
 from napari_qsm.viewer.canvas.viewbar import ViewBar
 from napari_qsm.viewer.central import CentralArea, Drops
-from napari_qsm.viewer.data.closing import Closing
 from napari_qsm.viewer.data.demonstration import open_demonstration
 from napari_qsm.viewer.data.files import Files
 from napari_qsm.viewer.data.panel import DataPanel
-from napari_qsm.viewer.data.saving import Saving
+from napari_qsm.viewer.data.saving import Closing, Saving
 from napari_qsm.viewer.display.panel import DisplayPanel
 from napari_qsm.viewer.docks import Docks
 from napari_qsm.viewer.figure.panel import FigurePanel

@@ -19,8 +19,7 @@ from napari_qsm.session.quality import finished_map, iron_rich_labels
 from napari_qsm.session.unexplained import unexplained_field
 from napari_qsm.session.work import DirtyTracker
 from napari_qsm.viewer.reconstruct.quality_box import QualityBox
-from napari_qsm.viewer.reconstruct.quality_lists import FIRST_ROWS, FindingList
-from napari_qsm.viewer.reconstruct.quality_marks import sign
+from napari_qsm.viewer.reconstruct.quality_lists import FIRST_ROWS, FindingList, sign
 from tests.viewer import actions
 from tests.viewer.conftest import settle
 from tests.viewer.reconstructed import GROUP, reconstruction_of, run, settled_jobs, small_head

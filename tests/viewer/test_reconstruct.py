@@ -20,7 +20,7 @@ from napari_qsm.recon.pipeline import Inputs, run
 from napari_qsm.recon.recipe import load_recipe, with_settings
 from napari_qsm.recon.stages import STAGES, no_progress
 from napari_qsm.session.opening import Loaded, Opened
-from napari_qsm.viewer.reconstruct.forms import SettingsForm
+from napari_qsm.viewer.forms import Form, setting_field
 from tests.viewer.actions import child, key, press
 from tests.viewer.conftest import settle
 
@@ -450,13 +450,14 @@ def test_how_a_result_was_made(workspace, opened):
 def test_forms_say_units_bounds_and_papers(qapp):
     for preset in ("case-report", "consensus"):
         for choice in load_recipe(preset).choices.values():
-            form = SettingsForm(choice.method, choice.settings, "form", lambda *_: None)
+            form = Form(map(setting_field, choice.method.settings.values()), "form", print)
+            form.show_values(choice.settings)
             assert form.values() == dict(choice.settings)
     method = load_recipe("case-report").choices["background"].method
-    form = SettingsForm(method, {n: s.default for n, s in method.settings.items()}, "f", print)
-    radius = form.widgets["radius_max_mm"]
-    assert radius.native.suffix() == " mm" and radius.max == 60
-    assert "Default: 12.0 mm" in radius.tooltip
+    form = Form(map(setting_field, method.settings.values()), "f", print)
+    radius = form.controls["radius_max_mm"].widget
+    assert radius.suffix() == " mm" and radius.maximum() == 60
+    assert "Default: 12.0 mm" in radius.toolTip()
     form.show_values({"regularization": 2.5e-5})
     assert form.values()["regularization"] == 2.5e-5
 

@@ -13,16 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from napari_qsm.errors import QsmError
+from napari_qsm.errors import FileError, QsmError
 from napari_qsm.figures.editing import with_fields
 from napari_qsm.figures.gather import Given, Loaded
 from napari_qsm.figures.parts import Display, Source
 from napari_qsm.figures.spec import FigureSpec, Style
 from napari_qsm.figures.subjects import NUCLEI, Subject
 from napari_qsm.figures.templates import from_template
+from napari_qsm.io.formats import stem
+from napari_qsm.io.sidecar import read_json
 from napari_qsm.rois.statistics import region_name
 from napari_qsm.session import MapDisplay, MapEntry, Session
 from napari_qsm.study.case import NEUTRAL_NAME
+from napari_qsm.volume import Volume
 
 _CONTROL = r"controls?|ctrl|healthy|hc"
 _PATIENT = r"patients?|pat|als|case"
@@ -258,3 +261,29 @@ def display_of(display: MapDisplay, in_ppb: bool) -> Display:
         threshold_high=high,
         opacity=display.opacity,
     )
+
+
+def known_provenance(session: Session) -> dict[str, dict[str, Any]]:
+    """How the maps were made, by entry id: as the entry has it, or the file beside it."""
+    out: dict[str, dict[str, Any]] = {}
+    for entry in session.of_role("map"):
+        said = dict(entry.provenance) or _beside(entry.volume)
+        if said:
+            out[entry.id] = said
+    return out
+
+
+def _beside(volume: Volume) -> dict[str, Any]:
+    """What ``provenance.json`` beside a map's file says."""
+    path = volume.origin
+    if path is None:
+        return {}
+    name = stem(path)
+    prefix = name.rpartition("_")[0] + "_" if "_" in name else ""
+    for candidate in (f"{prefix}provenance.json", "provenance.json"):
+        if (path.parent / candidate).is_file():
+            try:
+                return read_json(path.parent / candidate)
+            except (FileError, ValueError):
+                return {}
+    return {}

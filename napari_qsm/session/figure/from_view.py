@@ -9,9 +9,9 @@ import numpy as np
 
 from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES, DisplayFrame, Plane, triple
 from napari_qsm.errors import QsmError
-from napari_qsm.figures.editing import add_display, added, with_fields
+from napari_qsm.figures.editing import add_display, added, with_fields, with_panel
 from napari_qsm.figures.panels import ImagePanel, MosaicPanel
-from napari_qsm.figures.parts import BoxCrop, Crop, Regions, WholeCrop
+from napari_qsm.figures.parts import BoxCrop, Crop, HeadCrop, Regions, RegionsCrop, WholeCrop
 from napari_qsm.figures.spec import ColourBar, FigureSpec, Style
 from napari_qsm.session import MapEntry, Session, same_case
 from napari_qsm.session.figure.from_session import display_of, source_of
@@ -187,3 +187,66 @@ def describe(spec: FigureSpec, index: int, slice_text: str = "") -> str:
             extras.append("marks")
         return f"{letter}{what} · {', '.join(e for e in extras if e)}"
     return f"{letter}{panel.title or panel.noun}"
+
+
+def labels_of_panel(session: Session, spec: FigureSpec, panel: Any) -> tuple[FigureSpec, str]:
+    """The label map that goes with a panel's map, and the figure that knows it as a source.
+
+    Raises
+    ------
+    QsmError
+        If there is none.
+    """
+    if panel.regions is not None:
+        return spec, panel.regions.labels
+    for other in spec.panels:
+        regions = getattr(other, "regions", None)
+        if regions is not None and getattr(other, "map", "") == panel.map:
+            return spec, regions.labels
+    entry = session.entry(panel.map)
+    labels = session.labels_of(entry) if entry is not None else None
+    if labels is None:
+        raise QsmError(
+            "There are no regions for this map yet. Draw them in the Regions panel, or open a "
+            "label map."
+        )
+    source = source_of(labels, f"{spec.sources[panel.map].name}: regions")
+    sources = {**spec.sources, labels.id: spec.sources.get(labels.id, source)}
+    return with_fields(spec, sources=sources), labels.id
+
+
+def with_regions(
+    session: Session, spec: FigureSpec, index: int, style: str, names: str
+) -> FigureSpec:
+    """The figure with regions drawn on a panel, or with none.
+
+    Parameters
+    ----------
+    session : Session
+        Whose label map is taken where the figure shows none yet.
+    spec : FigureSpec
+    index : int
+        Of the panel.
+    style, names : str
+        As :class:`~napari_qsm.figures.parts.Regions` has them; style ``"none"`` draws none.
+    """
+    panel: Any = spec.panels[index]
+    if style == "none":
+        return with_panel(spec, index, regions=None)
+    spec, labels = labels_of_panel(session, spec, panel)
+    before = panel.regions or Regions(labels=labels)
+    fields = {**before.model_dump(), "style": style, "names": names}
+    return with_panel(spec, index, regions=Regions(**fields))
+
+
+def with_crop(session: Session, spec: FigureSpec, index: int, kind: str) -> FigureSpec:
+    """The figure with a panel that shows the ``"head"``, the ``"whole"`` slice or its ``"regions"``."""
+    panel: Any = spec.panels[index]
+    if kind == panel.crop.kind:
+        return spec
+    crop: HeadCrop | WholeCrop | RegionsCrop = HeadCrop() if kind == "head" else WholeCrop()
+    if kind == "regions":
+        spec, labels = labels_of_panel(session, spec, panel)
+        which = panel.regions.which if panel.regions is not None else ()
+        crop = RegionsCrop(labels=labels, which=which)
+    return with_panel(spec, index, crop=crop)

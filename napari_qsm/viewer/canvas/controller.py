@@ -14,7 +14,7 @@ from napari_qsm.arrays import Array
 from napari_qsm.errors import GeometryError
 from napari_qsm.session import MapEntry, Session
 from napari_qsm.session.shown import is_drawn, map_of_view
-from napari_qsm.viewer import compat
+from napari_qsm.viewer import compat, ui
 from napari_qsm.viewer.canvas.arrangement import ViewArea
 from napari_qsm.viewer.canvas.compare import MixedLayer
 from napari_qsm.viewer.canvas.layer_sync import LayerSync
@@ -56,8 +56,8 @@ class Controller:
         self.views = self._views.all
         self.sync = LayerSync(session, self._views)
         self.mixed = MixedLayer(session, self.sync)
-        for emitter, call in self._connections():
-            emitter.connect(call)
+        self._heard = ui.Subscriptions()
+        self._connect()
         for plane in PLANES[1:]:
             self._views.add(plane)
         self.arrange()
@@ -292,51 +292,40 @@ class Controller:
 
     # -- life -----------------------------------------------------------------------------
 
-    def _connections(self) -> list[tuple[Any, Callable[..., Any]]]:
-        events, views, sync, dims = (
-            self.session.events,
-            self._views,
-            self.sync,
-            self.viewer.dims.events,
-        )
-        return [
-            (events.crosshair_mm, self._on_crosshair),
-            (events.crosshair_visible, self.repaint_all),
-            (events.unit, self.repaint_all),
-            (events.radiological, self.arrange),
-            (events.layout, self.arrange),
-            (events.large_plane, self.arrange),
-            (events.compared, self.arrange),
-            (events.mix, self.arrange),
-            (events.views_linked, views.link),
-            (events.selected, self._on_selected),
-            (events.active_case, self._on_case),
-            (events.blinded, self._on_blinded),
-            (dims.point, self._on_dims),
-            (dims.ndisplay, self._on_ndisplay),
-            (views.mouse.picked, self._on_picked),
-            (views.mouse.alt_clicked, self._on_alt_clicked),
-            (views.mouse.hovered, self._on_hovered),
-            (views.mouse.stepped, self._on_stepped),
-            (views.moved, self.repaint),
-            (views.tool_changed, self.tool_changed.emit),
-            (views.added, self._on_added),
-            (views.dropping, sync.mirrors.drop_view),
-            (sync.first_shown, self.first_look),
-            (sync.settled, self._on_settled),
-            (sync.restyled, self._on_restyled),
-            (sync.visible_changed, self.set_visible),
-            (sync.redrawn, self.drawn_again.emit),
-            (sync.refused, self.said.emit),
-        ]
+    def _connect(self) -> None:
+        events, views, sync = self.session.events, self._views, self.sync
+        dims, hear = self.viewer.dims.events, self._heard.connect
+        hear(events.crosshair_mm, to=self._on_crosshair)
+        hear(events.crosshair_visible, events.unit, to=self.repaint_all)
+        hear(events.radiological, events.layout, events.large_plane, to=self.arrange)
+        hear(events.compared, events.mix, to=self.arrange)
+        hear(events.views_linked, to=views.link)
+        hear(events.selected, to=self._on_selected)
+        hear(events.active_case, to=self._on_case)
+        hear(events.blinded, to=self._on_blinded)
+        hear(dims.point, to=self._on_dims)
+        hear(dims.ndisplay, to=self._on_ndisplay)
+        hear(views.mouse.picked, to=self._on_picked)
+        hear(views.mouse.alt_clicked, to=self._on_alt_clicked)
+        hear(views.mouse.hovered, to=self._on_hovered)
+        hear(views.mouse.stepped, to=self._on_stepped)
+        hear(views.moved, to=self.repaint)
+        hear(views.tool_changed, to=self.tool_changed.emit)
+        hear(views.added, to=self._on_added)
+        hear(views.dropping, to=sync.mirrors.drop_view)
+        hear(sync.first_shown, to=self.first_look)
+        hear(sync.settled, to=self._on_settled)
+        hear(sync.restyled, to=self._on_restyled)
+        hear(sync.visible_changed, to=self.set_visible)
+        hear(sync.redrawn, to=self.drawn_again.emit)
+        hear(sync.refused, to=self.said.emit)
 
     def dispose(self) -> None:
         """Let go of napari and close every canvas of ours; its layers stay."""
         if self._disposed:
             return
         self._disposed = True
-        for emitter, call in self._connections():
-            emitter.disconnect(call)
+        self._heard.dispose()
         self.mixed.dispose()
         self.sync.dispose()
         self._views.dispose()

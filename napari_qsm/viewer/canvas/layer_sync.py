@@ -16,6 +16,7 @@ from napari_qsm.session import MapDisplay, MapEntry, Role, Session, first_displa
 from napari_qsm.session.dealing import dealt
 from napari_qsm.session.opening import Opened
 from napari_qsm.study import Identity, identity_of
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.canvas.layers import (
     adopt,
     apply_display,
@@ -59,22 +60,18 @@ class LayerSync:
         self.layers: dict[str, Layer] = {}
         self.mirrors = Mirrors(views)
         self._strokes = LabelStrokes(session, views, self.mirrors, self.layers, self.entry_of)
-        layers = self.viewer.layers
-        self._connections: list[tuple[Any, Callable[..., Any]]] = [
-            (session.maps.events.inserted, self._on_entry_added),
-            (session.maps.events.removed, self._on_entry_removed),
-            (layers.events.inserted, self._on_layer_inserted),
-            (layers.events.removed, self._on_layer_removed),
-            (layers.events.reordered, self.mirrors.sort),
-            (layers.selection.events.active, self._on_active),
-        ]
-        for emitter, call in self._connections:
-            emitter.connect(call)
+        self._heard = ui.Subscriptions()
+        maps, layers = session.maps.events, self.viewer.layers
+        self._heard.connect(maps.inserted, to=self._on_entry_added)
+        self._heard.connect(maps.removed, to=self._on_entry_removed)
+        self._heard.connect(layers.events.inserted, to=self._on_layer_inserted)
+        self._heard.connect(layers.events.removed, to=self._on_layer_removed)
+        self._heard.connect(layers.events.reordered, to=self.mirrors.sort)
+        self._heard.connect(layers.selection.events.active, to=self._on_active)
 
     def dispose(self) -> None:
         """Stop following; layers stay in the viewer."""
-        for emitter, call in self._connections:
-            emitter.disconnect(call)
+        self._heard.dispose()
         for entry in self.session:
             self._forget(entry)
         for layer in list(self.layers.values()):
@@ -346,10 +343,8 @@ class LayerSync:
 
     def _on_echo(self) -> None:
         frame = self._views.frame
-        if frame is None:
-            return
         for entry in self.session:
             layer = self.layers.get(entry.id)
-            if layer is not None and entry.volume.data.ndim == 4:
+            if frame is not None and layer is not None and entry.volume.data.ndim == 4:
                 layer.data = drawn(entry, frame).data
         self.redrawn.emit()

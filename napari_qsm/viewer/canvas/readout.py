@@ -13,7 +13,6 @@ from qtpy.QtWidgets import (
     QLabel,
     QTableWidget,
     QTableWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -30,6 +29,7 @@ from napari_qsm.arrays import Array
 from napari_qsm.session import MapEntry, Session
 from napari_qsm.session.appearance import value_text
 from napari_qsm.session.blinding import HIDDEN, hides_values, shown_name
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.canvas.controller import Controller
 
 #: The pointer may send hundreds of places a second; eyes read far fewer.
@@ -128,8 +128,7 @@ class Readout(QWidget):
                 "Millimetres in the scanner's frame: right/left, front/back, up/down"
             )
         grid.setColumnStretch(1, 1)
-        self.table = QTableWidget(0, 3)
-        self.table.setObjectName("qsm.readout.table")
+        self.table = ui.named(QTableWidget(0, 3), "qsm.readout.table")
         self.table.setHorizontalHeaderLabels(["Map", "Crosshair", "Pointer"])
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
@@ -143,34 +142,27 @@ class Readout(QWidget):
         if numbers is not None:
             numbers.hide()
             numbers.setDefaultSectionSize(22)
-        self._note = QLabel()
-        self._note.setObjectName("qsm.readout.note")
-        self._note.setWordWrap(True)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 4, 8, 4)
-        layout.setSpacing(4)
-        layout.addLayout(grid)
-        layout.addWidget(self.table)
-        layout.addWidget(self._note)
+        self._note = ui.label("", "qsm.readout.note")
+        self.setLayout(ui.column(grid, self.table, self._note, margins=(8, 4, 8, 4)))
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_EVERY_MS)
         self._timer.timeout.connect(self.update_now)
-        controller.hovered.connect(self._on_hover)
-        controller.drawn_again.connect(self.update_soon)
-        controller.session.events.crosshair_mm.connect(self.update_soon)
-        controller.session.events.unit.connect(self.update_soon)
-        controller.session.labels_edited.connect(self.update_soon)
+        session = controller.session
+        self._heard = ui.Subscriptions()
+        self._heard.connect(controller.hovered, to=self._on_hover)
+        self._heard.connect(
+            controller.drawn_again,
+            session.events.crosshair_mm,
+            session.events.unit,
+            session.labels_edited,
+            to=self.update_soon,
+        )
+        self._heard.on_dispose(self._timer.stop)
 
     def dispose(self) -> None:
         """Stop listening."""
-        self._timer.stop()
-        controller = self._controller
-        controller.hovered.disconnect(self._on_hover)
-        controller.drawn_again.disconnect(self.update_soon)
-        controller.session.events.crosshair_mm.disconnect(self.update_soon)
-        controller.session.events.unit.disconnect(self.update_soon)
-        controller.session.labels_edited.disconnect(self.update_soon)
+        self._heard.dispose()
 
     def update_soon(self) -> None:
         """Update within a few hundredths of a second."""
@@ -217,11 +209,7 @@ class Readout(QWidget):
         if item is None:
             item = QTableWidgetItem()
             if column:
-                item.setTextAlignment(
-                    int(Qt.AlignmentFlag.AlignRight.value | Qt.AlignmentFlag.AlignVCenter.value)
-                    if hasattr(Qt.AlignmentFlag.AlignRight, "value")
-                    else int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                )
+                item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             self.table.setItem(row, column, item)
         if item.text() != text:
             item.setText(text)

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QFormLayout,
-    QHBoxLayout,
-    QLabel,
-    QListWidget,
-    QListWidgetItem,
-    QPushButton,
-    QSpinBox,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QAbstractItemView, QGridLayout, QListWidget, QListWidgetItem, QWidget
 
 from napari_qsm.session import MapEntry
 from napari_qsm.session.blinding import shown_name
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.data.case_bar import CaseBar
 from napari_qsm.viewer.data.files import Files
-from napari_qsm.viewer.data.save_buttons import SaveButtons
-from napari_qsm.viewer.data.saving import Saving
+from napari_qsm.viewer.data.saving import UNSAVED, Saving
 from napari_qsm.viewer.regions.files import RegionFiles
 from napari_qsm.viewer.services import Services
 
@@ -49,64 +39,75 @@ class DataPanel(QWidget):
         self._context = context
         self._session = context.session
         self._filling = False
-        self._open = ui.button("Open a map …", "qsm.data.open_map", files.ask_map, main=True)
-        self._open.setToolTip("One or more NIfTI files; you can also drop them on the window")
-        folder = QPushButton("Open a scanner folder …")
-        folder.setObjectName("qsm.data.open_folder")
-        folder.setToolTip("A folder of DICOM files, a BIDS folder, or a saved session")
-        folder.clicked.connect(files.ask_folder)
-        heads = QHBoxLayout()
-        for subject in ("control", "patient"):
-            button = QPushButton(f"Built-in head: {subject}")
-            button.setObjectName(f"qsm.data.head_{subject}")
-            button.setToolTip("A head made by formula, with known susceptibilities")
-            button.clicked.connect(lambda _=False, s=subject: files.open_head(s))
-            heads.addWidget(button)
-        self._list = QListWidget()
-        self._list.setObjectName("qsm.data.maps")
-        self._list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self._list.setToolTip("Tick: shown or hidden. Double click: rename.")
-        self._list.itemChanged.connect(self._on_item)
-        self._list.currentRowChanged.connect(self._on_row)
+        open_map = ui.button(
+            "Open a map …",
+            "qsm.data.open_map",
+            files.ask_map,
+            tip="One or more NIfTI files; you can also drop them on the window",
+            main=True,
+        )
+        folder = ui.button(
+            "Open a scanner folder …",
+            "qsm.data.open_folder",
+            files.ask_folder,
+            tip="A folder of DICOM files, a BIDS folder, or a saved session",
+        )
+        heads = [
+            ui.button(
+                f"Built-in head: {subject}",
+                f"qsm.data.head_{subject}",
+                partial(files.open_head, subject),
+                tip="A head made by formula, with known susceptibilities",
+            )
+            for subject in ("control", "patient")
+        ]
         self._hint = ui.quiet(
             "Nothing is open yet. Open a map or a scanner folder, or try the built-in head."
         )
-        self._remove = QPushButton("Remove")
-        self._remove.setObjectName("qsm.data.remove")
-        self._remove.setToolTip("Take this map out of the window; its file stays where it is")
-        self._remove.clicked.connect(self._on_remove)
-        self._keep = SaveButtons(saving, region_files)
-        self._cases = CaseBar(context, saving)
-        below = QHBoxLayout()
-        below.addWidget(self._remove)
-        below.addStretch(1)
-        self._facts = QFormLayout()
+        self._list = ui.named(
+            QListWidget(), "qsm.data.maps", "Tick: shown or hidden. Double click: rename."
+        )
+        self._list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self._list.itemChanged.connect(self._on_item)
+        self._list.currentRowChanged.connect(self._on_row)
+        self._remove = ui.button(
+            "Remove",
+            "qsm.data.remove",
+            self._on_remove,
+            tip="Take this map out of the window; its file stays where it is",
+        )
+        self._echo = ui.whole_number("qsm.data.echo", self._on_echo, 1, 1)
+        self._echo.setPrefix("volume ")
+        self._facts = ui.form()
+        self._facts.setContentsMargins(0, 0, 0, 0)
         self._facts.setHorizontalSpacing(12)
         self._facts.setVerticalSpacing(3)
-        self._echo = QSpinBox()
-        self._echo.setObjectName("qsm.data.echo")
-        self._echo.setPrefix("volume ")
-        self._echo.valueChanged.connect(self._on_echo)
-        layout = QVBoxLayout(self)
-        layout.setSpacing(6)
-        layout.addWidget(self._open)
-        layout.addWidget(folder)
-        layout.addLayout(heads)
-        layout.addWidget(self._hint)
-        layout.addWidget(self._cases)
-        layout.addWidget(self._list, 1)
-        layout.addLayout(below)
-        layout.addWidget(self._echo)
-        layout.addLayout(self._facts)
-        layout.addWidget(self._keep)
-        context.controller.drawn_again.connect(self.refresh)
+        self._keep = SaveButtons(saving, region_files)
+        self._cases = CaseBar(context, saving)
+        self.setLayout(
+            ui.column(
+                open_map,
+                folder,
+                ui.row(*heads, spacing=6),
+                self._hint,
+                self._cases,
+                (self._list, 1),
+                ui.row(self._remove, None),
+                self._echo,
+                self._facts,
+                self._keep,
+                spacing=6,
+                margins=(9, 9, 9, 9),
+            )
+        )
+        self._heard = ui.Subscriptions()
+        self._heard.connect(context.controller.drawn_again, to=self.refresh)
+        self._heard.on_dispose(self._keep.dispose, self._cases.dispose)
         self.refresh()
 
     def dispose(self) -> None:
         """Stop listening."""
-        self._keep.dispose()
-        self._cases.dispose()
-        self._context.controller.drawn_again.disconnect(self.refresh)
+        self._heard.dispose()
 
     def refresh(self) -> None:
         """Show the maps of the case on show, the top one first."""
@@ -158,10 +159,7 @@ class DataPanel(QWidget):
             self._echo.setValue(entry.echo + 1)
             self._filling = False
         for title, text in facts(entry, with_file=not self._session.blinded):
-            value = QLabel(text)
-            value.setWordWrap(True)
-            value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            self._facts.addRow(ui.quiet(title), value)
+            self._facts.addRow(ui.quiet(title), ui.label(text, selectable=True))
 
     def _on_item(self, item: QListWidgetItem) -> None:
         entry = self._session.entry(item.data(Qt.ItemDataRole.UserRole) or "")
@@ -188,6 +186,65 @@ class DataPanel(QWidget):
         entry = self._session.selected_entry
         if entry is not None:
             self._session.remove(entry)
+
+
+class SaveButtons(QWidget):
+    """Save everything, files of regions, and whether something is unsaved."""
+
+    def __init__(self, saving: Saving, files: RegionFiles) -> None:
+        super().__init__()
+        self.setObjectName("qsm.data.keep")
+        self._saving = saving
+        self._state = ui.label("", "qsm.data.state")
+        grid = QGridLayout()
+        grid.setSpacing(6)
+        for number, (name, text, call, tip) in enumerate(
+            (
+                (
+                    "save",
+                    "Save",
+                    saving.save,
+                    "All of this work into its folder (asked for the first time)",
+                ),
+                (
+                    "save_as",
+                    "Save elsewhere …",
+                    saving.ask,
+                    "All of this work into another folder",
+                ),
+                (
+                    "open_regions",
+                    "Open regions …",
+                    files.ask_open,
+                    "Regions drawn in this or another program, onto the chosen map",
+                ),
+                (
+                    "save_regions",
+                    "Save regions as …",
+                    files.ask_save,
+                    "One label map with its names, for ITK-SNAP, 3D Slicer, FSLeyes or BIDS",
+                ),
+            )
+        ):
+            button = ui.button(text, f"qsm.data.{name}", call, tip=tip)
+            grid.addWidget(button, number // 2, number % 2)
+        self.setLayout(ui.column(self._state, grid, spacing=6, margins=(0, 4, 0, 0)))
+        self._saving.unsaved.changed.connect(self.refresh)
+        self.refresh()
+
+    def dispose(self) -> None:
+        """Stop listening."""
+        self._saving.unsaved.changed.disconnect(self.refresh)
+
+    def refresh(self) -> None:
+        """Say whether something is unsaved, and where it is saved."""
+        folder = self._saving.folder
+        if self._saving.unsaved.is_unsaved:
+            self._state.setText(f"<b>●</b> {UNSAVED}")
+        elif folder is not None:
+            self._state.setText(f"Saved in '{folder.name}'")
+            self._state.setToolTip(str(folder))
+        self._state.setVisible(self._saving.unsaved.is_unsaved or folder is not None)
 
 
 def facts(entry: MapEntry, *, with_file: bool = True) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QFrame
 
 from napari_qsm.session.recovery import Recovery
 from napari_qsm.viewer import ui
@@ -40,34 +40,22 @@ class RecoveryBox(QFrame):
             " font-weight: bold; }"
             " #qsm\\.recovery QPushButton[main=true]:hover { background: #4a93e6; }"
         )
-        self._title = QLabel()
-        self._title.setObjectName("qsm.recovery.title")
-        self._text = QLabel()
-        self._text.setObjectName("qsm.recovery.text")
-        for label in (self._title, self._text):
-            label.setWordWrap(True)
-        self._restore = self._button("Restore", "restore", self._on_restore)
+        self._title = ui.label("", "qsm.recovery.title")
+        self._text = ui.label("", "qsm.recovery.text")
+        self._restore = ui.button("Restore", "qsm.recovery.restore", self._on_restore)
         self._restore.setProperty("main", True)
-        self._delete = self._button("Delete", "delete", self._on_delete)
-        self._later = self._button("Later", "later", self._on_later)
+        self._delete = ui.button("Delete", "qsm.recovery.delete", self._on_delete)
+        later = ui.button(
+            "Later", "qsm.recovery.later", self._on_later, tip="Ask again at the next start"
+        )
         self._sure = False
-        words = QVBoxLayout()
-        words.setSpacing(3)
-        words.addWidget(self._title)
-        words.addWidget(self._text)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(14, 10, 12, 10)
-        row.setSpacing(8)
-        row.addLayout(words, 1)
-        for button in (self._restore, self._delete, self._later):
-            row.addWidget(button)
+        words = ui.column(self._title, self._text, spacing=3)
+        self.setLayout(
+            ui.row(
+                (words, 1), self._restore, self._delete, later, spacing=8, margins=(14, 10, 12, 10)
+            )
+        )
         self.hide()
-
-    def _button(self, text: str, name: str, call: Callable[[], None]) -> QPushButton:
-        button = QPushButton(text)
-        button.setObjectName(f"qsm.recovery.{name}")
-        button.clicked.connect(lambda _=False: call())
-        return button
 
     def offer(self, recoveries: list[Recovery]) -> None:
         """Offer these, one after the other."""
@@ -85,8 +73,6 @@ class RecoveryBox(QFrame):
         self._restore.setText("Restore")
         self._restore.setToolTip("Open the maps again, with everything that was drawn")
         self._delete.setText("Delete …")
-        self._later.setText("Later")
-        self._later.setToolTip("Ask again at the next start")
 
     def _on_restore(self) -> None:
         if self._sure:  # now the button that keeps

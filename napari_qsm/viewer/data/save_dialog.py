@@ -5,21 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QDialog,
-    QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QDialog, QWidget
 
 from napari_qsm.session import Session
 from napari_qsm.session.folder import PREVIOUS, SESSION_FILE
 from napari_qsm.viewer import ui
+from napari_qsm.viewer.dialogs import ask_folder
 
 
 class SaveDialog(QDialog):
@@ -45,43 +36,36 @@ class SaveDialog(QDialog):
         self.setWindowTitle("Save everything")
         self.setMinimumWidth(560)
         self._session = session
-        self._folder = QLineEdit(str(folder))
-        self._folder.setObjectName("qsm.save.folder")
+        self._folder = ui.line("qsm.save.folder", longest=4096)
+        self._folder.setText(str(folder))
         self._folder.textChanged.connect(self._explain)
-        browse = QPushButton("Choose …")
-        browse.setObjectName("qsm.save.choose")
-        browse.setAutoDefault(False)
-        browse.clicked.connect(lambda _=False: self._choose())
-        self._copy = QCheckBox("Copy the scans in too")
-        self._copy.setObjectName("qsm.save.copy")
-        self._copy.setToolTip("Then the folder can go to another computer alone")
-        self._copy.setChecked(copy_scans)
-        self._copy.toggled.connect(self._explain)
-        self._what = ui.quiet("")
-        self._what.setObjectName("qsm.save.what")
+        browse = ui.button("Choose …", "qsm.save.choose", self._choose)
+        self._copy = ui.check(
+            "Copy the scans in too",
+            "qsm.save.copy",
+            lambda _: self._explain(),
+            on=copy_scans,
+            tip="Then the folder can go to another computer alone",
+        )
+        self._what = ui.quiet("", "qsm.save.what")
         self._what.setMinimumHeight(90)
         self._save = ui.button("Save", "qsm.save.save", self.accept, main=True)
         self._save.setDefault(True)
-        cancel = QPushButton("Cancel")
-        cancel.setObjectName("qsm.save.cancel")
-        cancel.setAutoDefault(False)
-        cancel.clicked.connect(lambda _=False: self.reject())
-        place = QHBoxLayout()
-        place.addWidget(self._folder, 1)
-        place.addWidget(browse)
-        buttons = QHBoxLayout()
-        buttons.addStretch(1)
-        buttons.addWidget(cancel)
-        buttons.addWidget(self._save)
         self._save.setMinimumWidth(120)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(16, 14, 16, 14)
-        layout.setSpacing(10)
-        layout.addWidget(QLabel("A folder for this work:"))
-        layout.addLayout(place)
-        layout.addWidget(self._copy)
-        layout.addWidget(self._what, 1)
-        layout.addLayout(buttons)
+        cancel = ui.button("Cancel", "qsm.save.cancel", self.reject)
+        for button in (browse, cancel):
+            button.setAutoDefault(False)
+        self.setLayout(
+            ui.column(
+                ui.label("A folder for this work:"),
+                ui.row((self._folder, 1), browse),
+                self._copy,
+                (self._what, 1),
+                ui.row(None, cancel, self._save, spacing=6),
+                spacing=10,
+                margins=(16, 14, 16, 14),
+            )
+        )
         self._explain()
         QTimer.singleShot(0, self.adjustSize)
 
@@ -96,9 +80,9 @@ class SaveDialog(QDialog):
         return self._copy.isChecked()
 
     def _choose(self) -> None:
-        name = QFileDialog.getExistingDirectory(self, "Save into", str(self.folder.parent))
-        if name:
-            self._folder.setText(name)
+        chosen = ask_folder(self, "Save into", str(self.folder.parent))
+        if chosen is not None:
+            self._folder.setText(str(chosen))
 
     def _explain(self) -> None:
         drawn, copied, stay = [], [], []

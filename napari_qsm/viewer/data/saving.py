@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtWidgets import QApplication
 
 from napari_qsm.errors import QsmError
@@ -18,12 +18,12 @@ from napari_qsm.session.blinding import shown_case
 from napari_qsm.session.folder import PREVIOUS, ChangedOnDisk, save_session, saved_as
 from napari_qsm.session.opening import Loaded
 from napari_qsm.session.recovery import Recovery, find_recoveries, recovery_home
-from napari_qsm.session.settings import load_settings, save_settings
+from napari_qsm.session.settings import save_settings
 from napari_qsm.session.work import DirtyTracker
 from napari_qsm.viewer import compat
 from napari_qsm.viewer.data.recovery_box import RecoveryBox
 from napari_qsm.viewer.data.save_dialog import SaveDialog
-from napari_qsm.viewer.dialogs import Answer, ask
+from napari_qsm.viewer.dialogs import Answer, ask, last_folder
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.data.files import Files
@@ -136,8 +136,7 @@ class Saving:
 
     def _dialog(self) -> SaveDialog:
         known = saved_as(self._services.session)
-        last = load_settings().get("folder", "")
-        base = Path(last) if isinstance(last, str) and Path(last).is_dir() else Path.home()
+        base = Path(last_folder() or Path.home())
         return SaveDialog(
             self._services.session,
             known.folder if known else base / f"qsm-work-{date.today().isoformat()}",
@@ -297,6 +296,29 @@ class Saving:
             recovery.delete()
         except QsmError as error:
             self._services.message(str(error))
+
+
+class Closing(QObject):
+    """Asks before a window closes, and notices when it did, before it is destroyed."""
+
+    def __init__(self, may_close: Callable[[], bool], closed: Callable[[], None]) -> None:
+        super().__init__()
+        self._may_close, self._closed = may_close, closed
+        self._asked = False
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """A window that hides after it was asked to close has agreed to."""
+        if event is not None:
+            if event.type() == QEvent.Type.Close:
+                if not self._may_close():
+                    event.ignore()
+                    return True
+                self._asked = True
+            elif event.type() == QEvent.Type.Hide and self._asked and not event.spontaneous():
+                self._closed()
+            elif event.type() == QEvent.Type.Show:
+                self._asked = False
+        return False
 
 
 @contextmanager

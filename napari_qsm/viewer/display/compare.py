@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QWidget
-from superqt import QCollapsible, QDoubleSlider
+from qtpy.QtWidgets import QLabel
+from superqt.utils import signals_blocked
 
 from napari_qsm.errors import QsmError
-from napari_qsm.session import MapEntry, Session
+from napari_qsm.session import MapEntry, Mix
 from napari_qsm.session.blinding import shown_name
 from napari_qsm.viewer import commands, ui
 from napari_qsm.viewer.canvas.compare import add_difference
@@ -20,98 +19,76 @@ _WAYS = (
 )
 
 
-class CompareBox(QCollapsible):
+class CompareBox(ui.Section):
     """Choice of two maps and of the way they are put against each other."""
 
     def __init__(self, context: Services) -> None:
-        super().__init__("Compare")
-        self.setObjectName("qsm.compare")
+        super().__init__("Compare", "qsm.compare", is_open=True)
         self._context = context
         self._session = context.session
-        self._filling = False
-        body = QWidget()
-        form = QFormLayout(body)
-        form.setContentsMargins(4, 2, 4, 2)
-        form.setVerticalSpacing(4)
         self._hint = ui.quiet("Open a second map to compare with.")
-        form.addRow(self._hint)
-        self._first, self._second = QComboBox(), QComboBox()
-        for combo, name in ((self._first, "first"), (self._second, "second")):
-            combo.setObjectName(f"qsm.compare.{name}")
-            combo.setSizeAdjustPolicy(
-                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-            )
-            combo.currentIndexChanged.connect(self._on_pair)
-        form.addRow("First", self._first)
-        form.addRow("Second", self._second)
-        self._way = QComboBox()
-        self._way.setObjectName("qsm.compare.way")
-        for key, title in _WAYS:
-            self._way.addItem(title, key)
-        self._way.currentIndexChanged.connect(self._on_way)
-        form.addRow("Shown", self._way)
-        self._slider = QDoubleSlider(Qt.Orientation.Horizontal)
-        self._slider.setObjectName("qsm.compare.slider")
-        self._slider.setRange(0, 1)
-        self._slider.setValue(0.5)
+        self._first, self._second = (
+            ui.combo(f"qsm.compare.{name}", lambda _: self._on_pair())
+            for name in ("first", "second")
+        )
+        self._way = ui.combo("qsm.compare.way", self._on_way, _WAYS)
+        self._slider = ui.slider("qsm.compare.slider", self._on_slider, 0, 1)
+        with signals_blocked(self._slider):
+            self._slider.setValue(0.5)
         self._slider.setMinimumHeight(22)
-        self._slider.valueChanged.connect(self._on_slider)
         self._slider_title = QLabel("Curtain")
-        form.addRow(self._slider_title, self._slider)
-        row = QHBoxLayout()
-        self._start = QPushButton("Compare")
-        self._start.setObjectName("qsm.compare.start")
+        self._start = ui.button(
+            "Compare",
+            "qsm.compare.start",
+            self._on_start,
+            tip="Put the two against each other, with one cursor and one window",
+        )
         self._start.setCheckable(True)
-        self._start.setToolTip("Put the two against each other, with one cursor and one window")
-        self._start.clicked.connect(self._on_start)
-        self._flicker = QPushButton("Flicker (K)")
-        self._flicker.setObjectName("qsm.compare.flicker")
-        self._flicker.setToolTip("Show the two in turn, at the same place; the key K does it too")
-        self._flicker.clicked.connect(lambda _=False: commands.flicker(context))
-        self._subtract = QPushButton("Difference")
-        self._subtract.setObjectName("qsm.compare.difference")
-        self._subtract.setToolTip("Add the map first − second; both must lie on one grid")
-        self._subtract.clicked.connect(self._on_subtract)
-        for button in (self._start, self._flicker, self._subtract):
-            row.addWidget(button)
-        form.addRow(row)
-        self.toggleButton().setStyleSheet(ui.FOLDING)
-        self.addWidget(body)
-        self.expand(animate=False)
-
-    def dispose(self) -> None:
-        """Nothing is listened to here: the panel around it refreshes it."""
+        self._flicker = ui.button(
+            "Flicker (K)",
+            "qsm.compare.flicker",
+            lambda: commands.flicker(context),
+            tip="Show the two in turn, at the same place; the key K does it too",
+        )
+        self._subtract = ui.button(
+            "Difference",
+            "qsm.compare.difference",
+            self._on_subtract,
+            tip="Add the map first − second; both must lie on one grid",
+        )
+        form = ui.form(
+            self._hint,
+            ("First", self._first),
+            ("Second", self._second),
+            ("Shown", self._way),
+            (self._slider_title, self._slider),
+            ui.row(self._start, self._flicker, self._subtract, spacing=6),
+        )
+        form.setContentsMargins(0, 0, 0, 0)
+        self.body.addLayout(form)
 
     def refresh(self) -> None:
         """Show what can be compared and what is."""
         maps = [entry for entry in self._session if entry.editable is None]
         preferred = [e for e in maps if e.role == "map"]
         enough = len(maps) > 1
-        self._filling = True
-        try:
-            self._hint.setVisible(not enough)
-            for widget in (
-                self._first,
-                self._second,
-                self._way,
-                self._start,
-                self._flicker,
-                self._subtract,
-            ):
-                widget.setEnabled(enough)
-            first, second = self._pair(maps, preferred)
-            for combo, entry in ((self._first, first), (self._second, second)):
-                _fill(combo, self._session, maps, entry)
-            self._way.setCurrentIndex(self._way.findData(self._session.mix))
-            active = self._session.layout == "compare"
-            self._start.setChecked(active)
-            self._start.setText("Stop comparing" if active else "Compare")
-            mixed = self._session.mix
-            for widget in (self._slider, self._slider_title):
-                widget.setVisible(mixed != "side by side")
-            self._slider_title.setText("Curtain" if mixed == "curtain" else "Squares")
-        finally:
-            self._filling = False
+        self._hint.setVisible(not enough)
+        for widget in (self._first, self._second, self._way, self._start, self._flicker):
+            widget.setEnabled(enough)
+        self._subtract.setEnabled(enough)
+        names = [(entry.id, shown_name(self._session, entry)) for entry in maps]
+        for combo, entry in zip(
+            (self._first, self._second), self._pair(maps, preferred), strict=True
+        ):
+            ui.show_choices(combo, names, entry.id if entry is not None else None)
+        mixed = self._session.mix
+        ui.show_choices(self._way, _WAYS, mixed)
+        active = self._session.layout == "compare"
+        self._start.setChecked(active)
+        self._start.setText("Stop comparing" if active else "Compare")
+        for widget in (self._slider, self._slider_title):
+            widget.setVisible(mixed != "side by side")
+        self._slider_title.setText("Curtain" if mixed == "curtain" else "Squares")
 
     def _pair(
         self, maps: list[MapEntry], preferred: list[MapEntry]
@@ -129,13 +106,12 @@ class CompareBox(QCollapsible):
 
     def _on_pair(self) -> None:
         pair = self._chosen()
-        if not self._filling and pair is not None:
+        if pair is not None:
             rest = tuple(k for k in self._session.compared[2:] if k not in {e.id for e in pair})
             self._session.compared = (pair[0].id, pair[1].id, *rest)
 
-    def _on_way(self, index: int) -> None:
-        if not self._filling:
-            self._session.mix = self._way.itemData(index)
+    def _on_way(self, way: Mix) -> None:
+        self._session.mix = way
 
     def _on_start(self) -> None:
         if self._session.layout == "compare":
@@ -164,15 +140,3 @@ class CompareBox(QCollapsible):
             add_difference(self._session, *pair)
         except QsmError as error:
             self._context.message(str(error))
-
-
-def _fill(
-    combo: QComboBox, session: Session, entries: list[MapEntry], chosen: MapEntry | None
-) -> None:
-    wanted = [(entry.id, shown_name(session, entry)) for entry in entries]
-    if wanted != [(combo.itemData(i), combo.itemText(i)) for i in range(combo.count())]:
-        combo.clear()
-        for key, name in wanted:
-            combo.addItem(name, key)
-    if chosen is not None:
-        combo.setCurrentIndex(combo.findData(chosen.id))

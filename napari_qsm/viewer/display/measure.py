@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QComboBox,
-    QDoubleSpinBox,
-    QFormLayout,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QWidget,
-)
-from superqt import QCollapsible
+from qtpy.QtWidgets import QLabel
+from superqt.utils import signals_blocked
 
 from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES, Plane, side_mm
 from napari_qsm.arrays import Array
@@ -28,10 +20,8 @@ from napari_qsm.session.measuring import Extremes, in_region, under_circle
 from napari_qsm.units import number, to_shown
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.canvas.overlay_items import Ring
+from napari_qsm.viewer.canvas.slice_view import SliceView
 from napari_qsm.viewer.services import Services
-
-if TYPE_CHECKING:
-    from napari_qsm.viewer.canvas.slice_view import SliceView
 
 _DEFAULT_MM = 8.0
 #: A drag shorter than this is a click: the circle keeps its size.
@@ -41,8 +31,8 @@ _CLICK_MM = 1.0
 class CircleTool:
     """Draws one circle: click for one of the chosen size, drag for any other."""
 
-    def __init__(self, box: MeasureBox) -> None:
-        self._box = box
+    def __init__(self, measured: Callable[[], None]) -> None:
+        self._measured = measured
         self.plane: Plane = "axial"
         self.centre: Array | None = None
         self.radius_mm = _DEFAULT_MM / 2
@@ -50,7 +40,7 @@ class CircleTool:
     def press(self, view: SliceView, at: Array) -> None:
         """The centre."""
         self.plane, self.centre = view.plane, np.array(at)
-        self._box.measured()
+        self._measured()
 
     def drag(self, view: SliceView, at: Array) -> None:
         """The rim."""
@@ -60,11 +50,11 @@ class CircleTool:
         away = float(np.hypot(at[across] - self.centre[across], at[up] - self.centre[up]))
         if away >= _CLICK_MM:
             self.radius_mm = away
-            self._box.measured()
+            self._measured()
 
     def release(self, view: SliceView, at: Array) -> None:
         """Done; the circle stays until the next one."""
-        self._box.measured()
+        self._measured()
 
     def rings(self, view: SliceView, text: str) -> list[Ring]:
         """The circle as this view draws it, if it shows its slice."""
@@ -76,85 +66,65 @@ class CircleTool:
         return [Ring(camera.to_pixel(self.centre), self.radius_mm * camera.zoom, text)]
 
 
-class MeasureBox(QCollapsible):
+class MeasureBox(ui.Section):
     """The circle tool and the region choice, with the numbers they give."""
 
     def __init__(self, context: Services) -> None:
-        super().__init__("Highest and lowest value")
-        self.setObjectName("qsm.measure")
+        super().__init__("Highest and lowest value", "qsm.measure", is_open=True)
         self._context = context
         self._session = context.session
-        self.tool = CircleTool(self)
+        self.tool = CircleTool(self.measured)
         self._ring_text = ""
         self._last: Extremes | None = None
-        body = QWidget()
-        form = QFormLayout(body)
-        form.setContentsMargins(4, 2, 4, 2)
-        form.setVerticalSpacing(4)
-        row = QHBoxLayout()
-        self._circle = QPushButton("Draw a circle")
-        self._circle.setObjectName("qsm.measure.circle")
-        self._circle.setCheckable(True)
-        self._circle.setToolTip("Click on a slice for a circle of this size, or drag one")
-        self._circle.toggled.connect(self._on_circle)
-        self._size = QDoubleSpinBox()
-        self._size.setObjectName("qsm.measure.size")
-        self._size.setRange(0.5, 200)
-        self._size.setDecimals(1)
-        self._size.setSuffix(" mm wide")
-        self._size.setValue(_DEFAULT_MM)
-        self._size.setKeyboardTracking(False)
-        self._size.valueChanged.connect(self._on_size)
-        row.addWidget(self._circle)
-        row.addWidget(self._size)
-        form.addRow(row)
-        self._region = QComboBox()
-        self._region.setObjectName("qsm.measure.region")
-        self._region.activated.connect(self._on_region)
+        circle = self._circle = ui.toggle(
+            "Draw a circle",
+            "qsm.measure.circle",
+            self._on_circle,
+            tip="Click on a slice for a circle of this size, or drag one",
+        )
+        self._size = ui.number(
+            "qsm.measure.size",
+            self._on_size,
+            0.5,
+            200,
+            value=_DEFAULT_MM,
+            decimals=1,
+            suffix=" mm wide",
+        )
+        self._region = ui.combo("qsm.measure.region", self._on_region)
         self._region_title = QLabel("Region")
-        form.addRow(self._region_title, self._region)
-        self._result = QLabel()
-        self._result.setObjectName("qsm.measure.result")
-        self._result.setWordWrap(True)
-        self._result.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        form.addRow(self._result)
-        go = QHBoxLayout()
-        self._to_high = QPushButton("Go to highest")
-        self._to_high.setObjectName("qsm.measure.go_high")
-        self._to_low = QPushButton("Go to lowest")
-        self._to_low.setObjectName("qsm.measure.go_low")
-        self._to_high.clicked.connect(lambda _=False: self._go("high_mm"))
-        self._to_low.clicked.connect(lambda _=False: self._go("low_mm"))
-        go.addWidget(self._to_high)
-        go.addWidget(self._to_low)
-        form.addRow(go)
-        self.toggleButton().setStyleSheet(ui.FOLDING)
-        self.addWidget(body)
-        self.expand(animate=False)
+        self._result = ui.label("", "qsm.measure.result", selectable=True)
+        self._to_high, self._to_low = (
+            ui.button(f"Go to {end}est", f"qsm.measure.go_{end}", partial(self._go, end))
+            for end in ("high", "low")
+        )
+        form = ui.form(
+            ui.row(circle, self._size, spacing=6),
+            (self._region_title, self._region),
+            self._result,
+            ui.row(self._to_high, self._to_low, spacing=6),
+        )
+        form.setContentsMargins(0, 0, 0, 0)
+        self.body.addLayout(form)
         context.controller.overlay_items.append(self._rings)
         self._show(None, "")
 
     def dispose(self) -> None:
         """Put the tool away."""
-        if self._rings in self._context.controller.overlay_items:
-            self._context.controller.overlay_items.remove(self._rings)
+        self._context.controller.overlay_items.remove(self._rings)
         self._context.controller.use_tool(None)
 
     def refresh(self) -> None:
         """Offer the regions that are loaded."""
-        wanted = []
-        for labels in self._session.of_role("labels"):
-            for key, region in sorted(labels.regions.items()):
-                wanted.append((region_name(region) or f"region {key}", (labels.id, key)))
-        known = [
-            (self._region.itemText(i), self._region.itemData(i))
-            for i in range(1, self._region.count())
+        wanted: list[tuple[tuple[str, int] | None, str]] = [
+            ((labels.id, key), region_name(region) or f"region {key}")
+            for labels in self._session.of_role("labels")
+            for key, region in sorted(labels.regions.items())
         ]
-        if known != wanted:
-            self._region.clear()
-            self._region.addItem("choose …", None)
-            for name, data in wanted:
-                self._region.addItem(name, data)
+        chosen = self._region.currentData()
+        ui.show_choices(self._region, [(None, "choose …"), *wanted], chosen)
+        if self._region.currentIndex() < 0:
+            self._region.setCurrentIndex(0)
         for widget in (self._region, self._region_title):
             widget.setVisible(bool(wanted))
         if self.tool.centre is not None:
@@ -163,9 +133,8 @@ class MeasureBox(QCollapsible):
     def measured(self) -> None:
         """Read the map under the circle as it is now."""
         entry, frame = self._target(), self._context.controller.frame
-        self._size.blockSignals(True)
-        self._size.setValue(2 * self.tool.radius_mm)
-        self._size.blockSignals(False)
+        with signals_blocked(self._size):
+            self._size.setValue(2 * self.tool.radius_mm)
         if entry is None or frame is None or self.tool.centre is None:
             return
         try:
@@ -229,8 +198,7 @@ class MeasureBox(QCollapsible):
         if self.tool.centre is not None:
             self.measured()
 
-    def _on_region(self, index: int) -> None:
-        data = self._region.itemData(index)
+    def _on_region(self, data: tuple[str, int] | None) -> None:
         entry = self._target()
         if data is None or entry is None:
             return
@@ -238,14 +206,16 @@ class MeasureBox(QCollapsible):
         if labels is None:
             return
         try:
-            self._show(in_region(entry, labels, data[1]), self._region.itemText(index))
+            self._show(in_region(entry, labels, data[1]), self._region.currentText())
         except QsmError as error:
             self._show(None, "")
             self._result.setText(str(error))
 
-    def _go(self, which: str) -> None:
+    def _go(self, end: str) -> None:
         if self._last is not None:
-            self._context.controller.go_to(np.array(getattr(self._last, which)))
+            self._context.controller.go_to(
+                np.array(self._last.high_mm if end == "high" else self._last.low_mm)
+            )
 
 
 def _place(world_mm: tuple[float, float, float]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtCore import Signal
 from qtpy.QtGui import QFocusEvent
-from qtpy.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPlainTextEdit, QWidget
 
 from napari_qsm.figures import editing
 from napari_qsm.viewer import ui
@@ -33,18 +33,15 @@ class CaptionBox(QWidget):
         self._text.setObjectName("qsm.figure.caption")
         self._text.setFixedHeight(130)
         self._text.left.connect(self.commit)
-        self._again = QPushButton("Draft again")
-        self._again.setObjectName("qsm.figure.draft")
-        self._again.setToolTip("Write the caption anew from the figure; undo brings yours back")
-        self._again.clicked.connect(lambda _=False: self._on_again())
+        self._again = ui.button(
+            "Draft again",
+            "qsm.figure.draft",
+            self._on_again,
+            tip="Write the caption anew from the figure; undo brings yours back",
+        )
         self._says = ui.quiet("")
-        row = QHBoxLayout()
-        row.addWidget(self._says, 1)
-        row.addWidget(self._again)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 2, 4, 2)
-        layout.addWidget(self._text)
-        layout.addLayout(row)
+        row = ui.row((self._says, 1), self._again)
+        self.setLayout(ui.column(self._text, row, margins=(4, 2, 4, 2)))
         work.previewed.connect(self.refresh)
 
     def dispose(self) -> None:

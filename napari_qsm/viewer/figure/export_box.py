@@ -6,15 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_qsm.errors import QsmError
 from napari_qsm.figures.saving import ENDINGS
 from napari_qsm.figures.spec_files import read_spec
 from napari_qsm.session.figure.export import Frozen, clipboard_pixels, export, freeze, opened
-from napari_qsm.session.settings import save_settings
 from napari_qsm.viewer import ui
-from napari_qsm.viewer.dialogs import last_folder
+from napari_qsm.viewer.dialogs import ask_open_file, ask_save_file
 from napari_qsm.viewer.figure.preview_box import as_image
 from napari_qsm.viewer.figure.work import BLINDED, FigureWork
 
@@ -24,6 +23,7 @@ _FILTERS = {
     "PDF page (*.pdf)": ".pdf",
     "SVG drawing (*.svg)": ".svg",
 }
+_SPEC = "Figure spec (*.json)"
 
 
 class ExportBox(QWidget):
@@ -34,35 +34,34 @@ class ExportBox(QWidget):
         self._work = work
         self._commit = commit
         self._services = work.context
-        self._main = ui.button("Export figure …", "qsm.figure.export", self.ask_export, main=True)
-        self._main.setToolTip(
-            "PNG, TIFF, PDF or SVG; with the caption, the table, and what it can be made again from"
+        self._main = ui.button(
+            "Export figure …",
+            "qsm.figure.export",
+            self.ask_export,
+            tip="PNG, TIFF, PDF or SVG; with the caption, the table, and what it can be made again "
+            "from",
+            main=True,
         )
-        self._copy = self._button(
-            "Copy", "copy_picture", self.copy, "The picture, to the clipboard"
+        self._copy, self._save, open_ = (
+            ui.button(text, f"qsm.figure.{name}", call, tip=tip)
+            for text, name, call, tip in (
+                ("Copy", "copy_picture", self.copy, "The picture, to the clipboard"),
+                (
+                    "Save spec …",
+                    "save_spec",
+                    self.ask_save,
+                    "The figure as data, without a picture",
+                ),
+                (
+                    "Open spec …",
+                    "open_spec",
+                    self.ask_open,
+                    "A figure that was exported or saved before",
+                ),
+            )
         )
-        self._save = self._button(
-            "Save spec …", "save_spec", self.ask_save, "The figure as data, without a picture"
-        )
-        self._open = self._button(
-            "Open spec …", "open_spec", self.ask_open, "A figure that was exported or saved before"
-        )
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        for button in (self._copy, self._save, self._open):
-            row.addWidget(button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 4, 8, 6)
-        layout.setSpacing(4)
-        layout.addWidget(self._main)
-        layout.addLayout(row)
-
-    def _button(self, text: str, name: str, call: Callable[[], None], tip: str) -> QPushButton:
-        button = QPushButton(text)
-        button.setObjectName(f"qsm.figure.{name}")
-        button.setToolTip(tip)
-        button.clicked.connect(lambda _=False: call())
-        return button
+        row = ui.row(self._copy, self._save, open_)
+        self.setLayout(ui.column(self._main, row, margins=(8, 4, 8, 6)))
 
     def refresh(self) -> None:
         """Only what can be done."""
@@ -71,43 +70,32 @@ class ExportBox(QWidget):
 
     # -- questions ------------------------------------------------------------------------
 
-    @property
-    def _window(self) -> Any:
-        return self._services.window
-
     def ask_export(self) -> None:
         """Ask for a file and write the figure."""
-        name, chosen = QFileDialog.getSaveFileName(
-            self._window,
-            "Export figure",
-            str(Path(last_folder()) / "figure.png"),
-            ";;".join(_FILTERS),
+        chosen = ask_save_file(
+            self._services.window, "Export figure", "figure.png", ";;".join(_FILTERS)
         )
-        if name:
-            path = Path(name)
+        if chosen is not None:
+            path, kind = chosen
             if path.suffix.lower() not in ENDINGS:
-                path = path.with_name(path.name + _FILTERS.get(chosen, ".png"))
+                path = path.with_name(path.name + _FILTERS.get(kind, ".png"))
             self.write(path)
 
     def ask_save(self) -> None:
         """Ask for a file and write the spec."""
-        name, _ = QFileDialog.getSaveFileName(
-            self._window,
-            "Save the figure's spec",
-            str(Path(last_folder()) / "figure.json"),
-            "Figure spec (*.json)",
+        chosen = ask_save_file(
+            self._services.window, "Save the figure's spec", "figure.json", _SPEC
         )
-        if name:
-            path = Path(name)
-            self.write(path if path.suffix.lower() == ".json" else Path(name + ".json"))
+        if chosen is not None:
+            path = chosen[0]
+            json = path.suffix.lower() == ".json"
+            self.write(path if json else path.with_name(f"{path.name}.json"))
 
     def ask_open(self) -> None:
         """Ask for a spec and show its figure."""
-        name, _ = QFileDialog.getOpenFileName(
-            self._window, "Open a figure's spec", last_folder(), "Figure spec (*.json)"
-        )
-        if name:
-            self._work.attempt(lambda: self.read(Path(name)))
+        path = ask_open_file(self._services.window, "Open a figure's spec", _SPEC)
+        if path is not None:
+            self._work.attempt(lambda: self.read(path))
 
     # -- work -----------------------------------------------------------------------------
 
@@ -127,7 +115,6 @@ class ExportBox(QWidget):
         frozen = self._work.attempt(self._frozen)
         if frozen is None:
             return
-        save_settings({"folder": str(path.parent)})
 
         def job(progress: Any, cancelled: Any) -> Any:
             return export(frozen, path, self._work.references, progress)
@@ -172,4 +159,3 @@ class ExportBox(QWidget):
             If it is not a figure's file.
         """
         self._work.change("spec opened", opened(read_spec(path), path.parent), 0)
-        save_settings({"folder": str(path.parent)})

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QSize
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QDoubleSpinBox,
-    QFormLayout,
-    QHBoxLayout,
-    QLineEdit,
-    QPushButton,
-    QToolButton,
-    QWidget,
-)
+from qtpy.QtWidgets import QComboBox, QLineEdit, QToolButton, QWidget
 
+from napari_qsm.figures.annotations import Annotation
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.figure.mark_tool import MarkTool
 from napari_qsm.viewer.figure.work import FigureWork
+from napari_qsm.viewer.forms import Control, schema_field
 from napari_qsm.viewer.icons import icon
 
 _TOOLS = (
@@ -30,14 +23,28 @@ _TOOLS = (
     ("text", "Text", "Click where the words shall stand"),
 )
 #: Colours that colour-blind readers tell apart.
-_COLOURS = (
-    ("#ffffff", "white"),
-    ("#000000", "black"),
-    ("#f0e442", "yellow"),
-    ("#e69f00", "orange"),
-    ("#56b4e9", "light blue"),
-    ("#009e73", "green"),
-    ("#d55e00", "red"),
+_COLOURS = {
+    "#ffffff": "white",
+    "#000000": "black",
+    "#f0e442": "yellow",
+    "#e69f00": "orange",
+    "#56b4e9": "light blue",
+    "#009e73": "green",
+    "#d55e00": "red",
+}
+_FIELDS = (
+    schema_field(Annotation, "colour", "Colour", key="mark_colour", words=_COLOURS),
+    schema_field(
+        Annotation, "width_pt", "Width", key="mark_width", low=0.5, high=6.0, step=0.5, unit="pt"
+    ),
+    schema_field(Annotation, "text", "Words", key="mark_words", tip="Written beside the mark"),
+    schema_field(
+        Annotation,
+        "meaning",
+        "Points at",
+        key="mark_meaning",
+        tip="What it points at, for the caption alone",
+    ),
 )
 
 
@@ -49,67 +56,47 @@ class MarkBox(QWidget):
         self._work = work
         self._session = work.session
         self._controller = work.context.controller
-        self._filling = False
         self._kind = "arrow"
         self.tool = MarkTool(self._controller, self._session, self._new, self._on_chosen)
-        form = QFormLayout(self)
-        form.setContentsMargins(4, 2, 4, 2)
-        form.setVerticalSpacing(4)
-        row = QHBoxLayout()
-        row.setSpacing(3)
         self._tools: dict[str, QToolButton] = {}
         for kind, text, tip in _TOOLS:
-            button = QToolButton()
-            button.setObjectName(f"qsm.figure.mark_{kind}")
-            button.setText(text)
-            button.setToolTip(tip)
-            button.setCheckable(True)
-            button.setStyleSheet(ui.TOOL_BUTTONS.replace("7px", "4px"))
-            button.clicked.connect(lambda on=False, k=kind: self._on_tool(k, on))
-            row.addWidget(button)
-            self._tools[kind] = button
-        row.addStretch(1)
-        form.addRow(row)
+            self._tools[kind] = ui.tool(
+                f"qsm.figure.mark_{kind}",
+                partial(self._on_tool, kind),
+                text=text,
+                tip=tip,
+                checkable=True,
+            )
+            self._tools[kind].setStyleSheet(ui.TOOL_BUTTONS.replace("7px", "4px"))
         self._hint = ui.quiet("")
-        form.addRow(self._hint)
-        self._colour = QComboBox()
-        self._colour.setObjectName("qsm.figure.mark_colour")
-        self._colour.setIconSize(QSize(14, 14))
-        for colour, name in _COLOURS:
-            self._colour.addItem(icon("square", colour=colour, side=14), name, colour)
-        self._colour.activated.connect(lambda _=0: self._restyle(colour=self._colour.currentData()))
-        self._width = QDoubleSpinBox()
-        self._width.setObjectName("qsm.figure.mark_width")
-        self._width.setRange(0.5, 6.0)
-        self._width.setSingleStep(0.5)
-        self._width.setDecimals(1)
-        self._width.setSuffix(" pt")
-        self._width.setValue(1.5)
-        self._width.setKeyboardTracking(False)
-        self._width.valueChanged.connect(lambda v: self._restyle(width_pt=v))
-        look = QHBoxLayout()
-        look.addWidget(self._colour, 1)
-        look.addWidget(self._width)
-        form.addRow("Look", look)
-        self._text = self._line("mark_words", "Written beside the mark")
-        self._text.editingFinished.connect(self._on_text)
-        form.addRow("Words", self._text)
-        self._meaning = self._line("mark_meaning", "What it points at, for the caption alone")
-        self._meaning.editingFinished.connect(
-            lambda: self._restyle(meaning=self._meaning.text().strip())
+        self._controls = {
+            field.name: Control(
+                field, f"qsm.figure.{field.key}", partial(self._on_field, field.name)
+            )
+            for field in _FIELDS
+        }
+        self._controls["width_pt"].show(1.5)
+        parts = {name: control.widget for name, control in self._controls.items()}
+        colours = parts["colour"]
+        assert isinstance(colours, QComboBox)
+        colours.setIconSize(QSize(14, 14))
+        for index in range(colours.count()):
+            colour = colours.itemData(index)
+            colours.setItemIcon(index, icon("square", colour=colour, side=14))
+        self._delete = ui.button("Delete", "qsm.figure.mark_delete", lambda: self.tool.delete())
+        self._shown = ui.check(
+            "Show in the views", "qsm.figure.marks_shown", self._on_shown, on=True
         )
-        form.addRow("Points at", self._meaning)
-        self._delete = QPushButton("Delete")
-        self._delete.setObjectName("qsm.figure.mark_delete")
-        self._delete.clicked.connect(lambda _=False: self.tool.delete())
-        self._shown = QCheckBox("Show in the views")
-        self._shown.setObjectName("qsm.figure.marks_shown")
-        self._shown.setChecked(True)
-        self._shown.toggled.connect(self._on_shown)
-        last = QHBoxLayout()
-        last.addWidget(self._shown, 1)
-        last.addWidget(self._delete)
-        form.addRow(last)
+        self.setLayout(
+            ui.form(
+                ui.row(*self._tools.values(), None, spacing=3),
+                self._hint,
+                ("Look", ui.row((colours, 1), parts["width_pt"])),
+                ("Words", parts["text"]),
+                ("Points at", parts["meaning"]),
+                ui.row((self._shown, 1), self._delete),
+            )
+        )
         self._controller.overlay_items.append(self.tool.drawn)
         self._controller.tool_changed.connect(self._on_tool_changed)
         self._session.case_events.annotations.connect(self._on_annotations)
@@ -124,47 +111,35 @@ class MarkBox(QWidget):
         if self.tool.drawn in self._controller.overlay_items:
             self._controller.overlay_items.remove(self.tool.drawn)
 
-    def _line(self, name: str, tip: str) -> QLineEdit:
-        line = QLineEdit()
-        line.setObjectName(f"qsm.figure.{name}")
-        line.setMaxLength(200)
-        line.setToolTip(tip)
-        return line
-
     # -- what the tool asks ---------------------------------------------------------------
 
     def _new(self) -> dict[str, Any]:
         """The fields of a mark to come."""
-        words = self._text.text().strip() if self.tool.mark is None else ""
+        words = self._controls["text"].value if self.tool.mark is None else ""
         return {
             "kind": self._kind,
-            "colour": self._colour.currentData(),
-            "width_pt": self._width.value(),
+            "colour": self._controls["colour"].value,
+            "width_pt": self._controls["width_pt"].value,
             "text": (words or "text") if self._kind == "text" else "",
         }
 
     def _on_chosen(self) -> None:
         mark = self.tool.mark
-        self._filling = True
+        controls = self._controls
         if mark is not None:
-            at = self._colour.findData(mark.colour)
-            if at < 0:
-                self._colour.addItem(
-                    icon("square", colour=mark.colour, side=14), mark.colour, mark.colour
-                )
-                at = self._colour.count() - 1
-            self._colour.setCurrentIndex(at)
-            self._width.setValue(mark.width_pt)
-        self._text.setText(mark.text if mark is not None else "")
-        self._meaning.setText(mark.meaning if mark is not None else "")
-        self._filling = False
+            controls["colour"].show(mark.colour)
+            controls["width_pt"].show(mark.width_pt)
+        for name in ("text", "meaning"):
+            controls[name].show(getattr(mark, name) if mark is not None else "")
         self._delete.setEnabled(mark is not None)
-        self._meaning.setEnabled(mark is not None)
-        self._text.setEnabled(mark is not None or self._kind == "text")
+        controls["meaning"].widget.setEnabled(mark is not None)
+        words = controls["text"].widget
+        words.setEnabled(mark is not None or self._kind == "text")
         self._say()
         if mark is not None and mark.kind == "text" and mark.text == "text":
-            self._text.setFocus()
-            self._text.selectAll()
+            words.setFocus()
+            assert isinstance(words, QLineEdit)
+            words.selectAll()
 
     def _say(self) -> None:
         mark = self.tool.mark
@@ -200,7 +175,7 @@ class MarkBox(QWidget):
             button.setChecked(active and kind == self._kind)
         if active:
             self._shown.setChecked(True)
-        self._text.setEnabled(self.tool.mark is not None or self._kind == "text")
+        self._controls["text"].widget.setEnabled(self.tool.mark is not None or self._kind == "text")
         self._say()
 
     def _on_annotations(self) -> None:
@@ -214,13 +189,9 @@ class MarkBox(QWidget):
         self.tool.shown = on
         self._controller.repaint_all()
 
-    def _on_text(self) -> None:
-        mark, words = self.tool.mark, self._text.text().strip()
-        if mark is not None and mark.kind == "text" and not words:
-            self._text.setText(mark.text)  # a text without words would be nothing
-            return
-        self._restyle(text=words)
-
-    def _restyle(self, **changes: Any) -> None:
-        if not self._filling:
-            self.tool.restyle(**changes)
+    def _on_field(self, name: str, value: Any) -> None:
+        mark = self.tool.mark
+        if name == "text" and mark is not None and mark.kind == "text" and not value:
+            self._controls["text"].show(mark.text)  # a text without words would be nothing
+        else:
+            self.tool.restyle(**{name: value})

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QScrollArea, QVBoxLayout, QWidget
-from superqt import QCollapsible
+from qtpy.QtWidgets import QWidget
 
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.figure.caption_box import CaptionBox
 from napari_qsm.viewer.figure.export_box import ExportBox
+from napari_qsm.viewer.figure.forms import PageForm, PanelForm
 from napari_qsm.viewer.figure.mark_box import MarkBox
-from napari_qsm.viewer.figure.page_form import PageForm
-from napari_qsm.viewer.figure.panel_form import PanelForm
 from napari_qsm.viewer.figure.panel_list import PanelList
 from napari_qsm.viewer.figure.preview_box import PreviewBox
 from napari_qsm.viewer.figure.template_box import TemplateBox
@@ -38,7 +36,6 @@ class FigurePanel(QWidget):
     def __init__(self, context: Services) -> None:
         super().__init__()
         self.setObjectName("qsm.figure")
-        self._context = context
         self._stale = True
         work = self.work = FigureWork(context)
         work.draw_later = self._draw_later  # type: ignore[method-assign]
@@ -50,64 +47,53 @@ class FigurePanel(QWidget):
         self._marks = MarkBox(work)
         self._caption = CaptionBox(work)
         self.export = ExportBox(work, self._caption.commit)
-        body = QWidget()
-        layout = QVBoxLayout(body)
-        layout.setContentsMargins(8, 6, 8, 6)
-        layout.setSpacing(6)
-        for widget in (self.templates, self.preview, self._panels):
-            layout.addWidget(widget)
+        sections = []
         for title, name, widget, is_open in (
             ("Chosen panel", "panel", self._form, True),
             ("Arrows and circles in the views", "marks", self._marks, False),
             ("Page", "page", self._page, False),
             ("Caption", "caption", self._caption, False),
         ):
-            layout.addWidget(_folding(title, name, widget, is_open))
-        layout.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(body)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.setSpacing(0)
-        outer.addWidget(scroll, 1)
-        outer.addWidget(self.export)
-        self._wheels = _Wheels()
-        for kind in (QComboBox, QAbstractSpinBox):
-            for control in body.findChildren(kind):
-                control.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-                control.installEventFilter(self._wheels)
+            section = ui.Section(title, f"qsm.figure.{name}_section", is_open=is_open)
+            section.heading.setObjectName(f"qsm.figure.{name}_fold")
+            section.body.addWidget(widget)
+            section.body.setContentsMargins(0, 2, 0, 2)
+            sections.append(section)
+        body = ui.column(
+            self.templates,
+            self.preview,
+            self._panels,
+            *sections,
+            None,
+            spacing=6,
+            margins=(8, 6, 8, 6),
+        )
+        scroll = ui.scrolled(ui.panel(body))
+        self.setLayout(ui.column((scroll, 1), self.export, spacing=0))
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_LATER_MS)
         self._timer.timeout.connect(self._draw)
-        work.changed.connect(self._on_changed)
-        work.chosen_changed.connect(self._on_chosen)
-        work.previewed.connect(self._on_previewed)
-        context.session.maps.events.inserted.connect(self._on_maps)
-        context.session.maps.events.removed.connect(self._on_maps)
+        self._heard = ui.Subscriptions()
+        maps = context.session.maps.events
+        self._heard.connect(work.changed, to=self._on_changed)
+        self._heard.connect(work.chosen_changed, to=self._refresh)
+        self._heard.connect(work.previewed, to=self._on_previewed)
+        self._heard.connect(maps.inserted, maps.removed, to=self._on_maps)
+        self._heard.on_dispose(
+            self._timer.stop,
+            self.templates.dispose,
+            self.preview.dispose,
+            self._panels.dispose,
+            self._marks.dispose,
+            self._caption.dispose,
+            work.dispose,
+        )
         self._on_changed()
 
     def dispose(self) -> None:
         """Stop listening and drawing."""
-        session, work = self._context.session, self.work
-        self._timer.stop()
-        work.changed.disconnect(self._on_changed)
-        work.chosen_changed.disconnect(self._on_chosen)
-        work.previewed.disconnect(self._on_previewed)
-        session.maps.events.inserted.disconnect(self._on_maps)
-        session.maps.events.removed.disconnect(self._on_maps)
-        for section in (
-            self.templates,
-            self.preview,
-            self._panels,
-            self._marks,
-            self._caption,
-        ):
-            section.dispose()
-        work.dispose()
+        self._heard.dispose()
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Draw what has changed while another tab was on top."""
@@ -118,9 +104,6 @@ class FigurePanel(QWidget):
     def _on_changed(self) -> None:
         self._refresh()
         self._draw()
-
-    def _on_chosen(self) -> None:
-        self._refresh()
 
     def _on_previewed(self) -> None:
         # Volumes of an opened spec are known from now on.
@@ -144,32 +127,3 @@ class FigurePanel(QWidget):
         self._stale = not self.isVisible()
         if self.isVisible() or self.work.spec is None:
             self.work.draw()
-
-
-class _Wheels(QObject):
-    """Lets the wheel scroll the panel, not change what happens to be under the pointer."""
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Pass the wheel on unless the control is in use."""
-        if event is None or event.type() != QEvent.Type.Wheel or not isinstance(watched, QWidget):
-            return False
-        if watched.hasFocus():
-            return False
-        event.ignore()
-        return True
-
-
-def _folding(title: str, name: str, widget: QWidget, is_open: bool) -> QCollapsible:
-    box = QCollapsible(title)
-    box.setObjectName(f"qsm.figure.{name}_section")
-    box.toggleButton().setStyleSheet(ui.FOLDING)
-    box.toggleButton().setObjectName(f"qsm.figure.{name}_fold")
-    box.addWidget(widget)
-    for layout in (box.layout(), box.content().layout()):
-        if layout is not None:
-            layout.setContentsMargins(0, 2, 0, 2)
-    if is_open:
-        box.expand(animate=False)
-    else:
-        box.collapse(animate=False)
-    return box

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QHBoxLayout,
-    QListWidget,
-    QPushButton,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QAbstractItemView, QListWidget, QToolButton, QWidget
 
-from napari_qsm.anatomy import DRAWN_AXES, triple
+from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES, triple
 from napari_qsm.errors import QsmError
 from napari_qsm.figures import editing
 from napari_qsm.figures.panels import ImagePanel
@@ -73,22 +66,19 @@ class PanelList(QWidget):
         self._templates = templates
         self._filling = False
         self._uses = _Uses(self._name_view)
-        self._add = QPushButton("Add current view as a panel")
-        self._add.setObjectName("qsm.figure.add_view")
-        self._add.setMinimumWidth(200)
-        self._add.setToolTip(
-            "The slice, zoom, colours, regions and marks of the view that you clicked last"
+        self._add = ui.button(
+            "Add current view as a panel",
+            "qsm.figure.add_view",
+            lambda: self._work.attempt(self._add_view),
+            tip="The slice, zoom, colours, regions and marks of the view that you clicked last",
         )
-        self._add.clicked.connect(lambda _=False: self._work.attempt(self._add_view))
-        self._list = QListWidget()
-        self._list.setObjectName("qsm.figure.panels")
+        self._add.setMinimumWidth(200)
+        self._list = ui.named(QListWidget(), "qsm.figure.panels")
         self._list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self._list.setFixedHeight(_TALL)
         self._list.setTextElideMode(Qt.TextElideMode.ElideRight)
         self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._list.currentRowChanged.connect(self._on_row)
-        row = QHBoxLayout()
-        row.setSpacing(4)
         self._buttons: dict[str, QToolButton] = {}
         for name, text, tip in (
             ("up", "↑", "Earlier in the figure"),
@@ -97,21 +87,14 @@ class PanelList(QWidget):
             ("delete", "Delete", "Take this panel out; undo brings it back"),
             ("go", "Go to", "Bring the views to the slice of this panel"),
         ):
-            button = QToolButton()
-            button.setObjectName(f"qsm.figure.{name}")
-            button.setText(text)
-            button.setToolTip(tip)
-            button.setStyleSheet(ui.TOOL_BUTTONS.replace("7px", "5px"))
-            button.clicked.connect(lambda _=False, n=name: self._work.attempt(lambda: self._do(n)))
-            row.addWidget(button)
-            self._buttons[name] = button
-        row.addStretch(1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self._add)
-        layout.addWidget(self._list)
-        layout.addLayout(row)
+            self._buttons[name] = ui.tool(
+                f"qsm.figure.{name}",
+                partial(self._attempt, name),
+                text=text,
+                tip=tip,
+            )
+            self._buttons[name].setStyleSheet(ui.TOOL_BUTTONS.replace("7px", "5px"))
+        self.setLayout(ui.column(self._add, self._list, ui.row(*self._buttons.values(), None)))
         work.context.controller.drawn_again.connect(self._on_views)
         self._on_views()
 
@@ -174,6 +157,9 @@ class PanelList(QWidget):
         if not self._filling and row >= 0:
             self._work.choose(row)
 
+    def _attempt(self, name: str, _: bool) -> None:
+        self._work.attempt(partial(self._do, name))
+
     def _do(self, name: str) -> None:
         work, spec, at = self._work, self._work.spec, self._work.chosen
         if spec is None or at < 0:
@@ -201,7 +187,7 @@ class PanelList(QWidget):
             self._work.session.selected = entry.id
         controller = self._work.context.controller
         voxel = volume.world_to_voxel(self._work.session.crosshair_mm)
-        voxel[{"axial": 2, "coronal": 1, "sagittal": 0}[panel.plane]] = where.index
+        voxel[DEPTH_AXIS[panel.plane]] = where.index
         controller.go_to(volume.voxel_to_world(voxel))
 
     # -- the current view -----------------------------------------------------------------

@@ -5,15 +5,7 @@ from __future__ import annotations
 import numpy as np
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal
 from qtpy.QtGui import QImage, QKeyEvent, QMouseEvent, QPixmap, QResizeEvent
-from qtpy.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFrame, QLabel, QSizePolicy, QWidget
 
 from napari_qsm.arrays import Array
 from napari_qsm.viewer import ui
@@ -104,21 +96,12 @@ class LargePreview(QFrame):
         self._area: QWidget = central.area
         self._renderer = Renderer()
         self._renderer.drawn.connect(self._on_drawn)
-        self._sheet = Sheet()
-        self._sheet.setObjectName("qsm.figure.large.sheet")
+        self._sheet = ui.named(Sheet(), "qsm.figure.large.sheet")
         self._sheet.clicked.connect(self.hide)
-        self._words = QLabel()
-        self._words.setObjectName("qsm.figure.large.words")
-        close = QPushButton("Back to the views")
-        close.setObjectName("qsm.figure.large.close")
-        close.clicked.connect(self.hide)
-        row = QHBoxLayout()
-        row.addWidget(self._words, 1)
-        row.addWidget(close)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(12, 8, 12, 10)
-        layout.addLayout(row)
-        layout.addWidget(self._sheet, 1)
+        self._words = ui.named(QLabel(), "qsm.figure.large.words")
+        close = ui.button("Back to the views", "qsm.figure.large.close", self.hide)
+        row = ui.row((self._words, 1), close)
+        self.setLayout(ui.column(row, (self._sheet, 1), margins=(12, 8, 12, 10)))
         self._area.installEventFilter(self)
         work.previewed.connect(self._on_previewed)
         self.hide()
@@ -190,19 +173,16 @@ class PreviewBox(QWidget):
     def __init__(self, work: FigureWork) -> None:
         super().__init__()
         self._work = work
-        self.sheet = Sheet(_TALLEST)
-        self.sheet.setObjectName("qsm.figure.preview")
-        self.sheet.setToolTip("The figure as it will be exported. Click to see it large.")
+        self.sheet = ui.named(
+            Sheet(_TALLEST),
+            "qsm.figure.preview",
+            "The figure as it will be exported. Click to see it large.",
+        )
         self.sheet.setCursor(Qt.CursorShape.PointingHandCursor)
         self.large = LargePreview(work)
         self.sheet.clicked.connect(self.large.open)
-        self._words = ui.quiet("")
-        self._words.setObjectName("qsm.figure.words")
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(3)
-        layout.addWidget(self.sheet)
-        layout.addWidget(self._words)
+        self._words = ui.quiet("", "qsm.figure.words")
+        self.setLayout(ui.column(self.sheet, self._words, spacing=3))
         work.renderer.drawn.connect(work.show_preview)
         work.renderer.failed.connect(self._on_failed)
         work.previewed.connect(self.refresh)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_qsm.figures.draw import DRAWING
 from napari_qsm.figures.spec import FigureSpec
 from napari_qsm.session import MapEntry
 from napari_qsm.session.figure.from_session import guess, make, maps_of, wanted
 from napari_qsm.session.figure.marks import adopt
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.figure.work import FigureWork
 
 #: Key and name of each template, in the order offered.
@@ -33,14 +35,6 @@ _HELP = (
 )
 
 
-def narrow(combo: QComboBox, characters: int = 14) -> QComboBox:
-    """Let a long choice not widen the panel."""
-    policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-    combo.setSizeAdjustPolicy(policy)
-    combo.setMinimumContentsLength(characters)
-    return combo
-
-
 class TemplateBox(QWidget):
     """Control, patient, template."""
 
@@ -48,43 +42,46 @@ class TemplateBox(QWidget):
         super().__init__()
         self._work = work
         self._session = work.session
-        self._filling = False
         self._touched: set[str] = set()
-        form = QFormLayout(self)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setVerticalSpacing(4)
-        self._people: dict[str, QComboBox] = {}
-        for who in ("control", "patient"):
-            combo = narrow(QComboBox())
-            combo.setObjectName(f"qsm.figure.{who}")
-            combo.setToolTip(f"The map that the figure calls '{who.capitalize()}'")
-            combo.activated.connect(lambda _=0, w=who: self._touched.add(w))
-            self._people[who] = combo
-            form.addRow(QLabel(who.capitalize()), combo)
-        self._template = narrow(QComboBox())
-        self._template.setObjectName("qsm.figure.template")
-        self._template.addItem("Choose a template …", "")
-        for (key, title), help_ in zip(TITLES, _HELP, strict=True):
-            self._template.addItem(title, key)
-            self._template.setItemData(
-                self._template.count() - 1, help_, Qt.ItemDataRole.ToolTipRole
+        self._people = {
+            who: ui.combo(
+                f"qsm.figure.{who}",
+                partial(self._touch, who),
+                tip=f"The map that the figure calls '{who.capitalize()}'",
+                characters=14,
             )
-        self._template.setToolTip("Makes a figure from what is open; undo brings the old one back")
-        self._template.activated.connect(self._on_template)
-        form.addRow(QLabel("Template"), self._template)
-        self._again = QPushButton("Make it again")
-        self._again.setObjectName("qsm.figure.again")
-        self._again.setToolTip("Choose the slices anew, after regions or maps have changed")
-        self._again.clicked.connect(lambda _=False: self._on_template())
-        form.addRow("", self._again)
-        self._session.maps.events.inserted.connect(self.refresh)
-        self._session.maps.events.removed.connect(self.refresh)
+            for who in ("control", "patient")
+        }
+        self._template = ui.combo(
+            "qsm.figure.template",
+            self._on_template,
+            (("", "Choose a template …"), *TITLES),
+            tip="Makes a figure from what is open; undo brings the old one back",
+            characters=14,
+        )
+        for number, help_ in enumerate(_HELP, 1):
+            self._template.setItemData(number, help_, Qt.ItemDataRole.ToolTipRole)
+        self._again = ui.button(
+            "Make it again",
+            "qsm.figure.again",
+            self._on_template,
+            tip="Choose the slices anew, after regions or maps have changed",
+        )
+        rows = [(who.capitalize(), combo) for who, combo in self._people.items()]
+        form = ui.form(*rows, ("Template", self._template), ("", self._again))
+        form.setContentsMargins(0, 0, 0, 0)
+        self.setLayout(form)
+        self._heard = ui.Subscriptions()
+        maps = self._session.maps.events
+        self._heard.connect(maps.inserted, maps.removed, to=self.refresh)
         self.refresh()
 
     def dispose(self) -> None:
         """Stop listening."""
-        self._session.maps.events.inserted.disconnect(self.refresh)
-        self._session.maps.events.removed.disconnect(self.refresh)
+        self._heard.dispose()
+
+    def _touch(self, who: str, _: Any) -> None:
+        self._touched.add(who)
 
     def refresh(self, *_: Any) -> None:
         """Offer the maps that are open; names say who is who unless somebody chose."""
@@ -92,14 +89,11 @@ class TemplateBox(QWidget):
         for who, combo in self._people.items():
             before = combo.currentData()
             ids = [entry.id for entry in entries]
-            combo.clear()
-            combo.addItem("–" if entries else "no map is open", "")
-            for entry in entries:
-                combo.addItem(entry.name, entry.id)
             found = guess(self._session, who)
             keep = before in ids and who in self._touched
             wanted_id = before if keep else (found.id if found is not None else "")
-            combo.setCurrentIndex(max(combo.findData(wanted_id), 0))
+            none = "–" if entries else "no map is open"
+            ui.show_choices(combo, [("", none), *((e.id, e.name) for e in entries)], wanted_id)
             combo.setEnabled(bool(entries))
         self._again.setVisible(self._template.currentIndex() > 0)
 

@@ -8,14 +8,13 @@ from typing import Any
 
 from psygnal import Signal
 
-from napari_qsm.errors import FileError, QsmError
+from napari_qsm.errors import QsmError
 from napari_qsm.figures.gather import Given
 from napari_qsm.figures.spec import FigureSpec
-from napari_qsm.io.formats import stem
-from napari_qsm.io.sidecar import read_json
 from napari_qsm.session import MapEntry
-from napari_qsm.session.figure.from_session import given_of
+from napari_qsm.session.figure.from_session import given_of, known_provenance
 from napari_qsm.session.references import References
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.figure.rendering import Preview, Renderer
 from napari_qsm.viewer.services import Services
 from napari_qsm.volume import Volume
@@ -51,23 +50,21 @@ class FigureWork:
         self.preview: Preview | None = None
         self.problem = ""
         self._chosen = -1
-        self._heard: list[MapEntry] = []
-        self.session.events.figure.connect(self._on_figure)
-        self.session.labels_edited.connect(self._on_labels)
-        self.session.events.blinded.connect(self._on_blinded)
-        self.session.maps.events.inserted.connect(self._on_maps)
-        self.session.maps.events.removed.connect(self._on_maps)
-        self._on_maps()
+        self._watched = ui.Subscriptions()
+        session = self.session
+        self._heard = ui.Subscriptions()
+        self._heard.connect(session.events.figure, to=self._on_figure)
+        self._heard.connect(session.labels_edited, to=self._on_labels)
+        self._heard.connect(session.events.blinded, to=self._on_blinded)
+        self._heard.connect(
+            session.maps.events.inserted, session.maps.events.removed, to=self._watch
+        )
+        self._heard.on_dispose(self._watched.dispose, self.renderer.dispose)
+        self._watch()
 
     def dispose(self) -> None:
         """Stop listening."""
-        self.session.events.figure.disconnect(self._on_figure)
-        self.session.labels_edited.disconnect(self._on_labels)
-        self.session.events.blinded.disconnect(self._on_blinded)
-        self.session.maps.events.inserted.disconnect(self._on_maps)
-        self.session.maps.events.removed.disconnect(self._on_maps)
-        self._hear([])
-        self.renderer.dispose()
+        self._heard.dispose()
 
     @property
     def spec(self) -> FigureSpec | None:
@@ -131,12 +128,7 @@ class FigureWork:
 
     def known_provenance(self) -> dict[str, dict[str, Any]]:
         """How the maps were made, by entry id: as the entry has it, or the file beside it."""
-        out: dict[str, dict[str, Any]] = {}
-        for entry in self.session.of_role("map"):
-            said = dict(entry.provenance) or _beside(entry.volume)
-            if said:
-                out[entry.id] = said
-        return out
+        return known_provenance(self.session)
 
     def draw(self) -> None:
         """Ask for a new preview."""
@@ -170,20 +162,11 @@ class FigureWork:
     def _on_figure(self) -> None:
         self.changed.emit()
 
-    def _on_maps(self) -> None:
-        self._hear(list(self.session.maps))
-
-    def _hear(self, entries: list[MapEntry]) -> None:
-        """Listen to these entries for other regions and replaced images, and to no others."""
-        for entry in self._heard:
-            if entry not in entries:
-                entry.events.regions.disconnect(self._on_content)
-                entry.events.volume.disconnect(self._on_content)
-        for entry in entries:
-            if entry not in self._heard:
-                entry.events.regions.connect(self._on_content)
-                entry.events.volume.connect(self._on_content)
-        self._heard = entries
+    def _watch(self, *_: Any) -> None:
+        """Listen to the entries there are for other regions and replaced images."""
+        self._watched.dispose()
+        for entry in self.session.maps:
+            self._watched.connect(entry.events.regions, entry.events.volume, to=self._on_content)
 
     def _on_content(self) -> None:
         if self.spec is not None:
@@ -204,19 +187,3 @@ class FigureWork:
 
     def draw_later(self) -> None:
         """Replaced by the panel: draws when it is on show."""
-
-
-def _beside(volume: Volume) -> dict[str, Any]:
-    """What ``provenance.json`` beside a map's file says."""
-    path = volume.origin
-    if path is None:
-        return {}
-    name = stem(path)
-    prefix = name.rpartition("_")[0] + "_" if "_" in name else ""
-    for candidate in (f"{prefix}provenance.json", "provenance.json"):
-        if (path.parent / candidate).is_file():
-            try:
-                return read_json(path.parent / candidate)
-            except (FileError, ValueError):
-                return {}
-    return {}

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QGridLayout,
-    QLabel,
-    QLineEdit,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QGridLayout, QLabel, QLineEdit, QSizePolicy, QWidget
+from superqt.utils import signals_blocked
 
-from napari_qsm.errors import MetadataError
+from napari_qsm.errors import MetadataError, QsmError
+from napari_qsm.session import Session
+from napari_qsm.session.open_scans import chosen, read_given
+from napari_qsm.session.stage_texts import STAGE_TEXTS, angle_text, phase_unit_text, scan_text
 from napari_qsm.study.reconstruction import Reconstruction
 from napari_qsm.study.scan_source import (
     MISSING,
@@ -29,6 +25,8 @@ from napari_qsm.study.scan_source import (
     in_ms,
 )
 from napari_qsm.viewer import ui
+from napari_qsm.viewer.services import Services
+from napari_qsm.volume import Volume
 
 #: Red enough in a dark and in a light window.
 BAD = "QLabel { color: #e5484d; font-weight: bold; }"
@@ -51,48 +49,39 @@ class InputBox(QWidget):
         self.setObjectName("qsm.reconstruct.inputs")
         self._recon = recon
         self._phase_key: Any = None
-        self._titles: list[str] = []
-        self._scans = QComboBox()
-        self._scans.setObjectName("qsm.reconstruct.scan")
-        self._scans.setToolTip("Which of the open scans is reconstructed")
-        self._scans.activated.connect(choose)
-        ui.spare_wheel(self._scans)
-        self._summary = ui.quiet(" ")
-        self._summary.setObjectName("qsm.reconstruct.summary")
-        self._times = QLineEdit()
-        self._times.setObjectName("qsm.reconstruct.echo_times")
-        self._times.setPlaceholderText("for example 5, 10, 15")
-        self._times.editingFinished.connect(self._on_times)
-        self._strength = QLineEdit()
-        self._strength.setObjectName("qsm.reconstruct.field_strength")
-        self._strength.setPlaceholderText("for example 3")
-        self._strength.editingFinished.connect(self._on_strength)
-        self._difference = QCheckBox("The phase is a difference of two echoes")
-        self._difference.setObjectName("qsm.reconstruct.phase_difference")
-        self._difference.setToolTip(
-            "Siemens field maps store TE2 minus TE1; the echo time is then TE2 - TE1"
+        self._scans = ui.combo(
+            "qsm.reconstruct.scan", choose, tip="Which of the open scans is reconstructed"
         )
-        self._difference.clicked.connect(self._on_difference)
-        self._angle, self._unit = QLabel(), QLabel()
-        self._angle.setObjectName("qsm.reconstruct.b0_angle")
-        self._unit.setObjectName("qsm.reconstruct.phase_unit")
+        self._summary = ui.quiet(" ", "qsm.reconstruct.summary")
+        self._times = ui.line(
+            "qsm.reconstruct.echo_times", self._on_times, example="for example 5, 10, 15"
+        )
+        self._strength = ui.line(
+            "qsm.reconstruct.field_strength", self._on_strength, example="for example 3"
+        )
+        self._difference = ui.check(
+            "The phase is a difference of two echoes",
+            "qsm.reconstruct.phase_difference",
+            lambda on: recon.set_facts(phase_difference=on),
+            tip="Siemens field maps store TE2 minus TE1; the echo time is then TE2 - TE1",
+        )
+        self._angle = ui.named(QLabel(), "qsm.reconstruct.b0_angle")
+        self._unit = ui.label("", "qsm.reconstruct.phase_unit")
+        for label in (self._angle, self._unit):
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._sources = {"times": ui.quiet(" "), "strength": ui.quiet(" ")}
-        self._problem = QLabel()
-        self._problem.setObjectName("qsm.reconstruct.problem")
-        self._problem.setWordWrap(True)
+        self._problem = ui.label("", "qsm.reconstruct.problem")
         self._problem.setStyleSheet(BAD)
-        self._facts = QWidget()
-        grid = QGridLayout(self._facts)
+        grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(3)
         grid.setColumnStretch(1, 1)
-        for row, (title, field, key) in enumerate(
-            (
-                ("Echo times (ms)", self._times, "times"),
-                ("Field (T)", self._strength, "strength"),
-            )
-        ):
+        fields = (
+            ("Echo times (ms)", self._times, "times"),
+            ("Field (T)", self._strength, "strength"),
+        )
+        for row, (title, field, key) in enumerate(fields):
             grid.addWidget(QLabel(title), row, 0)
             field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             field.setMinimumWidth(60)
@@ -101,39 +90,28 @@ class InputBox(QWidget):
             self._sources[key].setWordWrap(False)
         grid.addWidget(QLabel("B0 angle"), 2, 0)
         grid.addWidget(self._angle, 2, 1, 1, 2)
-        for label in (self._angle, self._unit):
-            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         grid.addWidget(QLabel("Phase values"), 3, 0, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(self._unit, 3, 1, 1, 2)
-        self._unit.setWordWrap(True)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self._scans)
-        layout.addWidget(self._summary)
-        layout.addWidget(self._facts)
-        layout.addWidget(self._difference)
-        layout.addWidget(self._problem)
+        self._facts = ui.panel(grid)
+        self.setLayout(
+            ui.column(self._scans, self._summary, self._facts, self._difference, self._problem)
+        )
 
     def refresh(self, sources: list[ScanSource]) -> None:
         """Show the scans there are and the facts of the chosen one."""
         recon = self._recon
         source = recon.source
-        titles = [each.title for each in sources]
-        if titles != self._titles:
-            self._titles = titles
-            self._scans.clear()
-            self._scans.addItems(titles)
         keys = [each.key for each in sources]
-        if source is not None and source.key in keys:
-            self._scans.setCurrentIndex(keys.index(source.key))
+        at = keys.index(source.key) if source is not None and source.key in keys else 0
+        ui.show_choices(self._scans, [(n, each.title) for n, each in enumerate(sources)], at)
         self._scans.setVisible(len(sources) > 1)
         self._scans.setEnabled(not recon.running)
-        self._summary.setText(summary(source))
+        self._summary.setText(scan_text(source))
         needs = source is not None or "unwrapped" in recon.given
         self._facts.setVisible(needs)
         self._difference.setVisible(source is not None and source.echoes == 1)
-        self._difference.setChecked(recon.facts.phase_difference)
+        with signals_blocked(self._difference):
+            self._difference.setChecked(recon.facts.phase_difference)
         self._show_field(self._times, "times", in_ms(recon.facts.echo_times_s))
         strength = recon.facts.field_strength_t
         self._show_field(self._strength, "strength", "" if strength is None else f"{strength:g}")
@@ -174,14 +152,8 @@ class InputBox(QWidget):
         self._unit.setStyleSheet(BAD if bad else "")
 
     def _bad_text(self) -> str:
-        return next(
-            (
-                str(f.property("refused"))
-                for f in (self._times, self._strength)
-                if f.property("refused")
-            ),
-            "",
-        )
+        refused = (str(f.property("refused") or "") for f in (self._times, self._strength))
+        return next(filter(None, refused), "")
 
     def _on_times(self) -> None:
         self._take(self._times, from_ms, "echo_times_s", (), in_ms(self._recon.facts.echo_times_s))
@@ -207,57 +179,46 @@ class InputBox(QWidget):
         if self._recon.facts == before:
             self._recon.changed.emit()
 
-    def _on_difference(self, checked: bool) -> None:
-        self._recon.set_facts(phase_difference=checked)
+
+def use_map(recon: Reconstruction, session: Session, stage: str, key: Any) -> None:
+    """Let an open map take the place of a stage's result; None computes it again.
+
+    Raises
+    ------
+    QsmError
+        If the map does not fit.
+    """
+    role = STAGE_TEXTS[stage].given
+    if key is None:
+        recon.clear_input(role)
+    else:
+        recon.set_input(role, chosen(key, stage, session))
 
 
-def summary(source: ScanSource | None) -> str:
-    """What images a scan has."""
-    if source is None:
-        return (
-            "No scan is open. Open a scanner folder or phase images (tab Data), or give a map "
-            "to a step below."
-        )
-    count = source.echoes
-    shape = " × ".join(str(n) for n in source.phase[0].shape)
-    magnitudes = sum(v.data.shape[3] if v.data.ndim == 4 else 1 for v in source.magnitude)
-    said = f"{count} phase image{'s' if count > 1 else ''}, "
-    said += f"{magnitudes or 'no'} magnitude{'s' if magnitudes > 1 else ''}"
-    return f"{source.title}: {said}, {shape} voxels"
+def use_file(services: Services, recon: Reconstruction, stage: str, paths: list[Path]) -> None:
+    """Let a file take the place of a stage's result, read in the background."""
+    if recon.running:
+        services.message("A reconstruction is running; wait for it, or cancel it first.")
+        return
+    if len(paths) != 1:
+        services.message("Drop one file here.")
+        return
 
+    def done(read: tuple[Volume, str]) -> None:
+        volume, said = read
+        try:
+            recon.set_input(STAGE_TEXTS[stage].given, volume)
+        except QsmError as error:
+            said = str(error)
+        if said:
+            services.message(said)
 
-def angle_text(recon: Reconstruction) -> str:
-    """How the field lies to the slices, from the file's orientation."""
-    grid = recon.grid()
-    if grid is None:
-        return ""
-    if not grid.orientation_known:
-        return "not recorded; third axis taken"
-    b0 = grid.to_canonical().b0_direction
-    angle = math.degrees(math.acos(min(abs(b0[2]), 1.0)))
-    return f"{angle:.1f}° to the slice axis"
-
-
-def phase_unit_text(source: ScanSource, settings: dict[str, Any]) -> tuple[str, str, bool]:
-    """How the phase's values are understood, in a few words and in full; whether they are not."""
-    import numpy as np
-
-    from napari_qsm.recon.phase import decide_phase_unit
-
-    volumes = source.phase
-    low = min(float(np.min(v.data)) for v in volumes)
-    high = max(float(np.max(v.data)) for v in volumes)
-    span = f"{low:.4g} to {high:.4g}"
-    try:
-        decided = decide_phase_unit(
-            np.stack([v.data for v in volumes]) if len(volumes) > 1 else volumes[0].data,
-            {**source.metadata, **({"Units": volumes[0].unit} if volumes[0].unit else {})},
-            unit=settings["unit"],
-            full_scale=settings["full_scale"],
-        )
-    except MetadataError as error:
-        return f"{span}: unit not known; state it in step 1", str(error), True
-    pi = math.pi / decided.scale
-    if abs(decided.scale - 1) < 1e-6:
-        return f"{span} rad", decided.explanation, False
-    return f"{span}, where {pi:.6g} means π", decided.explanation, False
+    path, facts = paths[0], recon.facts
+    read = partial(
+        read_given,
+        path,
+        stage,
+        field_strength_t=facts.field_strength_t,
+        echo_times_s=facts.echo_times_s,
+    )
+    services.run(f"Reading {path.name}", lambda *_: read(), done)

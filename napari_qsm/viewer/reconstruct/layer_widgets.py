@@ -5,24 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import napari
 import numpy as np
 from magicgui.widgets import create_widget
 from napari.layers import Image, Labels, Layer
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QComboBox,
-    QFormLayout,
-    QLabel,
-    QLineEdit,
-    QPushButton,
-    QScrollArea,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QComboBox, QFormLayout, QSizePolicy, QWidget
 
 from napari_qsm.errors import Cancelled, MetadataError, QsmError
 from napari_qsm.recon.pipeline import UNITS, StageOutcome, run_stage
@@ -32,8 +21,9 @@ from napari_qsm.session.stage_texts import STAGE_TEXTS, method_tooltip
 from napari_qsm.study.scan_source import from_ms, from_tesla, in_ms
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.contributions import VOLUME_KEY, layer_data
+from napari_qsm.viewer.forms import Form, setting_field
 from napari_qsm.viewer.jobs import Job
-from napari_qsm.viewer.reconstruct.forms import SettingsForm
+from napari_qsm.viewer.reconstruct.sections import fill_methods
 from napari_qsm.volume import Volume, check_same_grid
 
 #: What a method's inputs are called, and whether echoes come as several layers.
@@ -62,65 +52,49 @@ class StageWidget(QWidget):
 
     Parameters
     ----------
-    stage : str
-        Which.
-    viewer : napari.Viewer
+    napari_viewer : napari.Viewer
         Whose layers they are.
     """
 
-    def __init__(self, stage: str, viewer: napari.Viewer) -> None:
+    stage: ClassVar[str]
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__()
-        self.setObjectName(f"qsm.stage.{stage}")
-        self.stage = stage
+        name, viewer = f"qsm.stage.{self.stage}", napari_viewer
+        self.setObjectName(name)
         self._viewer = viewer
-        self._form: SettingsForm | None = None
+        self._form: Form | None = None
         self._choosers: dict[str, Any] = {}
         self._running: list[Job] = []
-        self._method = QComboBox()
-        self._method.setObjectName(f"qsm.stage.{stage}.method")
-        self._method.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        for method in methods(stage).values():
-            self._method.addItem(method.title, method.name)
+        self._method = ui.named(QComboBox(), f"{name}.method")
+        fill_methods(self._method, self.stage)
         self._method.currentIndexChanged.connect(self._show_method)
-        self._times, self._strength = QLineEdit(), QLineEdit()
-        for field, name, example in (
-            (self._times, "echo_times", "such as 5, 10"),
-            (self._strength, "field_strength", "such as 3"),
-        ):
-            field.setObjectName(f"qsm.stage.{stage}.{name}")
-            field.setPlaceholderText(example)
+        self._times = ui.line(f"{name}.echo_times", example="such as 5, 10")
+        self._strength = ui.line(f"{name}.field_strength", example="such as 3")
+        for field in (self._method, self._times, self._strength):
             field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self._inputs = QFormLayout()
+        self._inputs = ui.form()
         self._inputs.setRowWrapPolicy(QFormLayout.RowWrapPolicy.DontWrapRows)
         self._inputs.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self._settings = QVBoxLayout()
-        self._run = ui.button("Run", f"qsm.stage.{stage}.run", self.run, main=True)
-        self._cancel = QPushButton("Cancel")
-        self._cancel.setObjectName(f"qsm.stage.{stage}.cancel")
-        self._cancel.clicked.connect(lambda _=False: self._on_cancel())
+        self._settings = ui.column()
+        self._run = ui.button("Run", f"{name}.run", self.run, main=True)
+        self._cancel = ui.button("Cancel", f"{name}.cancel", self._on_cancel)
         self._cancel.setEnabled(False)
-        self._said = QLabel()
-        self._said.setObjectName(f"qsm.stage.{stage}.said")
-        self._said.setWordWrap(True)
-        body = QWidget()
-        column = QVBoxLayout(body)
-        column.addWidget(ui.quiet(STAGE_TEXTS[stage].purpose))
-        column.addWidget(self._method)
-        column.addLayout(self._inputs)
-        column.addLayout(self._settings)
-        column.addWidget(self._run)
-        column.addWidget(self._cancel)
-        column.addWidget(self._said)
-        column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._said = ui.label("", f"{name}.said")
+        body = ui.column(
+            ui.quiet(STAGE_TEXTS[self.stage].purpose),
+            self._method,
+            self._inputs,
+            self._settings,
+            self._run,
+            self._cancel,
+            self._said,
+            None,
+            spacing=6,
+            margins=(9, 9, 9, 9),
+        )
         self.setMinimumWidth(300)
-        scroll.setWidget(body)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(scroll)
+        self.setLayout(ui.column(ui.scrolled(ui.panel(body))))
         viewer.layers.events.inserted.connect(self._on_layers)
         viewer.layers.events.removed.connect(self._on_layers)
         # Of the list alone: a widget that is held by its own signal would never be destroyed.
@@ -246,9 +220,10 @@ class StageWidget(QWidget):
         if self._form is not None:
             self._form.setParent(None)
             self._form.deleteLater()
-        defaults = {n: s.default for n, s in method.settings.items()}
-        self._form = SettingsForm(
-            method, defaults, f"qsm.stage.{self.stage}.set", lambda name, value: None
+        self._form = Form(
+            map(setting_field, method.settings.values()),
+            f"qsm.stage.{self.stage}.set",
+            lambda name, value: None,
         )
         self._settings.addWidget(self._form)
 
@@ -374,47 +349,40 @@ def _title(name: str) -> str:
 class PhaseWidget(StageWidget):
     """Stored phase to radians."""
 
-    def __init__(self, napari_viewer: napari.Viewer) -> None:
-        super().__init__("phase", napari_viewer)
+    stage = "phase"
 
 
 class MaskWidget(StageWidget):
     """Brain mask."""
 
-    def __init__(self, napari_viewer: napari.Viewer) -> None:
-        super().__init__("mask", napari_viewer)
+    stage = "mask"
 
 
 class UnwrapWidget(StageWidget):
     """Phase without jumps."""
 
-    def __init__(self, napari_viewer: napari.Viewer) -> None:
-        super().__init__("unwrap", napari_viewer)
+    stage = "unwrap"
 
 
 class EchoesWidget(StageWidget):
     """Field from the phase of all echoes."""
 
-    def __init__(self, napari_viewer: napari.Viewer) -> None:
-        super().__init__("echoes", napari_viewer)
+    stage = "echoes"
 
 
 class BackgroundWidget(StageWidget):
     """Field of the tissue alone."""
 
-    def __init__(self, napari_viewer: napari.Viewer) -> None:
-        super().__init__("background", napari_viewer)
+    stage = "background"
 
 
 class InversionWidget(StageWidget):
     """Susceptibility from the field."""
 
-    def __init__(self, napari_viewer: napari.Viewer) -> None:
-        super().__init__("inversion", napari_viewer)
+    stage = "inversion"
 
 
 class ReferenceWidget(StageWidget):
     """Which tissue counts as zero."""
 
-    def __init__(self, napari_viewer: napari.Viewer) -> None:
-        super().__init__("reference", napari_viewer)
+    stage = "reference"

@@ -2,46 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, QTimer, Signal
-from qtpy.QtWidgets import (
-    QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QScrollArea,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import QTimer, Signal
+from qtpy.QtWidgets import QWidget
 
 from napari_qsm.arrays import Box
 from napari_qsm.errors import QsmError
-from napari_qsm.io.formats import dialog_filter
 from napari_qsm.recon.recipe import Recipe, parse_recipe
 from napari_qsm.recon.stages import STAGES
 from napari_qsm.session import Case
-from napari_qsm.session.open_scans import chosen, offers, read_given
 from napari_qsm.session.quality import Judgement, Subject, finished_map
 from napari_qsm.session.stage_results import Results
 from napari_qsm.session.stage_texts import STAGE_TEXTS
 from napari_qsm.study.reconstruction import Reconstruction
 from napari_qsm.study.stage_task import StageResult
 from napari_qsm.viewer import ui
-from napari_qsm.viewer.dialogs import last_folder
+from napari_qsm.viewer.dialogs import ask_open_file
 from napari_qsm.viewer.icons import icon, is_dark
+from napari_qsm.viewer.reconstruct.export import ask_result_folder, result_writer
 from napari_qsm.viewer.reconstruct.how_made import HowMade
-from napari_qsm.viewer.reconstruct.inputs import InputBox
-from napari_qsm.viewer.reconstruct.keeping import ask_result_folder, result_writer
+from napari_qsm.viewer.reconstruct.inputs import InputBox, use_file, use_map
 from napari_qsm.viewer.reconstruct.quality_box import QualityBox
 from napari_qsm.viewer.reconstruct.recipes import RecipeRow
-from napari_qsm.viewer.reconstruct.running import Runner
-from napari_qsm.viewer.reconstruct.sections import Actions, StageSection
-from napari_qsm.viewer.reconstruct.sweep_dialog import TryOuts, try_button
+from napari_qsm.viewer.reconstruct.running import RunBar, Runner
+from napari_qsm.viewer.reconstruct.sections import StageSection
+from napari_qsm.viewer.reconstruct.sweep_dialog import TryOuts
 from napari_qsm.viewer.services import Services
 
 if TYPE_CHECKING:
@@ -81,8 +70,8 @@ class ReconstructPanel(QWidget):
         self.setObjectName("qsm.reconstruct")
         self._context = context
         self._session = context.session
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout = ui.column()
+        self.setLayout(self._layout)
         self._body: QWidget | None = None
         self.quality: QualityBox | None = None
         self.tryouts = TryOuts(context)
@@ -95,18 +84,15 @@ class ReconstructPanel(QWidget):
         self._judged: dict[str, Judgement] = {}
         self._disposed = False
         self._setup()
-        self._events: list[tuple[Any, Any]] = [
-            (self._session.case_events.scan, self._on_maps),
-            (self._session.case_events.reconstruction, self._on_reconstruction),
-            (self._session.study.cases.events.removed, self._on_case_closed),
-            (self._session.maps.events.inserted, self._on_maps),
-            (self._session.maps.events.removed, self._on_maps),
-            (self._session.labels_edited, self._on_labels),
-            (context.controller.drawn_again, self._on_drawn),
-            (context.controller.viewer.events.theme, self._draw_icons),
-        ]
-        for signal, call in self._events:
-            signal.connect(call)
+        self._heard = ui.Subscriptions()
+        session, controller, hear = self._session, context.controller, self._heard.connect
+        maps = session.maps.events
+        hear(session.case_events.scan, maps.inserted, maps.removed, to=self._on_maps)
+        hear(session.case_events.reconstruction, to=self._on_reconstruction)
+        hear(session.study.cases.events.removed, to=self._on_case_closed)
+        hear(session.labels_edited, to=self._on_labels)
+        hear(controller.drawn_again, to=self._on_drawn)
+        hear(controller.viewer.events.theme, to=self._draw_icons)
         self._on_maps()
 
     # -- building -------------------------------------------------------------------------
@@ -148,72 +134,30 @@ class ReconstructPanel(QWidget):
     def _build(self) -> QWidget:
         self._inputs = InputBox(self.recon, self._on_choose_scan)
         self._recipes = RecipeRow(self.recon, self._context.message)
-        actions = Actions(
-            run=self._on_run,
-            look=self._on_look,
-            flip=self._on_flip,
-            how=self.show_how,
-            paint=self._on_paint,
-            offers=lambda stage: offers(stage, self.case, self.recon),
-            give=self._on_give,
-            ask_file=self._on_ask_file,
-            drop=self._on_drop,
-        )
         self.sections = {
-            stage: StageSection(stage, number, self.recon, actions)
+            stage: StageSection(
+                stage, number, self.recon, self.case, self._do, self._on_give, self._on_drop
+            )
             for number, stage in enumerate(STAGES, 1)
         }
-        inner = QWidget()
-        column = QVBoxLayout(inner)
-        column.setContentsMargins(8, 6, 8, 6)
-        column.setSpacing(5)
-        column.addWidget(_heading("Scan"))
-        column.addWidget(self._inputs)
-        column.addWidget(_heading("Recipe"))
-        column.addWidget(self._recipes)
-        column.addWidget(_heading("Steps"))
-        for stage, section in self.sections.items():
-            column.addWidget(section)
-            section.below.addWidget(try_button(stage, self._on_try))
         self.quality = QualityBox(self._context, self._finished, self._judged)
-        column.addWidget(self.quality)
-        column.addStretch(1)
-        self._scroll = scroll = QScrollArea()
-        scroll.setObjectName("qsm.reconstruct.scroll")
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inner)
-        self._run_all = ui.button("Run all", "qsm.reconstruct.run_all", self._on_run_all, main=True)
-        self._cancel = QPushButton("Cancel")
-        self._cancel.setObjectName("qsm.reconstruct.cancel")
-        self._cancel.setToolTip("Stop; results that are there stay")
-        self._cancel.clicked.connect(lambda _=False: self._on_cancel())
-        self._plan = QLabel()
-        self._plan.setObjectName("qsm.reconstruct.plan")
-        self._plan.setWordWrap(True)
-        foot = QVBoxLayout()
-        foot.setContentsMargins(8, 2, 8, 6)
-        foot.setSpacing(3)
-        row = QHBoxLayout()
-        row.addWidget(self._run_all, 1)
-        row.addWidget(self._cancel)
-        foot.addLayout(row)
-        self._save = QPushButton("Save results …")
-        self._save.setObjectName("qsm.reconstruct.save")
-        self._save.setToolTip(
-            "All maps, how they were made, and report.html, as the command line writes them"
+        inner = ui.panel(
+            ui.column(
+                ui.heading("Scan"),
+                self._inputs,
+                ui.heading("Recipe"),
+                self._recipes,
+                ui.heading("Steps"),
+                *self.sections.values(),
+                self.quality,
+                None,
+                spacing=5,
+                margins=(8, 6, 8, 6),
+            )
         )
-        self._save.clicked.connect(lambda _=False: self._on_save())
-        foot.addWidget(self._plan)
-        foot.addWidget(self._save)
-        body = QWidget()
-        layout = QVBoxLayout(body)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(scroll, 1)
-        layout.addLayout(foot)
-        return body
+        self._scroll = ui.scrolled(inner, "qsm.reconstruct.scroll")
+        self._bar = RunBar(self._on_run_all, self.runner.cancel, self._on_save)
+        return ui.panel(ui.column((self._scroll, 1), self._bar, spacing=0))
 
     def dispose(self) -> None:
         """Stop what is running, and stop listening."""
@@ -226,8 +170,7 @@ class ReconstructPanel(QWidget):
             bench.runner.dispose()
         self._benches.clear()
         self.recon.changed.disconnect(self.refresh)
-        for signal, call in self._events:
-            signal.disconnect(call)
+        self._heard.dispose()
         if self._dialog is not None:
             self._dialog.close()
 
@@ -259,23 +202,7 @@ class ReconstructPanel(QWidget):
         shown = self.results.shown_stage()
         for stage, section in self.sections.items():
             section.refresh(shown=stage == shown, flipped=self.results.flipped == stage)
-        problems = recon.missing()
-        stale = recon.stale_stages()
-        running = bool(recon.running)
-        self._run_all.setEnabled(bool(stale) and not problems and not running)
-        self._cancel.setVisible(running)
-        self._save.setVisible(not stale and not problems and not running)
-        if running:
-            text = f"Running: {STAGE_TEXTS[recon.running[0]].title.lower()} …"
-        elif problems:
-            text = problems[0]
-        elif not stale:
-            text = "Everything is up to date."
-        elif len(stale) == len(recon.active()):
-            text = "Runs all steps."
-        else:
-            text = "Runs " + ", ".join(STAGE_TEXTS[stage].title.lower() for stage in stale) + "."
-        self._plan.setText(text)
+        self._bar.refresh(recon)
         if self.quality is not None:
             self.quality.refresh()
 
@@ -297,7 +224,7 @@ class ReconstructPanel(QWidget):
     def flip(self) -> None:
         """Show the old or the new result of the stage on show."""
         stage = self.results.flipped or self.results.shown_stage()
-        self._on_flip(stage or "reference")
+        self._do("flip", stage or "reference")
 
     def _draw_icons(self, event: Any = None) -> None:
         eye = icon("eye", is_dark(self._context.controller.viewer.theme))
@@ -357,15 +284,12 @@ class ReconstructPanel(QWidget):
 
     def _on_run_all(self) -> None:
         self._take_mask()
-        self._begin(self.recon.stale_stages(), ())
+        self._attempt(lambda: self._start(self.recon.stale_stages(), ()))
 
-    def _on_run(self, stage: str) -> None:
-        self._take_mask()
-        self._begin(self.recon.needed(stage), (stage,))
-
-    def _begin(self, stages: list[str], asked: tuple[str, ...]) -> None:
+    def _attempt(self, call: Callable[[], Any]) -> None:
+        """Do something; say in a sentence why it could not be done."""
         try:
-            self._start(stages, asked)
+            call()
         except QsmError as error:
             self._context.message(str(error))
 
@@ -383,12 +307,6 @@ class ReconstructPanel(QWidget):
     def _runs(self, case: Case) -> bool:
         bench = self._benches.get(case.id)
         return bench is not None and bool(bench.recon.running)
-
-    def _on_cancel(self) -> None:
-        self._cancel.setEnabled(False)
-        self._plan.setText("Stopping …")
-        self.runner.cancel()
-        self._cancel.setEnabled(True)
 
     def _on_made(self, bench: Bench, made: StageResult) -> None:
         if made.stage == "mask" and bench.recon.previous_of("mask") is None:
@@ -415,7 +333,7 @@ class ReconstructPanel(QWidget):
         if fraction == 0:
             self._scroll.ensureWidgetVisible(self.sections[stage], 0, 20)
         self.sections[stage].show_fraction(fraction)
-        self._plan.setText(f"Running: {STAGE_TEXTS[stage].title.lower()} …")
+        self._bar.show_running(stage)
 
     def _on_failed(self, bench: Bench, stage: str) -> None:
         """Bring the sentence into sight, where the tab may be scrolled or another one."""
@@ -424,15 +342,13 @@ class ReconstructPanel(QWidget):
         self._scroll.ensureWidgetVisible(self.sections[stage] if stage else self._inputs, 0, 20)
 
     def _on_save(self) -> None:
-        try:
-            folder = ask_result_folder(self)
-            if folder is None:
-                return
-            work = result_writer(self.recon, folder)
-        except QsmError as error:
-            self._context.message(str(error))
-            return
-        self._context.run("Saving the results", work, self._on_saved)
+        folder = ask_result_folder(self)
+        if folder is not None:
+            self._attempt(
+                lambda: self._context.run(
+                    "Saving the results", result_writer(self.recon, folder), self._on_saved
+                )
+            )
 
     def _on_saved(self, folder: Path) -> None:
         if self.quality is not None:
@@ -441,23 +357,28 @@ class ReconstructPanel(QWidget):
 
     # -- what the sections ask for --------------------------------------------------------
 
-    def _on_look(self, stage: str) -> None:
-        self.results.look(stage)
-        self.refresh()
-
-    def _on_flip(self, stage: str) -> None:
-        try:
-            self.results.flip(stage)
-        except QsmError as error:
-            self._context.message(str(error))
-        self.refresh()
-
-    def _on_try(self, stage: str) -> None:
-        try:
+    def _do(self, what: str, stage: str) -> None:
+        """Do what a section's button asks for."""
+        if what in ("run", "try"):
             self._take_mask()
-            self.tryouts.open(self.recon, stage)
-        except QsmError as error:
-            self._context.message(str(error))
+        if what == "run":
+            self._attempt(lambda: self._start(self.recon.needed(stage), (stage,)))
+        elif what == "look":
+            self.results.look(stage)
+            self.refresh()
+        elif what == "flip":
+            self._attempt(lambda: self.results.flip(stage))
+            self.refresh()
+        elif what == "how":
+            self.show_how(stage)
+        elif what == "try":
+            self._attempt(lambda: self.tryouts.open(self.recon, stage))
+        elif what == "paint":
+            self._on_paint(stage)
+        else:
+            path = ask_open_file(self, "Use a file for this step")
+            if path is not None:
+                self._on_drop(stage, [path])
 
     def _on_paint(self, stage: str) -> None:
         entry = self.results.entry(stage)
@@ -478,53 +399,11 @@ class ReconstructPanel(QWidget):
         )
 
     def _on_give(self, stage: str, key: Any) -> None:
-        role = STAGE_TEXTS[stage].given
         try:
-            if key is None:
-                self.recon.clear_input(role)
-            else:
-                self.recon.set_input(role, chosen(key, stage, self._session))
+            use_map(self.recon, self._session, stage, key)
         except QsmError as error:
             self._context.message(str(error))
             self.refresh()
 
-    def _on_ask_file(self, stage: str) -> None:
-        name, _ = QFileDialog.getOpenFileName(
-            self, "Use a file for this step", last_folder(), dialog_filter("Images")
-        )
-        if name:
-            self._on_drop(stage, [Path(name)])
-
     def _on_drop(self, stage: str, paths: list[Path]) -> None:
-        if self.recon.running:
-            self._context.message("A reconstruction is running; wait for it, or cancel it first.")
-            return
-        if len(paths) != 1:
-            self._context.message("Drop one file here.")
-            return
-
-        def done(read: Any) -> None:
-            volume, said = read
-            try:
-                self.recon.set_input(STAGE_TEXTS[stage].given, volume)
-            except QsmError as error:
-                said = str(error)
-            if said:
-                self._context.message(said)
-
-        path = paths[0]
-        facts = self.recon.facts
-        read = partial(
-            read_given,
-            path,
-            stage,
-            field_strength_t=facts.field_strength_t,
-            echo_times_s=facts.echo_times_s,
-        )
-        self._context.run(f"Reading {path.name}", lambda *_: read(), done)
-
-
-def _heading(text: str) -> QLabel:
-    label = QLabel(f"<b>{text}</b>")
-    label.setContentsMargins(0, 4, 0, 0)
-    return label
+        use_file(self._context, self.recon, stage, paths)

@@ -8,7 +8,6 @@ from typing import Any
 
 from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton
 
 from napari_qsm.errors import Cancelled, QsmError
 from napari_qsm.qc.quality import rows
@@ -16,6 +15,7 @@ from napari_qsm.qc.rating import Rating, add_rating
 from napari_qsm.session import unexplained
 from napari_qsm.session.quality import Judgement, Subject, iron_rich_labels, judge
 from napari_qsm.viewer import ui
+from napari_qsm.viewer.dialogs import ask_save_file
 from napari_qsm.viewer.icons import text_colour
 from napari_qsm.viewer.jobs import Job
 from napari_qsm.viewer.reconstruct.quality_histogram import Histogram
@@ -129,60 +129,48 @@ class QualityBox(ui.Section):
     # -- building -----------------------------------------------------------------------------
 
     def _add_findings(self) -> None:
-        self._state = QLabel()
-        self._state.setObjectName("qsm.quality.state")
-        self._state.setWordWrap(True)
-        self.body.addWidget(self._state)
-        self.findings = FindingList()
-        self.body.addWidget(self.findings)
+        self._state = ui.label("", "qsm.quality.state")
+        self.findings = FindingList("qsm.quality.findings")
         self.numbers = NumberTable("qsm.quality.numbers")
-        self.body.addWidget(self.numbers)
         self._more = ui.Section("More numbers", "qsm.quality.more", is_open=False)
         self.more_numbers = NumberTable("qsm.quality.more_numbers")
         self._more.body.addWidget(self.more_numbers)
-        self.body.addWidget(self._more)
         viewer = self._context.viewer
         self.histogram = Histogram(lambda: text_colour(viewer.theme), lambda: self._session.unit)
-        self.body.addWidget(self.histogram)
+        for part in (self._state, self.findings, self.numbers, self._more, self.histogram):
+            self.body.addWidget(part)
 
     def _add_buttons(self) -> None:
-        self._rest = self._button(
-            "unexplained",
-            "Show what is left unexplained",
-            "The field less the field that the map makes, as an image: noise belongs there, "
-            "structures do not",
-            self._on_unexplained,
+        self._rest, self._write, self._open, self._again = (
+            ui.button(text, f"qsm.quality.{name}", call, tip=f"<p>{tip}</p>")
+            for name, text, call, tip in (
+                (
+                    "unexplained",
+                    "Show what is left unexplained",
+                    self._on_unexplained,
+                    "The field less the field that the map makes, as an image: noise belongs "
+                    "there, structures do not",
+                ),
+                (
+                    "report",
+                    "Write report …",
+                    self._on_report,
+                    "One page with pictures of every stage, numbers, ratings and the recipe; it "
+                    "names no person and opens in any browser",
+                ),
+                ("open_report", "Open report", self._on_open, "Show it in the browser"),
+                (
+                    "again",
+                    "Check again",
+                    self._on_again,
+                    "Judge once more, with the regions drawn since: putamen and globus pallidus "
+                    "tell whether the sign is right",
+                ),
+            )
         )
         self.body.addWidget(self._rest)
-        row = QHBoxLayout()
-        row.setSpacing(5)
-        self._write = self._button(
-            "report",
-            "Write report …",
-            "One page with pictures of every stage, numbers, ratings and the recipe; it names no "
-            "person and opens in any browser",
-            self._on_report,
-        )
-        self._open = self._button(
-            "open_report", "Open report", "Show it in the browser", self._on_open
-        )
-        self._again = self._button(
-            "again",
-            "Check again",
-            "Judge once more, with the regions drawn since: putamen and globus pallidus tell "
-            "whether the sign is right",
-            self._on_again,
-        )
-        for button in (self._write, self._open, self._again):
-            row.addWidget(button, 1)
-        self.body.addLayout(row)
-
-    def _button(self, name: str, text: str, tip: str, call: Callable[[], None]) -> QPushButton:
-        button = QPushButton(text)
-        button.setObjectName(f"qsm.quality.{name}")
-        button.setToolTip(f"<p>{tip}</p>")
-        button.clicked.connect(lambda _=False: call())
-        return button
+        row = ((button, 1) for button in (self._write, self._open, self._again))
+        self.body.addLayout(ui.row(*row, spacing=5))
 
     # -- judging ------------------------------------------------------------------------------
 
@@ -307,12 +295,9 @@ class QualityBox(ui.Section):
         now = self._now
         if now is None:
             return
-        name, _ = QFileDialog.getSaveFileName(
-            self, "Write the report", "report.html", "Web page (*.html)"
-        )
-        if name:
-            path = Path(name)
-            self.write_report(path if path.suffix else path.with_suffix(".html"))
+        chosen = ask_save_file(self, "Write the report", "report.html", "Web page (*.html)")
+        if chosen is not None:
+            self.write_report(chosen[0])
 
     def write_report(self, path: Path) -> None:
         """Write the report of the map that is shown, in the background."""

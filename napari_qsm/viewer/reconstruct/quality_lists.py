@@ -1,14 +1,19 @@
-"""Findings as sentences, and the numbers with what is usual."""
+"""Findings and verdicts as sentences behind their signs, and the numbers with what is usual.
+
+Severities and verdicts have a shape and a letter of their own, not only a colour.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtGui import QPixmap
+from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 
 from napari_qsm.qc.quality import Finding, Row
-from napari_qsm.viewer.reconstruct.quality_marks import SEVERITY_WORDS, sign
+from napari_qsm.viewer import ui
+from napari_qsm.viewer.icons import pixmap
 
 #: The numbers that are always in sight; the others fold away.
 FIRST_ROWS = (
@@ -21,53 +26,72 @@ FIRST_ROWS = (
 )
 
 
-class FindingList(QWidget):
-    """What stands out, the gravest first; or that nothing does."""
+SEVERITY_WORDS = {"serious": "Serious", "warning": "Warning", "note": "Note"}
+VERDICT_WORDS = {"pass": "Pass", "doubtful": "Doubtful", "fail": "Fail"}
+_SAME = {"fail": "serious", "pass": "good"}
 
-    def __init__(self) -> None:
+
+def sign(kind: str, side: int = 20) -> QPixmap:
+    """The picture of a severity or verdict."""
+    return pixmap(f"sign-{_SAME.get(kind, kind)}", side=side)
+
+
+class SignedLines(QWidget):
+    """Sentences below each other, each behind its sign.
+
+    Attributes
+    ----------
+    texts : list of str
+        The sentences on show.
+    """
+
+    def __init__(self, name: str, *, side: int = 20) -> None:
         super().__init__()
-        self.setObjectName("qsm.quality.findings")
-        self._rows = QVBoxLayout(self)
-        self._rows.setContentsMargins(0, 0, 0, 0)
-        self._rows.setSpacing(6)
-        self._shown: list[QWidget] = []
+        self._side = side
+        self.texts: list[str] = []
+        self._lines: list[QWidget] = []
+        self._column = ui.column(spacing=5)
+        ui.named(self, name).setLayout(self._column)
 
-    @property
-    def texts(self) -> list[str]:
-        """The sentences on show."""
-        return [row.property("sentence") for row in self._shown]
+    def clear(self) -> None:
+        """Show none."""
+        for line in self._lines:
+            self._column.removeWidget(line)
+            line.hide()
+            line.deleteLater()
+        self._lines.clear()
+        self.texts.clear()
+
+    def add(self, kind: str, sentence: str, word: str = "") -> None:
+        """Show one more; ``word`` comes first, in bold."""
+        picture, text = QLabel(), ui.label(sentence, selectable=True)
+        picture.setPixmap(sign(kind, self._side))
+        text.setTextFormat(Qt.TextFormat.PlainText)
+        if word:
+            text.setTextFormat(Qt.TextFormat.RichText)
+            text.setText(f"<b>{word}</b> {sentence}")
+        row = ui.row((picture, 0), (text, 1), spacing=7)
+        row.setAlignment(picture, Qt.AlignmentFlag.AlignTop)
+        line = ui.panel(row)
+        self._column.addWidget(line)
+        self._lines.append(line)
+        self.texts.append(f"{word} {sentence}".strip())
+
+
+class FindingList(SignedLines):
+    """What stands out, the gravest first; or that nothing does."""
 
     def show_findings(self, found: Sequence[Finding] | None) -> None:
         """Show other ones; None empties the list."""
-        for row in self._shown:
-            self._rows.removeWidget(row)
-            row.hide()
-            row.deleteLater()
-        self._shown.clear()
+        self.clear()
         if found is None:
             return
         if not found:
-            self._add(
-                "good", "Nothing unusual", "in the numbers. Look at the pictures all the same."
+            self.add(
+                "good", "in the numbers. Look at the pictures all the same.", "Nothing unusual"
             )
         for finding in found:
-            self._add(finding.severity, f"{SEVERITY_WORDS[finding.severity]}.", finding.sentence)
-
-    def _add(self, kind: str, word: str, sentence: str) -> None:
-        row = QWidget()
-        row.setProperty("sentence", f"{word} {sentence}")
-        line = QHBoxLayout(row)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(7)
-        picture = QLabel()
-        picture.setPixmap(sign(kind))
-        text = QLabel(f"<b>{word}</b> {sentence}")
-        text.setWordWrap(True)
-        text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        line.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
-        line.addWidget(text, 1)
-        self._rows.addWidget(row)
-        self._shown.append(row)
+            self.add(finding.severity, finding.sentence, f"{SEVERITY_WORDS[finding.severity]}.")
 
 
 class NumberTable(QWidget):

@@ -6,21 +6,13 @@ from collections.abc import Callable, Sequence
 
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QIcon
-from qtpy.QtWidgets import (
-    QButtonGroup,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QPushButton,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QButtonGroup, QWidget
 
 from napari_qsm.errors import QsmError
 from napari_qsm.qc.rating import VERDICTS, Rating, make_rating
 from napari_qsm.session.settings import load_settings, save_settings
-from napari_qsm.viewer.reconstruct.quality_marks import VERDICT_WORDS, sign
+from napari_qsm.viewer import ui
+from napari_qsm.viewer.reconstruct.quality_lists import VERDICT_WORDS, SignedLines, sign
 
 _MEANINGS = {
     "pass": "The map can be used",
@@ -49,68 +41,58 @@ class RatingForm(QWidget):
         self.setObjectName("qsm.quality.rating")
         self._keep = save
         self._checksum = ""
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 4, 0, 0)
-        layout.setSpacing(5)
-        layout.addWidget(QLabel("<b>Your verdict on this map</b>"))
-        row = QHBoxLayout()
-        row.setSpacing(5)
         self._verdicts = QButtonGroup(self)
+        buttons = []
         for n, verdict in enumerate(VERDICTS):
-            button = QToolButton()
-            button.setObjectName(f"qsm.quality.{verdict}")
-            button.setText(VERDICT_WORDS[verdict])
-            button.setIcon(QIcon(sign(verdict, 24)))
+            button = ui.tool(
+                f"qsm.quality.{verdict}",
+                lambda _: None,
+                text=VERDICT_WORDS[verdict],
+                icon=QIcon(sign(verdict, 24)),
+                tip=_MEANINGS[verdict],
+                checkable=True,
+            )
             button.setIconSize(QSize(24, 24))
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
-            button.setCheckable(True)
-            button.setToolTip(_MEANINGS[verdict])
             button.setStyleSheet(_CHECKED)
             button.setMinimumSize(90, 58)
             self._verdicts.addButton(button, n)
-            row.addWidget(button, 1)
-        layout.addLayout(row)
-        self._comment = QLineEdit()
-        self._comment.setObjectName("qsm.quality.comment")
-        self._comment.setPlaceholderText("Comment: what you saw, and where")
-        layout.addWidget(self._comment)
-        last = QHBoxLayout()
-        self._rater = QLineEdit(str(load_settings().get("rater", "")))
-        self._rater.setObjectName("qsm.quality.rater")
-        self._rater.setPlaceholderText("Your name or initials")
-        self._save = QPushButton("Save rating")
-        self._save.setObjectName("qsm.quality.save_rating")
-        self._save.clicked.connect(lambda _=False: self._on_save())
-        last.addWidget(self._rater, 1)
-        last.addWidget(self._save)
-        layout.addLayout(last)
-        self._said = QLabel()
-        self._said.setObjectName("qsm.quality.rating_said")
-        self._said.setWordWrap(True)
+            buttons.append(button)
+        self._comment = ui.line(
+            "qsm.quality.comment", example="Comment: what you saw, and where", longest=32767
+        )
+        self._rater = ui.line("qsm.quality.rater", example="Your name or initials")
+        self._rater.setText(str(load_settings().get("rater", "")))
+        self._save = ui.button("Save rating", "qsm.quality.save_rating", self._on_save)
+        self._said = ui.label("", "qsm.quality.rating_said")
         self._said.hide()
-        layout.addWidget(self._said)
-        self._history = QVBoxLayout()
-        self._history.setSpacing(4)
-        layout.addLayout(self._history)
-        self._lines: list[QWidget] = []
+        self._history = SignedLines("qsm.quality.ratings", side=16)
+        self.setLayout(
+            ui.column(
+                ui.label("<b>Your verdict on this map</b>"),
+                ui.row(*((button, 1) for button in buttons), spacing=5),
+                self._comment,
+                ui.row((self._rater, 1), self._save, spacing=6),
+                self._said,
+                self._history,
+                spacing=5,
+                margins=(0, 4, 0, 0),
+            )
+        )
         self._verdicts.buttonClicked.connect(lambda _: self._enable())
         self._enable()
 
     @property
     def past(self) -> list[str]:
         """The verdicts on show as texts, the latest first."""
-        return [line.property("sentence") for line in self._lines]
+        return self._history.texts
 
     def show_map(self, checksum: str, ratings: Sequence[Rating]) -> None:
         """Show the verdicts beside a map; for an empty checksum there is none to judge."""
         if checksum != self._checksum:
             self._checksum = checksum
             self._clear()
-        for line in self._lines:
-            self._history.removeWidget(line)
-            line.hide()
-            line.deleteLater()
-        self._lines.clear()
+        self._history.clear()
         for rating in reversed(ratings):
             self._add_line(rating)
         self._enable()
@@ -122,18 +104,7 @@ class RatingForm(QWidget):
             text += " – for an earlier or another map"
         if rating.comment:
             text += f": {rating.comment}"
-        line = QWidget()
-        line.setProperty("sentence", text)
-        row = QHBoxLayout(line)
-        row.setContentsMargins(0, 0, 0, 0)
-        picture, label = QLabel(), QLabel(text)
-        picture.setPixmap(sign(rating.verdict, 16))
-        label.setTextFormat(Qt.TextFormat.PlainText)
-        label.setWordWrap(True)
-        row.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
-        row.addWidget(label, 1)
-        self._history.addWidget(line)
-        self._lines.append(line)
+        self._history.add(rating.verdict, text)
 
     def _on_save(self) -> None:
         number = self._verdicts.checkedId()

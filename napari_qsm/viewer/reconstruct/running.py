@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from qtpy.QtCore import QEventLoop, QObject, Qt, Signal, Slot
+from qtpy.QtWidgets import QWidget
 
 from napari_qsm.errors import Cancelled, QsmError
 from napari_qsm.session.stage_texts import STAGE_TEXTS
 from napari_qsm.study.reconstruction import Reconstruction
 from napari_qsm.study.stage_task import PreparedInputs, StageFailed, StageResult
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.jobs import Job, JobBar
 
 
@@ -144,3 +146,63 @@ class Runner(QObject):
         self._job = None
         if self._loop is not None:
             self._loop.quit()
+
+
+class RunBar(QWidget):
+    """Below the stages: runs what is stale, says what that is, stops it, saves the results.
+
+    Parameters
+    ----------
+    run, cancel, save : callable
+        What the buttons do.
+    """
+
+    def __init__(
+        self, run: Callable[[], None], cancel: Callable[[], None], save: Callable[[], None]
+    ) -> None:
+        super().__init__()
+        self._stop = cancel
+        self._run_all = ui.button("Run all", "qsm.reconstruct.run_all", run, main=True)
+        self._cancel = ui.button(
+            "Cancel",
+            "qsm.reconstruct.cancel",
+            self._on_cancel,
+            tip="Stop; results that are there stay",
+        )
+        self._plan = ui.label("", "qsm.reconstruct.plan")
+        self._save = ui.button(
+            "Save results …",
+            "qsm.reconstruct.save",
+            save,
+            tip="All maps, how they were made, and report.html, as the command line writes them",
+        )
+        row = ui.row((self._run_all, 1), self._cancel, spacing=6)
+        self.setLayout(ui.column(row, self._plan, self._save, spacing=3, margins=(8, 2, 8, 6)))
+
+    def refresh(self, recon: Reconstruction) -> None:
+        """Say what there is to do."""
+        problems, stale, running = recon.missing(), recon.stale_stages(), bool(recon.running)
+        self._run_all.setEnabled(bool(stale) and not problems and not running)
+        self._cancel.setVisible(running)
+        self._save.setVisible(not stale and not problems and not running)
+        if running:
+            self.show_running(recon.running[0])
+        elif problems:
+            self._plan.setText(problems[0])
+        elif not stale:
+            self._plan.setText("Everything is up to date.")
+        elif len(stale) == len(recon.active()):
+            self._plan.setText("Runs all steps.")
+        else:
+            titles = (STAGE_TEXTS[stage].title.lower() for stage in stale)
+            self._plan.setText(f"Runs {', '.join(titles)}.")
+
+    def show_running(self, stage: str) -> None:
+        """Say which stage is running."""
+        self._plan.setText(f"Running: {STAGE_TEXTS[stage].title.lower()} …")
+
+    def _on_cancel(self) -> None:
+        self._cancel.setEnabled(False)
+        self._plan.setText("Stopping …")
+        self._stop()
+        self._cancel.setEnabled(True)

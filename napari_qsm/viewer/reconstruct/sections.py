@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import (
     QComboBox,
     QFrame,
-    QHBoxLayout,
     QLabel,
     QPushButton,
     QSizePolicy,
@@ -21,208 +20,184 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
-from napari_qsm.recon.stages import methods
+from napari_qsm.recon.stages import Method, methods
+from napari_qsm.session.open_scans import offers
 from napari_qsm.session.stage_texts import (
     STAGE_TEXTS,
     STATE_WORDS,
     method_tooltip,
     seconds_text,
 )
-from napari_qsm.study.reconstruction import Reconstruction
+from napari_qsm.study import Case
+from napari_qsm.study.reconstruction import Reconstruction, State
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.central import Drops
-from napari_qsm.viewer.reconstruct.forms import SettingsForm
+from napari_qsm.viewer.forms import Form, setting_field
+from napari_qsm.viewer.icons import pixmap
 from napari_qsm.viewer.reconstruct.inputs import BAD
-from napari_qsm.viewer.reconstruct.lights import StatusIndicator
 
 _FROM_HERE = "computed here"
 _FROM_FILE = "a file …"
+_LIGHT_SIDE = 18
+_NARROW = (QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
 
-@dataclass(frozen=True)
-class Actions:
-    """What the buttons of a section do; each is called with the stage's name.
+class StatusIndicator(QLabel):
+    """How a stage stands: a shape and a colour for each state, so that neither stands alone."""
 
-    Attributes
-    ----------
-    run : callable
-        Run this stage, and before it what it needs.
-    look : callable
-        Show its result.
-    flip : callable
-        Old result or new.
-    how : callable
-        How it was made.
-    paint : callable
-        Paint on its result, a mask.
-    offers : callable
-        Returns (text, key) of the open maps that can take the place of its result.
-    give : callable
-        Called with the stage and the key of one of those, or None to compute it.
-    ask_file, drop : callable
-        Take it from a file; ``drop`` is called with the stage and paths.
-    """
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self.setFixedSize(_LIGHT_SIDE, _LIGHT_SIDE)
+        self.show_state("not run")
 
-    run: Callable[[str], None]
-    look: Callable[[str], None]
-    flip: Callable[[str], None]
-    how: Callable[[str], None]
-    paint: Callable[[str], None]
-    offers: Callable[[str], list[tuple[str, Any]]]
-    give: Callable[[str, Any], None]
-    ask_file: Callable[[str], None]
-    drop: Callable[[str, list[Path]], None]
+    def show_state(self, state: State) -> None:
+        """Show another state."""
+        self.state = state
+        self.setToolTip(STATE_WORDS[state])
+        self.setAccessibleName(STATE_WORDS[state])
+        self.setPixmap(pixmap(f"state-{state.replace(' ', '-')}", side=_LIGHT_SIDE))
 
 
 class StageSection(QFrame):
     """A header that is always there, and a body that folds.
 
-    Attributes
+    Parameters
     ----------
-    extra : QHBoxLayout
-        A row for more buttons of this stage.
-    below : QVBoxLayout
-        Below them.
+    stage : str
+        Which.
+    number : int
+        From 1.
+    recon : Reconstruction
+        What is shown and set.
+    case : Case
+        Whose maps are offered instead of this stage's result.
+    do : callable
+        Called with what the user asks for and the stage: ``"run"``, ``"look"`` at the result,
+        ``"flip"`` to the one before, ``"how"`` it was made, ``"paint"`` on it, ``"try"``
+        settings, take it from a ``"file"``.
+    give : callable
+        Called with the stage and the key of a map to use, or None to compute it.
+    drop : callable
+        Called with the stage and files dropped on it.
     """
 
-    def __init__(self, stage: str, number: int, recon: Reconstruction, actions: Actions) -> None:
+    def __init__(
+        self,
+        stage: str,
+        number: int,
+        recon: Reconstruction,
+        case: Case,
+        do: Callable[[str, str], None],
+        give: Callable[[str, Any], None],
+        drop: Callable[[str, list[Path]], None],
+    ) -> None:
         super().__init__()
         name = f"qsm.reconstruct.{stage}"
         self.setObjectName(name)
         self.stage = stage
-        self._recon = recon
-        self._actions = actions
+        self._recon, self._case = recon, case
+        self._do, self._give = do, give
         self._fraction = 0.0
-        self._form: SettingsForm | None = None
-        self._filling = False
+        self._form: Form | None = None
+        self._shown_method: Method | None = None
         self.setStyleSheet(
             f"#{name.replace('.', chr(92) + '.')} {{ border: none;"
             " border-top: 1px solid palette(mid); }"
         )
         text = STAGE_TEXTS[stage]
-        self._body = QWidget()
-        self._fold = QToolButton()
-        self._fold.setObjectName(f"{name}.fold")
+        self._body: QWidget
+        self._fold = ui.named(QToolButton(), f"{name}.fold", text.purpose)
         self._fold.setText(f"{number}  {text.title}")
         self._fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._fold.setArrowType(Qt.ArrowType.RightArrow)
         self._fold.setStyleSheet(
             "QToolButton { border: none; font-weight: bold; background: transparent; }"
         )
-        self._fold.setToolTip(text.purpose)
-        self._fold.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self._fold.clicked.connect(lambda _=False: self.open(self._body.isHidden()))
+        self._fold.setSizePolicy(*_NARROW)
+        self._fold.clicked.connect(lambda _=False: self.open(not self.is_open))
         self._light = StatusIndicator(f"{name}.light")
-        self._eye = QToolButton()
-        self._eye.setObjectName(f"{name}.eye")
-        self._eye.setToolTip(f"Show the result of this step: {text.result}")
-        self._eye.setStyleSheet(ui.TOOL_BUTTONS)
+        self._eye = ui.tool(
+            f"{name}.eye",
+            lambda _: do("look", stage),
+            tip=f"Show the result of this step: {text.result}",
+            checkable=True,
+        )
         self._eye.setIconSize(QSize(18, 18))
-        self._eye.setCheckable(True)
-        self._eye.clicked.connect(lambda _=False: actions.look(stage))
-        self._run = QPushButton("Run")
-        self._run.setObjectName(f"{name}.run")
+        self._run = ui.button("Run", f"{name}.run", lambda: do("run", stage))
         self._run.setFixedWidth(52)
-        self._run.clicked.connect(lambda _=False: actions.run(stage))
-        self._status = QElidingLabel()
-        self._status.setObjectName(f"{name}.status")
+        self._status = ui.named(QElidingLabel(), f"{name}.status")
         self._status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self._error = QLabel()
-        self._error.setObjectName(f"{name}.error")
-        self._error.setWordWrap(True)
+        self._error = ui.label("", f"{name}.error", selectable=True)
         self._error.setStyleSheet(BAD)
-        self._error.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        top = QHBoxLayout()
-        top.setSpacing(6)
-        top.addWidget(self._light)
-        words = QVBoxLayout()
-        words.setSpacing(0)
-        words.addWidget(self._fold)
-        words.addWidget(self._status)
-        top.addLayout(words, 1)
-        top.addWidget(self._eye)
-        top.addWidget(self._run)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 5, 0, 3)
-        layout.setSpacing(3)
-        layout.addLayout(top)
-        layout.addWidget(self._error)
-        layout.addWidget(self._body)
-        self._build_body(name)
+        self._body = ui.panel(self._build_body(name))
         self._body.hide()
+        words = ui.column(self._fold, self._status, spacing=0)
+        top = ui.row(self._light, (words, 1), self._eye, self._run, spacing=6)
+        self.setLayout(ui.column(top, self._error, self._body, spacing=3, margins=(0, 5, 0, 3)))
         if text.given:
             self.setAcceptDrops(True)
-            self._drops = Drops(lambda paths: actions.drop(stage, paths))
+            self._drops = Drops(lambda paths: drop(stage, paths))
             self.installEventFilter(self._drops)
 
-    def _build_body(self, name: str) -> None:
-        stage, actions, text = self.stage, self._actions, STAGE_TEXTS[self.stage]
-        layout = QVBoxLayout(self._body)
-        layout.setContentsMargins(22, 2, 0, 6)
-        layout.setSpacing(4)
-        layout.addWidget(ui.quiet(text.purpose))
-        self._from = QComboBox()
-        self._from.setObjectName(f"{name}.from")
-        self._from.setToolTip(
-            "Compute it, or use a map that is open or in a file; files can also be dropped here"
+    def _build_body(self, name: str) -> QVBoxLayout:
+        stage, text = self.stage, STAGE_TEXTS[self.stage]
+        self._from = ui.combo(
+            f"{name}.from",
+            self._on_from,
+            tip="Compute it, or use a map that is open or in a file; files can also be dropped here",
         )
-        self._from.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self._from.activated.connect(self._on_from)
-        ui.spare_wheel(self._from)
-        self._from_row = QWidget()
-        row = QHBoxLayout(self._from_row)
-        row.setContentsMargins(0, 0, 0, 0)
-        what = {"mask": "Mask", "reference": "Region"}.get(stage, text.result.capitalize())
-        row.addWidget(QLabel(what if stage != "inversion" else "χ"))
-        row.addWidget(self._from, 1)
-        self._from_row.setVisible(bool(text.given))
-        layout.addWidget(self._from_row)
-        self._method = QComboBox()
-        self._method.setObjectName(f"{name}.method")
-        self._method.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        for index, method in enumerate(methods(stage).values()):
-            self._method.addItem(method.title, method.name)
-            self._method.setItemData(index, method_tooltip(method), Qt.ItemDataRole.ToolTipRole)
-        self._method.activated.connect(self._on_method)
-        ui.spare_wheel(self._method)
-        layout.addWidget(self._method)
+        what = {"mask": "Mask", "reference": "Region", "inversion": "χ"}
+        what_text = what.get(stage, text.result.capitalize())
+        from_row = ui.panel(ui.row(QLabel(what_text), (self._from, 1), spacing=6))
+        from_row.setVisible(bool(text.given))
+        self._method = ui.combo(
+            f"{name}.method", lambda method: self._recon.choose(self.stage, method)
+        )
+        fill_methods(self._method, stage)
+        for box in (self._from, self._method):
+            box.setSizePolicy(*_NARROW)
         self._summary = ui.quiet(" ")
-        layout.addWidget(self._summary)
-        self._form_place = QVBoxLayout()
-        layout.addLayout(self._form_place)
-        self._notes = QLabel()
-        self._notes.setObjectName(f"{name}.notes")
-        self._notes.setWordWrap(True)
-        layout.addWidget(self._notes)
-        self.extra = QHBoxLayout()
+        self._form_place = ui.column()
+        self._notes = ui.label("", f"{name}.notes")
         self._reset = self._button("Reset", "reset", "Back to what the recipe says")
-        self._reset.clicked.connect(lambda _=False: self._recon.reset(stage))
         self._flip = self._button(
             "Old / new", "flip", "The result before this one, or this one (J)"
         )
         self._flip.setCheckable(True)
-        self._flip.clicked.connect(lambda _=False: actions.flip(stage))
         self._how = self._button("How made?", "how", "Steps, settings, and a text for a paper")
-        self._how.clicked.connect(lambda _=False: actions.how(stage))
-        for button in (self._reset, self._flip, self._how):
-            self.extra.addWidget(button)
-        layout.addLayout(self.extra)
-        self.below = QVBoxLayout()
-        layout.addLayout(self.below)
         self._paint = self._button(
             "Paint it", "paint", "Draw on the mask; later steps are then out of date"
         )
-        self._paint.clicked.connect(lambda _=False: actions.paint(stage))
         self._paint.setVisible(stage == "mask")
         self._flip.setVisible(stage != "mask")
-        if stage == "mask":
-            self.extra.insertWidget(0, self._paint)
+        try_ = ui.button(
+            "Try settings …",
+            f"qsm.tryouts.open.{stage}",
+            lambda: self._do("try", stage),
+            tip="Run this step in two or three ways, see them side by side, and pick one",
+        )
+        return ui.column(
+            ui.quiet(text.purpose),
+            from_row,
+            self._method,
+            self._summary,
+            self._form_place,
+            self._notes,
+            ui.row(self._paint, self._reset, self._flip, self._how, spacing=6),
+            try_,
+            margins=(22, 2, 0, 6),
+        )
 
     def _button(self, text: str, name: str, tip: str) -> QPushButton:
-        button = QPushButton(text)
-        button.setObjectName(f"qsm.reconstruct.{self.stage}.{name}")
-        button.setToolTip(tip)
-        button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        def clicked() -> None:
+            if name == "reset":
+                self._recon.reset(self.stage)
+            else:
+                self._do(name, self.stage)
+
+        button = ui.button(text, f"qsm.reconstruct.{self.stage}.{name}", clicked, tip=tip)
+        button.setSizePolicy(*_NARROW)
         return button
 
     def open(self, opened: bool) -> None:
@@ -242,7 +217,7 @@ class StageSection(QFrame):
         self._fraction = fraction
         self._show_status()
 
-    def set_icon(self, icon: Any) -> None:
+    def set_icon(self, icon: QIcon) -> None:
         """The eye, in the theme's ink."""
         self._eye.setIcon(icon)
 
@@ -296,21 +271,14 @@ class StageSection(QFrame):
         if not role:
             return
         given = self._recon.given.get(role)
-        offers = [(_FROM_HERE, None), *self._actions.offers(self.stage)]
-        if self.stage == "reference":
-            offers[0] = ("none given", None)
-        known = [
-            (self._from.itemText(i), self._from.itemData(i)) for i in range(self._from.count())
-        ]
-        wanted = [*offers, (_FROM_FILE, "file")]
-        if given is not None and given.name not in [text for text, _ in offers]:
-            wanted.insert(1, (given.name, "kept"))
-        if known != wanted:
-            self._from.clear()
-            for text, key in wanted:
-                self._from.addItem(text, key)
-        index = 0 if given is None else max(self._from.findText(given.name), 0)
-        self._from.setCurrentIndex(index)
+        first = "none given" if self.stage == "reference" else _FROM_HERE
+        wanted: list[tuple[Any, str]] = [(None, first)]
+        wanted += [(key, text) for text, key in offers(self.stage, self._case, self._recon)]
+        if given is not None and given.name not in [text for _, text in wanted]:
+            wanted.insert(1, ("kept", given.name))
+        wanted.append(("file", _FROM_FILE))
+        chosen = next((key for key, text in wanted if given and text == given.name), None)
+        ui.show_choices(self._from, wanted, chosen)
 
     def _show_status(self) -> None:
         recon, stage = self._recon, self.stage
@@ -336,34 +304,37 @@ class StageSection(QFrame):
     def _show_choice(self, enabled: bool) -> None:
         choice = self._recon.choices[self.stage]
         method = choice.method
-        if self._form is None or self._form.method is not method:
+        if self._form is None or self._shown_method is not method:
             if self._form is not None:
                 self._form_place.removeWidget(self._form)
                 self._form.hide()
                 self._form.deleteLater()
-            self._form = SettingsForm(
-                method, choice.settings, f"qsm.reconstruct.{self.stage}.set", self._on_setting
+            self._shown_method = method
+            self._form = Form(
+                map(setting_field, method.settings.values()),
+                f"qsm.reconstruct.{self.stage}.set",
+                lambda name, value: self._recon.set(self.stage, **{name: value}),
             )
             self._form_place.addWidget(self._form)
             self._form.setVisible(bool(method.settings))
             self._method.setCurrentIndex(self._method.findData(method.name))
             self._method.setToolTip(method_tooltip(method))
             self._summary.setText(method.summary)
-        else:
-            self._form.show_values(choice.settings)
+        self._form.show_values(choice.settings)
         self._form.setEnabled(enabled)
         self._method.setEnabled(enabled)
 
-    def _on_setting(self, name: str, value: Any) -> None:
-        self._recon.set(self.stage, **{name: value})
-
-    def _on_method(self, index: int) -> None:
-        self._recon.choose(self.stage, self._method.itemData(index))
-
-    def _on_from(self, index: int) -> None:
-        key = self._from.itemData(index)
+    def _on_from(self, key: Any) -> None:
         if key == "file":
-            self._actions.ask_file(self.stage)
+            self._do("file", self.stage)
         elif key != "kept":
-            self._actions.give(self.stage, key)
+            self._give(self.stage, key)
         self.refresh_offers()
+
+
+def fill_methods(box: QComboBox, stage: str, *, short: bool = False) -> None:
+    """Offer the methods of a stage; ``short`` leaves out what stands in brackets."""
+    for index, method in enumerate(methods(stage).values()):
+        title = method.title.partition(" (")[0] if short else method.title
+        box.addItem(title, method.name)
+        box.setItemData(index, method_tooltip(method), Qt.ItemDataRole.ToolTipRole)

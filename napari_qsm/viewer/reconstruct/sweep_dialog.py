@@ -8,16 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QDialog,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QSpinBox,
-    QVBoxLayout,
-)
+from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QLayout
 
 from napari_qsm.arrays import Array
 from napari_qsm.errors import Cancelled, MetadataError, QsmError
@@ -78,83 +69,62 @@ class TryOutDialog(QDialog):
         self._source = recon.source
         self.previews = Previews(context.session)
         self.grid = VariantGrid(stage, neighbours(recon.choices[stage]), self._on_use)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(10, 8, 10, 10)
-        layout.setSpacing(7)
-        layout.setSizeConstraint(QVBoxLayout.SizeConstraint.SetFixedSize)  # as large as its content
         self._purpose = QLabel(
             "Each column runs with its own settings. The maps are previews, side by side in the "
             "views: they are never saved, and go when this window closes."
         )
-        layout.addWidget(self._purpose)
-        layout.addWidget(self.grid)
-        self._all = QCheckBox("Show every setting")
-        self._all.setObjectName("qsm.tryouts.all")
-        self._all.toggled.connect(self._on_all)
-        layout.addWidget(self._all)
-        layout.addLayout(self._extent_row())
-        layout.addLayout(self._look_row())
-        self._state = QLabel()
-        self._state.setObjectName("qsm.tryouts.state")
+        every = ui.check("Show every setting", "qsm.tryouts.all", self.grid.show_all)
+        self._state = ui.named(QLabel(), "qsm.tryouts.state")
         self._state.hide()
-        layout.addWidget(self._state)
-        row = QHBoxLayout()
         self._run = ui.button("Run", "qsm.tryouts.run", self.run, main=True)
-        self._stop = QPushButton("Cancel")
-        self._stop.setObjectName("qsm.tryouts.cancel")
-        self._stop.clicked.connect(lambda _=False: self._on_cancel())
+        self._stop = ui.button("Cancel", "qsm.tryouts.cancel", self._on_cancel)
         self._stop.setEnabled(False)
-        close = QPushButton("Close")
-        close.setObjectName("qsm.tryouts.close")
-        close.clicked.connect(lambda _=False: self.close())
+        close = ui.button("Close", "qsm.tryouts.close", self.close)
         for button in (self._run, self._stop, close):
             button.setAutoDefault(False)  # Enter ends the typing of a number, no more
-        row.addWidget(self._run, 1)
-        row.addWidget(self._stop)
-        row.addWidget(close)
-        layout.addLayout(row)
+        layout = ui.column(
+            self._purpose,
+            self.grid,
+            every,
+            self._extent_row(),
+            self._look_row(),
+            self._state,
+            ui.row((self._run, 1), self._stop, close, spacing=6),
+            spacing=7,
+            margins=(10, 8, 10, 10),
+        )
+        layout.setSizeConstraint(QLayout.SizeConstraint.SetFixedSize)  # as large as its content
+        self.setLayout(layout)
         recon.changed.connect(self._on_changed)
 
     def _extent_row(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        self._extent = QComboBox()
-        self._extent.setObjectName("qsm.tryouts.extent")
-        self._extent.addItem("the slices round the crosshair", "slab")
-        self._extent.addItem("the whole head (slower)", "whole")
-        self._extent.setToolTip(
-            "<p>A few slices show in a moment what settings do. Values near their first and last "
-            "slice differ a little from a run on the whole head.</p>"
+        self._extent = ui.combo(
+            "qsm.tryouts.extent",
+            lambda _: self._show_slices(),
+            (("slab", "the slices round the crosshair"), ("whole", "the whole head (slower)")),
+            tip="<p>A few slices show in a moment what settings do. Values near their first and "
+            "last slice differ a little from a run on the whole head.</p>",
         )
-        self._slices = QSpinBox()
-        self._slices.setObjectName("qsm.tryouts.slices")
-        self._slices.setRange(1, 200)
-        self._slices.setValue(8)
-        self._slices.setSuffix(" slices")
+        self._slices = ui.whole_number(
+            "qsm.tryouts.slices", lambda _: None, 1, 200, value=8, suffix=" slices"
+        )
         if self.stage not in SLAB_STAGES:
             self._extent.setCurrentIndex(1)
             self._extent.setEnabled(False)
             self._extent.setToolTip("This step needs the whole head")
-        self._extent.currentIndexChanged.connect(self._on_extent)
-        row.addWidget(QLabel("On"))
-        row.addWidget(self._extent, 1)
-        row.addWidget(self._slices)
-        self._on_extent()
-        return row
+        self._show_slices()
+        return ui.row(QLabel("On"), (self._extent, 1), self._slices, spacing=6)
 
     def _look_row(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        self._look = QComboBox()
-        self._look.setObjectName("qsm.tryouts.look")
         own = STAGE_TEXTS[self.stage]
-        self._look.addItem(own.result, "")
+        looks = [("", own.result)]
         if own.quantity != "chi_ppm":
-            self._look.addItem("the map in the end (slower)", "chi_ppm")
-        self._look_title = QLabel("Show")
-        row.addWidget(self._look_title)
-        row.addWidget(self._look, 1)
-        for widget in (self._look, self._look_title):
-            widget.setVisible(self._look.count() > 1)
-        return row
+            looks.append(("chi_ppm", "the map in the end (slower)"))
+        self._look = ui.combo("qsm.tryouts.look", lambda _: None, looks)
+        title = QLabel("Show")
+        for widget in (self._look, title):
+            widget.setVisible(len(looks) > 1)
+        return ui.row(title, (self._look, 1), spacing=6)
 
     # -- running ------------------------------------------------------------------------------
 
@@ -287,10 +257,7 @@ class TryOutDialog(QDialog):
         if self._recon.source is not self._source:  # another head: nothing here belongs to it
             self.close()
 
-    def _on_all(self, on: bool) -> None:
-        self.grid.show_all(on)
-
-    def _on_extent(self, index: int = 0) -> None:
+    def _show_slices(self) -> None:
         self._slices.setVisible(self._extent.currentData() == "slab")
 
     def _say(self, sentence: str) -> None:
@@ -390,12 +357,3 @@ def _warnings(tried: Sequence[Variant]) -> list[str]:
         sentence if len(whose) == len(tried) else f"{', '.join(whose)}: {sentence}"
         for sentence, whose in letters.items()
     ]
-
-
-def try_button(stage: str, call: Callable[[str], None]) -> QPushButton:
-    """The button of a stage's section that opens the window."""
-    button = QPushButton("Try settings …")
-    button.setObjectName(f"qsm.tryouts.open.{stage}")
-    button.setToolTip("Run this step in two or three ways, see them side by side, and pick one")
-    button.clicked.connect(lambda _=False: call(stage))
-    return button

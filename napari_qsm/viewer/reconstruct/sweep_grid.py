@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
-    QComboBox,
-    QDoubleSpinBox,
     QGridLayout,
     QLabel,
-    QPushButton,
     QSizePolicy,
     QWidget,
 )
 
 from napari_qsm.recon.recipe import Choice, default_choice
-from napari_qsm.recon.stages import Setting, methods
 from napari_qsm.recon.sweep import Variant
-from napari_qsm.session.stage_texts import label_of, method_tooltip, tooltip_of
+from napari_qsm.session.stage_texts import label_of, tooltip_of
 from napari_qsm.session.sweep.neighbours import LETTERS, main_setting
 from napari_qsm.session.sweep.previews import number_rows
 from napari_qsm.viewer import ui
-from napari_qsm.viewer.reconstruct.forms import setting_widget
+from napari_qsm.viewer.forms import Control, setting_field
+from napari_qsm.viewer.reconstruct.sections import fill_methods
 
 _WIDTH = 136
 
@@ -62,7 +59,6 @@ class VariantGrid(QWidget):
         self._with_last = len(choices) == len(LETTERS)
         while len(self.choices) < len(LETTERS):
             self.choices.append(self.choices[-1])
-        self._controls: list[Any] = []
         self._layout = QGridLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setHorizontalSpacing(6)
@@ -97,7 +93,6 @@ class VariantGrid(QWidget):
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
-        self._controls.clear()
         self._headings: dict[int, QLabel] = {}
         self._numbers: list[tuple[int, QLabel]] = []
         count = len(self.wanted)
@@ -112,22 +107,26 @@ class VariantGrid(QWidget):
             row += 1
         row = self._add_numbers(row, count)
         for n in range(count):
-            button = QPushButton(f"Use {LETTERS[n]}")
-            button.setObjectName(f"qsm.tryouts.use_{LETTERS[n].lower()}")
+            button = ui.button(
+                f"Use {LETTERS[n]}",
+                f"qsm.tryouts.use_{LETTERS[n].lower()}",
+                partial(self._on_use, n),
+                tip="Put these settings into the recipe and end the try-out",
+            )
             button.setAutoDefault(False)  # Enter ends the typing of a number, no more
-            button.setToolTip("Put these settings into the recipe and end the try-out")
-            button.clicked.connect(lambda _=False, m=n: self._use(LETTERS[m], self.choices[m]))
             one = self._of(n)
             button.setEnabled(one is None or not one.error)
             self._layout.addWidget(button, row, n + 1)
 
     def _heading(self, n: int, letter: str) -> QWidget:
         if n == len(LETTERS) - 1:
-            box = QCheckBox(letter)
-            box.setObjectName("qsm.tryouts.third")
-            box.setToolTip("Try three variants, or two")
-            box.setChecked(self._with_last)
-            box.toggled.connect(self._on_third)
+            box = ui.check(
+                letter,
+                "qsm.tryouts.third",
+                self._on_third,
+                on=self._with_last,
+                tip="Try three variants, or two",
+            )
             return box
         label = QLabel(self._title(n))
         label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
@@ -140,14 +139,14 @@ class VariantGrid(QWidget):
     def _add_methods(self, row: int, count: int) -> None:
         self._layout.addWidget(QLabel("Method"), row, 0)
         for n in range(count):
-            box = QComboBox()
-            box.setObjectName(f"qsm.tryouts.method_{LETTERS[n].lower()}")
-            for index, method in enumerate(methods(self._stage).values()):
-                box.addItem(method.title.partition(" (")[0], method.name)
-                box.setItemData(index, method_tooltip(method), Qt.ItemDataRole.ToolTipRole)
+            box = ui.combo(
+                f"qsm.tryouts.method_{LETTERS[n].lower()}",
+                partial(self._on_method, n),
+                tip=self.choices[n].method.title,
+                characters=5,
+            )
+            fill_methods(box, self._stage, short=True)
             box.setCurrentIndex(box.findData(self.choices[n].method.name))
-            box.setToolTip(self.choices[n].method.title)
-            box.activated.connect(lambda index, m=n, b=box: self._on_method(m, b.itemData(index)))
             self._place(box, row, n)
 
     def _names(self) -> list[str]:
@@ -178,23 +177,20 @@ class VariantGrid(QWidget):
                 self._layout.addWidget(dash, row, n + 1)
                 continue
             own = choice.method.settings[name]
-            control = setting_widget(own)
-            native = control.native
-            native.setObjectName(f"qsm.tryouts.{name}_{LETTERS[n].lower()}")
-            if isinstance(native, QAbstractSpinBox):  # the room is for the number
-                native.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
-            if isinstance(native, QDoubleSpinBox):
-                value = choice.settings[name]
-                native.setDecimals(max(_digits(value), _digits(own.default)))
-            control.value = choice.settings[name]
-            control.changed.connect(self._hear(n, own))
-            self._controls.append(control)  # its native lives no longer than it
-            self._place(native, row, n)
+            control = Control(
+                setting_field(own),
+                f"qsm.tryouts.{name}_{LETTERS[n].lower()}",
+                partial(self._on_setting, n, name),
+            )
+            control.show(choice.settings[name])
+            if isinstance(control.widget, QAbstractSpinBox):  # the room is for the number
+                control.widget.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
+            if isinstance(control.widget, QCheckBox):  # its name stands before the row
+                control.widget.setText("")
+            self._place(control.widget, row, n)
 
     def _place(self, widget: QWidget, row: int, n: int) -> None:
         widget.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        if isinstance(widget, QAbstractSpinBox | QComboBox):
-            ui.spare_wheel(widget)
         self._layout.addWidget(widget, row, n + 1)
 
     def _add_numbers(self, row: int, count: int) -> int:
@@ -226,6 +222,9 @@ class VariantGrid(QWidget):
 
     # -- hearing ------------------------------------------------------------------------------
 
+    def _on_use(self, n: int) -> None:
+        self._use(LETTERS[n], self.choices[n])
+
     def _on_third(self, on: bool) -> None:
         self._with_last = on
         self._build()
@@ -236,19 +235,14 @@ class VariantGrid(QWidget):
             self.choices[n] = own
             self._build()
 
-    def _hear(self, n: int, setting: Setting) -> Callable[[Any], None]:
-        def heard(value: Any) -> None:
-            choice = self.choices[n]
-            checked = setting.check(value, setting.name)
-            settings = {**choice.settings, setting.name: checked}
-            self.choices[n] = Choice(choice.method, settings)
-            for column, label in self._numbers:  # they are of other settings now
-                if column == n:
-                    label.setText("")
-            if n in self._headings:
-                self._headings[n].setText(self._title(n))
-
-        return heard
+    def _on_setting(self, n: int, name: str, value: Any) -> None:
+        choice = self.choices[n]
+        self.choices[n] = Choice(choice.method, {**choice.settings, name: value})
+        for column, label in self._numbers:  # they are of other settings now
+            if column == n:
+                label.setText("")
+        if n in self._headings:
+            self._headings[n].setText(self._title(n))
 
 
 def fit_text(label: QLabel, width: int) -> None:
@@ -257,9 +251,3 @@ def fit_text(label: QLabel, width: int) -> None:
     label.ensurePolished()
     label.setFixedWidth(width)
     label.setFixedHeight(max(label.heightForWidth(width), 0))
-
-
-def _digits(value: float) -> int:
-    """Digits behind the point that write a number exactly."""
-    exponent = Decimal(repr(float(value))).normalize().as_tuple().exponent
-    return min(max(-int(exponent), 0), 12) if isinstance(exponent, int) else 0
