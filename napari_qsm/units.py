@@ -143,6 +143,8 @@ def number(value: float, unit: str, *, scale: float | None = None) -> str:
     scale : float, optional
         Size of typical values beside it, see :func:`decimals`; its own unless given.
     """
+    if scale is None and unit not in UNITS and float(value).is_integer():
+        return fixed(value, 0)  # a magnitude of 512, an echo number
     return fixed(value, decimals(unit, abs(value) if scale is None else scale))
 
 

@@ -90,3 +90,9 @@ def test_columns_name_their_unit():
 
 def test_ticks_read_alike():
     assert units.tick_texts(units.ticks(-0.1, 0.2, 4)) == ["−0.1", "0.0", "0.1", "0.2"]
+
+
+def test_whole_numbers_without_a_known_unit_stay_whole():
+    assert [units.number(v, "") for v in (512.0, 3.0, -4.0, 512.25)] == ["512", "3", "−4", "512.3"]
+    assert units.number(3.0, "ppm") == "3.000"
+    assert units.number(512.0, "", scale=100.0) == "512.0"
