@@ -175,3 +175,10 @@ def test_a_job_at_work_does_not_outlive_the_window(own_window):
     assert job.wait(5)
     settle(10)
     assert ended == []
+
+
+def test_napari_gets_the_orientation_that_was_asked_for_while_it_could_not_have_it(own_window):
+    camera = own_window.viewer.scene.camera
+    camera.orientation = ("away", "down", "left")
+    own_window.leave()
+    assert [str(getattr(e, "value", e)) for e in camera.orientation] == ["away", "down", "left"]

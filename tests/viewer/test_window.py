@@ -99,6 +99,102 @@ def test_what_lies_right_front_and_up_is_drawn_there(workspace, order, radiologi
         assert abs(rows.mean() / scale - expected.y()) < 1.5 * view.camera().zoom
 
 
+def bright_place(workspace, view):
+    """Where the bright block is in the canvas' own pixels, from -0.5 (left, top) to 0.5."""
+    shot = picture(view)
+    rows, columns = np.nonzero(shot.sum(axis=2) > 600)
+    assert rows.size > 4, view.plane
+    return columns.mean() / shot.shape[1] - 0.5, rows.mean() / shot.shape[0] - 0.5
+
+
+def assert_letters_are_true(workspace, voxel):
+    """The block lies to the right, front and top in the head: so must the pixels say."""
+    workspace.controller.go_to(blob(voxel).voxel_to_world(voxel))
+    settle()
+    for view in workspace.controller.views:
+        x, y = bright_place(workspace, view)
+        marks = view.overlay.content.letters
+        assert np.sign(x) == (1 if marks.right in "RA" else -1), (view.plane, marks)
+        assert y < 0 and marks.top in "AS", (view.plane, marks)
+        expected = pixel_of(workspace, view, workspace.session.crosshair_mm)
+        size = view.native.size()
+        reach = 1.5 * view.camera().zoom
+        assert abs((x + 0.5) * size.width() - expected.x()) < reach
+        assert abs((y + 0.5) * size.height() - expected.y()) < reach
+
+
+@pytest.fixture
+def asymmetric(workspace):
+    """A block to the right, front and top, and its voxel."""
+    workspace.session.crosshair_visible = False
+    voxel = np.array([19, 24, 14])
+    entry = workspace.session.add(blob(voxel))
+    workspace.session.set_display(entry, window=(0.0, 1.0))
+    settle()
+    return voxel
+
+
+@pytest.mark.parametrize("depth", ["towards", "away"])
+@pytest.mark.parametrize("vertical", ["up", "down"])
+@pytest.mark.parametrize("horizontal", ["left", "right"])
+def test_preferences_of_napari_turn_no_side(workspace, asymmetric, horizontal, vertical, depth):
+    from napari.settings import get_settings
+
+    application = get_settings().application
+    tell = workspace.viewer._update_camera_orientation  # each test has settings of its own
+    names = [f"{axis}_axis_orientation" for axis in ("horizontal", "vertical", "depth")]
+    before = {name: getattr(application, name) for name in names}
+    try:
+        for name, value in zip(names, (horizontal, vertical, depth), strict=True):
+            setattr(application, name, value)
+            tell()
+            assert_letters_are_true(workspace, asymmetric)
+    finally:
+        for name, value in before.items():
+            setattr(application, name, value)
+        tell()
+
+
+@pytest.mark.parametrize("radiological", [True, False])
+def test_writes_to_camera_and_axes_turn_no_side(workspace, asymmetric, radiological):
+    workspace.session.radiological = radiological
+    viewer = workspace.viewer
+    camera = viewer.scene.camera
+    writes = [
+        lambda: setattr(camera, "orientation", ("away", "down", "left")),
+        lambda: setattr(camera, "orientation", ("towards", "up", "right")),
+        lambda: setattr(camera, "orientation2d", ("down", "right")),
+        lambda: setattr(camera, "angles", (0.0, 0.0, 180.0)),
+        lambda: setattr(camera, "zoom", -camera.zoom),
+        lambda: camera.update({"orientation": ("towards", "down", "right"), "zoom": 2.0}),
+        lambda: setattr(viewer.dims, "order", (0, 2, 1)),
+        lambda: setattr(viewer.dims, "order", (2, 1, 0)),
+        viewer.dims.roll,
+        viewer.dims.transpose,
+        viewer.reset_view,
+    ]
+    for plane in PLANES:
+        workspace.session.large_plane = plane
+        for write in writes:
+            write()
+            assert_letters_are_true(workspace, asymmetric)
+
+
+def test_a_turned_volume_is_never_mirrored(workspace, asymmetric):
+    """From the front, the patient's right lies on the left, whatever is written to the camera."""
+    workspace.session.layout = "volume"
+    settle(20)
+    view = workspace.controller.main
+    camera = view.model.scene.camera
+    for orientation in [("away", "down", "left"), ("towards", "up", "left")]:
+        camera.orientation = orientation
+        settle()
+        x, y = bright_place(workspace, view)
+        marks = view.overlay.content.letters
+        assert np.sign(x) == (1 if marks.right == "R" else -1)
+        assert y < 0 and marks.top == "S"
+
+
 def test_dragging_takes_the_crosshair_along(workspace):
     entry = workspace.session.add(ramp())
     settle()

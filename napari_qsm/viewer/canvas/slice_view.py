@@ -22,6 +22,8 @@ from napari_qsm.viewer import compat
 from napari_qsm.viewer.canvas.overlay import Overlay
 
 FIT_MARGIN = 0.97
+#: A volume is never mirrored: (depth, vertical, horizontal) of a right-handed frame.
+ORIENTATION_3D = ("towards", "up", "right")
 
 
 @dataclass
@@ -96,6 +98,8 @@ class SliceView:
         camera.events.zoom.connect(self._on_camera)
         camera.events.center.connect(self._on_camera)
         camera.events.angles.connect(self._on_angles)
+        camera.events.orientation.connect(self._on_turned)
+        self.model.dims.events.order.connect(self._on_order)
         self.model.events.reset_view.connect(self._on_reset)
         self.turn_to(plane, radiological)
 
@@ -112,11 +116,23 @@ class SliceView:
     def turn_to(self, plane: Plane, radiological: bool) -> None:
         """Show another plane, or the same one from the other side."""
         self.plane, self.radiological = plane, radiological
-        with self.signals_blocked():
-            if self.model.dims.ndim == 3 and self.model.dims.order != DIMS_ORDER[plane]:
-                self.model.dims.order = DIMS_ORDER[plane]
-            self.model.scene.camera.orientation = camera_orientation(plane, radiological)
+        self._set_sides()
         self.fit()
+
+    def _set_sides(self) -> None:
+        """Give axes and camera the directions that letters, marks and mouse go by."""
+        dims, camera = self.model.dims, self.model.scene.camera
+        order, orientation = (
+            DIMS_ORDER[self.plane],
+            camera_orientation(self.plane, self.radiological),
+        )
+        if self.is_3d:
+            order, orientation = (0, 1, 2), ORIENTATION_3D
+        with self.signals_blocked():
+            if dims.ndim == 3 and tuple(dims.order) != order:
+                dims.order = order
+            if _directions(camera.orientation) != orientation:
+                camera.orientation = orientation
 
     def set_3d(self, on: bool) -> None:
         """Switch between slice and volume."""
@@ -124,9 +140,8 @@ class SliceView:
             return
         with self.signals_blocked():
             if on:
-                self.model.dims.order = (0, 1, 2)
-                self.model.scene.camera.orientation = ("towards", "up", "right")
                 self.model.dims.ndisplay = 3
+                self._set_sides()
                 # From the front, the patient's right on the left, a little from above.
                 self.model.scene.camera.set_view_direction((-0.25, -1.0, 0.0), (1.0, 0.0, 0.0))
                 self.model.fit_to_view()
@@ -209,6 +224,8 @@ class SliceView:
         camera.events.zoom.disconnect(self._on_camera)
         camera.events.center.disconnect(self._on_camera)
         camera.events.angles.disconnect(self._on_angles)
+        camera.events.orientation.disconnect(self._on_turned)
+        self.model.dims.events.order.disconnect(self._on_order)
         self.model.events.reset_view.disconnect(self._on_reset)
         self.overlay.setParent(None)
         self.overlay.deleteLater()
@@ -260,6 +277,9 @@ class SliceView:
         if self._quiet or self.is_3d:
             return
         napari = self.model.scene.camera
+        if not (napari.zoom > 0 and np.isfinite((napari.zoom, *napari.center)).all()):
+            self.fit()  # a zoom below zero would turn the picture by half a turn
+            return
         across, up = DRAWN_AXES[self.plane]
         centre = self._centre().copy()
         centre[up], centre[across] = napari.center[-2:]
@@ -268,6 +288,25 @@ class SliceView:
         self.moved.emit(self)
         self.zoomed.emit(self)
 
+    def _on_turned(self) -> None:
+        """Napari's preferences or a script turned the camera: the picture is not theirs to turn.
+
+        Letters, marks, shapes and the mouse go by plane and side; so must the picture. What was
+        asked for is what napari gets when the view is given back.
+        """
+        if self._quiet:
+            return
+        background, order, ndisplay, _ = self._before
+        self._before = background, order, ndisplay, self.model.scene.camera.orientation
+        self._set_sides()
+        self.moved.emit(self)
+
+    def _on_order(self) -> None:
+        """Napari's buttons or a script chose other axes: the plane is the session's to choose."""
+        if not self._quiet:
+            self._set_sides()
+            self.fit()
+
     def _on_angles(self) -> None:
         if self.is_3d:
             self.moved.emit(self)
@@ -275,6 +314,11 @@ class SliceView:
     def _on_reset(self) -> None:
         if not self._quiet and not self.is_3d:
             self.reset_zoom()
+
+
+def _directions(orientation: tuple[Any, ...]) -> tuple[str, ...]:
+    """Plain words of napari's enumerations."""
+    return tuple(str(getattr(each, "value", each)) for each in orientation)
 
 
 class _Resizes(QObject):
