@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from napari_qsm.rois.shapes import FixedShape
 from napari_qsm.scan import Scan
 from napari_qsm.session import Case, Session
 from napari_qsm.session.folder import ChangedOnDisk, read_session, save_session
+from napari_qsm.session.locks import locked
 from napari_qsm.study.reconstruction import Reconstruction
 from napari_qsm.study.scan_source import source_of_scan
 from napari_qsm.volume import Volume
@@ -205,6 +208,99 @@ def test_a_folder_that_moves_with_its_maps_finds_them(tmp_path):
     shutil.move(tmp_path / "study", tmp_path / "elsewhere")
     back, problems = again(tmp_path / "elsewhere" / "work")
     assert problems == [] and back.entry("chi") is not None
+
+
+def texts_in(value):
+    """Return all texts in a JSON value."""
+    if isinstance(value, dict):
+        return [text for each in value.values() for text in texts_in(each)]
+    if isinstance(value, list):
+        return [text for each in value for text in texts_in(each)]
+    return [value] if isinstance(value, str) else []
+
+
+def test_no_path_from_the_root_is_kept(tmp_path):
+    home = tmp_path / "Mueller_Hans" / "study"
+    (home / "maps").mkdir(parents=True)
+    session = work(home / "maps")
+    session.case.folders = (home / "maps",)
+    save_session(session, home / "work")
+    content = json.loads((home / "work" / "session.json").read_text(encoding="utf-8"))
+    assert not [t for t in texts_in(content) if "Mueller" in t or str(tmp_path) in t]
+    assert "../maps/chi.nii.gz" in texts_in(content) and "../maps" in texts_in(content)
+    back, problems = again(home / "work")
+    assert problems == [] and back.case.folders == (home / "maps",)
+
+
+def test_a_folder_behind_a_link_finds_its_maps(tmp_path):
+    (tmp_path / "deep" / "down").mkdir(parents=True)
+    try:
+        (tmp_path / "link").symlink_to(tmp_path / "deep" / "down", target_is_directory=True)
+    except OSError:
+        pytest.skip("no rights to make links")
+    save_session(work(tmp_path), tmp_path / "link" / "work")
+    for folder in (tmp_path / "link" / "work", tmp_path / "deep" / "down" / "work"):
+        back, problems = again(folder)
+        assert problems == [] and back.entry("chi") is not None
+
+
+SAVER = """
+import sys, pathlib
+from napari_qsm.session import Session
+from napari_qsm.session import folder as module
+from napari_qsm.session.folder import ChangedOnDisk, read_session, save_session
+place, name, ready = pathlib.Path(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3])
+session = Session()
+if place.exists():
+    read_session(place).into(session)
+session.notes = name
+(ready / name).touch()
+while len(list(ready.iterdir())) < 2:
+    pass
+try:
+    save_session(session, place)
+    print("saved")
+except ChangedOnDisk:
+    print("asked")
+"""
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_two_programs_that_save_at_the_same_moment(tmp_path, is_new):
+    place = tmp_path / "work"
+    for turn in range(3):
+        if is_new:
+            shutil.rmtree(place, ignore_errors=True)
+        elif turn == 0:
+            save_session(work(tmp_path), place)
+        ready = tmp_path / f"ready-{turn}"
+        ready.mkdir()
+        both = [
+            subprocess.Popen(
+                [sys.executable, "-c", SAVER, str(place), name, str(ready)],
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for name in ("one", "two")
+        ]
+        said = {
+            name: each.communicate(timeout=120)[0].strip()
+            for name, each in zip(("one", "two"), both, strict=True)
+        }
+        assert sorted(said.values()) == ["asked", "saved"]
+        content = json.loads((place / "session.json").read_text(encoding="utf-8"))
+        assert said[content["session"]["notes"]] == "saved"
+        assert not [path for path in place.iterdir() if path.name.startswith(".")]
+
+
+def test_whoever_holds_the_lock_too_long_is_told_of(tmp_path):
+    with (
+        locked(tmp_path),
+        pytest.raises(FileError, match="by another window"),
+        locked(tmp_path, wait_s=0.0),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_missing_and_changed_maps_are_told_and_the_rest_opens(tmp_path):

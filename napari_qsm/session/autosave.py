@@ -31,7 +31,7 @@ from napari_qsm.session.locks import FolderLock
 from napari_qsm.session.model import Session
 from napari_qsm.session.records import Record, entry_record, finished
 from napari_qsm.session.recovery import RECOVERY_FILE, Recovery
-from napari_qsm.session.references import References, stamp_of
+from napari_qsm.session.references import References, path_from, stamp_of
 from napari_qsm.session.scan_record import content_of, scan_record
 from napari_qsm.session.work import Work, region_names
 from napari_qsm.study.case import Case
@@ -375,6 +375,7 @@ class _Writer:
 
     def tie(self) -> None:
         """Replace the file that ties everything together; what it no longer needs goes."""
+        folder = self._folder.resolve()
         maps = []
         drawn: dict[str, list[str]] = {}
         for entry in self._session.lasting:
@@ -393,10 +394,11 @@ class _Writer:
             elif entry.id in self._places:
                 record |= self._places[entry.id][1]
             else:
-                record["origin"] = str(entry.volume.origin or "")
+                origin = entry.volume.origin
+                record["origin"] = path_from(origin.resolve(), folder) if origin else ""
             maps.append(record)
         content = {
-            **content_of(self._session, self._scan_of, maps),
+            **content_of(self._session, self._scan_of, maps, folder),
             "saved": datetime.now(UTC).isoformat(),
             "drawn": drawn,
         }

@@ -12,6 +12,7 @@ from types import TracebackType
 
 from napari_qsm.errors import FileError
 from napari_qsm.io.atomic import flush, flush_folder, reason
+from napari_qsm.session.locks import locked
 
 
 class Exchange:
@@ -29,7 +30,8 @@ class Exchange:
         Files of the version that is there now. Those that the new version doesn't have go.
     check : callable
         Called once all new files are written, before the first takes its place; it may raise,
-        for example because another program has written there meanwhile.
+        for example because another program has written there meanwhile. From then until the
+        last file stands no other exchange of this folder comes in between.
 
     Attributes
     ----------
@@ -95,7 +97,11 @@ class Exchange:
         new.sort(key=lambda name: name == self._last)
         for name in new:
             flush(self.staging / name)
-        self._check()
+        with locked(self.folder):
+            self._check()
+            self._swap(new)
+
+    def _swap(self, new: list[str]) -> None:
         old = [*self._listed, *(n for n in new if n not in self._listed)]
         old = [name for name in old if (self.folder / name).exists()]
         backup = self.staging / "old"

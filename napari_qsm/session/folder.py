@@ -1,6 +1,7 @@
 """A session as a folder: a JSON file, regions, and whatever lies nowhere else on the disk.
 
-Maps that were opened from files stay where they are; the folder keeps their path and checksum.
+Maps that were opened from files stay where they are; the folder keeps the way to them from the
+folder (their path only where there is no way: on another drive of Windows) and their checksum.
 Regions, masks and computed maps are written into the folder, beside label tables that other
 programs read. The version before the last one stays in a folder of its own, which can be
 opened like any session.
@@ -109,7 +110,7 @@ def save_session(
         writer = _Writer(exchange.staging, now, before if same else None)
         maps = [writer.entry(entry) for entry in session.lasting]
         content = {
-            **content_of(session, lambda case: scan_record(case, writer.keep), maps),
+            **content_of(session, lambda case: scan_record(case, writer.keep), maps, folder),
             "saved": datetime.now(UTC).replace(microsecond=0).isoformat(),
         }
         for number, case in enumerate(session.cases):
@@ -120,7 +121,8 @@ def save_session(
         text = json.dumps(content, indent=1, ensure_ascii=False)
         write_text(exchange.staging / SESSION_FILE, text + "\n")
         exchange.keep(writer.kept)
-    now.stamps = {name: stamp_of(folder / name) for name in (SESSION_FILE, *writer.names)}
+        # Before they take their places: afterwards somebody else may write there.
+        now.stamps = writer.stamps()
     session._saved = now
     return folder / SESSION_FILE
 
@@ -133,6 +135,14 @@ class _Writer:
         #: All files of the session, and those of them that stay as they are.
         self.names: list[str] = []
         self.kept: list[str] = []
+
+    def stamps(self) -> dict[str, Stamp]:
+        """Stamps of all files of the session."""
+        old = self._before.stamps if self._before else {}
+        return {
+            name: old[name] if name in self.kept else stamp_of(self._staging / name)
+            for name in (SESSION_FILE, *self.names)
+        }
 
     def entry(self, entry: MapEntry) -> Record:
         record = entry_record(entry)

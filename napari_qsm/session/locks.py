@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from napari_qsm.errors import FileError
 
 _FILE = "in-use"
+#: Hidden beside the files of a folder while they are replaced.
+_MOMENT = ".replacing"
+#: Disks of other computers that know no locks.
+_WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
 class FolderLock:
@@ -50,6 +57,64 @@ class FolderLock:
             with contextlib.suppress(OSError):
                 self._handle.close()
             self._handle = None
+
+
+@contextlib.contextmanager
+def locked(folder: Path, wait_s: float = 20.0) -> Iterator[None]:
+    """Keep other programs that ask for this lock out of a folder for a moment.
+
+    Nothing is left behind. On a disk that knows no locks, nobody is kept out.
+
+    Parameters
+    ----------
+    folder : Path
+        Must exist, and be one that can be written into.
+    wait_s : float
+        How long somebody else may take.
+
+    Raises
+    ------
+    FileError
+        If somebody else takes longer.
+    OSError
+        If nothing can be written there.
+    """
+    path = folder / _MOMENT
+    handle = _locked_file(path, time.monotonic() + wait_s)
+    try:
+        yield
+    finally:
+        if sys.platform == "win32":  # an open file cannot be removed there
+            handle.close()
+        with contextlib.suppress(OSError):
+            path.unlink()
+        handle.close()
+
+
+def _locked_file(path: Path, end: float) -> IO[bytes]:
+    while True:
+        handle: IO[bytes] | None = None
+        try:
+            handle = path.open("ab")
+            _lock(handle)
+            # Whoever had it before may have removed the file that this lock is on.
+            if os.path.samestat(os.fstat(handle.fileno()), path.stat()):
+                return handle
+            handle.close()
+        except OSError as error:
+            if handle is None:
+                # Windows refuses for a moment while somebody else removes it.
+                if sys.platform != "win32" or time.monotonic() > end:
+                    raise
+            elif error.errno in _WITHOUT_LOCKS:
+                return handle
+            else:
+                handle.close()
+        if time.monotonic() > end:
+            raise FileError(
+                f"'{path.parent}' is being written by another window; save again when it is done."
+            )
+        time.sleep(0.01)
 
 
 def in_use(folder: Path) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -23,6 +24,7 @@ from napari_qsm.qc.rating import Rating
 from napari_qsm.rois.region import Region
 from napari_qsm.rois.shapes import FixedShape
 from napari_qsm.session.model import Session
+from napari_qsm.session.references import PREVIOUS, path_from
 from napari_qsm.study.case import Case
 from napari_qsm.study.display import MapDisplay
 from napari_qsm.study.entry import MapEntry
@@ -170,14 +172,14 @@ def _kept_beside(values: Record, session: Session) -> Record:
 # Cases -----------------------------------------------------------------------------------------
 
 
-def case_record(case: Case) -> Record:
-    """Fields of a case besides scan and reconstruction, ready for JSON."""
+def case_record(case: Case, folder: Path) -> Record:
+    """Fields of a case besides scan and reconstruction, ready for JSON in a folder."""
     record: Record = {
         "id": case.id,
         "name": case.name,
         "participant": case.participant,
         "visit": case.visit,
-        "folders": [folder.as_posix() for folder in case.folders],
+        "folders": [path_from(each, folder) for each in case.folders],
         "midline_mm": case.midline_mm,
         "painted": case.painted,
         "labels_used": dict(case.labels_used),
@@ -187,8 +189,16 @@ def case_record(case: Case) -> Record:
     return record
 
 
-def add_case(session: Session, record: Record) -> tuple[Case, list[str]]:
+def add_case(session: Session, record: Record, folder: Path) -> tuple[Case, list[str]]:
     """Add a case with the fields of a record; what refers to maps comes last.
+
+    Parameters
+    ----------
+    session : Session
+    record : dict
+        From :func:`case_record`.
+    folder : Path
+        Where the file lies that holds the record.
 
     Returns
     -------
@@ -207,7 +217,10 @@ def add_case(session: Session, record: Record) -> tuple[Case, list[str]]:
     )
     folders = record.get("folders")
     if isinstance(folders, list):
-        case.folders = tuple(Path(each) for each in folders if isinstance(each, str))
+        start = folder.parent if folder.name == PREVIOUS else folder
+        case.folders = tuple(
+            Path(os.path.normpath(start / each)) for each in folders if isinstance(each, str)
+        )
     midline = record.get("midline_mm")
     if isinstance(midline, int | float) and not isinstance(midline, bool):
         case.midline_mm = float(midline)

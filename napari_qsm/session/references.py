@@ -69,19 +69,26 @@ class Reference:
     echo: int | None = None
 
     def record(self, folder: Path) -> dict[str, Any]:
-        """As JSON; the way from ``folder`` is kept too, for folders that move together."""
-        try:
-            relative = Path(os.path.relpath(self.path, folder)).as_posix()
-        except ValueError:  # another drive
-            relative = ""
+        """As JSON; names of folders above those that ``folder`` and the file share stay out."""
+        way = path_from(self.path, folder.resolve())
         return {
-            "path": self.path.as_posix(),
-            "relative": relative,
+            ("path" if Path(way).is_absolute() else "relative"): way,
             "size": self.stamp.size,
             "mtime_ns": self.stamp.mtime_ns,
             "sha256": self.stamp.sha256,
             "echo": self.echo,
         }
+
+
+def path_from(path: Path, folder: Path) -> str:
+    """The way from a folder to a path; the path itself where there is none (another drive).
+
+    Both are absolute.
+    """
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:
+        return path.as_posix()
 
 
 def sha256_of(path: Path) -> str:
@@ -200,21 +207,36 @@ def find(record: dict[str, Any], folder: Path) -> Found:
     Parameters
     ----------
     record : dict
-        As :meth:`Reference.record` wrote it.
+        As :meth:`Reference.record` wrote it; older versions wrote both ways into one record.
     folder : Path
         Of the session.
     """
     stamp = stamp_in(record)
-    places = [Path(record["path"])]
-    if record.get("relative"):
-        places.insert(0, folder / Path(record["relative"]))
-        if folder.name == PREVIOUS:  # it was written one folder higher
-            places.insert(1, folder.parent / Path(record["relative"]))
+    places = [start / record["relative"] for start in _starts(folder) if record.get("relative")]
+    if record.get("path"):
+        places.append(Path(record["path"]))
     there = [place for place in places if place.is_file()]
     for place in there:
         if stamp.agrees(place):
             return Found(place)
     return Found(there[0], changed=True) if there else Found(None)
+
+
+def _starts(folder: Path) -> list[Path]:
+    """Folders that the ways of a session's file start from, the likeliest first."""
+    real = folder.resolve()
+    return [real, real.parent] if folder.name == PREVIOUS else [real]
+
+
+def place_in(record: dict[str, Any], folder: Path) -> Path:
+    """Where a session expects a file, whether or not it is there.
+
+    Raises
+    ------
+    LookupError, TypeError
+        If the record names none.
+    """
+    return Path(os.path.normpath(_starts(folder)[-1] / (record.get("relative") or record["path"])))
 
 
 def stamp_in(record: dict[str, Any]) -> Stamp:

@@ -22,7 +22,14 @@ from napari_qsm.session.records import (
     apply_session,
     parsed,
 )
-from napari_qsm.session.references import SavedAs, find, own_volume, read_reference, stamp_in
+from napari_qsm.session.references import (
+    SavedAs,
+    find,
+    own_volume,
+    place_in,
+    read_reference,
+    stamp_in,
+)
 from napari_qsm.session.scan_record import restore_reconstruction, scan_from
 from napari_qsm.session.upgrade import FORMAT, upgraded
 from napari_qsm.study.case import Case
@@ -55,7 +62,7 @@ class SavedMap:
     @property
     def file_name(self) -> str:
         """Name of the file it stayed in."""
-        return Path(self.reference["path"]).name if self.reference else ""
+        return place_in(self.reference, Path()).name if self.reference else ""
 
     def read_from(self, path: Path) -> str:
         """Take its values from a file that the user has found.
@@ -147,7 +154,7 @@ class SavedSession:
         made: list[tuple[Case, Record]] = []
         problems: list[str] = []
         for record in self.cases:
-            case, odd = add_case(session, record)
+            case, odd = add_case(session, record, self.folder)
             problems += odd
             made.append((case, record))
             if isinstance(record.get("id"), str):
@@ -248,7 +255,8 @@ def read_saved(
             reference = record.get("reference")
             if reference:
                 stamp_in(reference)
-                each.reference = {**reference, "path": _text(reference["path"])}
+                place_in(reference, folder)
+                each.reference = reference
             saved.problems += look_up(each, folder) if each.reference else read_own(each)
         except (*BROKEN, OSError) as error:
             known = isinstance(error, QsmError | OSError)
@@ -271,7 +279,7 @@ def _text(value: object) -> str:
 def look_up(each: SavedMap, folder: Path) -> list[str]:
     """Read a map from where it stayed; returns sentences about what is odd."""
     reference = each.reference or {}
-    name = Path(reference["path"]).name
+    name = each.file_name
     found = find(reference, folder)
     if found.path is None:
         return []
@@ -300,7 +308,7 @@ def read_kept(each: SavedMap, folder: Path) -> list[str]:
             path = folder / Path(record["file"]["name"]).name
             each.volume = own_volume(path, unit=unit, name=name)
         elif record.get("origin"):
-            each.volume = read_volume(record["origin"], unit=unit, name=name)
+            each.volume = read_volume(folder / record["origin"], unit=unit, name=name)
             problems.append(f"'{name}' was read from its file again; check its values and unit.")
         else:
             problems.append(f"'{name}' had not been kept yet; open it again.")

@@ -18,7 +18,7 @@ from napari_qsm.recon.recipe import parse_recipe
 from napari_qsm.scan import Scan
 from napari_qsm.session.model import Session
 from napari_qsm.session.records import BROKEN, Record, case_record, session_record
-from napari_qsm.session.references import find, own_volume, read_reference
+from napari_qsm.session.references import find, own_volume, place_in, read_reference
 from napari_qsm.session.upgrade import FORMAT
 from napari_qsm.study.case import Case
 from napari_qsm.study.reconstruction import Reconstruction
@@ -29,7 +29,10 @@ Keeper = Callable[[str, Volume, str], Record]
 
 
 def content_of(
-    session: Session, scan_of: Callable[[Case], Record | None], maps: list[Record]
+    session: Session,
+    scan_of: Callable[[Case], Record | None],
+    maps: list[Record],
+    folder: Path,
 ) -> Record:
     """All that a session's file holds, but when it was written.
 
@@ -39,6 +42,8 @@ def content_of(
         What is kept of a case's scan, from :func:`scan_record`.
     maps : list of dict
         What the maps' records are, with the places of their voxels.
+    folder : Path
+        Where the file will lie; paths are kept as ways from there.
     """
     return {
         "format": FORMAT,
@@ -46,7 +51,7 @@ def content_of(
         "session": session_record(session),
         "cases": [
             {
-                **case_record(case),
+                **case_record(case, folder),
                 "scan": scan_of(case),
                 "reconstruction": reconstruction_record(case),
             }
@@ -112,7 +117,8 @@ def scan_from(
             return own_volume(path, unit=place["unit"], name=place["name"]).to_canonical()
         found = find(place["reference"], folder)
         if found.path is None:
-            raise FileError(f"'{Path(place['reference']['path']).name}' was not found.")
+            name = place_in(place["reference"], folder).name
+            raise FileError(f"'{name}' was not found.")
         # In the order of the session's maps, which may be this scan's other images.
         return read_reference(
             found.path, place["reference"], unit=place["unit"], name=place["name"]

@@ -13,6 +13,7 @@ from napari_qsm.io.series import AmbiguousSeries
 from napari_qsm.session.blinding import shown_case
 from napari_qsm.session.dealing import unclear
 from napari_qsm.session.opening import Loaded, load, load_head, load_series
+from napari_qsm.session.references import place_in
 from napari_qsm.session.saved import SavedMap
 from napari_qsm.viewer.dialogs import Answer, ask, ask_folder, ask_open_file, ask_open_files
 
@@ -130,18 +131,19 @@ class Files:
         folders: list[Path] = []
         if not self._window.isVisible():
             return found
-        for each in (each for saved in loaded.sessions for each in saved.missing):
+        missing = [(each, saved.folder) for saved in loaded.sessions for each in saved.missing]
+        for each, folder in missing:
             beside = (folder / each.file_name for folder in folders)
             path = next((place for place in beside if place.is_file()), None)
             if path is None:
-                path = self._ask_where(each)
+                path = self._ask_where(each, folder)
             if path is not None:
                 folders.append(path.parent)
                 found.append((each, path))
         return found
 
-    def _ask_where(self, each: SavedMap) -> Path | None:
-        where = Path((each.reference or {})["path"]).parent
+    def _ask_where(self, each: SavedMap, folder: Path) -> Path | None:
+        where = place_in(each.reference or {}, folder).parent
         answer = ask(
             self._window,
             "qsm.missing",
