@@ -77,6 +77,7 @@ def table(title: str, cases: Iterable[Case]) -> None:
             print(f"| {case.name} | {name} | {_in_words(numbers)} |", flush=True)
     for name, numbers in rows.items():
         values = np.array(numbers)
+        values[:, 4] = np.abs(values[:, 4])
         print(f"| **mean of {len(values)}** | {name} | {_in_words(np.nanmean(values, axis=0))} |")
         print(f"| *spread* | {name} | {_in_words(np.nanstd(values, axis=0))} |")
 

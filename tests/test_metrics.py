@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from benchmarks.metrics import (
+    boxes_fit,
     detrended_nrmse,
     hfen,
     nrmse,
     region_fit,
+    region_ratio,
     streak_level,
     xsim,
 )
@@ -98,3 +101,34 @@ def test_streak_level_counts_the_shell_only():
     assert streak_level(found, truth, mask, source, (2, 1, 1)) == pytest.approx(expected)
     with pytest.raises(ValueError, match="no voxels"):
         streak_level(found, truth, source, source, (2, 1, 1))
+
+
+def test_means_of_a_pale_map_have_the_ratio_of_its_paleness():
+    rng = np.random.default_rng(4)
+    truth = 0.05 * ndimage.gaussian_filter(rng.standard_normal((42, 42, 28)), 3) * 30
+    mask = np.ones(truth.shape, bool)
+    strong = np.zeros_like(mask)
+    regions = {"a": truth > np.quantile(truth, 0.95), "b": truth < np.quantile(truth, 0.1)}
+    regions["too small"] = np.zeros_like(mask)
+    pale = 0.9 * truth + 7.0  # a map is known up to a constant
+    means = region_ratio(pale, truth, regions, mask)
+    assert means.ratio == pytest.approx(0.9)
+    errors = [-1e2 * (truth[r].mean() - truth.mean()) for r in (regions["a"], regions["b"])]
+    assert means.rmse_ppb == pytest.approx(np.sqrt(np.mean(np.square(errors))))
+    assert means.worst_ppb == pytest.approx(max(errors, key=abs))
+    boxes = boxes_fit(pale, truth, mask, strong, (1.0, 1.0, 2.0))
+    assert boxes.slope == pytest.approx(0.9)
+    # Cubes of 7 x 7 x 4 voxels, by hand.
+    blocks = truth.reshape(6, 7, 6, 7, 7, 4).mean(axis=(1, 3, 5))
+    assert boxes.rmse_ppb == pytest.approx(1e2 * blocks.std())
+
+
+def test_boxes_leave_strong_sources_out():
+    truth = np.random.default_rng(5).standard_normal((21, 21, 21))
+    strong = np.zeros(truth.shape, bool)
+    strong[3, 3, 3] = True
+    spoilt = truth.copy()
+    spoilt[3, 3, 3] += 1e6
+    everywhere = np.ones_like(strong)
+    fit = boxes_fit(spoilt, truth, everywhere, strong, (1, 1, 1))
+    assert fit.slope == pytest.approx(1) and fit.rmse_ppb == pytest.approx(0, abs=1e-6)

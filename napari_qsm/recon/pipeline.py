@@ -48,7 +48,7 @@ _VOLUMES: Mapping[str, float] = {
     "unwrap": 6,
     "echoes": 6,
     "background": 12,
-    "inversion": 20,
+    "inversion": 33,
     "reference": 2,
 }
 _PER_ECHO = frozenset({"phase", "unwrap", "echoes"})

@@ -43,6 +43,9 @@ STEPS_BETWEEN = 8
 #: step is safe, as ball means take away at most the whole of a field.
 _UPDATE_RELAXATION = 1.6
 
+#: From the map so far, the field to explain; calls its second argument often.
+Renewal = Callable[[Array, Callable[[], None]], Array]
+
 NO_EDGES = np.zeros((0, 0, 0), dtype=np.uint8)
 
 
@@ -64,7 +67,7 @@ def solve_tv(
     kept: float = 1.0,
     outlier_sd: float = 0.0,
     radians_per_ppm: float = 0.0,
-    renew: Callable[[Array], Array] | None = None,
+    renew: Renewal | None = None,
     updates: int = 0,
 ) -> Array:
     """Minimise the weighted data term plus total variation.
@@ -91,8 +94,8 @@ def solve_tv(
     radians_per_ppm : float
         If positive, the nonlinear data term ``W² (1 - cos(s (D chi - f))) / s²`` with this s.
     renew : callable, optional
-        Given the map so far, the field that it should explain: what is explained from then on
-        goes from the last one towards it, and somewhat beyond.
+        Given the map so far, and a callable to call often, the field that it should explain: what
+        is explained from then on goes from the last one towards it, and somewhat beyond.
     updates : int
         How often it is asked: after every eighth step, as far as eight more are to follow.
 
@@ -112,7 +115,8 @@ def solve_tv(
 
     def renewed(chi: Array, field: Array, target: Array) -> tuple[Array, Array]:
         assert renew is not None
-        target = target + target.dtype.type(_UPDATE_RELAXATION) * (renew(chi) - target)
+        local = renew(chi, lambda: progress(fraction))
+        target = target + target.dtype.type(_UPDATE_RELAXATION) * (local - target)
         square = problem.weight**2
         if outlier_sd > 0:
             changed = replace(problem, field=target)
@@ -121,11 +125,18 @@ def solve_tv(
 
     # From scratch: what outliers have put into the map is slow to leave it.
     spent = total - ending.iterations
+    fraction = spent / total
+
+    def told(done: int) -> None:
+        nonlocal fraction
+        fraction = (spent + done) / total
+        progress(fraction)
+
     chi, _ = _iterate(
         terms,
         weight,
         ending,
-        lambda done: progress((spent + done) / total),
+        told,
         renewed if renew is not None else None,
         updates,
     )

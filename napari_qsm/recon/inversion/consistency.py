@@ -19,7 +19,7 @@ slower variations.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -106,7 +106,9 @@ class TotalField:
                 self._deep.flat[here] = True
         self._known = self._deep & problem.mask[self._inner]
 
-    def local_field(self, chi: Array, least_cut: float) -> Array:
+    def local_field(
+        self, chi: Array, least_cut: float, alive: Callable[[], None] = lambda: None
+    ) -> Array:
         """The local field if the tissue is this map; on the work grid, zero outside the local mask.
 
         Parameters
@@ -115,6 +117,8 @@ class TotalField:
             Susceptibility on the work grid, ppm.
         least_cut : float
             Deviations from the ball mean below this are no outliers, ppm.
+        alive : callable
+            Called often; may raise to stop.
 
         Notes
         -----
@@ -123,21 +127,22 @@ class TotalField:
         problem = self._problem
         model = problem.forward(np.where(self._sources, chi, 0))[self._inner]
         rest = np.where(self._mask, self._field - model, 0)
-        background = self._ball_mean(rest)
+        background = self._ball_mean(rest, alive)
         apart = np.where(self._deep, rest - background, 0)
         spread = 1.4826 * float(np.median(np.abs(apart[self._deep])))
         cut = max(_OUTLIER_SD * spread, least_cut)
         if (np.abs(apart) > cut).any():
             rest = np.where(self._deep, background + np.clip(apart, -cut, cut), rest)
-            background = self._ball_mean(rest)
+            background = self._ball_mean(rest, alive)
         local: Array = problem.field.copy()
         np.copyto(local[self._inner], self._field - background, where=self._known)
         return local
 
-    def _ball_mean(self, field: Array) -> Array:
+    def _ball_mean(self, field: Array, alive: Callable[[], None]) -> Array:
         mean_at = ball_means(field)
         out = np.zeros_like(field)
         for voxels, weights in self._shells:
+            alive()
             out.flat[voxels] = mean_at(voxels, weights)
         return out
 

@@ -18,7 +18,7 @@ where it can be bettered:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Annotated
 
@@ -222,9 +222,9 @@ def solve_star(
             believed = np.sqrt(robust_weights(problem, problem.forward(first), outlier_sd))
             weight = np.where(near, weight * believed, weight)
 
-    def renew(chi: Array) -> Array:
+    def renew(chi: Array, alive: Callable[[], None]) -> Array:
         assert total is not None
-        local = total.local_field(chi + sources, CUT_OVER_LAMBDA * lam)
+        local = total.local_field(chi + sources, CUT_OVER_LAMBDA * lam, alive)
         return np.where(problem.mask, local - sources_field, 0)
 
     remaining = (problem.field - sources_field) * problem.mask

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from napari_qsm.arrays import Array
 from napari_qsm.recon.inversion.admm import CUT_OVER_LAMBDA, Ending, solve_tv
@@ -87,9 +87,9 @@ def tv(
 
     lam = followed(lambda_ppm, problem, follow_noise)
 
-    def renew(chi: Array) -> Array:
+    def renew(chi: Array, alive: Callable[[], None]) -> Array:
         assert total is not None
-        return total.local_field(chi, CUT_OVER_LAMBDA * lam)
+        return total.local_field(chi, CUT_OVER_LAMBDA * lam, alive)
 
     chi = solve_tv(
         problem,

@@ -231,3 +231,8 @@ def test_it_may_be_stopped(head, removed):
             progress=stop,
         )
     assert seen == sorted(seen)
+    # Within an update too, whose ball means take as long as several steps.
+    seen.clear()
+    calls = {"total_field_ppm": total, "mask": mask, "iterations": 16, "updates": 1}
+    inversion.star(local, local_mask, VOXEL, B0, **calls, progress=seen.append)
+    assert max(np.unique(seen, return_counts=True)[1]) > 10
