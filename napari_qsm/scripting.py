@@ -185,8 +185,7 @@ def render_figure(
     """
     from napari_qsm.figures.command import from_folders
     from napari_qsm.figures.draw import Cache, render
-    from napari_qsm.figures.spec import FigureSpec
-    from napari_qsm.figures.spec_files import read_spec
+    from napari_qsm.figures.spec import FigureSpec, read_spec
     from napari_qsm.figures.templates import TEMPLATES
 
     cache, base = Cache(), Path()

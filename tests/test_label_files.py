@@ -5,7 +5,7 @@ import pytest
 
 from napari_qsm.errors import FileError, GeometryError
 from napari_qsm.io.nifti import read_volume, write_volume
-from napari_qsm.rois.transfer import nearest
+from napari_qsm.rois.canonical_grid import nearest
 from napari_qsm.session import Session
 from napari_qsm.session.folder import ChangedOnDisk
 from napari_qsm.session.label_files import open_regions, previous_name, save_regions

@@ -253,7 +253,7 @@ def test_it_can_be_saved_again_and_again_and_nothing_gets_lost(tmp_path, name):
 
 def test_figure_specs_open():
     """Marks of version 0.1 named a group that later ones do not know."""
-    from napari_qsm.figures.spec_files import read_spec
+    from napari_qsm.figures.spec import read_spec
 
     one = read_spec(DATA / "figures-0.1/case-report-1.json")
     assert [panel.kind for panel in one.panels] == ["image"] * 8 + ["table"]

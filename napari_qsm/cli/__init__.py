@@ -13,7 +13,7 @@ import typer
 
 from napari_qsm._version import __version__
 from napari_qsm.cli import reconstruction, results, scans, window
-from napari_qsm.cli.home import settle_home
+from napari_qsm.cli.display import settle_home
 from napari_qsm.cli.terminal import note, prepare_terminal, say, shown
 from napari_qsm.errors import Cancelled, QsmError
 from napari_qsm.io.atomic import reason

@@ -9,12 +9,75 @@ from napari_qsm.errors import FileError, MetadataError
 from napari_qsm.figures.draw import Cache, render
 from napari_qsm.figures.parts import Source
 from napari_qsm.figures.saving import check_ending
-from napari_qsm.figures.sharing import share_figure
-from napari_qsm.figures.spec import FigureSpec
-from napari_qsm.figures.spec_files import is_spec, read_spec, write_spec
+from napari_qsm.figures.spec import FigureSpec, is_spec, read_spec, resolved, write_spec
 from napari_qsm.figures.subjects import Subject, subject_in
 from napari_qsm.figures.templates import from_template
-from napari_qsm.io.targets import check_out_file
+from napari_qsm.io.atomic import staged_folder
+from napari_qsm.io.formats import read_image
+from napari_qsm.io.label_table import read_label_table, write_label_table
+from napari_qsm.io.maps import read_map
+from napari_qsm.io.nifti import write_volume
+from napari_qsm.io.segmentation import read_labels
+from napari_qsm.io.sidecar import write_sidecar
+from napari_qsm.io.targets import check_out_file, check_out_folder
+
+SPEC = "figure.json"
+
+
+def share_figure(
+    spec: FigureSpec, base: Path | str, folder: Path, *, overwrite: bool = False
+) -> list[Path]:
+    """Write a figure's description and its volumes into a folder of their own.
+
+    Parameters
+    ----------
+    spec : FigureSpec
+        The figure; all its volumes lie in files.
+    base : Path or str
+        Folder that its paths start from.
+    folder : Path
+        Made if missing.
+    overwrite : bool
+        Whether a figure shared earlier may be replaced.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+
+    Raises
+    ------
+    FileError
+        If a volume cannot be read, or nothing can be written there.
+    """
+    check_out_folder(folder, [SPEC], overwrite=overwrite, proof=SPEC)
+    sources = {}
+    with staged_folder(folder, overwrite=overwrite) as staging:
+        for number, (key, source) in enumerate(spec.sources.items(), start=1):
+            if not source.path:
+                raise MetadataError(f"The source '{key}' is in no file, so it cannot be shared.")
+            name = f"{source.role}-{number}"
+            path = resolved(source.path, base)
+            fields = {"path": f"{name}.nii.gz", "table": "", "echo": 0}
+            if source.role == "labels":
+                volume, regions = read_labels(path, table=not source.table)
+                if source.table:
+                    regions = tuple(read_label_table(resolved(source.table, base)))
+                if regions:
+                    fields["table"] = f"{name}.tsv"
+                    write_label_table(staging / f"{name}.tsv", regions)
+            else:
+                read = read_map if source.role == "map" else read_image
+                volume = read(path, unit=source.unit)
+                if volume.data.ndim == 4:
+                    volume = volume.echo(source.echo)
+            write_volume(volume, staging / f"{name}.nii.gz")
+            write_sidecar(staging / f"{name}.nii.gz", {"Units": volume.unit} if volume.unit else {})
+            sources[key] = source.model_copy(update=fields)
+        shared = spec.model_copy(update={"sources": sources})
+        write_spec(shared, staging / SPEC)
+        names = sorted(path.name for path in staging.iterdir())
+    return [folder / name for name in names]
 
 
 def make_figure(
@@ -119,8 +182,7 @@ def restyled(spec: FigureSpec, **changes: float | None) -> FigureSpec:
     """
     from pydantic import ValidationError
 
-    from napari_qsm.figures.spec import Style
-    from napari_qsm.figures.spec_files import plain
+    from napari_qsm.figures.spec import Style, plain
 
     try:
         style = Style.model_validate({**spec.style.model_dump(), **changes})

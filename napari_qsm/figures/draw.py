@@ -21,8 +21,7 @@ from napari_qsm.figures.lettering import Rect
 from napari_qsm.figures.page import Page, settings
 from napari_qsm.figures.plans import Plan, plan_figure
 from napari_qsm.figures.saving import check_ending, picture_bytes, save_all
-from napari_qsm.figures.spec import FigureSpec
-from napari_qsm.figures.spec_files import spec_text
+from napari_qsm.figures.spec import FigureSpec, spec_text
 from napari_qsm.io.spreadsheet import defused
 
 if TYPE_CHECKING:

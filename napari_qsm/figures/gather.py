@@ -14,8 +14,7 @@ import numpy as np
 from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError, GeometryError, QsmError
 from napari_qsm.figures.parts import Source
-from napari_qsm.figures.spec import FigureSpec
-from napari_qsm.figures.spec_files import resolved
+from napari_qsm.figures.spec import FigureSpec, resolved
 from napari_qsm.io.formats import read_image, stem
 from napari_qsm.io.label_table import read_label_table
 from napari_qsm.io.maps import declared_unit, read_map

@@ -10,7 +10,7 @@ from typing import Any
 from napari_qsm._version import __version__
 from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError
-from napari_qsm.figures.spec_files import read_spec
+from napari_qsm.figures.spec import read_spec
 from napari_qsm.io.atomic import check_parent, staged_folder
 
 ENDINGS = (".png", ".tif", ".tiff", ".pdf", ".svg")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from napari_qsm.errors import QsmError
-from napari_qsm.figures.kinds import Drawing, plan_of
+from napari_qsm.figures.gather import Loaded
+from napari_qsm.figures.kinds import Drawing, PanelPlan, Setting, plan_of
 from napari_qsm.figures.lettering import MIN_PT, Rect, Side
 from napari_qsm.figures.numbers import NumbersPlan, plain_region, sided_region
 from napari_qsm.figures.page import Page
-from napari_qsm.figures.panels import TablePanel
+from napari_qsm.figures.panels import TablePanel, TextPanel
+from napari_qsm.recon.provenance import methods_paragraph
 from napari_qsm.rois.measures import STATISTICS
 from napari_qsm.rois.statistics import column_of
 from napari_qsm.units import decimals, fixed, mean_sd, number
@@ -155,3 +158,74 @@ def _draw_table(page: Page, rect: Rect, plan: TablePlan) -> list[str]:
 
 def _rule(page: Page, rect: Rect, y: float, width_pt: float) -> None:
     page.lines([np.array([[rect.left, y], [rect.right, y]])], page.ink, width_pt)
+
+
+@plan_of(TextPanel)
+@dataclass(frozen=True, eq=False)
+class TextPlan(PanelPlan):
+    """Words, complete."""
+
+    panel: TextPanel
+    text: str
+
+    @classmethod
+    def of(cls, panel: TextPanel, who: str, setting: Setting) -> Self:
+        """The words, with a methods paragraph where one is asked for.
+
+        Raises
+        ------
+        QsmError
+            If there are none.
+        """
+        return cls(who, panel, _text(panel, setting.sources, who))
+
+    def height(self, page: Page, width_mm: float) -> float:
+        """That of the wrapped words."""
+        lines = page.wrapped(self.text, width_mm, page.style.size_pt)
+        return len(lines) * page.line_height() + 0.6
+
+    def draw(self, page: Page, rect: Rect, drawing: Drawing) -> list[str]:
+        """Write them, smaller where the panel is too low.
+
+        Raises
+        ------
+        QsmError
+            If they don't fit in the smallest letters: words are never cut off.
+        """
+        size = page.style.size_pt
+        while True:
+            lines = page.wrapped(self.text, rect.width, size)
+            if len(lines) * page.line_height(size) <= rect.height + 0.05:
+                break
+            if size <= MIN_PT:
+                raise QsmError(f"{self.who} is too small for its words; give it more room.")
+            size = max(size - 0.25, MIN_PT)
+        for at, line in enumerate(lines):
+            page.text(rect.left, rect.top + at * page.line_height(size), line, size_pt=size)
+        return []
+
+
+def _text(panel: TextPanel, sources: Mapping[str, Loaded], who: str) -> str:
+    parts = [panel.text] if panel.text.strip() else []
+    if panel.methods_of:
+        parts.append(methods_of(sources[panel.methods_of]))
+        if not parts[-1]:
+            raise QsmError(
+                f"{who}: nothing beside '{sources[panel.methods_of].name}' tells how the map was "
+                "made (provenance.json), so there is no methods paragraph."
+            )
+    if not parts:
+        raise QsmError(f"{who} has no words.")
+    return "\n\n".join(parts)
+
+
+def methods_of(map_: Loaded) -> str:
+    """The methods paragraph of a map; empty where nothing tells how it was made."""
+    said = map_.provenance.get("methods")
+    if isinstance(said, str) and said:
+        return said
+    stages = map_.provenance.get("stages")
+    try:
+        return methods_paragraph(stages) if stages else ""
+    except (QsmError, KeyError, TypeError):
+        return ""

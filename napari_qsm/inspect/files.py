@@ -18,8 +18,16 @@ from napari_qsm.io.formats import is_segmentation, read_image
 from napari_qsm.io.forms import b0_note, form_problem
 from napari_qsm.io.identifying import IDENTIFYING
 from napari_qsm.io.label_table import read_label_table
-from napari_qsm.io.names import IMAGINARY, PHASE, REAL, last_word, name_words, part_of, part_words
-from napari_qsm.io.parts import part_of_range
+from napari_qsm.io.names import (
+    IMAGINARY,
+    PHASE,
+    REAL,
+    last_word,
+    name_words,
+    part_of,
+    part_of_range,
+    part_words,
+)
 from napari_qsm.io.series import image_file
 from napari_qsm.io.sidecar import numbers, read_json, sidecar_path
 from napari_qsm.io.whole_numbers import as_labels, as_mask, is_whole

@@ -10,10 +10,10 @@ from typing import Any
 from napari_qsm._version import __version__
 from napari_qsm.errors import FileError
 from napari_qsm.io.atomic import staged_folder, write_text
+from napari_qsm.io.completeness import is_listed
 from napari_qsm.io.formats import is_image
 from napari_qsm.io.names import bids_entities, by_echo
 from napari_qsm.io.nifti import write_volume
-from napari_qsm.io.presence import is_listed
 from napari_qsm.io.series import ImageFile, ScanFiles, group_images, image_file
 from napari_qsm.io.sidecar import SCAN_KEYS, allowed, read_json, read_sidecar, write_sidecar
 from napari_qsm.scan import Scan

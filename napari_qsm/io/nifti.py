@@ -14,10 +14,10 @@ import numpy as np
 from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError, GeometryError
 from napari_qsm.io.atomic import atomic_path
+from napari_qsm.io.completeness import absence
 from napari_qsm.io.forms import b0_in_world, mm_per_unit
 from napari_qsm.io.moving import finish_above
 from napari_qsm.io.packed import read_content
-from napari_qsm.io.presence import absence
 from napari_qsm.volume import StoredGrid, Volume, check_affine, voxel_size_mm
 
 ENDINGS = (".nii.gz", ".nii")

@@ -22,8 +22,8 @@ from napari_qsm.io.names import (
     echo_of,
     is_difference_name,
     part_of,
+    with_parts,
 )
-from napari_qsm.io.parts import with_parts
 from napari_qsm.io.sidecar import numbers, read_sidecar
 from napari_qsm.volume import same_lattice, voxel_size_mm
 

@@ -14,8 +14,7 @@ from napari_qsm.figures.draw import Cache, render
 from napari_qsm.figures.gather import Given
 from napari_qsm.figures.panels import ImagePanel
 from napari_qsm.figures.parts import Display, Regions, RegionsCrop, Source
-from napari_qsm.figures.spec import FigureSpec
-from napari_qsm.figures.spec_files import parse_spec, read_spec, spec_text, write_spec
+from napari_qsm.figures.spec import FigureSpec, parse_spec, read_spec, spec_text, write_spec
 from napari_qsm.io.nifti import write_volume
 from tests.figures.makers import REGIONS, chi, given, labels, two_panels, volume
 

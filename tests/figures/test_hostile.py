@@ -7,7 +7,7 @@ import pytest
 from napari_qsm.cli import main
 from napari_qsm.errors import QsmError
 from napari_qsm.figures.draw import render
-from napari_qsm.figures.spec_files import parse_spec
+from napari_qsm.figures.spec import parse_spec
 
 TEXT = {"kind": "text", "text": "A"}
 

@@ -12,7 +12,7 @@ from napari_qsm.errors import FileError
 from napari_qsm.figures.draw import render
 from napari_qsm.figures.gather import Given
 from napari_qsm.figures.kinds import PANELS, PLANS, BasePanel, PanelPlan, panel_kind, plan_of
-from napari_qsm.figures.spec_files import parse_spec, read_spec
+from napari_qsm.figures.spec import parse_spec, read_spec
 from napari_qsm.session.figure.from_view import describe
 from napari_qsm.volume import Volume
 

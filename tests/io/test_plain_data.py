@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_qsm.errors import QsmError
-from napari_qsm.figures.spec_files import read_spec
+from napari_qsm.figures.spec import read_spec
 from napari_qsm.inspect import inspect_paths
 from napari_qsm.io.label_table import read_label_table
 from napari_qsm.io.plain_data import PlainDataError, parse_json, parse_yaml

@@ -13,7 +13,7 @@ from napari_qsm.anatomy import DRAWN_AXES
 from napari_qsm.figures import editing
 from napari_qsm.figures.annotations import Annotation
 from napari_qsm.figures.draw import render
-from napari_qsm.figures.spec_files import read_spec
+from napari_qsm.figures.spec import read_spec
 from napari_qsm.io.label_table import Region
 from napari_qsm.io.nifti import read_volume, write_volume
 from napari_qsm.session import Session, first_display

@@ -12,8 +12,7 @@ from napari_qsm.recon.pipeline import Inputs
 from napari_qsm.recon.recipe import default_choice, load_recipe
 from napari_qsm.recon.stages import STAGES, methods
 from napari_qsm.recon.sweep import Slab, run_sweep
-from napari_qsm.session.sweep.neighbours import main_setting, neighbours
-from napari_qsm.session.sweep.slab import slab_at_crosshair
+from napari_qsm.session.sweep import main_setting, neighbours, slab_at_crosshair
 from napari_qsm.viewer.reconstruct.sweep_dialog import TryOuts
 from tests.viewer.conftest import ramp, settle
 from tests.viewer.reconstructed import GROUP, reconstruction_of, run, settled_jobs, small_head

@@ -22,8 +22,7 @@ from napari_qsm.figures.draw import DRAWING, Cache, Rendered, render
 from napari_qsm.figures.editing import with_fields
 from napari_qsm.figures.gather import Given
 from napari_qsm.figures.parts import Source
-from napari_qsm.figures.spec import FigureSpec
-from napari_qsm.figures.spec_files import write_spec
+from napari_qsm.figures.spec import FigureSpec, write_spec
 from napari_qsm.io.atomic import staged_folder, write_text
 from napari_qsm.io.label_table import (
     Region,
@@ -230,7 +229,7 @@ def _renamed(spec: FigureSpec, keys: Mapping[str, str]) -> FigureSpec:
 
 def opened(spec: FigureSpec, base: Path) -> FigureSpec:
     """A spec that was read from a file, with paths that hold wherever the window works."""
-    from napari_qsm.figures.spec_files import resolved
+    from napari_qsm.figures.spec import resolved
 
     sources = {}
     for key, source in spec.sources.items():

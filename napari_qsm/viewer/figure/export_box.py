@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_qsm.errors import QsmError
 from napari_qsm.figures.saving import ENDINGS
-from napari_qsm.figures.spec_files import read_spec
+from napari_qsm.figures.spec import read_spec
 from napari_qsm.session.figure.export import Frozen, clipboard_pixels, export, freeze, opened
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.dialogs import ask_open_file, ask_save_file

@@ -12,7 +12,7 @@ from qtpy.QtGui import QDesktopServices
 from napari_qsm.errors import Cancelled, QsmError
 from napari_qsm.qc.quality import rows
 from napari_qsm.qc.rating import Rating, add_rating
-from napari_qsm.session import unexplained
+from napari_qsm.session import quality as unexplained
 from napari_qsm.session.quality import Judgement, Subject, iron_rich_labels, judge
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.dialogs import ask_save_file

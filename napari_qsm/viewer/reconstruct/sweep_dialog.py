@@ -17,9 +17,7 @@ from napari_qsm.recon.recipe import Choice
 from napari_qsm.recon.stages import STAGES
 from napari_qsm.recon.sweep import SLAB_STAGES, Slab, Variant, run_sweep
 from napari_qsm.session.stage_texts import STAGE_TEXTS
-from napari_qsm.session.sweep.neighbours import LETTERS, neighbours
-from napari_qsm.session.sweep.previews import Previews
-from napari_qsm.session.sweep.slab import slab_at_crosshair
+from napari_qsm.session.sweep import LETTERS, Previews, neighbours, slab_at_crosshair
 from napari_qsm.study.stage_task import PreparedInputs, StageResult
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.jobs import Job

@@ -19,8 +19,7 @@ from qtpy.QtWidgets import (
 from napari_qsm.recon.recipe import Choice, default_choice
 from napari_qsm.recon.sweep import Variant
 from napari_qsm.session.stage_texts import label_of, tooltip_of
-from napari_qsm.session.sweep.neighbours import LETTERS, main_setting
-from napari_qsm.session.sweep.previews import number_rows
+from napari_qsm.session.sweep import LETTERS, main_setting, number_rows
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.forms import Control, setting_field
 from napari_qsm.viewer.reconstruct.sections import fill_methods

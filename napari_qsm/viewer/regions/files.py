@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QFileDialog, QInputDialog
 
 from napari_qsm.io.formats import dialog_filter, format_of, label_choices, stem
-from napari_qsm.rois.transfer import Transferred, nearest
+from napari_qsm.rois.canonical_grid import Transferred, nearest
 from napari_qsm.session import MapEntry
 from napari_qsm.session.folder import ChangedOnDisk
 from napari_qsm.session.label_files import (

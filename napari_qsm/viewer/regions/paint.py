@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QDoubleRangeSlider, QDoubleSlider
 
-from napari_qsm.session.painting.options import PaintOptions
+from napari_qsm.session.painting import PaintOptions
 from napari_qsm.units import decimals, from_shown, to_shown
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.regions.painter import Painter

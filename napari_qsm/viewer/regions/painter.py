@@ -12,9 +12,14 @@ from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES
 from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
 from napari_qsm.rois.brush import Tip
-from napari_qsm.session.painting.options import PaintOptions
-from napari_qsm.session.painting.stroke import Stroke
-from napari_qsm.session.painting.target import Limit, Target, find_limit, find_target
+from napari_qsm.session.painting import (
+    Limit,
+    PaintOptions,
+    Stroke,
+    Target,
+    find_limit,
+    find_target,
+)
 from napari_qsm.viewer.canvas.overlay_items import Outline, Ring
 
 if TYPE_CHECKING:

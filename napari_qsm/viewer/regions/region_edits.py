@@ -19,7 +19,7 @@ from napari_qsm.anatomy import DEPTH_AXIS, side_mm
 from napari_qsm.errors import QsmError
 from napari_qsm.rois.mirror import other_side_name
 from napari_qsm.session import MapEntry, region_edits, regions
-from napari_qsm.session.painting.target import find_target
+from napari_qsm.session.painting import find_target
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.regions.midline import midline_of, midline_outline
 from napari_qsm.viewer.services import Services

@@ -26,8 +26,7 @@ from napari_qsm.session import MapEntry, sampled
 from napari_qsm.session.blinding import shown_name
 from napari_qsm.session.table.choice import Choice, load_choice, save_choice
 from napari_qsm.session.table.content import Content, Line, content_of, needs_ranks
-from napari_qsm.session.table.measured import measurable, measured_map
-from napari_qsm.session.table.numbers import Numbers, Row, ShownMap
+from napari_qsm.session.table.numbers import Numbers, Row, ShownMap, measurable, measured_map
 from napari_qsm.units import UNITS, decimals
 from napari_qsm.viewer.regions.table_actions import TableActions
 from napari_qsm.viewer.regions.table_view import ContentTable

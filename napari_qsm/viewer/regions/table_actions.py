@@ -22,7 +22,7 @@ from napari_qsm.rois.statistics import row_name
 from napari_qsm.session.blinding import shown_name
 from napari_qsm.session.settings import save_settings
 from napari_qsm.session.table.choice import optional
-from napari_qsm.session.table.measured import measurable, measured_map
+from napari_qsm.session.table.numbers import measurable, measured_map
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.dialogs import Answer, ask, ask_save_file
 
@@ -159,7 +159,7 @@ class TableActions:
         source = labels.volume.with_data(labels.labels)
 
         def work(progress: Any, cancelled: Any) -> Any:
-            from napari_qsm.rois.transfer import nearest
+            from napari_qsm.rois.canonical_grid import nearest
 
             return nearest(source, entry.shown)
 

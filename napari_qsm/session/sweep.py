@@ -1,22 +1,116 @@
-"""What variants made, as images beside each other: there for a while, never a result."""
+"""Settings of one stage side by side: the variants worth a look, the slices, the previews."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import floor, log10
 from typing import Any
 
 import numpy as np
 
+from napari_qsm.anatomy import DEPTH_AXIS
 from napari_qsm.arrays import Array
 from napari_qsm.qc.quality import MEASURES
 from napari_qsm.recon.pipeline import UNITS
-from napari_qsm.recon.sweep import Variant
+from napari_qsm.recon.recipe import Choice, default_choice
+from napari_qsm.recon.stages import Setting, methods
+from napari_qsm.recon.sweep import Slab, Variant
 from napari_qsm.session import Case, MapDisplay, MapEntry, Role, Session, auto_window
 from napari_qsm.session.stage_texts import STAGE_TEXTS
-from napari_qsm.session.sweep.neighbours import LETTERS
 from napari_qsm.study.display import LINKED_FIELDS
 from napari_qsm.volume import Volume
+
+#: Letters of the columns.
+LETTERS = ("A", "B", "C")
+
+
+def _times(low: float, high: float) -> Callable[[float], tuple[float, float]]:
+    return lambda value: (value * low, value * high)
+
+
+def _beside(step: float) -> Callable[[float], tuple[float, float]]:
+    return lambda value: (value - step, value + step)
+
+
+#: Per stage and method: the setting that matters most, and a smaller and a larger value of it.
+_MAIN: Mapping[tuple[str, str], tuple[str, Callable[[float], tuple[float, float]]]] = {
+    ("mask", "brain"): ("level", _beside(0.1)),
+    ("mask", "bet"): ("fraction", _beside(0.1)),
+    ("mask", "threshold"): ("erode_mm", _beside(2.0)),
+    ("mask", "phase-quality"): ("opening_mm", _beside(3.0)),
+    ("mask", "given"): ("erode_mm", _beside(2.0)),
+    ("mask", "whole"): ("erode_mm", _beside(2.0)),
+    ("mask", "synthstrip"): ("border_mm", _beside(2.0)),
+    ("mask", "hd-bet"): ("erode_mm", _beside(2.0)),
+    ("background", "vsharp"): ("radius_max_mm", _times(2 / 3, 4 / 3)),
+    ("background", "sharp"): ("radius_mm", _times(0.6, 1.6)),
+    ("background", "resharp"): ("radius_mm", _times(0.6, 1.6)),
+    ("background", "pdf"): ("tolerance", _times(0.1, 10)),
+    ("background", "lbv"): ("peel_mm", _beside(1.0)),
+    ("inversion", "star"): ("lambda_ppm", _times(0.3, 3)),
+    ("inversion", "tv"): ("lambda_ppm", _times(0.3, 3)),
+    ("inversion", "medi"): ("lambda_ppm", _times(0.3, 3)),
+    ("inversion", "ilsqr"): ("iterations", _times(0.5, 2)),
+    ("inversion", "tkd"): ("threshold", _times(2 / 3, 4 / 3)),
+    ("inversion", "l2"): ("lambda_l2", _times(0.3, 3)),
+    ("reference", "csf"): ("radius_mm", _times(2 / 3, 4 / 3)),
+}
+
+
+def main_setting(choice: Choice) -> str:
+    """The setting that a comparison is about; empty where methods are compared instead."""
+    known = _MAIN.get((choice.method.stage, choice.method.name))
+    return known[0] if known is not None else ""
+
+
+def neighbours(choice: Choice) -> list[Choice]:
+    """Two or three choices to begin a comparison with, the present one first.
+
+    Parameters
+    ----------
+    choice : Choice
+        Method and settings of now.
+
+    Returns
+    -------
+    list of Choice
+        The present one, and one or two with a smaller and a larger value of the setting that
+        matters most; where no setting does, other methods of the stage. Always at least two.
+    """
+    known = _MAIN.get((choice.method.stage, choice.method.name))
+    found = [choice]
+    if known is not None:
+        name, values = known
+        setting = choice.method.settings[name]
+        now = choice.settings[name]
+        for value in values(float(now)):
+            near = _allowed(setting, value)
+            if near not in [c.settings[name] for c in found]:
+                found.append(replace(choice, settings={**choice.settings, name: near}))
+    elif (choice.method.stage, choice.method.name) == ("phase", "scale"):
+        turned = {**choice.settings, "invert": not choice.settings["invert"]}
+        found.append(replace(choice, settings=turned))
+    else:
+        stage = choice.method.stage
+        others = [name for name in methods(stage) if name != choice.method.name]
+        found += [default_choice(stage, name) for name in others if name != "roi"][:2]
+    if len(found) == 1:
+        found.append(choice)
+    return found[: len(LETTERS)]
+
+
+def _allowed(setting: Setting, value: float) -> float | int:
+    """The value with two digits, within the setting's bounds and in its type."""
+    param = setting.param
+    if param.ge is not None:
+        value = max(value, param.ge)
+    if param.le is not None:
+        value = min(value, param.le)
+    if value:
+        value = round(value, 1 - floor(log10(abs(value))))
+    return int(value) if setting.type is int else float(value)
+
 
 #: Where grey values of a local field begin and end, ppm, the same for all variants.
 _LOCAL_PPM = (-0.05, 0.05)
@@ -185,3 +279,23 @@ def number_rows(tried: Sequence[Variant | None]) -> Mapping[str, list[str]]:
     if any(seconds):
         rows["Time"] = seconds
     return rows
+
+
+def slab_at_crosshair(session: Session, grid: Volume, slices: int) -> Slab:
+    """Slices of the large view's plane, the crosshair's in the middle, within the image.
+
+    Parameters
+    ----------
+    session : Session
+        Its crosshair and large plane.
+    grid : Volume
+        Closest-canonical.
+    slices : int
+        How many; fewer if the image has no more.
+    """
+    axis = DEPTH_AXIS[session.large_plane]
+    count = grid.shape[axis]
+    at = round(float(np.asarray(grid.world_to_voxel(session.crosshair_mm))[axis]))
+    slices = min(max(slices, 1), count)
+    start = min(max(at - slices // 2, 0), count - slices)
+    return Slab(axis, start, start + slices)

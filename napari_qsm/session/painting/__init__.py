@@ -1,1 +1,0 @@
-"""What a stroke writes, and where it may."""

@@ -1,1 +1,0 @@
-"""Settings of one stage side by side: variants, slab and previews."""
