@@ -14,7 +14,6 @@ LONGEST_MODULE, LONGEST_CLASS = 400, 300
 LONG_MODULES = {
     "napari_qsm.io.series",
     "napari_qsm.session.autosave",
-    "napari_qsm.session.regions",
     "napari_qsm.study.reconstruction",
     "napari_qsm.viewer.reconstruct.panel",
     "napari_qsm.viewer.regions.shape_work",

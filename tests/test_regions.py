@@ -1,13 +1,17 @@
 """The list of regions: each change, its undo, and its refusals."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from napari_qsm.errors import GeometryError, QsmError
 from napari_qsm.io.label_table import Region
+from napari_qsm.rois import edit
 from napari_qsm.rois.presets import built_in_presets
-from napari_qsm.session import Session, region_edits, regions
+from napari_qsm.rois.region import labels_present
+from napari_qsm.session import Session, regions
 from napari_qsm.volume import Volume
 
 SHAPE = (20, 12, 8)
@@ -192,11 +196,14 @@ def test_locked_regions_are_left_alone(work):
 def test_where_tools_may_write(work):
     _, entry = work
     values = np.array([0, 1, 2, 5, 9])
-    write = regions.writable
-    np.testing.assert_array_equal(write(entry, values, 1, protect=True), [1, 1, 0, 0, 0])
-    np.testing.assert_array_equal(write(entry, values, 1, protect=False), [1, 1, 1, 1, 1])
+    write = partial(edit.may_write, values, 1)
+    np.testing.assert_array_equal(write(protect=True), [1, 1, 0, 0, 0])
+    np.testing.assert_array_equal(write(protect=True, erase=True), [0, 1, 0, 0, 0])
+    np.testing.assert_array_equal(write(protect=False), [1, 1, 1, 1, 1])
     regions.set_locked(entry, [5], True)
-    np.testing.assert_array_equal(write(entry, values, 1, protect=False), [1, 1, 1, 0, 1])
+    locked = edit.locked_labels(entry.regions)
+    assert locked == (5,)
+    np.testing.assert_array_equal(write(protect=False, locked=locked), [1, 1, 1, 0, 1])
 
 
 def test_labels_without_a_row_get_one(work):
@@ -204,7 +211,7 @@ def test_labels_without_a_row_get_one(work):
     entry.editable[0, 0, 0] = 300
     entry.regions = {1: "putamen left"}
     regions.list_labels(entry)
-    assert list(entry.regions) == [1, 2, 5, 300] == regions.labels_present(entry)
+    assert list(entry.regions) == [1, 2, 5, 300] == labels_present(entry.editable)
     assert entry.regions[1].side == "left" and entry.regions[300].name == "Region 300"
 
 
@@ -237,9 +244,9 @@ def test_changes_of_shape_are_one_undo_and_spare_other_regions(work, how):
     session.watch(entry)
     before = entry.editable.copy()
     if how == "interpolate":
-        changed = region_edits.interpolate_region(session, entry, 1, 2)
+        changed = regions.change_shape(session, entry, 1, how, across=2)
     else:
-        changed = region_edits.change_shape(session, entry, 1, how, by_mm=1.0)
+        changed = regions.change_shape(session, entry, 1, how, by_mm=1.0)
     after = entry.editable
     assert changed == (after != before).sum()
     assert (changed > 0) == (how != "keep largest piece")
@@ -256,7 +263,7 @@ def test_changes_of_shape_are_one_undo_and_spare_other_regions(work, how):
 def test_copying_a_slice_up(work):
     session, entry = work
     before = entry.editable.copy()
-    assert region_edits.copy_region_slice(session, entry, 1, 2, 5, 6) == 15
+    assert regions.copy_region_slice(session, entry, 1, 2, 5, 6) == 15
     np.testing.assert_array_equal(entry.editable[..., 6] == 1, before[..., 5] == 1)
     session.history.undo()
     np.testing.assert_array_equal(entry.editable, before)
@@ -266,13 +273,13 @@ def test_refused_changes_leave_all_as_it_was(work):
     session, entry = work
     before = entry.editable.copy()
     with pytest.raises(QsmError, match="Nothing would be left"):
-        region_edits.change_shape(session, entry, 1, "shrink", by_mm=9)
+        regions.change_shape(session, entry, 1, "shrink", by_mm=9)
     regions.set_locked(entry, [1], True)
     with pytest.raises(QsmError, match="locked"):
-        region_edits.change_shape(session, entry, 1, "grow", by_mm=1)
+        regions.change_shape(session, entry, 1, "grow", by_mm=1)
     new = regions.add_region(session, entry, "Pons")
     with pytest.raises(QsmError, match="Nothing is drawn of 'Pons'"):
-        region_edits.change_shape(session, entry, new, "grow", by_mm=1)
+        regions.change_shape(session, entry, new, "grow", by_mm=1)
     np.testing.assert_array_equal(entry.editable, before)
 
 
@@ -281,7 +288,7 @@ def test_a_mask_is_changed_like_a_region():
     data = np.zeros(SHAPE, np.uint8)
     data[4:10, 3:9, 2:6] = 1
     mask = session.add(Volume(data, np.diag([1.0, 1, 2, 1]), name="brain"), role="mask")
-    region_edits.change_shape(session, mask, 1, "shrink", by_mm=1)
+    regions.change_shape(session, mask, 1, "shrink", by_mm=1)
     assert mask.editable[5:9, 4:8, 2:6].all() and mask.editable.sum() == 64
     assert session.history.undo() == "shrink brain"
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from napari_qsm.arrays import Array
-from napari_qsm.io.label_table import side_of
-from napari_qsm.rois.statistics import region_name, region_side
+from napari_qsm.rois.region import RegionTable, region_side, side_of
 
 _OTHER = {"left": "right", "right": "left"}
 _SWAPS = {"l": "r", "lh": "rh", "lt": "rt", "left": "right"}
+_SIDE_WORDS = re.compile(r"[\s_.-]*\b(?:left|right|lh|rh|lt|rt|l|r)\b[\s_.-]*", flags=re.IGNORECASE)
 _SWAPS.update({right: left for left, right in list(_SWAPS.items())})
 
 
@@ -78,24 +76,35 @@ def other_side_name(name: str) -> str:
     return swapped
 
 
-def partner(regions: Mapping[int, Any], index: int) -> int | None:
+def without_side(name: str) -> str:
+    """A region's name without the words that tell a side; the same name if nothing else is left.
+
+    Examples
+    --------
+    >>> without_side("Putamen L"), without_side("left")
+    ('Putamen', 'left')
+    """
+    return _SIDE_WORDS.sub(" ", name).strip() or name
+
+
+def partner(table: RegionTable, index: int) -> int | None:
     """The region of the same name on the other side; None if there is none.
 
     Parameters
     ----------
-    regions : mapping
-        Label value to a name, or to an object with ``name`` and ``side``.
+    table : RegionTable
+        Rows by label.
     index : int
         The region whose partner is wanted.
     """
-    region = regions.get(index)
+    region = table.get(index)
     side = region_side(region)
-    if side not in _OTHER:
+    if region is None or side not in _OTHER:
         return None
-    wanted = other_side_name(region_name(region)).casefold()
-    for key, each in regions.items():
+    wanted = other_side_name(region.name).casefold()
+    for key, each in table.items():
         if key == index or region_side(each) != _OTHER[side]:
             continue
-        if region_name(each).casefold() == wanted:
+        if each.name.casefold() == wanted:
             return key
     return None

@@ -12,10 +12,10 @@ from pydantic import ConfigDict, Field
 from napari_qsm.anatomy import DEPTH_AXIS, DisplayFrame, Plane, place
 from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
-from napari_qsm.rois import brush
+from napari_qsm.rois import brush, edit
 from napari_qsm.rois.brush import Tip
+from napari_qsm.rois.region import region_of
 from napari_qsm.session import MapEntry, Session
-from napari_qsm.session.regions import region_of, regions_of
 from napari_qsm.volume import check_same_grid
 
 #: What a mask's inside is written as.
@@ -68,9 +68,7 @@ class Target:
         erase : bool
             Whether the voxels are to be emptied.
         """
-        if protect:
-            return np.asarray((values == self.index) | ((values == 0) & (not erase)))
-        return ~np.isin(values, self.locked)
+        return edit.may_write(values, self.index, protect=protect, locked=self.locked, erase=erase)
 
 
 def find_target(session: Session, frame: DisplayFrame | None) -> Target:
@@ -92,7 +90,7 @@ def find_target(session: Session, frame: DisplayFrame | None) -> Target:
         index = session.active_region
         if index <= 0 or index not in entry.regions:
             raise QsmError("Choose a region in the list first.")
-        row = region_of(entry, index)
+        row = region_of(entry.regions, index)
         name = row.name
         if row.locked:
             raise QsmError(f"'{name}' is locked; click its lock to draw in it.")
@@ -108,7 +106,7 @@ def find_target(session: Session, frame: DisplayFrame | None) -> Target:
             f"'{entry.name}' is turned against '{session.case.maps[0].name}', the first map of the "
             "case, so it cannot be drawn on here. Open the map it belongs to as a case of its own."
         )
-    locked = tuple(row.index for row in regions_of(entry) if row.locked)
+    locked = edit.locked_labels(entry.regions)
     return Target(entry, index, name, placement.scale, placement.translate, locked)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
 from napari_qsm.io.label_table import Region, default_color, side_of
+from napari_qsm.rois import edit
 from napari_qsm.rois.region import RegionTable, name_of
 from napari_qsm.rois.shapes import FixedShape, voxels_of
 from napari_qsm.session import MapEntry, Session
@@ -89,11 +90,10 @@ def burn(
         kept = {k: r for k, r in regions.items() if k in labels.regions or k in used}
         if kept != labels.regions:
             session.change("regions", target=labels, regions=kept)
-        locked = [k for k, r in labels.regions.items() if r.locked]
         changed = _clear(session, labels, used) if clear_first else 0
         for shape in written:
             at = voxels_of(shape, measured.shown)
-            found, left = _writable(labels, at, index_of[shape.id], locked, over_others)
+            found, left = _writable(labels, at, index_of[shape.id], over_others)
             changed += session.edit_labels(labels, found, index_of[shape.id], "burn shapes")
             notes += [f"{shape.name}: {number} voxels stay {name}." for name, number in left]
         if not keep_shapes:
@@ -148,12 +148,12 @@ def _clear(session: Session, labels: MapEntry, used: set[int]) -> int:
 
 
 def _writable(
-    labels: MapEntry, at: Array, index: int, locked: list[int], over_others: bool
+    labels: MapEntry, at: Array, index: int, over_others: bool
 ) -> tuple[Array, list[tuple[str, int]]]:
     """Positions that may be written, and how many voxels stay with which region."""
     values = labels.labels[np.unravel_index(at, labels.labels.shape, order="F")]
-    other = (values != 0) & (values != index)
-    stay = np.isin(values, locked) & (values != index) if over_others else other
+    locked = edit.locked_labels(labels.regions)
+    stay = ~edit.may_write(values, index, protect=not over_others, locked=locked)
     names = [
         (name_of(labels.regions, int(k)), int((values[stay] == k).sum()))
         for k in np.unique(values[stay])

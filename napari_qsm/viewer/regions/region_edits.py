@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 from napari_qsm.anatomy import DEPTH_AXIS, side_mm
 from napari_qsm.errors import QsmError
 from napari_qsm.rois.mirror import other_side_name
-from napari_qsm.session import MapEntry, region_edits, regions
+from napari_qsm.session import MapEntry, regions
 from napari_qsm.session.painting import find_target
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.regions.midline import midline_of, midline_outline
@@ -102,7 +102,7 @@ class ChangeBox(ui.Section):
     def _change(self, how: str) -> None:
         entry, index = self._target()
         across = self._axis() if self._how.currentData() else None
-        changed = region_edits.change_shape(
+        changed = regions.change_shape(
             self._context.session, entry, index, how, by_mm=self._by.value(), across=across
         )
         if not changed:
@@ -116,14 +116,16 @@ class ChangeBox(ui.Section):
         here = target.voxel(display)[self._axis()]
         if not 0 <= here < target.entry.volume.shape[self._axis()]:
             raise QsmError("This slice lies outside the region map.")
-        region_edits.copy_region_slice(
+        regions.copy_region_slice(
             self._context.session, target.entry, target.index, self._axis(), here, here + steps
         )
         controller.step(controller.main.plane, steps)
 
     def _interpolate(self) -> None:
         entry, index = self._target()
-        region_edits.interpolate_region(self._context.session, entry, index, self._axis())
+        regions.change_shape(
+            self._context.session, entry, index, "interpolate", across=self._axis()
+        )
 
 
 class MirrorBox(ui.Section):

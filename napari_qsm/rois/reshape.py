@@ -15,6 +15,7 @@ from scipy import ndimage
 from napari_qsm.arrays import Array, bounding_box
 from napari_qsm.errors import QsmError
 from napari_qsm.recon.mask import morphology
+from napari_qsm.rois.between_slices import interpolate
 
 #: A voxel so thick that nothing reaches through it keeps morphology within slices.
 _FAR_MM = 1e6
@@ -124,8 +125,47 @@ def pieces(mask: Array) -> list[Array]:
     return found
 
 
-#: Changes that need a length, and those that do not, under the names the window shows.
-WITH_LENGTH: dict[str, Callable[..., Array]] = {"smooth": smooth, "shrink": shrink, "grow": grow}
+#: Changes that need a length, under the names the window shows.
+_WITH_LENGTH: dict[str, Callable[..., Array]] = {"smooth": smooth, "shrink": shrink, "grow": grow}
+
+
+def changed(
+    mask: Array,
+    how: str,
+    voxel_size_mm: tuple[float, float, float],
+    *,
+    by_mm: float = 0.0,
+    across: int | None = None,
+) -> Array:
+    """A region smoothed, shrunk or grown, with its holes filled, or its largest piece.
+
+    Parameters
+    ----------
+    mask : (x, y, z) ndarray of bool
+        The region.
+    how : {"smooth", "shrink", "grow", "fill holes", "keep largest piece", "interpolate"}
+        What to do; the last fills the empty slices across an axis.
+    voxel_size_mm : (x, y, z)
+        Edge lengths of a voxel.
+    by_mm : float
+        How far, for the first three.
+    across : int or None
+        Axis through the slices that are treated one by one; None for three dimensions.
+
+    Raises
+    ------
+    QsmError
+        If there is no such change.
+    """
+    if how in _WITH_LENGTH:
+        return _WITH_LENGTH[how](mask, by_mm, voxel_size_mm, across=across)
+    if how == "fill holes":
+        return fill_holes(mask, voxel_size_mm, across=across)
+    if how == "keep largest piece":
+        return keep_largest(mask, across=across)
+    if how == "interpolate" and across is not None:
+        return interpolate(mask, voxel_size_mm, across)
+    raise QsmError(f"There is no change called '{how}'.")
 
 
 def _sizes(voxel_size_mm: Sequence[float], across: int | None) -> tuple[float, ...]:

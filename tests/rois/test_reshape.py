@@ -7,7 +7,7 @@ from scipy.spatial.distance import cdist
 
 from napari_qsm.errors import QsmError
 from napari_qsm.io.label_table import Region
-from napari_qsm.rois import edits
+from napari_qsm.rois import reshape
 from napari_qsm.rois.between_slices import interpolate, signed_distance
 from napari_qsm.rois.mirror import mirrored, other_side_name, partner, snapped_plane
 
@@ -41,16 +41,16 @@ def test_grow_and_shrink_against_all_distances(by_mm, across):
         away[layer[:, None] != layer[None, :]] = np.inf
     flat = mask.ravel()
     near = (away[:, flat].min(axis=1) <= by_mm).reshape(shape)
-    np.testing.assert_array_equal(edits.grow(mask, by_mm, size, across=across), near)
+    np.testing.assert_array_equal(reshape.grow(mask, by_mm, size, across=across), near)
     kept = (away[:, ~flat].min(axis=1) > by_mm).reshape(shape)
-    np.testing.assert_array_equal(edits.shrink(mask, by_mm, size, across=across), kept)
+    np.testing.assert_array_equal(reshape.shrink(mask, by_mm, size, across=across), kept)
 
 
 def test_a_shrunken_ball_is_the_smaller_ball():
     size = (0.5, 0.5, 0.5)
     shape = (48, 48, 48)
-    assert dice(edits.shrink(ball(9, shape, size), 3, size), ball(6, shape, size)) > 0.97
-    assert dice(edits.grow(ball(6, shape, size), 3, size), ball(9, shape, size)) > 0.98
+    assert dice(reshape.shrink(ball(9, shape, size), 3, size), ball(6, shape, size)) > 0.97
+    assert dice(reshape.grow(ball(6, shape, size), 3, size), ball(9, shape, size)) > 0.98
 
 
 def test_smoothing_takes_spurs_and_notches_and_keeps_the_rest():
@@ -60,26 +60,26 @@ def test_smoothing_takes_spurs_and_notches_and_keeps_the_rest():
     rough = whole.copy()
     rough[23:25, 40:47, 12] = True  # a spur
     rough[23, 36:40, 11] = False  # a notch
-    smoothed = edits.smooth(rough, 1.0, size)
+    smoothed = reshape.smooth(rough, 1.0, size)
     assert not smoothed[23:25, 42:47].any() and smoothed[23, 36:39, 11].all()
     assert dice(smoothed, whole) > 0.98
     half = np.zeros(shape, dtype=bool)
     half[:20] = True
-    np.testing.assert_array_equal(edits.smooth(half, 2.0, size), half)
+    np.testing.assert_array_equal(reshape.smooth(half, 2.0, size), half)
     flat = np.zeros(shape, dtype=bool)
     flat[10:30, 10:30, 7] = True
-    assert not edits.smooth(flat, 1.5, size).any()
-    assert edits.smooth(flat, 1.5, size, across=2)[20, 20, 7]
-    np.testing.assert_array_equal(edits.smooth(flat, 0, size), flat)
+    assert not reshape.smooth(flat, 1.5, size).any()
+    assert reshape.smooth(flat, 1.5, size, across=2)[20, 20, 7]
+    np.testing.assert_array_equal(reshape.smooth(flat, 0, size), flat)
 
 
 def test_holes_in_space_and_in_slices():
     tube = ball(7) & ~ball(4)
-    np.testing.assert_array_equal(edits.fill_holes(tube, SIZE), ball(7))
+    np.testing.assert_array_equal(reshape.fill_holes(tube, SIZE), ball(7))
     open_tube = tube.copy()
     open_tube[19:21, 21:23, 10:] = False  # a way out along z
-    assert not edits.fill_holes(open_tube, SIZE)[20, 22, 10]
-    closed = edits.fill_holes(open_tube, SIZE, across=2)
+    assert not reshape.fill_holes(open_tube, SIZE)[20, 22, 10]
+    closed = reshape.fill_holes(open_tube, SIZE, across=2)
     for index in range(SHAPE[2]):
         np.testing.assert_array_equal(
             closed[..., index], ndimage.binary_fill_holes(open_tube[..., index])
@@ -89,28 +89,28 @@ def test_holes_in_space_and_in_slices():
 def test_largest_piece_and_all_pieces():
     mask = np.zeros(SHAPE, dtype=bool)
     mask[2:8, 2:8, 3:6], mask[20:23, 20:23, 3:9], mask[35, 35, 12] = True, True, True
-    assert edits.keep_largest(mask).sum() == 108
-    each = edits.keep_largest(mask, across=2)
+    assert reshape.keep_largest(mask).sum() == 108
+    each = reshape.keep_largest(mask, across=2)
     assert [int(s) for s in each.sum(axis=(0, 1))[[3, 7, 12]]] == [36, 9, 1]
-    found = edits.pieces(mask)
+    found = reshape.pieces(mask)
     assert [int(piece.sum()) for piece in found] == [108, 54, 1]
     np.testing.assert_array_equal(np.logical_or.reduce(found), mask)
-    assert edits.pieces(np.zeros(SHAPE, bool)) == []
-    assert not edits.keep_largest(np.zeros(SHAPE, bool)).any()
+    assert reshape.pieces(np.zeros(SHAPE, bool)) == []
+    assert not reshape.keep_largest(np.zeros(SHAPE, bool)).any()
 
 
 @pytest.mark.parametrize("across", [0, 1, 2])
 def test_copied_slice(across):
     mask = ball(6)
     middle = SHAPE[across] // 2
-    out = edits.copy_slice(mask, across, middle, middle + 8)
+    out = reshape.copy_slice(mask, across, middle, middle + 8)
     wanted = np.take(mask, middle, axis=across) | np.take(mask, middle + 8, axis=across)
     np.testing.assert_array_equal(np.take(out, middle + 8, axis=across), wanted)
     assert out.sum() == mask.sum() + (wanted & ~np.take(mask, middle + 8, axis=across)).sum()
     with pytest.raises(QsmError, match="nothing on this slice"):
-        edits.copy_slice(mask, across, 0, 1)
+        reshape.copy_slice(mask, across, 0, 1)
     with pytest.raises(QsmError, match="outside the map"):
-        edits.copy_slice(mask, across, SHAPE[across] - 1, SHAPE[across])
+        reshape.copy_slice(mask, across, SHAPE[across] - 1, SHAPE[across])
 
 
 @pytest.mark.parametrize("across", [0, 1, 2])
@@ -208,8 +208,8 @@ def test_partner_needs_the_name_and_the_side():
     regions = {
         1: Region(1, "Putamen L", "left", "#ff0000"),
         2: Region(2, "Putamen R", "right", "#ff0000"),
-        3: "Caudate L",
+        3: Region(3, "Caudate L", "", "#ff0000"),
         4: Region(4, "Pons", "", "#ff0000"),
-        5: "caudate r",
+        5: Region(5, "caudate r", "", "#ff0000"),
     }
     assert [partner(regions, i) for i in range(7)] == [None, 2, 1, 5, None, 3, None]
