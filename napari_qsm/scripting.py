@@ -18,6 +18,7 @@ from napari_qsm.recon.pipeline import run
 from napari_qsm.recon.recipe import Recipe, load_recipe, parse_recipe, with_settings
 from napari_qsm.recon.result import Result
 from napari_qsm.rois import statistics
+from napari_qsm.rois.region import Region
 from napari_qsm.scan import Scan
 from napari_qsm.units import SusceptibilityUnit
 from napari_qsm.volume import Volume
@@ -119,7 +120,7 @@ def reconstruct(
 def region_statistics(
     values: Volume,
     labels: Volume | Path | str,
-    names: Mapping[int, Any] | None = None,
+    names: Mapping[int, Region | str] | None = None,
     *,
     unit: SusceptibilityUnit = "ppm",
     warn: Callable[[str], None] | None = None,

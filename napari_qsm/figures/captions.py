@@ -13,7 +13,7 @@ from napari_qsm.figures.picture import PicturePlan
 from napari_qsm.figures.plans import Plan
 from napari_qsm.figures.slices import Slice
 from napari_qsm.recon.stages import get_method
-from napari_qsm.rois.statistics import region_side
+from napari_qsm.rois.region import region_side
 
 _COLOURINGS = {"grey": "grey", "inverted": "inverted grey", "both sides": "two-sided colours"}
 

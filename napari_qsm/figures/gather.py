@@ -21,7 +21,7 @@ from napari_qsm.io.maps import declared_unit, read_map
 from napari_qsm.io.segmentation import read_labels
 from napari_qsm.io.sidecar import read_json
 from napari_qsm.io.whole_numbers import as_labels
-from napari_qsm.rois.statistics import region_name
+from napari_qsm.rois.region import Region, RegionTable, name_of, region_table
 from napari_qsm.volume import Volume
 
 
@@ -34,7 +34,7 @@ class Given:
     volume : Volume
         In any axis order.
     regions : dict
-        What the values of a label map mean: rows of a label table.
+        What the values of a label map mean: rows of a label table, or their names.
     provenance : dict
         How a map was made, as in ``provenance.json``.
     revision : int
@@ -42,7 +42,7 @@ class Given:
     """
 
     volume: Volume
-    regions: Mapping[int, Any] = field(default_factory=dict)
+    regions: Mapping[int, Region | str] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     revision: int = 0
 
@@ -73,7 +73,7 @@ class Loaded:
     name: str
     role: str
     volume: Volume
-    regions: Mapping[int, Any]
+    regions: RegionTable
     provenance: Mapping[str, Any]
     stamp: tuple[Any, ...]
     origin: Volume | None = None
@@ -114,7 +114,7 @@ class Loaded:
 
     def region_called(self, label: int) -> str:
         """Name of a region, or its number."""
-        return region_name(self.regions.get(label)) or f"region {label}"
+        return name_of(self.regions, label)
 
 
 def gather(
@@ -174,7 +174,7 @@ def load(
     """
     old = known.get(key)
     notes: list[str] = []
-    regions: Mapping[int, Any]
+    regions: RegionTable
     if given is not None:
         stamp: tuple[Any, ...] = (id(given.volume), given.revision, source.echo, source.role)
         if old is not None and old.stamp == stamp and old.origin is given.volume:
@@ -182,7 +182,7 @@ def load(
         volume = given.volume
         if volume.data.dtype.kind == "f" and not np.isfinite(volume.data).any():
             raise FileError(f"'{source.name or key}' holds no number at all: every voxel is NaN.")
-        regions, provenance = given.regions, given.provenance
+        regions, provenance = region_table(given.regions), given.provenance
     else:
         if not source.path:
             raise FileError(f"The figure's source '{key}' has no 'path'.")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from napari_qsm.figures.gather import Loaded, labels_like, wanted_labels
 from napari_qsm.figures.kinds import PanelPlan, Setting
 from napari_qsm.figures.panels import Numbers
 from napari_qsm.figures.spec import FigureSpec
 from napari_qsm.rois.measures import measures_of
+from napari_qsm.rois.region import RegionTable
 from napari_qsm.rois.statistics import region_statistics
 from napari_qsm.units import factor
 
@@ -54,7 +55,7 @@ class NumbersPlan(PanelPlan):
             map_, labels = sources[measured.map], sources[measured.labels]
             which = wanted_labels(labels, panel.which)
             labels_like(labels, map_)
-            names = {label: labels.regions.get(label) for label in which}
+            names = {label: row for label, row in labels.regions.items() if label in which}
             frame, said = _statistics(map_, labels, names, spec)
             setting.notes.extend(f"{who}: {note}" for note in said)
             frame = frame[frame["label"].isin(which)].copy()
@@ -97,7 +98,7 @@ def _percentiles(map_: Loaded, labels: Loaded, label: int, spec: FigureSpec) -> 
 
 
 def _statistics(
-    map_: Loaded, labels: Loaded, names: dict[int, Any], spec: FigureSpec
+    map_: Loaded, labels: Loaded, names: RegionTable, spec: FigureSpec
 ) -> tuple[pd.DataFrame, list[str]]:
     """The region table and its notes, kept with the map: previews ask for it again and again."""
     key = (spec.unit, repr(sorted(names.items())))

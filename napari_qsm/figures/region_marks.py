@@ -13,8 +13,7 @@ from napari_qsm.figures.frame import PAD_MM, Frame
 from napari_qsm.figures.gather import Loaded
 from napari_qsm.figures.lettering import Rect, Side
 from napari_qsm.figures.parts import Regions
-from napari_qsm.io.label_table import default_color
-from napari_qsm.rois.statistics import region_side
+from napari_qsm.rois.region import default_color, region_side
 from napari_qsm.volume import Volume
 
 #: Right and left in colours of Okabe and Ito (2008) that colour-blind readers tell apart.
@@ -50,7 +49,7 @@ def region_colour(labels: Loaded, style: Regions, label: int) -> str:
     region = labels.regions.get(label)
     if style.colours == "side":
         return SIDE_COLOURS[region_side(region)]
-    return getattr(region, "color", "") or default_color(label)
+    return region.color if region is not None and region.color else default_color(label)
 
 
 def draw_regions(frame: Frame, regions: SliceRegions, style: Regions) -> None:
@@ -98,7 +97,7 @@ def write_names(frame: Frame, regions: SliceRegions, style: Regions, who: str) -
         region = labels.regions.get(label)
         name = labels.region_called(label)
         if style.names == "short":
-            name = getattr(region, "abbreviation", "") or name
+            name = region.abbreviation if region is not None and region.abbreviation else name
         path = max(outlines(inside), key=len)
         corners = _on_page(frame, regions, path, inside.shape)
         edge = "left" if corners[:, 0].mean() < frame.rect.left + frame.rect.width / 2 else "right"

@@ -16,7 +16,7 @@ from napari_qsm.errors import FileError, QsmError
 from napari_qsm.figures.annotations import Point
 from napari_qsm.figures.gather import Given, Loaded, labels_like, load
 from napari_qsm.figures.parts import Source
-from napari_qsm.rois.statistics import region_name, region_side
+from napari_qsm.rois.region import region_side
 
 #: Words that name a nucleus in label tables.
 NUCLEI: Mapping[str, str] = {
@@ -86,7 +86,7 @@ class Known:
         return {
             region_side(region): label
             for label, region in self.labels.regions.items()
-            if label in self.labels.present and words.search(region_name(region))
+            if label in self.labels.present and words.search(region.name)
         }
 
     def needed(self, name: str) -> dict[str, int]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_qsm.errors import MetadataError
-from napari_qsm.io.label_table import side_of
 from napari_qsm.io.whole_numbers import as_labels
 from napari_qsm.quantities import checked_map
 from napari_qsm.rois.live import LiveStatistics
 from napari_qsm.rois.measures import STATISTICS, Measures, Statistic
+from napari_qsm.rois.region import Region, name_of, region_side, region_table
 from napari_qsm.units import SusceptibilityUnit, column_word, decimals, factor
 from napari_qsm.volume import Volume
 
@@ -60,20 +60,10 @@ def column_decimals(unit: str = "ppm") -> dict[str, int]:
     return shown
 
 
-def region_name(region: Any) -> str:
-    """Name of a row of a label table: a plain string or an object with ``name``."""
-    return "" if region is None else str(getattr(region, "name", region))
-
-
-def region_side(region: Any) -> str:
-    """``"left"``, ``"right"`` or empty: as the table says or, failing that, as the name does."""
-    return str(getattr(region, "side", "") or "") or side_of(region_name(region))
-
-
 def region_statistics(
     values: Volume,
     labels: Volume,
-    names: Mapping[int, Any] | None = None,
+    names: Mapping[int, Region | str] | None = None,
     *,
     unit: SusceptibilityUnit = "ppm",
     warn: Callable[[str], None] | None = None,
@@ -87,8 +77,8 @@ def region_statistics(
     labels : Volume
         Whole numbers on the same grid (axis order may differ); 0 is no region.
     names : mapping, optional
-        Label value to a name, or to an object with ``name`` and ``side``. Named regions
-        without a voxel get a row with 0 voxels.
+        Label value to a region or its name. Named regions without a voxel get a row with 0
+        voxels.
     unit : {"ppm", "ppb"}
         Unit of the table.
     warn : callable, optional
@@ -123,14 +113,14 @@ def region_statistics(
         )
     live = LiveStatistics(as_labels(labels.like(values)), {"": values.data})
     live.measure_all("")
-    names = {index: region for index, region in (names or {}).items() if index != 0}
+    table = {index: region for index, region in region_table(names).items() if index != 0}
     rows = []
-    for label in sorted(set(live.labels) | set(names)):
+    for label in sorted(set(live.labels) | set(table)):
         measures = live.measures("", label, ranks=True)
-        name = row_name(label, names.get(label))
+        name = name_of(table, label)
         if warn is not None and measures.missing:
             warn(f"{name}: {missing_words(measures)}.")
-        rows.append((label, name, region_side(names.get(label)), measures))
+        rows.append((label, name, region_side(table.get(label)), measures))
     return frame_of(
         rows, unit=unit, voxel_mm3=values.voxel_volume_mm3, factor=factor(values.unit, unit)
     )
@@ -168,11 +158,6 @@ def frame_of(
     ]
     table = pd.DataFrame(kept, columns=columns(unit))
     return table.astype({"label": int, "voxels": int, "name": object, "side": object})
-
-
-def row_name(label: int, region: Any) -> str:
-    """What a row is called: as the label table says, or after its number."""
-    return region_name(region) or f"region {label}"
 
 
 def missing_words(measures: Measures) -> str:

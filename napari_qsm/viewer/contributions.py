@@ -18,6 +18,7 @@ from napari_qsm.io.nifti import ENDINGS, write_volume
 from napari_qsm.io.segmentation import read_labels, regions_beside
 from napari_qsm.io.whole_numbers import as_labels, is_whole
 from napari_qsm.quantities import checked_map
+from napari_qsm.rois.region import RegionTable
 from napari_qsm.session import Role, first_display, guess_role
 from napari_qsm.session.frames import napari_order
 from napari_qsm.session.opening import load_head
@@ -74,7 +75,7 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
 
 
 def layer_data(
-    volume: Volume, role: Role | None = None, regions: dict[int, Any] | None = None
+    volume: Volume, role: Role | None = None, regions: RegionTable | None = None
 ) -> list[LayerData]:
     """A volume as layer tuples; see :func:`read`."""
     role = role or guess_role(volume)
@@ -90,7 +91,7 @@ def layer_data(
     return layers
 
 
-def _layer_tuple(part: Volume, role: Role, regions: dict[int, Any]) -> LayerData:
+def _layer_tuple(part: Volume, role: Role, regions: RegionTable) -> LayerData:
     frame = DisplayFrame(part)
     options: dict[str, Any] = {
         "name": part.name,

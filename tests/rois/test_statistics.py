@@ -6,7 +6,8 @@ from scipy import stats
 
 from napari_qsm.errors import FileError, GeometryError, MetadataError
 from napari_qsm.io.label_table import Region
-from napari_qsm.rois.statistics import columns, region_side, region_statistics
+from napari_qsm.rois.region import region_side
+from napari_qsm.rois.statistics import columns, region_statistics
 from napari_qsm.volume import Volume
 
 AFFINE = np.diag([0.625, 0.625, 2.0, 1.0])
@@ -149,7 +150,7 @@ def test_refusals(chi, labels):
 
 def test_the_table_knows_the_side_better_than_the_name():
     assert region_side(Region(1, "Bleed", "right", "#c92a2a")) == "right"
-    assert region_side("Putamen L") == "left"
+    assert region_side(Region(1, "Putamen L", "", "#c92a2a")) == "left"
     assert region_side(None) == ""
 
 

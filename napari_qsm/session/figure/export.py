@@ -33,7 +33,7 @@ from napari_qsm.io.label_table import (
 )
 from napari_qsm.io.nifti import write_volume
 from napari_qsm.io.whole_numbers import as_labels
-from napari_qsm.rois.statistics import region_name, region_side
+from napari_qsm.rois.region import name_of, region_side, region_table
 from napari_qsm.session import Session
 from napari_qsm.session.figure.from_session import given_of
 from napari_qsm.session.references import References
@@ -174,7 +174,7 @@ def _copy(
     return new, replace(given, volume=volume, regions=regions)
 
 
-def _rows(regions: Mapping[int, Any]) -> list[Region]:
+def _rows(regions: Mapping[int, Region | str]) -> list[Region]:
     """Rows of the label table, whose names tell the side of every region.
 
     Raises
@@ -183,8 +183,9 @@ def _rows(regions: Mapping[int, Any]) -> list[Region]:
         If a name says one side and the region is marked as the other.
     """
     rows = []
-    for index, region in regions.items():
-        name = region_name(region) or f"region {index}"
+    table = region_table(regions)
+    for index, region in table.items():
+        name = name_of(table, index)
         side, told = region_side(region), side_of(name)
         if side and told and side != told:
             raise QsmError(
@@ -193,8 +194,8 @@ def _rows(regions: Mapping[int, Any]) -> list[Region]:
             )
         if side and not told:
             name += " L" if side == "left" else " R"
-        color = str(getattr(region, "color", "") or default_color(index))
-        rows.append(Region(index, name, side, color, str(getattr(region, "abbreviation", ""))))
+        color = region.color or default_color(index)
+        rows.append(Region(index, name, side, color, region.abbreviation))
     return rows
 
 

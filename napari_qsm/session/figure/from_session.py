@@ -22,7 +22,6 @@ from napari_qsm.figures.subjects import NUCLEI, Subject
 from napari_qsm.figures.templates import from_template
 from napari_qsm.io.formats import stem
 from napari_qsm.io.sidecar import read_json
-from napari_qsm.rois.statistics import region_name
 from napari_qsm.session import MapDisplay, MapEntry, Session
 from napari_qsm.study.case import NEUTRAL_NAME
 from napari_qsm.volume import Volume
@@ -213,9 +212,7 @@ def _check_regions(
         raise QsmError(f"'{labels.name}' has no voxel in any region yet. Draw the regions first.")
     for nucleus in nuclei:
         words = re.compile(rf"(?i)(?<![a-z])({NUCLEI[nucleus]})(?![a-z])")
-        rows = {
-            k: region_name(r) for k, r in labels.regions.items() if words.search(region_name(r))
-        }
+        rows = {k: r.name for k, r in labels.regions.items() if words.search(r.name)}
         empty = [text for k, text in rows.items() if k >= counts.size or not counts[k]]
         if rows and len(empty) == len(rows):
             raise QsmError(f"{name}: '{empty[0]}' has no voxel yet. Draw it first.")

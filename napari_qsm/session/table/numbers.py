@@ -10,9 +10,8 @@ import numpy as np
 from napari_qsm.arrays import Array, Box
 from napari_qsm.rois.live import LiveStatistics
 from napari_qsm.rois.measures import Measures, measures_of
-from napari_qsm.rois.region import Region, RegionTable, default_color
+from napari_qsm.rois.region import Region, RegionTable, default_color, name_of, region_side
 from napari_qsm.rois.shapes import FixedShape, voxels_of
-from napari_qsm.rois.statistics import region_side, row_name
 from napari_qsm.session import MapEntry, Session
 from napari_qsm.session.blinding import shown_name
 from napari_qsm.units import factor
@@ -218,7 +217,7 @@ class Numbers:
 
     def _region_row(self, label: int, regions: RegionTable, labels: MapEntry) -> Row:
         region = regions.get(label)
-        name = row_name(label, region)
+        name = name_of(regions, label)
         return Row(
             f"label {label} {name}",
             label,

@@ -22,6 +22,7 @@ from napari_qsm.colormaps import (
 from napari_qsm.errors import GeometryError
 from napari_qsm.io.label_table import default_color, rgb
 from napari_qsm.io.whole_numbers import as_labels
+from napari_qsm.rois.region import RegionTable
 from napari_qsm.session import MapDisplay, MapEntry, Role, Session, first_display, guess_role
 from napari_qsm.session.composites import TurnedGrid
 from napari_qsm.session.frames import napari_order
@@ -91,7 +92,7 @@ def make_layer(entry: MapEntry, frame: DisplayFrame) -> Layer:
     return layer
 
 
-def region_colours(regions: dict[int, Any]) -> CyclicLabelColormap:
+def region_colours(regions: RegionTable) -> CyclicLabelColormap:
     """The colours of a label table; labels that are not in it get colours of their own.
 
     Hidden regions are see-through. The ring of colours reaches past the highest label of the
@@ -104,9 +105,9 @@ def region_colours(regions: dict[int, Any]) -> CyclicLabelColormap:
         region = regions.get(index)
         if region is None and index > 255:
             continue
-        name = getattr(region, "color", "") or default_color(index)
+        name = region.color if region is not None and region.color else default_color(index)
         colours[index, :3] = [part / 255 for part in rgb(name)]
-        colours[index, 3] = float(getattr(region, "visible", True))
+        colours[index, 3] = float(region is None or region.visible)
     return CyclicLabelColormap(colors=colours, background_value=0)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_qsm.rois.region import RegionTable
 from napari_qsm.scan import Scan
 from napari_qsm.session import MapEntry
 from napari_qsm.volume import Volume
@@ -41,7 +42,7 @@ class ShownSubject:
     magnitude: Volume
     chi: Volume
     labels: Volume
-    regions: Mapping[int, Any]
+    regions: RegionTable
     scan: Scan
     provenance: Mapping[str, Any]
 

@@ -12,7 +12,7 @@ from superqt.utils import signals_blocked
 from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES, Plane, side_mm
 from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
-from napari_qsm.rois.statistics import region_name
+from napari_qsm.rois.region import name_of
 from napari_qsm.session import MapEntry
 from napari_qsm.session.appearance import shown_unit
 from napari_qsm.session.blinding import HIDDEN, hides_values, shown_name
@@ -117,9 +117,9 @@ class MeasureBox(ui.Section):
     def refresh(self) -> None:
         """Offer the regions that are loaded."""
         wanted: list[tuple[tuple[str, int] | None, str]] = [
-            ((labels.id, key), region_name(region) or f"region {key}")
+            ((labels.id, key), name_of(labels.regions, key))
             for labels in self._session.of_role("labels")
-            for key, region in sorted(labels.regions.items())
+            for key in sorted(labels.regions)
         ]
         chosen = self._region.currentData()
         ui.show_choices(self._region, [(None, "choose …"), *wanted], chosen)

@@ -20,7 +20,6 @@ from napari_qsm.errors import QsmError
 from napari_qsm.rois.canonical_grid import canonical_spacing
 from napari_qsm.rois.shape_changes import with_area, with_volume
 from napari_qsm.rois.shapes import FEW_VOXELS, FLAT, SIZES, TURNABLE, Kind, nominal
-from napari_qsm.rois.statistics import region_name
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.regions.shape_work import ShapeWork
 
@@ -130,7 +129,7 @@ class ShapeForm(QWidget):
         """Offer the regions of the label map; tell what the shape comes to on the map."""
         labels = self._work.labels
         regions = labels.regions if labels is not None else {}
-        wanted = [_NO_REGION, *(region_name(r) for _, r in sorted(regions.items()))]
+        wanted = [_NO_REGION, *(r.name for _, r in sorted(regions.items()))]
         if [self._region.itemText(i) for i in range(self._region.count())] != wanted:
             self._region.clear()
             self._region.addItems(wanted)

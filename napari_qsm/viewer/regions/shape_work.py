@@ -15,11 +15,11 @@ from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
 from napari_qsm.io.label_table import default_color, side_of
 from napari_qsm.rois.canonical_grid import index_of, within
+from napari_qsm.rois.region import region_side
 from napari_qsm.rois.shape_changes import Applied, applied, mirrored, nudged, turned
 from napari_qsm.rois.shape_checks import Numbers, flags_of, numbers_under
 from napari_qsm.rois.shape_files import read_shapes, write_shapes
 from napari_qsm.rois.shapes import FixedShape, Realised, bounds_of, indices_of, realised, snap
-from napari_qsm.rois.statistics import region_name, region_side
 from napari_qsm.session import Case, MapEntry, Session
 from napari_qsm.session.blinding import shown_case
 from napari_qsm.viewer.canvas.controller import Controller
@@ -134,8 +134,7 @@ class ShapeWork:
         labels = self.labels
         regions = labels.regions if labels is not None else {}
         known = {
-            region_name(region): str(getattr(region, "color", "") or default_color(index))
-            for index, region in regions.items()
+            region.name: region.color or default_color(index) for index, region in regions.items()
         }
         return [
             known.get(s.region_name) or (default_color(s.region) if s.region else "#ffd640")
@@ -148,7 +147,7 @@ class ShapeWork:
             return False
         labels = self.labels
         regions = labels.regions.values() if labels is not None else ()
-        locked = {region_name(r) for r in regions if getattr(r, "locked", False)}
+        locked = {r.name for r in regions if r.locked}
         return not shape.region_name or shape.region_name not in locked
 
     # -- keeping up -----------------------------------------------------------------------
@@ -356,10 +355,10 @@ class ShapeWork:
         """Label, name and side of a region by its name, as the label map has them."""
         labels = self.labels
         for key, region in (labels.regions if labels is not None else {}).items():
-            if name and region_name(region).casefold() == name.casefold():
+            if name and region.name.casefold() == name.casefold():
                 return {
                     "region": key,
-                    "region_name": region_name(region),
+                    "region_name": region.name,
                     "side": region_side(region) or side,
                 }
         return {"region": index, "region_name": name, "side": side or side_of(name)}

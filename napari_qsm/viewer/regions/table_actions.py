@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 from napari_qsm.errors import QsmError
 from napari_qsm.io.neutral_names import shared_name
 from napari_qsm.rois.exports import Exported, about_table, joined, recorded_reference, write_export
-from napari_qsm.rois.statistics import row_name
+from napari_qsm.rois.region import name_of
 from napari_qsm.session.blinding import shown_name
 from napari_qsm.session.settings import save_settings
 from napari_qsm.session.table.choice import optional
@@ -186,7 +186,7 @@ class TableActions:
             f"changed by up to {100 * made.largest_change:.0f} %. The old label map is unchanged."
         )
         if made.lost:
-            names = [row_name(label, labels.regions.get(label)) for label in made.lost]
+            names = [name_of(labels.regions, label) for label in made.lost]
             said += f" Nothing is left of {', '.join(names)}."
         self._table.context.message(said)
 
