@@ -56,28 +56,54 @@ def share_figure(
         for number, (key, source) in enumerate(spec.sources.items(), start=1):
             if not source.path:
                 raise MetadataError(f"The source '{key}' is in no file, so it cannot be shared.")
-            name = f"{source.role}-{number}"
-            path = resolved(source.path, base)
-            fields = {"path": f"{name}.nii.gz", "table": "", "echo": 0}
-            if source.role == "labels":
-                volume, regions = read_labels(path, table=not source.table)
-                if source.table:
-                    regions = tuple(read_label_table(resolved(source.table, base)))
-                if regions:
-                    fields["table"] = f"{name}.tsv"
-                    write_label_table(staging / f"{name}.tsv", regions)
-            else:
-                read = read_map if source.role == "map" else read_image
-                volume = read(path, unit=source.unit)
-                if volume.data.ndim == 4:
-                    volume = volume.echo(source.echo)
-            write_volume(volume, staging / f"{name}.nii.gz")
-            write_sidecar(staging / f"{name}.nii.gz", {"Units": volume.unit} if volume.unit else {})
-            sources[key] = source.model_copy(update=fields)
+            sources[key] = share_source(source, base, staging, f"{source.role}-{number}")
         shared = spec.model_copy(update={"sources": sources})
         write_spec(shared, staging / SPEC)
         names = sorted(path.name for path in staging.iterdir())
     return [folder / name for name in names]
+
+
+def share_source(source: Source, base: Path | str, folder: Path, name: str) -> Source:
+    """Write a volume of a figure, and its label table, into a folder under another name.
+
+    Parameters
+    ----------
+    source : Source
+        Lies in a file.
+    base : Path or str
+        Folder that its paths start from.
+    folder : Path
+        Must exist.
+    name : str
+        Of the new files, without ending.
+
+    Returns
+    -------
+    Source
+        With paths that start from ``folder``.
+
+    Raises
+    ------
+    FileError
+        If the volume cannot be read.
+    """
+    path = resolved(source.path, base)
+    fields = {"path": f"{name}.nii.gz", "table": "", "echo": 0}
+    if source.role == "labels":
+        volume, regions = read_labels(path, table=not source.table)
+        if source.table:
+            regions = tuple(read_label_table(resolved(source.table, base)))
+        if regions:
+            fields["table"] = f"{name}.tsv"
+            write_label_table(folder / f"{name}.tsv", regions)
+    else:
+        read = read_map if source.role == "map" else read_image
+        volume = read(path, unit=source.unit)
+        if volume.data.ndim == 4:
+            volume = volume.echo(source.echo)
+    write_volume(volume, folder / f"{name}.nii.gz")
+    write_sidecar(folder / f"{name}.nii.gz", {"Units": volume.unit} if volume.unit else {})
+    return source.model_copy(update=fields)
 
 
 def make_figure(

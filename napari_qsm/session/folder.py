@@ -107,7 +107,7 @@ def save_session(
 
     listed = _files_of(folder)
     with Exchange(folder, PREVIOUS, last=SESSION_FILE, listed=listed, check=check) as exchange:
-        writer = _Writer(exchange.staging, now, before if same else None)
+        writer = VolumeWriter(exchange.staging, now, before if same else None)
         maps = [writer.entry(entry) for entry in session.lasting]
         content = {
             **content_of(session, lambda case: scan_record(case, writer.keep), maps, folder),
@@ -127,7 +127,7 @@ def save_session(
     return folder / SESSION_FILE
 
 
-class _Writer:
+class VolumeWriter:
     """Writes volumes of one session into a staging folder, or finds where they are already."""
 
     def __init__(self, staging: Path, now: SavedAs, before: SavedAs | None) -> None:
@@ -144,11 +144,13 @@ class _Writer:
             for name in (SESSION_FILE, *self.names)
         }
 
-    def entry(self, entry: MapEntry) -> Record:
-        record = entry_record(entry)
+    def entry(self, entry: MapEntry, name: str = "") -> Record:
+        """Write an entry, under its own name unless another is given; returns its record."""
+        name = name or entry.name
+        record = {**entry_record(entry), "name": name}
         if entry.editable is not None:
-            return {**record, **self._drawn(entry)}
-        return {**record, **self.keep(entry.id, entry.volume, entry.name)}
+            return {**record, **self._drawn(entry, name)}
+        return {**record, **self.keep(entry.id, entry.volume, name)}
 
     def keep(self, key: str, volume: Volume, name: str) -> Record:
         """Where a volume is kept: in its own file, or in the folder."""
@@ -171,9 +173,9 @@ class _Writer:
         self._now.copies[key] = (volume.data, file)
         return {"file": _file_record(file, stamp)}
 
-    def _drawn(self, entry: MapEntry) -> Record:
+    def _drawn(self, entry: MapEntry, name: str) -> Record:
         """Labels as uint8 or uint16, with a table beside them."""
-        file = self._free(entry.name, ".nii.gz")
+        file = self._free(name, ".nii.gz")
         if entry.role == "labels":
             written = write_labels(
                 entry.volume, entry.regions.values(), self._staging / file, table=".txt"

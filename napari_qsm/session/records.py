@@ -95,17 +95,19 @@ def _whole(text: str) -> int | None:
 # Session -------------------------------------------------------------------------------------
 
 
-def session_record(session: Session) -> Record:
-    """Fields of a session besides its maps and cases, ready for JSON."""
+def session_record(session: Session, folder: Path) -> Record:
+    """Fields of a session besides its maps and cases, ready for JSON in a folder."""
     names = (*_PLAIN, "selected", "painted", "compared", "active_case")
     record: Record = to_jsonable_python({name: getattr(session, name) for name in names})
     if session.figure is not None:
-        record["figure"] = to_jsonable_python(session.figure)
+        record["figure"] = to_jsonable_python(
+            _with_paths(session.figure, lambda path: path_from(Path(path), folder))
+        )
     return record
 
 
 def apply_session(
-    record: Record, session: Session, ids: Mapping[str, str], *, fresh: bool
+    record: Record, session: Session, ids: Mapping[str, str], folder: Path, *, fresh: bool
 ) -> list[str]:
     """Set a session's fields from a record.
 
@@ -117,6 +119,8 @@ def apply_session(
         Already holds maps and cases.
     ids : dict
         Ids of maps and cases as saved to those they have now.
+    folder : Path
+        Where the file lies that holds the record.
     fresh : bool
         Whether the session was empty; otherwise only its notes are added, and the figure where
         there is none.
@@ -139,7 +143,8 @@ def apply_session(
         )
     if record.get("figure") is not None:
         try:
-            values["figure"] = _FIGURE.validate_python(record["figure"])
+            figure = _FIGURE.validate_python(record["figure"])
+            values["figure"] = _with_paths(figure, lambda path: _seen_from(folder, path).as_posix())
         except BROKEN:
             problems.append("The figure of the session could not be read and was left out.")
     values |= {name: record[name] for name in _PLAIN if name in record}
@@ -154,6 +159,27 @@ def apply_session(
         except BROKEN:
             problems.append(f"The setting '{name}' of the session is not valid and was left out.")
     return problems
+
+
+def _with_paths(figure: FigureSpec, change: Callable[[str], str]) -> FigureSpec:
+    """A figure with other paths to the files that it has read itself."""
+    sources = {
+        key: source.model_copy(
+            update={
+                name: change(getattr(source, name))
+                for name in ("path", "table")
+                if getattr(source, name)
+            }
+        )
+        for key, source in figure.sources.items()
+    }
+    return figure.model_copy(update={"sources": sources})
+
+
+def _seen_from(folder: Path, way: str) -> Path:
+    """The path that a file of a session means by a way."""
+    start = folder.parent if folder.name == PREVIOUS else folder
+    return Path(os.path.normpath(start / way))
 
 
 def _kept_beside(values: Record, session: Session) -> Record:
@@ -217,10 +243,7 @@ def add_case(session: Session, record: Record, folder: Path) -> tuple[Case, list
     )
     folders = record.get("folders")
     if isinstance(folders, list):
-        start = folder.parent if folder.name == PREVIOUS else folder
-        case.folders = tuple(
-            Path(os.path.normpath(start / each)) for each in folders if isinstance(each, str)
-        )
+        case.folders = tuple(_seen_from(folder, each) for each in folders if isinstance(each, str))
     midline = record.get("midline_mm")
     if isinstance(midline, int | float) and not isinstance(midline, bool):
         case.midline_mm = float(midline)

@@ -143,7 +143,7 @@ class SavedSession:
         for case, record in cases:
             apply_labels(record, case, ids)
             problems += self._add_scan(record, case, ids, session)
-        problems += apply_session(self.state, session, ids, fresh=fresh)
+        problems += apply_session(self.state, session, ids, self.folder, fresh=fresh)
         if fresh and self.saved_as is not None and not self.missing:
             session._saved = self.saved_as
         return problems

@@ -48,7 +48,7 @@ def content_of(
     return {
         "format": FORMAT,
         "program": f"napari-qsm {__version__}",
-        "session": session_record(session),
+        "session": session_record(session, folder),
         "cases": [
             {
                 **case_record(case, folder),

@@ -207,6 +207,10 @@ _FILES = (
     Command("qsm.save", "save everything", lambda w: w.saving.save(), group="Files"),
     Command("qsm.save_as", "save elsewhere …", lambda w: w.saving.ask(), group="Files"),
     Command(
+        "qsm.share_session", "save for sharing …", lambda w: w.saving.ask_share(), group="Files",
+        needs="maps + regions > 0",
+    ),
+    Command(
         "qsm.save_regions", "save regions as …", lambda w: w.region_files.ask_save(),
         group="Files", needs="regions > 0",
     ),

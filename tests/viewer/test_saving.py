@@ -222,3 +222,15 @@ def test_saving_over_another_grid_or_another_kind_of_file_is_refused(clean, tmp_
     answers.done()
     assert "changed by another program" in answers.texts[0]
     assert (read_volume(tmp_path / "mine_previous.nii.gz").data == 9).all()
+
+
+def test_a_copy_to_pass_on_is_written_by_command(clean, tmp_path, monkeypatch):
+    with_regions(clean, tmp_path)
+    monkeypatch.setattr(
+        QFileDialog, "getExistingDirectory", lambda *a, **k: str(tmp_path / "shared")
+    )
+    press(clean, "qsm.data.share")
+    idle(clean)
+    assert (tmp_path / "shared" / "session.json").is_file()
+    assert str(tmp_path) not in (tmp_path / "shared" / "session.json").read_text(encoding="utf-8")
+    assert clean.saving.folder is None  # the work itself is still not saved

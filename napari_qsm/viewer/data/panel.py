@@ -224,6 +224,12 @@ class SaveButtons(QWidget):
                     files.ask_save,
                     "One label map with its names, for ITK-SNAP, 3D Slicer, FSLeyes or BIDS",
                 ),
+                (
+                    "share",
+                    "Save for sharing …",
+                    saving.ask_share,
+                    "A copy of all of this work, without paths and names of files, to pass on",
+                ),
             )
         ):
             button = ui.button(text, f"qsm.data.{name}", call, tip=tip)

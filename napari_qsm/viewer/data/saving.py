@@ -19,11 +19,12 @@ from napari_qsm.session.folder import PREVIOUS, ChangedOnDisk, save_session, sav
 from napari_qsm.session.opening import Loaded
 from napari_qsm.session.recovery import Recovery, find_recoveries, recovery_home
 from napari_qsm.session.settings import save_settings
+from napari_qsm.session.sharing import share_session
 from napari_qsm.session.work import DirtyTracker
 from napari_qsm.viewer import compat
 from napari_qsm.viewer.data.recovery_box import RecoveryBox
 from napari_qsm.viewer.data.save_dialog import SaveDialog
-from napari_qsm.viewer.dialogs import Answer, ask, last_folder
+from napari_qsm.viewer.dialogs import Answer, ask, ask_folder, last_folder
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.data.files import Files
@@ -123,6 +124,26 @@ class Saving:
         path, count = self._save(folder, None, overwrite)
         self.unsaved.saved(count)
         return path
+
+    def ask_share(self) -> None:
+        """Ask for a new folder and write a copy of the session there that can be passed on."""
+        folder = ask_folder(self._services.window, "A new folder for what is to be shared")
+        if folder is not None:
+            self.share_into(folder)
+
+    def share_into(self, folder: Path) -> None:
+        """Write a copy to pass on; see :func:`~napari_qsm.session.sharing.share_session`."""
+
+        def work(progress: Any, cancelled: Any) -> list[Path]:
+            return share_session(self._services.session, folder)
+
+        def done(written: list[Path]) -> None:
+            self._services.message(
+                f"{len(written)} files in '{folder}' can be passed on. What you typed yourself is "
+                "in them: notes, comments and names of regions."
+            )
+
+        self._services.run("Saving for sharing", work, done)
 
     def _save(self, folder: Path, copy_scans: bool | None, overwrite: bool) -> tuple[Path, int]:
         """Save; returns the file, and how far the work had come that is in it."""
