@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from napari_qsm._version import __version__
-from napari_qsm.cli import reconstruction, results, scans, window
+from napari_qsm.cli import reconstruction, results, scans, study, window
 from napari_qsm.cli.display import settle_home
 from napari_qsm.cli.terminal import note, prepare_terminal, say, shown
 from napari_qsm.errors import Cancelled, QsmError
@@ -135,3 +135,4 @@ app.command()(reconstruction.reconstruct)
 app.command("report")(reconstruction.report_)
 app.command()(results.stats)
 app.command()(results.figure)
+app.add_typer(study.app, name="study")

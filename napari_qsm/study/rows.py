@@ -1,0 +1,179 @@
+"""Rows of a table from anybody's program: tab, semicolon or comma, decimal point or comma."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from napari_qsm.errors import FileError, MetadataError
+from napari_qsm.io.text import read_text
+from napari_qsm.typed import number
+
+#: What stands where nothing is known: BIDS writes n/a, other programs the rest.
+_MISSING = frozenset({"", "n/a", "na", "nan", "-", ".", "null", "none", "#n/a", "#nv"})
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table.
+
+    Attributes
+    ----------
+    line : int
+        Where it stands in its file, for messages.
+    cells : dict of str to str
+        Column to text; empty where nothing is known.
+    """
+
+    line: int
+    cells: dict[str, str]
+
+    def __getitem__(self, column: str) -> str:
+        return self.cells.get(column, "")
+
+
+class Rows(NamedTuple):
+    """A table: its file's name, its columns in order, its rows."""
+
+    who: str
+    columns: list[str]
+    rows: list[Row]
+
+    def need(self, columns: Sequence[str]) -> None:
+        """Refuse a table that lacks a column.
+
+        Raises
+        ------
+        FileError
+            Naming what is missing and what there is.
+        """
+        missing = [column for column in columns if column not in self.columns]
+        if missing:
+            raise FileError(
+                f"'{self.who}' has no column {_listed(missing)}; its columns are "
+                f"{_listed(self.columns)}."
+            )
+
+    def number(self, row: Row, column: str, whose: str = "") -> float:
+        """The number in a cell; NaN where nothing is known.
+
+        Raises
+        ------
+        MetadataError
+            If the cell holds anything else.
+        """
+        text = row[column]
+        if not text:
+            return math.nan
+        try:
+            return number(text, f"'{self.who}', line {row.line}{whose}: column '{column}'")
+        except MetadataError as error:
+            raise MetadataError(
+                f"{str(error).rstrip('.')}; write n/a where it is not known."
+            ) from None
+
+    def is_numeric(self, column: str) -> bool:
+        """Whether every known cell of a column is a number, and there is one."""
+        known = [row[column] for row in self.rows if row[column]]
+        try:
+            for text in known:
+                number(text, column)
+        except MetadataError:
+            return False
+        return bool(known)
+
+
+def read_rows(path: Path | str) -> Rows:
+    """Read a table with a line of column names.
+
+    Parameters
+    ----------
+    path : Path or str
+        In any encoding of :func:`napari_qsm.io.text.read_text`; divided by tabs, semicolons or
+        commas. Numbers may have a decimal comma unless commas divide (then in quotes).
+
+    Raises
+    ------
+    FileError
+        If it cannot be read, has no rows, names a column twice, or a row has too many cells.
+    """
+    path = Path(path)
+    text = read_text(path, "table").removeprefix("\ufeff")
+    lines = _lines(text, path.name)
+    first = next(lines, None)
+    if first is None:
+        raise FileError(f"'{path.name}' is empty; a line of column names is needed.")
+    columns = [name.strip() for name in first[1]]
+    while columns and not columns[-1]:
+        columns.pop()
+    twice = sorted({name for name in columns if columns.count(name) > 1})
+    if twice:
+        raise FileError(f"'{path.name}' has more than one column named {_listed(twice)}.")
+    rows = []
+    for line, cells in lines:
+        if any(cell.strip() for cell in cells[len(columns) :]):
+            raise FileError(
+                f"'{path.name}', line {line}: {len(cells)} cells under {len(columns)} columns; a "
+                "decimal comma in a table divided by commas must stand in quotes."
+            )
+        texts = [cell.strip() for cell in cells[: len(columns)]]
+        known = ["" if text.casefold() in _MISSING else text for text in texts]
+        rows.append(Row(line, dict(zip(columns, known, strict=False))))
+    if not rows:
+        raise FileError(f"'{path.name}' has column names but no rows.")
+    return Rows(path.name, columns, rows)
+
+
+def _lines(text: str, who: str) -> Iterator[tuple[int, list[str]]]:
+    """Lines that hold anything, as cells with their number; the first is that of the names."""
+    hint, _, rest = text.partition("\n")
+    skipped = hint.lower().startswith("sep=")  # spreadsheets write it above the names
+    head = (rest if skipped else text).lstrip("\r\n").partition("\n")[0]
+    delimiter = next((mark for mark in "\t;" if mark in head), ",")
+    reader = csv.reader(io.StringIO(rest if skipped else text, newline=""), delimiter=delimiter)
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield reader.line_num + skipped, cells
+    except csv.Error as error:
+        raise FileError(f"'{who}', line {reader.line_num + skipped}: {error}.") from None
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+def plain_id(text: str) -> str:
+    """A participant's or session's label without the prefix of BIDS."""
+    return re.sub(r"^(sub|ses)-", "", text.strip())
+
+
+def people(table: Rows, leave_out: Sequence[str]) -> Rows:
+    """The rows of a table of people but for some of them.
+
+    Raises
+    ------
+    FileError
+        If a row names nobody, or nobody is left.
+    """
+    table.need(["participant_id"])
+    out = {plain_id(each) for each in leave_out}
+    for row in table.rows:
+        if not row["participant_id"]:
+            raise FileError(f"'{table.who}', line {row.line}: no participant_id.")
+    rows = [row for row in table.rows if plain_id(row["participant_id"]) not in out]
+    if not rows:
+        raise FileError(f"'{table.who}' holds nobody but those who are left out.")
+    return table._replace(rows=rows)
+
+
+def some(names: Sequence[str]) -> str:
+    """The first five names, and how many more there are."""
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more
