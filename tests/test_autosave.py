@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,11 @@ from napari_qsm.io.nifti import read_volume, write_volume
 from napari_qsm.rois.shapes import FixedShape
 from napari_qsm.session import Session
 from napari_qsm.session.autosave import Autosave
+from napari_qsm.session.folder import ChangedOnDisk, read_session, save_session, saved_as
 from napari_qsm.session.locks import FolderLock, in_use
-from napari_qsm.session.recovery import find_recoveries, recovery_home
+from napari_qsm.session.recovery import find_recoveries, read_recovery, recovery_home
 from napari_qsm.session.work import DirtyTracker
+from napari_qsm.study.reconstruction import Reconstruction
 from tests.viewer.conftest import ORDERS, SHAPE, code_of, ramp, stored_in
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -283,6 +286,107 @@ def test_unsaved_counts_what_is_drawn(tmp_path):
     assert unsaved.is_unsaved
     unsaved.stop()
     assert heard[-1] is True and threading.active_count() >= 1
+
+
+def autosave_content(autosave):
+    return read_recovery(autosave.folder)
+
+
+def computed(session, chi, name="χ made", key="result"):
+    """A map as a stage of a reconstruction puts it into the session."""
+    made = chi.volume.with_data(np.full(chi.volume.shape, 0.25, np.float32), name=name)
+    entry = session.add(replace(made, origin=None), role="map", name=name)
+    entry.provenance = {key: "inversion"}
+    return entry
+
+
+def test_what_was_computed_is_work_and_comes_back(kept, tmp_path):
+    session, _ = session_on(tmp_path)
+    unsaved, autosave = DirtyTracker(session), kept(session)
+    chi = next(entry for entry in session if entry.role == "map")
+    made = computed(session, chi)
+    assert unsaved.is_unsaved and unsaved.sentence == "Results changed since the last save"
+    autosave.stop(keep=True)
+    unsaved.stop()
+    (recovery,) = find_recoveries(autosave.folder.parent)
+    back = Session()
+    assert recovery.read().into(back) == []
+    np.testing.assert_array_equal(back.entry("χ made").volume.data, made.volume.data)
+    assert back.entry("χ made").provenance == {"result": "inversion"}
+
+
+def test_a_removed_map_is_still_work_kept_and_undone(kept, tmp_path):
+    session, labels = session_on(tmp_path)
+    unsaved, autosave = DirtyTracker(session), kept(session)
+    session.edit_labels(labels, [5, 6, 7], 2)
+    values = labels.labels.copy()
+    assert autosave.flush()
+    session.discard(labels)
+    assert labels not in session.maps and unsaved.is_unsaved and autosave.flush()
+    back = Session()
+    (words,) = autosave_content(autosave).into(back)
+    assert "had been removed" in words
+    found = back.entry(labels.name)
+    assert not found.display.visible
+    np.testing.assert_array_equal(found.labels, values)
+    unsaved.saved()
+    session.history.undo()
+    assert session.entry(labels.id) is labels and unsaved.is_unsaved
+    np.testing.assert_array_equal(labels.labels, values)
+    session.history.undo()  # strokes from before it went can still be undone
+    assert (labels.labels != values).sum() == 3
+    session.history.redo()
+    session.history.redo()
+    assert session.entry(labels.id) is None
+    autosave.stop(keep=False)
+    unsaved.stop()
+
+
+def test_the_last_map_of_a_case_comes_back_with_its_case(tmp_path):
+    session, labels = session_on(tmp_path)
+    other = session.study.new_case("sub-02")
+    entry = session.add(labels.volume, role="labels", name="theirs", case=other)
+    session.discard(entry)
+    assert other not in session.cases
+    session.history.undo()
+    assert other in session.cases and session.case is other and other.maps == [entry]
+
+
+def test_a_session_that_was_only_opened_is_unchanged_and_not_kept(kept, tmp_path):
+    session, labels = session_on(tmp_path)
+    computed(session, session.of_role("map")[0])
+    session.case.shapes = (FixedShape(kind="sphere", size_mm=(4.0,), centre_mm=(0.0, 0.0, 0.0)),)
+    session.edit_labels(labels, [5], 1)
+    save_session(session, tmp_path / "work")
+    opened = Session()
+    unsaved, autosave = DirtyTracker(opened), kept(opened)
+    read_session(tmp_path / "work").into(opened)
+    opened.case.reconstruction = Reconstruction()  # as the panel does for any scan
+    assert not unsaved.is_unsaved and autosave.edits == 0 and autosave.folder is None
+    opened.edit_labels(opened.of_role("labels")[0], [9], 1)
+    assert unsaved.is_unsaved and autosave.flush()
+    back = Session()
+    autosave_content(autosave).into(back)
+    assert saved_as(back).folder == tmp_path / "work"
+    path = save_session(back, tmp_path / "work")  # it is known for its own: nobody is asked
+    assert path.parent == tmp_path / "work"
+    autosave.stop(keep=False)
+    unsaved.stop()
+
+
+def test_a_folder_that_somebody_changed_since_the_crash_is_not_written_over(kept, tmp_path):
+    session, labels = session_on(tmp_path)
+    save_session(session, tmp_path / "work")
+    autosave = kept(session)
+    session.edit_labels(labels, [5], 1)
+    assert autosave.flush()
+    back = Session()
+    autosave_content(autosave).into(back)
+    session.notes = "somebody else's"
+    save_session(session, tmp_path / "work")
+    with pytest.raises(ChangedOnDisk):
+        save_session(back, tmp_path / "work")
+    autosave.stop(keep=False)
 
 
 DRAWING = """

@@ -33,7 +33,7 @@ from napari_qsm.session.records import Record, entry_record, finished
 from napari_qsm.session.recovery import RECOVERY_FILE, Recovery
 from napari_qsm.session.references import References, path_from, stamp_of
 from napari_qsm.session.scan_record import content_of, scan_record
-from napari_qsm.session.work import Work, region_names
+from napari_qsm.session.work import STARTS_KEEPING, Work, region_names
 from napari_qsm.study.case import Case
 from napari_qsm.study.entry import MapEntry
 from napari_qsm.volume import Volume
@@ -114,7 +114,7 @@ class Autosave:
         with self._wake:
             if instead_of is not None:
                 self._replaced.append(instead_of)
-            for entry in self._session:
+            for entry in self._session.lasting:
                 if entry.editable is not None:
                     self._reach(entry.id, 0, entry.editable.shape[2])
         self._mark()
@@ -190,7 +190,7 @@ class Autosave:
         self._mark()
 
     def _on_made(self, name: str, case: str) -> None:
-        if name != "maps" or self._writer is not None:
+        if name in STARTS_KEEPING or self._writer is not None:
             self._mark()
 
     def _reach(self, key: str, first: int, end: int) -> None:
@@ -303,9 +303,15 @@ class _Writer:
         self._scans: dict[str, tuple[Scan | None, Record | None]] = {}
         self._old: list[str] = []
 
+    @property
+    def _kept(self) -> list[MapEntry]:
+        """What is kept: also what was removed, for as long as an undo could bring it back."""
+        here = self._session.lasting
+        return [*here, *(gone for gone in self._session.history.removed if gone not in here)]
+
     def drawings(self, slices: dict[str, tuple[int, int]]) -> None:
         """Pack the slices that were reached."""
-        for entry in self._session:
+        for entry in self._kept:
             if entry.editable is None or entry.id not in slices:
                 continue
             slabs = self._slabs.get(entry.id)
@@ -344,10 +350,10 @@ class _Writer:
     def maps(self) -> bool:
         """Find or write what the other maps need; returns whether anything is new."""
         new = False
-        here = {entry.id for entry in self._session.lasting}
+        here = {entry.id for entry in self._kept}
         for gone in [key for key in self._places if key not in here]:
             del self._places[gone]
-        for entry in self._session.lasting:
+        for entry in self._kept:
             if entry.id in self._slabs:
                 continue
             known = self._places.get(entry.id)
@@ -378,9 +384,12 @@ class _Writer:
         folder = self._folder.resolve()
         maps = []
         drawn: dict[str, list[str]] = {}
-        for entry in self._session.lasting:
+        here = {entry.id for entry in self._session.lasting}
+        for entry in self._kept:
             slabs = self._slabs.get(entry.id)
             record = entry_record(entry)
+            if entry.id not in here:
+                record["removed"] = True
             if slabs is not None and entry.editable is not None:
                 record["store"] = {
                     **grid_record(entry.volume),
@@ -397,10 +406,12 @@ class _Writer:
                 origin = entry.volume.origin
                 record["origin"] = path_from(origin.resolve(), folder) if origin else ""
             maps.append(record)
+        saved_as = self._session._saved
         content = {
             **content_of(self._session, self._scan_of, maps, folder),
             "saved": datetime.now(UTC).isoformat(),
             "drawn": drawn,
+            "saved_as": saved_as.record() if saved_as is not None else None,
         }
         write_text(self._folder / RECOVERY_FILE, json.dumps(content))
         flush_folder(self._folder)

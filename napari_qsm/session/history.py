@@ -29,6 +29,12 @@ class Desk(Protocol):
     def write_labels(self, entry: MapEntry, at: Array, values: Array) -> None:
         """Write label values and tell everybody, without an undo."""
 
+    def remove(self, entry: MapEntry, *, forget: bool = True) -> None:
+        """Take an entry out, with or without its history."""
+
+    def put_back(self, removal: Removal) -> None:
+        """Bring an entry back that was taken out."""
+
 
 class Edit(Protocol):
     """Something that was done and can be taken back."""
@@ -115,6 +121,46 @@ class FieldEdit:
 
 
 @dataclass
+class Removal:
+    """An entry that was taken out, with all that hung on it.
+
+    Attributes
+    ----------
+    entry : MapEntry
+        With its values.
+    owner : Case
+        Goes with its last entry, and comes back with it.
+    at : int
+        Its place in the drawing order.
+    case_fields, session_fields : dict
+        What named it in case and session.
+    """
+
+    entry: MapEntry
+    owner: Case
+    at: int
+    case_fields: Mapping[str, Any]
+    session_fields: Mapping[str, Any]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory it holds."""
+        return int(self.entry.volume.data.nbytes)
+
+    @property
+    def case(self) -> str:
+        """Id of the case that it belonged to."""
+        return self.owner.id
+
+    def apply(self, session: Desk, *, back: bool) -> None:
+        """Bring the entry back, or take it out again."""
+        if back:
+            session.put_back(self)
+        else:
+            session.remove(self.entry, forget=False)
+
+
+@dataclass
 class _Step:
     """What one undo takes back."""
 
@@ -153,6 +199,13 @@ class History:
     def redo_text(self) -> str:
         """What the next redo does again; empty if there is nothing."""
         return self._undone[-1].text if self._undone else ""
+
+    @property
+    def removed(self) -> list[MapEntry]:
+        """Entries that an undo could still bring back."""
+        steps = [*self._done, *([self._open] if self._open is not None else [])]
+        edits = [edit for step in steps for edit in list(step.edits)]
+        return [edit.entry for edit in edits if isinstance(edit, Removal)]
 
     @property
     def is_open(self) -> bool:
@@ -236,12 +289,13 @@ class History:
         if not source:
             return ""
         step = source.pop()
-        touched = next((edit.case for edit in step.edits if edit.case), "")
+        there = [edit for edit in step.edits if not isinstance(edit, Removal)]
+        touched = next((edit.case for edit in there if edit.case), "")
         if touched:  # what changes must be seen to change
             self._session.active_case = touched
+        target.append(step)  # first: what was removed is never unknown
         for edit in reversed(step.edits) if back else step.edits:
             edit.apply(self._session, back=back)
-        target.append(step)
         self.changed.emit()
         return step.text
 

@@ -15,7 +15,7 @@ from napari_qsm.arrays import Array
 from napari_qsm.figures.spec import FigureSpec
 from napari_qsm.io.whole_numbers import as_labels
 from napari_qsm.rois.region import Region, region_table
-from napari_qsm.session.history import FieldEdit, History, LabelEdit
+from napari_qsm.session.history import FieldEdit, History, LabelEdit, Removal
 from napari_qsm.session.open_cases import OpenCases
 from napari_qsm.session.references import SavedAs
 from napari_qsm.study.case import Case
@@ -192,17 +192,55 @@ class Session(OpenCases):
         drawn_over = (i for i, e in enumerate(self.maps) if e.role in ("labels", "mask"))
         return next(drawn_over, len(self.maps))
 
-    def remove(self, entry: MapEntry) -> None:
+    def discard(self, entry: MapEntry) -> None:
+        """Take an entry out as :meth:`remove` does, so that it can be undone."""
+        if entry not in self.maps:
+            return
+        case = self.case_of(entry)
+        names = ("painted", "selected", "compared", "active_case")
+        removal = Removal(
+            entry,
+            case,
+            self.maps.index(entry),
+            {"painted": case.painted, "labels_used": dict(case.labels_used)},
+            {name: getattr(self, name) for name in names},
+        )
+        # First remembered, then gone: what keeps work in a thread never misses it.
+        self.history.push(removal, f"remove '{entry.name}'")
+        self.remove(entry, forget=False)
+
+    def put_back(self, removal: Removal) -> None:
+        """Bring back what :meth:`discard` took out; what the history itself uses."""
+        entry, case = removal.entry, removal.owner
+        if case not in self.study.cases:
+            self.study.cases.append(case)
+        self.maps.insert(min(removal.at, len(self.maps)), entry)
+        if entry.editable is not None:
+            self.watch(entry)
+        case.update(dict(removal.case_fields))
+        for name, value in removal.session_fields.items():
+            setattr(self, name, value)
+        if entry.editable is not None:
+            self.labels_edited.emit(entry.id, tuple(slice(0, n) for n in entry.editable.shape))
+
+    def remove(self, entry: MapEntry, *, forget: bool = True) -> None:
         """Take an entry out; the selection moves to another map of its case.
 
         A case that nothing is left of goes too, unless it is the only one.
+
+        Parameters
+        ----------
+        entry : MapEntry
+        forget : bool
+            Whether edits of the entry can no longer be undone.
         """
         if entry not in self.maps:
             return
         case = self.case_of(entry)
         self.maps.remove(entry)
         self._seen.pop(entry.id, None)
-        self.history.forget(entry)
+        if forget:
+            self.history.forget(entry)
         if self.painted == entry.id:
             self.painted = ""
         self.compared = tuple(key for key in self.compared if key != entry.id)
@@ -226,8 +264,9 @@ class Session(OpenCases):
         others = [each for each in self.study.cases if each is not case]
         if case is self.case and others:
             self.active_case = others[min(at, len(others) - 1)].id
-        for entry in case.maps:
-            self.remove(entry)
+        with self.no_work():
+            for entry in case.maps:
+                self.remove(entry)
         if case in self.study.cases:
             fresh = None if others else self.study.new_case()
             self.study.cases.remove(case)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from psygnal import EmissionInfo, EventedModel, Signal, SignalGroup
@@ -51,6 +52,8 @@ class OpenCases(EventedModel):
 
     #: A field of any case changed; sends the case's id and the field's name.
     case_edited: ClassVar[Signal] = Signal(str, str)
+    #: Changes are over that were nobody's work, for example what a saved session held.
+    settled: ClassVar[Signal] = Signal()
 
     maps: EventedList[MapEntry] = Field(default_factory=EventedList)
     study: Study = Field(default_factory=Study)
@@ -61,6 +64,7 @@ class OpenCases(EventedModel):
     _case_events: CaseEvents = PrivateAttr(default_factory=CaseEvents)
     #: The map that was selected last in each case.
     _last: dict[str, str] = PrivateAttr(default_factory=dict)
+    _no_work: int = PrivateAttr(default=0)
 
     def __init__(self, **data: Any) -> None:
         super().__init__(**data)
@@ -78,6 +82,22 @@ class OpenCases(EventedModel):
             self.study.new_case()
         if self.study.case(self.active_case) is None:
             self.active_case = self.study.cases[0].id
+
+    @contextmanager
+    def no_work(self) -> Iterator[None]:
+        """What changes inside is nobody's work: it is read, closed or only looked at."""
+        self._no_work += 1
+        try:
+            yield
+        finally:
+            self._no_work -= 1
+            if not self._no_work:
+                self.settled.emit()
+
+    @property
+    def takes_work(self) -> bool:
+        """Whether changes are somebody's work now."""
+        return not self._no_work
 
     @property
     def case(self) -> Case:

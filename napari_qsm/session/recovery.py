@@ -14,6 +14,7 @@ from platformdirs import user_state_dir
 from napari_qsm.errors import FileError
 from napari_qsm.session.locks import FolderLock, in_use
 from napari_qsm.session.records import BROKEN, Record
+from napari_qsm.session.references import saved_as_in
 from napari_qsm.session.saved import SavedSession, read_content, read_kept, read_saved
 
 RECOVERY_FILE = "recovery.json"
@@ -146,4 +147,6 @@ def read_recovery(folder: Path) -> SavedSession:
         content = _content(folder)
     except OSError as error:
         raise FileError(f"The work kept in '{folder}' cannot be read.") from error
-    return read_saved(content, folder, lambda each: read_kept(each, folder))
+    saved = read_saved(content, folder, lambda each: read_kept(each, folder))
+    saved.saved_as = saved_as_in(content.get("saved_as"))
+    return saved

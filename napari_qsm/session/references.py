@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +156,28 @@ class SavedAs:
     copies: dict[str, tuple[Array, str]] = field(default_factory=dict)
     references: References = field(default_factory=References)
     copy_scans: bool = False
+
+    def record(self) -> dict[str, Any]:
+        """As JSON, without the values."""
+        return {
+            "folder": self.folder.as_posix(),
+            "copy_scans": self.copy_scans,
+            "stamps": {name: asdict(stamp) for name, stamp in list(self.stamps.items())},
+        }
+
+
+def saved_as_in(record: object) -> SavedAs | None:
+    """The folder that a record tells of; None where it tells of none that is still there."""
+    if not isinstance(record, dict) or not isinstance(record.get("folder"), str):
+        return None
+    folder = Path(record["folder"])
+    try:
+        stamps = {str(name): stamp_in(each) for name, each in record["stamps"].items()}
+        if not folder.is_dir():
+            return None
+    except (AttributeError, KeyError, OSError, TypeError, ValueError):
+        return None
+    return SavedAs(folder, stamps, copy_scans=record.get("copy_scans") is True)
 
 
 def _reference(volume: Volume) -> Reference | None:

@@ -127,6 +127,10 @@ class SavedSession:
         list of str
             Sentences about what could not be brought back.
         """
+        with session.no_work():
+            return self._into(session)
+
+    def _into(self, session: Session) -> list[str]:
         fresh = not session.maps
         before = session.case
         ids: dict[str, str] = {}
@@ -181,6 +185,11 @@ class SavedSession:
             return [f"The map '{each.name}' could not be read and was left out."]
         if isinstance(each.record.get("id"), str):
             ids[each.record["id"]] = entry.id
+        if each.record.get("removed") is True:
+            session.set_display(entry, visible=False)
+            problems.append(
+                f"'{entry.name}' had been removed; it is back, hidden, in case it is wanted."
+            )
         return problems + odd
 
     def _add_scan(

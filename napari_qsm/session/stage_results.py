@@ -114,10 +114,11 @@ class Results:
         if self._flipped and not back:
             self.flip(self._flipped)
         provenance = self._provenance[stage][0 if back else 1]
-        entry.volume = volume_of(new if back else old, STAGE_TEXTS[stage].quantity)
-        entry.provenance = provenance or entry.provenance
-        name = entry.name.removesuffix(_BEFORE)
-        entry.name = name if back else name + _BEFORE
+        with self._session.no_work():  # looking is no change
+            entry.volume = volume_of(new if back else old, STAGE_TEXTS[stage].quantity)
+            entry.provenance = provenance or entry.provenance
+            name = entry.name.removesuffix(_BEFORE)
+            entry.name = name if back else name + _BEFORE
         self._flipped = "" if back else stage
 
     def _put(self, stage: str, volume: Volume, provenance: dict[str, Any]) -> None:

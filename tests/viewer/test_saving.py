@@ -97,6 +97,71 @@ def test_what_is_unsaved_is_shown_until_it_is_saved(clean, tmp_path):
     assert (read_volume(folder / "previous" / "regions.nii.gz").data == 2).sum() == 40
 
 
+def test_removing_drawn_regions_asks_and_can_be_undone(clean, tmp_path):
+    workspace = clean
+    session = workspace.session
+    labels = with_regions(workspace, tmp_path)
+    session.edit_labels(labels, np.arange(40), 2)
+    values = labels.labels.copy()
+    session.selected = labels.id
+    settle()
+    answers = Answers("qsm.remove.keep")
+    press(workspace, "qsm.data.remove")
+    answers.done()
+    assert session.entry("regions") is labels
+    answers = Answers("qsm.remove.remove")
+    press(workspace, "qsm.data.remove")
+    answers.done()
+    assert session.entry("regions") is None and len(workspace.viewer.layers) == 1
+    assert workspace.saving.unsaved.is_unsaved
+    assert workspace.saving.autosave.flush()
+    (kept,) = find_recoveries_of(workspace)
+    assert kept.drawn == {"regions": ["Putamen R", "Putamen L"]}
+    session.history.undo()
+    settle()
+    assert session.entry("regions") is labels and len(workspace.viewer.layers) == 2
+    np.testing.assert_array_equal(labels.labels, values)
+    layer = workspace.controller.layers[labels.id]
+    np.testing.assert_array_equal(np.asarray(layer.data).transpose(2, 1, 0), values)
+    session.edit_labels(labels, np.arange(50), 2)
+    assert (np.asarray(workspace.controller.layers[labels.id].data) == 2).sum() == 50
+    workspace.viewer.layers.remove(workspace.controller.layers[labels.id])  # napari's own list
+    settle()
+    session.history.undo()
+    settle()
+    assert (session.entry("regions").labels == 2).sum() == 50
+
+
+def find_recoveries_of(workspace):
+    from napari_qsm.session.recovery import _about
+
+    return [_about(workspace.saving.autosave.folder)]
+
+
+def test_a_map_without_work_goes_without_a_question(clean, tmp_path):
+    workspace = clean
+    workspace.show_loaded(load([map_file(tmp_path)]))
+    settle()
+    press(workspace, "qsm.data.remove")
+    assert not workspace.session.maps and not workspace.saving.unsaved.is_unsaved
+
+
+def test_a_session_opened_again_is_unchanged_and_named(clean, tmp_path):
+    workspace = clean
+    with_regions(workspace, tmp_path)
+    workspace.save(tmp_path / "work")
+    for entry in list(workspace.session):
+        workspace.session.remove(entry)
+    workspace.session._saved = None
+    workspace.saving.unsaved.saved()
+    workspace.saving.autosave.forget()
+    workspace.show_loaded(load([tmp_path / "work"]))
+    settle()
+    assert child(workspace, "qsm.data.state").text() == "Saved in 'work'"
+    assert not workspace.saving.unsaved.is_unsaved
+    assert workspace.saving.autosave.flush() and workspace.saving.autosave.folder is None
+
+
 def test_somebody_elses_version_is_asked_about(clean, tmp_path):
     workspace = clean
     labels = with_regions(workspace, tmp_path)

@@ -251,7 +251,7 @@ class LayerSync:
             return
         self._disown(layer)
         self.layers.pop(entry.id, None)
-        self.session.remove(entry)
+        self.session.discard(entry)
 
     def _on_layer_looks(self, event: Any) -> None:
         layer = event.source

@@ -9,10 +9,12 @@ from qtpy.QtWidgets import QAbstractItemView, QGridLayout, QListWidget, QListWid
 
 from napari_qsm.session import MapEntry
 from napari_qsm.session.blinding import shown_name
+from napari_qsm.session.work import holds_work
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.data.case_bar import CaseBar
 from napari_qsm.viewer.data.files import Files
-from napari_qsm.viewer.data.saving import UNSAVED, Saving
+from napari_qsm.viewer.data.saving import Saving
+from napari_qsm.viewer.dialogs import Answer, ask
 from napari_qsm.viewer.regions.files import RegionFiles
 from napari_qsm.viewer.services import Services
 
@@ -184,8 +186,22 @@ class DataPanel(QWidget):
 
     def _on_remove(self) -> None:
         entry = self._session.selected_entry
-        if entry is not None:
-            self._session.remove(entry)
+        if entry is None or (holds_work(entry) and not self._agrees(entry)):
+            return
+        self._session.discard(entry)
+
+    def _agrees(self, entry: MapEntry) -> bool:
+        """Ask before something drawn or computed goes."""
+        what = "drawn" if entry.editable is not None and not entry.provenance else "computed"
+        answer = ask(
+            self.window(),
+            "qsm.remove",
+            "Remove the map?",
+            f"'{shown_name(self._session, entry)}' holds what was {what}. Remove it?",
+            "Undo (Ctrl+Z) brings it back until the window closes. Files stay as they are.",
+            (Answer("remove", "Remove", "destroys"), Answer("keep", "Keep it", "no")),
+        )
+        return answer == "remove"
 
 
 class SaveButtons(QWidget):
@@ -246,7 +262,7 @@ class SaveButtons(QWidget):
         """Say whether something is unsaved, and where it is saved."""
         folder = self._saving.folder
         if self._saving.unsaved.is_unsaved:
-            self._state.setText(f"<b>●</b> {UNSAVED}")
+            self._state.setText(f"<b>●</b> {self._saving.unsaved.sentence}")
         elif folder is not None:
             self._state.setText(f"Saved in '{folder.name}'")
             self._state.setToolTip(str(folder))

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from napari_qsm.viewer.services import Services
 
 TITLE = "napari-qsm"
-UNSAVED = "Regions changed since the last save"
 
 
 class _News(QObject):
@@ -200,7 +199,7 @@ class Saving:
                 self._services.window,
                 "qsm.close_case",
                 "Save before closing the case?",
-                f"What you drew for '{shown_case(session, case)}' is not saved.",
+                f"What was done for '{shown_case(session, case)}' is not saved.",
                 "Without saving, it is lost with the case.",
                 (
                     Answer("save", "Save"),
@@ -227,8 +226,8 @@ class Saving:
             self._services.window,
             "qsm.closing",
             "Save before closing?",
-            "Your regions changed since the last save.",
-            "Without saving, what you drew since then is lost.",
+            f"{self.unsaved.sentence}.",
+            "Without saving, what was drawn and computed since then is lost.",
             (
                 Answer("save", "Save"),
                 Answer("drop", "Don't save", "destroys"),
@@ -280,7 +279,7 @@ class Saving:
         viewer = self._services.viewer
         if self._titled and not compat.is_closed(viewer):
             name = f"{self.folder.name} – " if self.folder else ""
-            mark = f" – {UNSAVED.lower()}" if self.unsaved.is_unsaved else ""
+            mark = f" – {self.unsaved.sentence.lower()}" if self.unsaved.is_unsaved else ""
             viewer.title = f"{name}{TITLE}{mark}"
 
     # -- work of a window that is no more ---------------------------------------------------
