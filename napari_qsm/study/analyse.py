@@ -199,6 +199,7 @@ def _visits(cohort: Cohort, plan: Plan) -> Rows:
         whole = wide[np.isfinite(wide).all(axis=1)]
         some = int(np.isfinite(wide).any(axis=1).sum())
         if some < FEWEST:
+            cohort.notes.append(f"{region}: {some} participants are too few to compare visits.")
             continue
         beside = ""
         if len(whole) < some:

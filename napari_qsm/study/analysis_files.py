@@ -116,8 +116,8 @@ def _missing(cohort: Cohort) -> list[str]:
     if not gone:
         return []
     return [
-        f"{len(gone)} visits are missing ({', '.join(gone)}); the mixed model takes all others, and "
-        "complete cases stand beside it."
+        f"Missing visits: {', '.join(gone)}. The mixed model takes all others; complete cases stand "
+        "beside it."
     ]
 
 

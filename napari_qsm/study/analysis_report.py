@@ -58,6 +58,7 @@ Find = dict[tuple[str, str, str, str], Result]
 def _table(find: Find, cohort: Cohort, plan: Plan) -> list[list[str]]:
     groups = [name for name in cohort.groups if name == cohort.reference and name]
     many = len(cohort.visits) > 1
+    compared = any(key[0] == "group" for key in find)
     corrected, value = _CORRECTED[plan.correction]
     head = ["region"]
     head += [f"{name} ({len(cohort.groups[name])})" for name in groups]
@@ -68,7 +69,7 @@ def _table(find: Find, cohort: Cohort, plan: Plan) -> list[list[str]]:
         for v in range(len(cohort.visits))
     ]
     head += [f"{visit or 'visit'} ({n})" for visit, n in zip(cohort.visits, counts, strict=True)]
-    head += ["group p"] if len(cohort.groups) > 1 else []
+    head += ["group p"] if compared else []
     mixed = any(key[3] == "mixed_complete_case" for key in find)
     score = next(iter(cohort.scores.columns), None)
     if many:
@@ -85,7 +86,7 @@ def _table(find: Find, cohort: Cohort, plan: Plan) -> list[list[str]]:
         for group in groups:
             line.append("" if is_score else _mean_sd(cohort.baseline(region, cohort.groups[group])))
         line += [_mean_sd(wide[:, v]) for v in range(len(cohort.visits))]
-        if len(cohort.groups) > 1:
+        if compared:
             tests = [r for k, r in find.items() if k[:2] == ("group", region) and k[3] == "welch"]
             line.append(" ".join(p_text(r.outcome.p) for r in reversed(tests)))
         if many:

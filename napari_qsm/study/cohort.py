@@ -123,10 +123,16 @@ def cohort_of(table: LongTable, plan: Plan, *, without_doubtful: bool = False) -
         values["region"] = values["region"].str.strip()
     else:
         values = side_means(values, notes)
-    regions = list(dict.fromkeys(values["region"]))
+    if values.empty:
+        raise MetadataError("The table holds no value that the plan would have analysed.")
+    known = list(dict.fromkeys(values["region"]))
+    regions = [name for name in table.regions if name in known]
+    regions = regions if len(regions) == len(known) else known  # a side each
     groups, reference = _groups(table.persons, plan, notes)
     followed = _followed(values, groups, reference, plan)
     visits = _visits(values, followed, plan)
+    if not visits:
+        raise MetadataError(f"The table holds no value of {', '.join(followed[:5])}.")
     kept = values[values["participant"].isin(followed) & values["session"].isin(visits)]
     present = set(kept["participant"])
     by_region = {str(name): part for name, part in values.groupby("region", sort=False)}

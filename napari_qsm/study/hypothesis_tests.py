@@ -92,11 +92,17 @@ def noncentrality(t: float, df: float, level: float = 0.95) -> Interval:
 
     def at(share: float) -> float:
         def off(nc: float) -> float:
-            return float(stats.nct.cdf(t, df, nc)) - share
+            return _noncentral(t, df, nc) - share
 
         return float(optimize.brentq(off, t - reach, t + reach))
 
     return at(1 - tail), at(tail)
+
+
+def _noncentral(t: float, df: float, nc: float) -> float:
+    """Distribution function of the noncentral t; scipy gives NaN far out, where it is 0 or 1."""
+    found = float(stats.nct.cdf(t, df, nc))
+    return found if math.isfinite(found) else float(nc < t)
 
 
 def mann_whitney(first: Array, second: Array) -> Outcome:
@@ -322,9 +328,10 @@ def smallest_change(within_sd: float, n: int, *, alpha: float = 0.05, power: flo
     critical = float(stats.t.isf(alpha / 2, df))
 
     def lacking(nc: float) -> float:
-        # The other tail is lost in rounding, and scipy then gives NaN, where nc is large.
-        other = float(np.nan_to_num(stats.nct.cdf(-critical, df, nc)))
-        return float(stats.nct.sf(critical, df, nc)) + other - power
+        return 1 - _noncentral(critical, df, nc) + _noncentral(-critical, df, nc) - power
 
-    nc = float(optimize.brentq(lacking, 0.0, critical + 20.0))
+    most = critical + 5.0
+    while lacking(most) < 0:
+        most *= 2
+    nc = float(optimize.brentq(lacking, 0.0, most))
     return nc / math.sqrt(n) * math.sqrt(2) * within_sd

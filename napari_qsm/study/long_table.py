@@ -94,7 +94,8 @@ def read_long_table(
         _add_persons(persons, people(read_rows(participants), leave_out), table.who)
     others = None if phenotype is None else people(read_rows(phenotype), leave_out)
     scores = scores_of(table, others, set(persons.index), notes)
-    regions = list(dict.fromkeys(values["region"]))
+    known = set(values["region"])
+    regions = [name for name in dict.fromkeys(r["region"] for r in table.rows) if name in known]
     return LongTable(values, persons, scores, regions, notes)
 
 
@@ -303,7 +304,8 @@ def side_means(values: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     -------
     DataFrame
         ``participant, session, region, chi_ppb``. A region of which one side alone was read at a
-        visit is missing there: half of it would not be comparable.
+        visit is missing there: half of it would not be comparable. Where nobody has the other side,
+        the one is taken.
     """
     sided = values[values["side"].isin(["left", "right"])]
     keys = ["participant", "session", "region"]
@@ -314,18 +316,22 @@ def side_means(values: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     weight = sided["voxels"] if weighted else pd.Series(1.0, index=sided.index)
     work = sided.assign(w=weight, wx=weight * sided["chi_ppb"])
     sums = work.groupby(keys, sort=False).agg(w=("w", "sum"), wx=("wx", "sum"), n=("w", "size"))
-    alone = sums[sums["n"] < 2]
+    one_sided = sided.groupby("region")["side"].nunique() < 2
+    lone = sums.index.get_level_values("region").isin(one_sided.index[one_sided])
+    if lone.any():
+        names = ", ".join(one_sided.index[one_sided].astype(str))
+        notes.append(f"Of {names} one side alone was read, in everybody.")
+    alone = sums[(sums["n"] < 2) & ~lone]
     if len(alone):
         person, visit, region = map(str, alone.index.tolist()[0])
         notes.append(
             f"{len(alone)} regions were read on one side only and are left out there "
             f"(such as {region} of {person} {visit})."
         )
-    both = sums[sums["n"] == 2]
-    notes.append(
-        "Sides are averaged"
-        + (", weighted by their voxels." if weighted else " (no voxel counts).")
-    )
+    both = sums[(sums["n"] == 2) | lone]
+    if not lone.all():
+        how = ", weighted by their voxels." if weighted else " (no voxel counts)."
+        notes.append(f"Sides are averaged{how}")
     out = pd.DataFrame({"chi_ppb": both["wx"] / both["w"]}).reset_index()
     told = pd.MultiIndex.from_frame(whole[keys]).isin(sums.index)
     rest = whole[~told]

@@ -15,8 +15,10 @@ from napari_qsm.errors import FileError, MetadataError
 from napari_qsm.io.text import read_text
 from napari_qsm.typed import number
 
-#: What stands where nothing is known: BIDS writes n/a, other programs the rest.
-_MISSING = frozenset({"", "n/a", "na", "nan", "-", ".", "null", "none", "#n/a", "#nv"})
+#: What BIDS writes where nothing is known.
+_MISSING = frozenset({"", "n/a"})
+#: What other programs write in place of a number; a region may well be called NA.
+_NO_NUMBER = frozenset({"", "na", "nan", "-", ".", "null", "none", "#n/a", "#nv"})
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Rows(NamedTuple):
             If the cell holds anything else.
         """
         text = row[column]
-        if not text:
+        if text.casefold() in _NO_NUMBER:
             return math.nan
         try:
             return number(text, f"'{self.who}', line {row.line}{whose}: column '{column}'")
@@ -80,7 +82,7 @@ class Rows(NamedTuple):
 
     def is_numeric(self, column: str) -> bool:
         """Whether every known cell of a column is a number, and there is one."""
-        known = [row[column] for row in self.rows if row[column]]
+        known = [t for row in self.rows if (t := row[column]).casefold() not in _NO_NUMBER]
         try:
             for text in known:
                 number(text, column)

@@ -16,14 +16,14 @@ MOCK, EXPECTED = SHARED / "mock_rls_long.csv", SHARED / "mock_rls_expected.csv"
 needs_mock = pytest.mark.skipif(not MOCK.is_file(), reason="the made-up cohort is not here")
 
 
-def results(folder):
-    return pd.read_csv(folder / "statistics.tsv", sep="\t", na_values="n/a")
+def results(folder, name="statistics.tsv"):
+    return pd.read_csv(folder / name, sep="\t", na_values="n/a", keep_default_na=False)
 
 
 def one(table, question, region, test, contrast=None):
     """Return the single row that is asked for."""
     rows = table[(table.question == question) & (table.region == region) & (table.test == test)]
-    rows = rows[rows.contrast.isna() if contrast is None else rows.contrast == contrast]
+    rows = rows[rows.contrast == (contrast or "")]
     assert len(rows) == 1
     return rows.iloc[0]
 
@@ -394,8 +394,55 @@ def test_excluded_and_doubtful_rows(tmp_path, rows, capsys):
     assert "12 rows are excluded: motion" in said.err
     assert "Without maps of doubtful quality" in said.out
     assert one(results(tmp_path / "out"), "visits", "Caudate", "rm_anova").n == 17
-    less = pd.read_csv(tmp_path / "out" / "statistics_without-doubtful.tsv", sep="\t")
+    less = results(tmp_path / "out", "statistics_without-doubtful.tsv")
     assert one(less, "visits", "Caudate", "rm_anova").n == 16
+
+
+def test_a_side_that_nobody_else_lacks_is_missing_there(tmp_path, rows, capsys):
+    gone = [
+        r for r in rows if not (is_first(r) and r["side"] == "left" and r["region"] == "Caudate")
+    ]
+    assert analyse(tmp_path, gone) == 0
+    assert "Caudate of 1 pre" in capsys.readouterr().err
+    assert one(results(tmp_path / "out"), "visits", "Caudate", "rm_anova").n == 17
+    left = [row for row in rows if row["side"] in ("left", "L")]
+    assert analyse(tmp_path, left, out="left") == 0
+    assert "one side alone was read" in capsys.readouterr().err
+    assert one(results(tmp_path / "left"), "visits", "Caudate", "rm_anova").n == 18
+
+
+def test_tables_with_less_in_them(tmp_path, rows, arrays):
+    bare = [
+        {k: row[k] for k in ("participant_id", "session_id", "region", "side", "mean_ppb")}
+        for row in rows
+        if row["group"] == "RLS"
+    ]
+    assert analyse(tmp_path, bare) == 0
+    table = results(tmp_path / "out")
+    assert set(table.question) == {"visits", "visits_mixed", "posthoc", "sensitivity"}
+    first = [
+        {k: v for k, v in row.items() if k not in ("session_id", "moca")}
+        for row in rows
+        if "pre" in row["session_id"]
+    ]
+    assert analyse(tmp_path, first, out="groups") == 0
+    table = results(tmp_path / "groups")
+    assert set(table.question) == {"group"}
+    chi, _, _, controls = arrays
+    expected = stats.ttest_ind(chi[:, 0, 0], controls[:, 0], equal_var=False)
+    assert one(table, "group", "Caudate", "welch", "RLS-HC").p == pytest.approx(expected.pvalue)
+
+
+def test_a_region_may_be_called_na_and_a_column_be_code(tmp_path, rows, capsys):
+    for number, row in enumerate(rows):
+        row["region"] = row["region"].replace("Caudate", "NA")
+        row["__import__('os').abort()"] = row["moca"]
+        row["mean_ppb"] = "NaN" if number in (0, 1) else row["mean_ppb"]
+    assert analyse(tmp_path, rows) == 0
+    assert "Missing visits" not in capsys.readouterr().err  # other regions were read there
+    table = results(tmp_path / "out")
+    assert table[(table.region == "NA") & (table.test == "rm_anova")].n.tolist() == [17]
+    assert table.note.str.contains("improvement of __import__").any()
 
 
 def test_agreement_of_two_raters_and_of_repeats(tmp_path, capsys):

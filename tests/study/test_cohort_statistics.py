@@ -123,6 +123,28 @@ def test_hedges_g_covers_as_often_as_it_says():
     assert inside / 400 == pytest.approx(0.95, abs=0.035)
 
 
+@pytest.mark.parametrize("n", [3, 30, 400])
+@pytest.mark.parametrize("shift", [0.0, 0.3, 2.0, 9.0])
+def test_hedges_g_has_an_interval_whatever_its_size(n, shift):
+    first = stats.norm.ppf((np.arange(n) + 0.5) / n)
+    g, (low, high) = tests.hedges_g(first + shift, first)
+    assert low < g < high or n == 3
+    assert tests.hedges_g(first, first + shift)[1] == pytest.approx((-high, -low), abs=1e-6)
+    if n == 400 and shift < 1:  # large samples: a normal interval
+        half = 1.96 * np.sqrt(2 / n + g**2 / (4 * n))
+        assert (high - low) / 2 == pytest.approx(half, rel=0.01)
+
+
+@pytest.mark.parametrize("n", [2, 4, 31, 5000])
+@pytest.mark.parametrize("alpha", [0.05, 0.001])
+def test_smallest_change_for_any_number_of_persons(n, alpha):
+    change = tests.smallest_change(1.0, n, alpha=alpha)
+    if n == 5000:
+        z = stats.norm.isf(alpha / 2) + stats.norm.isf(0.2)
+        assert change == pytest.approx(z * np.sqrt(2 / n), rel=1e-3)
+    assert change > tests.smallest_change(1.0, n + 1, alpha=alpha) > 0
+
+
 def test_mixed_model_of_complete_data_is_the_analysis_of_variance():
     """Balanced: variances are those of the mean squares, the coefficients plain differences."""
     y = visits(np.random.default_rng(4))
