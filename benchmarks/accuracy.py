@@ -8,7 +8,7 @@ on the truth, and the error. Read the ratio beside both errors: a trend towards 
 *Streaks* is the spread of the error round bleeds and calcifications.
 
 Settings were chosen on the first heads and are reported on the others (``benchmarks.heads``); the
-heads need the atlas beside the checkout and are left out where it is missing.
+heads need an atlas, in the folder that ``NAPARI_QSM_HEADS`` names, and are left out without it.
 """
 
 from __future__ import annotations

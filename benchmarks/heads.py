@@ -7,12 +7,14 @@ means over its cells. What lies outside the brain is low-passed (3 mm) and kept 
 that the background is harmonic inside on any grid; a field made of sharp edges is not. The
 magnitude follows the susceptibility, as R2* does, or has nothing to do with it.
 
-Needs ``../shared/data`` beside the checkout, or another folder with ``cit168`` and ``head-model``.
+Needs a folder with ``cit168`` (Pauli 2018, CC BY 4.0) and ``head-model`` (Fortier 2017, MIT); the
+environment variable ``NAPARI_QSM_HEADS`` names it.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,7 @@ from napari_qsm.recon.fourier import (
 from napari_qsm.scan import Scan
 from napari_qsm.volume import Volume
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+DATA = Path(os.environ.get("NAPARI_QSM_HEADS", "heads"))
 
 #: Lowest and highest susceptibility that a nucleus may draw, ppm, by a part of its atlas name.
 _DRAWN = {
