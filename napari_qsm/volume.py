@@ -232,9 +232,12 @@ def check_affine(affine: Array, who: str) -> None:
         raise GeometryError(f"{who} has an affine of shape {affine.shape}; 4x4 is needed.")
     if not np.isfinite(affine).all():
         raise GeometryError(f"{who} has an affine with NaN or infinite values.")
-    sizes = np.linalg.norm(affine[:3, :3], axis=0)
+    with np.errstate(over="ignore", under="ignore"):
+        sizes = np.linalg.norm(affine[:3, :3], axis=0)
     if (sizes <= 0).any():
         raise GeometryError(f"{who} has a voxel size of zero ({_mm(sizes)}).")
+    if not np.isfinite(sizes).all():
+        raise GeometryError(f"{who} has a voxel size that no number can hold ({_mm(sizes)}).")
     # det/product of sizes is the volume of the unit-edge cell: 1 when axes are perpendicular.
     if abs(np.linalg.det(affine[:3, :3] / sizes)) < 1e-3:
         raise GeometryError(f"{who} has a singular affine: two voxel axes point the same way.")

@@ -126,6 +126,7 @@ class TestRefusals:
             (np.diag([1, np.inf, 1, 1]), "infinite"),
             (np.diag([1, 0, 1, 1.0]), "zero"),
             (np.array([[1, 1, 0, 0], [0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]]), "singular"),
+            (np.diag([1e200, 1, 1, 1]), "no number can hold"),
         ],
     )
     def test_affines(self, affine, said):

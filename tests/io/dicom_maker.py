@@ -29,7 +29,7 @@ PLANTED = {
     "AcquisitionTime": "134753.340000",
     "ContentTime": "134754.450000",
     "InstitutionName": "Quagmire General",
-    "InstitutionAddress": "Quag Road 5",
+    "InstitutionAddress": "Quagmirestreet 5",
     "InstitutionalDepartmentName": "Quagdepartment",
     "StationName": "QSTATION3",
     "DeviceSerialNumber": "SERQ314159",

@@ -148,7 +148,7 @@ BAD = [
     ("short.tsv", b"index\tname\n1\tA\n2\n\nx\tB\n", "line 5"),
     ("bright.lut", b"1 2.0 0 0 A\n", "line 1"),
     ("cut.txt", ITKSNAP.encode() + b'1 9 8 7 1 1 1 "A', "line 3"),
-    ("cut.json", b'{"labels": ["a"', "not a valid JSON"),
+    ("cut.json", b'{"labels": ["a"', "is not valid JSON"),
     ("deep.json", b"[" * 100000, "label table"),
     ("list.json", b"[1, 2]", "label table"),
     ("lengths.json", b'{"labels": ["a"], "R": [1], "G": [], "B": [2]}', "one length"),

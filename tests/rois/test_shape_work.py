@@ -201,7 +201,7 @@ def test_bad_files_are_refused_by_name(tmp_path, change, said):
     with pytest.raises(FileError, match=said):
         read_shapes(path)
     path.write_text("{")
-    with pytest.raises(FileError, match="not a readable JSON"):
+    with pytest.raises(FileError, match="is not valid JSON"):
         read_shapes(path)
     with pytest.raises(FileError, match="Cannot read"):
         read_shapes(tmp_path / "none.json")
@@ -239,7 +239,7 @@ def test_what_is_missing():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[", "not a readable YAML"),
+        ("[", "is not valid YAML"),
         ("3", "no list of regions"),
         ("name: x", "names no regions"),
         ("regions: [{name: A, kind: circle, size_mm: 3, wide: 2}]", "'A' in .* entries: wide"),
