@@ -13,13 +13,11 @@ LONGEST_MODULE, LONGEST_CLASS = 400, 300
 #: Modules that are longer, to be divided.
 LONG_MODULES = {
     "napari_qsm.io.series",
-    "napari_qsm.session.autosave",
     "napari_qsm.viewer.reconstruct.panel",
     "napari_qsm.viewer.regions.shape_work",
 }
 #: Classes that are longer, to be divided.
 LONG_CLASSES = {
-    "napari_qsm.session.model.Session",
     "napari_qsm.viewer.canvas.controller.Controller",
     "napari_qsm.viewer.canvas.layer_sync.LayerSync",
     "napari_qsm.viewer.reconstruct.panel.ReconstructPanel",

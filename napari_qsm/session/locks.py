@@ -1,4 +1,12 @@
-"""A lock on a folder that ends with its process, however that ends."""
+"""A lock on a folder that ends with its process, however that ends.
+
+The system's own lock on an open file (flock, msvcrt) rather than the package filelock, which
+takes the same one but differs where it matters here (read in its version 4.3): on Windows it
+locks the first byte, so that nobody else can read who holds the folder; its file stays in the
+folder on Linux and macOS, which for :func:`locked` is the user's own; where a disk knows no
+flock it goes on with a marker file, which outlives a power cut, instead of telling the caller.
+What is left to write is one call for each system.
+"""
 
 from __future__ import annotations
 

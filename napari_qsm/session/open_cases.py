@@ -44,6 +44,8 @@ class OpenCases(EventedModel):
         Id of the case whose entries are drawn, in its own grid.
     painted : str
         Id of the label map or mask that drawing tools write into; empty if there is none.
+    compared : tuple of str
+        Ids of the maps put side by side, first the one in the large view.
     """
 
     model_config = ConfigDict(
@@ -60,6 +62,7 @@ class OpenCases(EventedModel):
     selected: str = ""
     active_case: str = ""
     painted: str = ""
+    compared: tuple[str, ...] = ()
 
     _case_events: CaseEvents = PrivateAttr(default_factory=CaseEvents)
     #: The map that was selected last in each case.
