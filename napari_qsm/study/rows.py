@@ -137,7 +137,7 @@ def _lines(text: str, who: str) -> Iterator[tuple[int, list[str]]]:
     hint, _, rest = text.partition("\n")
     skipped = hint.lower().startswith("sep=")  # spreadsheets write it above the names
     head = (rest if skipped else text).lstrip("\r\n").partition("\n")[0]
-    delimiter = next((mark for mark in "\t;" if mark in head), ",")
+    delimiter = _delimiter(head)
     reader = csv.reader(io.StringIO(rest if skipped else text, newline=""), delimiter=delimiter)
     try:
         for cells in reader:
@@ -145,6 +145,16 @@ def _lines(text: str, who: str) -> Iterator[tuple[int, list[str]]]:
                 yield reader.line_num + skipped, cells
     except csv.Error as error:
         raise FileError(f"'{who}', line {reader.line_num + skipped}: {error}.") from None
+
+
+def _delimiter(head: str) -> str:
+    """The mark that divides a line of names; one within a name in quotes does not."""
+
+    def cells(mark: str) -> list[str]:
+        return [cell.strip() for cell in next(csv.reader([head], delimiter=mark), [])]
+
+    marks = [mark for mark in "\t;," if "participant_id" in cells(mark)]
+    return marks[0] if marks else max("\t;,", key=lambda mark: len(cells(mark)))
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -63,10 +63,10 @@ def scores_of(
         If a score is given twice, or is of somebody else.
     """
     found: dict[str, dict[tuple[str, str], float]] = {}
-    _collect(found, table, persons)
+    _collect(found, table, persons, notes)
     if phenotype is not None:
         phenotype.need(["session_id"])
-        _collect(found, phenotype, persons)
+        _collect(found, phenotype, persons, notes)
         strangers = sorted({plain_id(r["participant_id"]) for r in phenotype.rows} - persons)
         if strangers:
             raise FileError(
@@ -86,7 +86,10 @@ def scores_of(
 
 
 def _collect(
-    found: dict[str, dict[tuple[str, str], float]], table: Rows, persons: set[str]
+    found: dict[str, dict[tuple[str, str], float]],
+    table: Rows,
+    persons: set[str],
+    notes: list[str],
 ) -> None:
     for column in table.columns:
         if column in _KNOWN or _MEASURES.fullmatch(column) or not column:
@@ -95,6 +98,8 @@ def _collect(
             if column.casefold() in INSTRUMENTS:
                 for row in table.rows:
                     table.number(row, column, f" ({row['participant_id']})")
+            if any(row[column] for row in table.rows):
+                notes.append(f"'{table.who}': column '{column}' holds text, so it is no score.")
             continue
         by_visit = found.setdefault(column, {})
         for row in table.rows:

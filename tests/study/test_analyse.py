@@ -436,10 +436,14 @@ def test_tables_with_less_in_them(tmp_path, rows, arrays):
 def test_a_region_may_be_called_na_and_a_column_be_code(tmp_path, rows, capsys):
     for number, row in enumerate(rows):
         row["region"] = row["region"].replace("Caudate", "NA")
-        row["__import__('os').abort()"] = row["moca"]
+        row["__import__('os').abort(); \"x\""] = row["moca"]
+        row["remark"] = "seen twice, tired"
         row["mean_ppb"] = "NaN" if number in (0, 1) else row["mean_ppb"]
-    assert analyse(tmp_path, rows) == 0
-    assert "Missing visits" not in capsys.readouterr().err  # other regions were read there
+    path = written(tmp_path / "long.csv", rows, ",")
+    assert main(["study", "analyse", "--table", str(path), "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().err
+    assert "Missing visits" not in said  # other regions were read there
+    assert "'remark' holds text" in said
     table = results(tmp_path / "out")
     assert table[(table.region == "NA") & (table.test == "rm_anova")].n.tolist() == [17]
     assert table.note.str.contains("improvement of __import__").any()
