@@ -22,6 +22,7 @@ from napari_qsm.units import SusceptibilityUnit
 from napari_qsm.volume import Volume
 
 Layout = Literal["three", "one", "volume", "compare"]
+_THRESHOLDS = ("threshold_low", "threshold_high")
 Mix = Literal["side by side", "checkerboard", "curtain"]
 
 
@@ -72,6 +73,8 @@ class Session(DrawnCases):
 
     #: Where it was saved last; :mod:`napari_qsm.session.folder` keeps it.
     _saved: SavedAs | None = PrivateAttr(default=None)
+    #: Thresholds of colourings that an entry is not shown in now, by its id and the colouring.
+    _thresholds: dict[tuple[str, str], tuple[float | None, ...]] = PrivateAttr(default_factory=dict)
 
     # -- entries --------------------------------------------------------------------------
 
@@ -191,7 +194,16 @@ class Session(DrawnCases):
         self._saved = None
 
     def set_display(self, entry: MapEntry, **changes: Any) -> None:
-        """Change how an entry is shown and, while windows are linked, all maps like it."""
+        """Change how an entry is shown and, while windows are linked, all maps like it.
+
+        Thresholds belong to a colouring: another one has its own, none at first.
+        """
+        before, after = entry.display.colouring, changes.get("colouring")
+        if after not in (None, before) and not changes.keys() & {*_THRESHOLDS}:
+            old = tuple(getattr(entry.display, name) for name in _THRESHOLDS)
+            self._thresholds[entry.id, before] = old
+            own = self._thresholds.get((entry.id, str(after)), (None, None))
+            changes |= dict(zip(_THRESHOLDS, own, strict=True))
         entry.display.update(changes)
         shared = {key: value for key, value in changes.items() if key in LINKED_FIELDS}
         if not (shared and self.windows_linked and entry.follows_link):

@@ -16,10 +16,11 @@ from napari_qsm.io.whole_numbers import is_whole
 from napari_qsm.quantities import checked_map
 from napari_qsm.rois.region import RegionTable, region_table
 from napari_qsm.scan import Scan
-from napari_qsm.session import MapDisplay, Role, Session, guess_role
+from napari_qsm.session import Case, MapDisplay, Role, Session, guess_role
 from napari_qsm.session.dealing import dealt, grids_differ
 from napari_qsm.session.folder import SESSION_FILE, read_session
 from napari_qsm.session.saved import SavedSession
+from napari_qsm.study.display import first_display
 from napari_qsm.study.identity import Identity, identity_of
 from napari_qsm.volume import Volume
 
@@ -40,6 +41,11 @@ class Opened:
     who: Identity = field(default_factory=Identity)
     case_name: str = ""
     linked: bool = True
+
+    @property
+    def shown_role(self) -> Role:
+        """What it holds, as it is known or guessed."""
+        return self.role or guess_role(self.volume)
 
 
 @dataclass
@@ -83,12 +89,14 @@ class Loaded:
             Sentences about what could not be added, and where something was added unasked.
         """
         cases, said = dealt(self.maps, session, same_case)
-        for opened, case in zip(self.maps, cases, strict=True):
+        for place, (opened, case) in enumerate(zip(self.maps, cases, strict=True)):
+            beside = zip(self.maps[place + 1 :], cases[place + 1 :], strict=True)
+            rest = {later.shown_role for later, theirs in beside if theirs is case}
             session.add(
                 opened.volume,
                 role=opened.role,
                 regions=opened.regions,
-                display=opened.display,
+                display=opened.display or _first_look(opened, case, rest),
                 case=case,
                 linked=opened.linked,
             )
@@ -96,6 +104,40 @@ class Loaded:
             (cases[0] if cases else session.case).scan = self.scan
         said += grids_differ(dict.fromkeys(cases))
         return said + [problem for saved in self.sessions for problem in saved.into(session)]
+
+
+def _first_look(opened: Opened, case: Case, rest: set[Role]) -> MapDisplay | None:
+    """Hide what would lie over the susceptibility map, and what nobody opens a folder to see.
+
+    The map is shown, else the magnitude; phase, fields and masks only where there is neither.
+
+    Parameters
+    ----------
+    opened : Opened
+    case : Case
+        What it will belong to.
+    rest : set of str
+        What the other files hold that are about to be added to the case.
+
+    Returns
+    -------
+    MapDisplay or None
+        None for the one that any new entry gets.
+    """
+    role = opened.shown_role
+    shown = {entry.role for entry in case.maps if entry.display.visible} - {"labels"}
+    if role in ("map", "labels"):
+        return None
+    if role == "magnitude":
+        hidden = "map" in shown
+    else:
+        hidden = bool(shown) or bool(rest & {"map", "magnitude"})
+        hidden |= role == "mask" and bool(rest - {"mask", "labels"})
+    if not hidden:
+        return None
+    display = first_display(opened.volume, role)
+    display.visible = False
+    return display
 
 
 def load(

@@ -9,6 +9,8 @@ from napari_qsm.study.entry import MapEntry, same_case
 def map_of_view(session: Session, index: int) -> MapEntry | None:
     """The map whose colours a view is about: its colour bar and its title.
 
+    It is the topmost image that is drawn, whichever is chosen in a list: one picture, one truth.
+
     Parameters
     ----------
     session : Session
@@ -18,9 +20,6 @@ def map_of_view(session: Session, index: int) -> MapEntry | None:
     if session.layout == "compare" and session.mix == "side by side":
         keys = session.compared
         return session.entry(keys[index]) if index < len(keys) else None
-    entry = session.selected_entry
-    if entry is not None and entry.editable is None and session.is_shown(entry):
-        return entry
     shown = [each for each in session if each.editable is None and session.is_shown(each)]
     return shown[-1] if shown else None
 
@@ -31,7 +30,11 @@ def is_drawn(session: Session, entry: MapEntry, index: int, *, is_3d: bool = Fal
     is_labels = entry.editable is not None
     if is_3d:
         return entry is chosen or (is_labels and session.is_shown(entry))
-    if session.layout != "compare" or chosen is None:
+    if chosen is None:
+        return session.is_shown(entry)
+    if _shines_through(entry, chosen):
+        return False
+    if session.layout != "compare":
         return session.is_shown(entry)
     if entry is chosen:
         return session.mix == "side by side"
@@ -39,3 +42,13 @@ def is_drawn(session: Session, entry: MapEntry, index: int, *, is_3d: bool = Fal
         return False
     below = session.maps.index(entry) < session.maps.index(chosen)
     return entry.display.visible and same_case(entry, chosen) and (is_labels or below)
+
+
+def _shines_through(entry: MapEntry, top: MapEntry) -> bool:
+    """Whether an image that is no anatomy would show where the map on top is transparent."""
+    return (
+        entry is not top
+        and top.role == "map"
+        and entry.editable is None
+        and entry.role in ("phase", "other")
+    )

@@ -11,7 +11,7 @@ from napari_qsm.colormaps import (
     end_colours,
     lookup_table,
 )
-from napari_qsm.session import MapDisplay, MapEntry
+from napari_qsm.session import MapDisplay, MapEntry, Session
 from napari_qsm.session.appearance import quantity, value_text
 from napari_qsm.units import from_shown, number, ticks, to_shown
 from tests.viewer.conftest import ramp
@@ -137,3 +137,14 @@ def test_ticks_are_inside_even_and_few(ends):
     assert (marks <= ends[1] * (1 + 1e-9)).all()
     assert 3 <= len(marks) <= 7
     np.testing.assert_allclose(np.diff(marks), np.diff(marks)[0], rtol=1e-6)
+
+
+def test_thresholds_belong_to_a_colouring():
+    session = Session()
+    entry = session.add(ramp())
+    session.set_display(entry, colouring="colour")
+    session.set_display(entry, threshold_low=0.05)
+    session.set_display(entry, colouring="inverted")
+    assert entry.display.threshold_low is None
+    session.set_display(entry, colouring="colour")
+    assert entry.display.threshold_low == 0.05

@@ -455,3 +455,74 @@ def test_a_blinded_reader_learns_neither_names_nor_values(workspace):
     settle()
     workspace.readout.update_now()
     assert "Jones" in listed.item(0).text() and "ppm" in read.item(0, 1).text()
+
+
+def flat(name, value, unit=""):
+    return Volume(np.full(SHAPE, value, np.float32), affine_of(), unit=unit, name=name)
+
+
+def middle_of(workspace):
+    shot = picture(workspace.controller.main).astype(float)
+    rows, columns = shot.shape[0] // 2, shot.shape[1] // 2
+    return shot[rows - 20 : rows - 10, columns - 20 : columns - 10].mean()
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_is_opened_shows_the_map_and_its_bar_is_that_of_the_picture(
+    workspace, tmp_path, turned
+):
+    """Phase bright, map black: the pixels tell which lies on top."""
+    session = workspace.session
+    session.crosshair_visible = False
+    folder = tmp_path / "sub-01"
+    folder.mkdir()
+    volumes = {
+        "chi": flat("chi", -0.1, "ppm"),
+        "local_field": flat("local_field", 0.5, "ppm"),
+        "magnitude": flat("magnitude", 1000.0),
+        "phase": flat("phase", 3.0, "rad"),
+        "brain_mask": flat("brain_mask", 1.0),
+    }
+    for name, volume in volumes.items():
+        write_volume(volume, folder / f"{name}.nii.gz")
+    names = sorted(volumes, reverse=turned)
+    paths = [folder / f"{name}.nii.gz" for name in names] if turned else [folder]
+    workspace.show_loaded(load(paths))
+    settle()
+    shown = {entry.name for entry in session if entry.display.visible}
+    assert "chi" in shown and not shown & {"local_field", "phase", "brain_mask"}
+    content = workspace.controller.main.overlay.content
+    assert content.colour_bar.title == "χ (ppm)" and "chi" in content.title
+    assert middle_of(workspace) < 10
+    for entry in session:  # whichever row is chosen, the bar stays that of the picture
+        session.selected = entry.id
+        settle()
+        assert workspace.controller.main.overlay.content.colour_bar.title == "χ (ppm)"
+
+
+def test_colours_lie_over_the_magnitude_never_over_phase(workspace):
+    session = workspace.session
+    session.crosshair_visible = False
+    magnitude = session.add(flat("magnitude", 1000.0), role="magnitude")
+    phase = session.add(flat("phase", -3.0, "rad"))
+    chi = session.add(flat("chi", 0.01, "ppm"))
+    session.set_display(magnitude, window=(0.0, 1000.0))
+    session.set_display(phase, visible=True)
+    session.set_display(chi, colouring="colour")
+    session.set_display(chi, threshold_low=0.05)  # all of it transparent
+    settle()
+    assert middle_of(workspace) > 150
+
+
+def test_the_bar_follows_what_is_ticked_on_top(workspace):
+    session = workspace.session
+    chi = session.add(flat("chi", 0.1, "ppm"))
+    magnitude = session.add(flat("magnitude", 500.0), role="magnitude")
+    session.selected = chi.id
+    settle()
+    content = workspace.controller.main.overlay.content
+    assert "magnitude" in content.title and content.colour_bar.title == "magnitude"
+    session.set_display(magnitude, visible=False)
+    settle()
+    content = workspace.controller.main.overlay.content
+    assert "chi" in content.title and content.colour_bar.title == "χ (ppm)"
