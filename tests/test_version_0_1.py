@@ -232,6 +232,26 @@ def test_when_the_maps_are_gone_the_drawings_are_there_and_it_is_said(tmp_path, 
         assert file in said
 
 
+def test_maps_that_moved_are_shown_once_and_stay_found(tmp_path):
+    folder = copied("work", tmp_path)
+    archive = tmp_path / "archive"
+    shutil.move(folder.parent / "maps", archive)
+    saved = read_session(folder)
+    names = {each.file_name for each in saved.missing}
+    assert names == {"control_chi.nii.gz", "patient_chi.nii.gz", "patient_magnitude.nii.gz"}
+    for each in saved.missing:
+        assert each.read_from(archive / each.file_name) == ""
+    session = Session()
+    problems = saved.into(session)
+    np.testing.assert_array_equal(session.entry("regions BB").editable, second_reader("work"))
+    chi = np.asanyarray(nib.load(archive / "patient_chi.nii.gz").dataobj)[::-1, ::-1]
+    np.testing.assert_allclose(session.entry("χ patient").volume.data, chi, rtol=1e-6)
+    assert all("phase" in problem for problem in problems)  # of the scan, that nobody showed
+    save_session(session, folder)
+    again = read_session(folder)
+    assert again.missing == [] and len(list(session)) == 8
+
+
 @pytest.mark.parametrize("name", EVERYTHING)
 def test_it_can_be_saved_again_and_again_and_nothing_gets_lost(tmp_path, name):
     session, _ = opened(name, tmp_path)
