@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from collections.abc import Callable
 from typing import Any
 
 import yaml
@@ -16,6 +18,8 @@ import yaml
 _DEEPEST = 60
 #: Digits of a whole number that 64 bits can hold.
 _MOST_DIGITS = 19
+#: Texts, and what opens or closes a level.
+_SIGN = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 _LONGEST = 64 * 2**20
 
 
@@ -23,8 +27,22 @@ class PlainDataError(ValueError):
     """The text cannot be used; the message says why and follows the file's name."""
 
 
-def parse_json(text: str) -> Any:
+class NoNumber:
+    """Stands in a lenient reading for a number that no field can hold; nothing takes it."""
+
+    def __repr__(self) -> str:
+        return "no number"
+
+
+def parse_json(text: str, *, lenient: bool = False) -> Any:
     """The content of JSON text.
+
+    Parameters
+    ----------
+    text : str
+    lenient : bool
+        For readers that judge each value by itself: a number that is none, or far too long,
+        becomes :class:`NoNumber`, and what is nested too deeply becomes null.
 
     Raises
     ------
@@ -37,8 +55,13 @@ def parse_json(text: str) -> Any:
     {'EchoTime': 0.021}
     """
     _check_length(text)
+    text = text.removeprefix("\ufeff")
+    if lenient:
+        text = _without_depth(text)
+    whole, fraction = (_or_none(_whole), _or_none(_fraction)) if lenient else (_whole, _fraction)
+    constant = {"parse_constant": lambda _: NoNumber()} if lenient else {}
     try:
-        said = json.loads(text.removeprefix("\ufeff"), parse_int=_whole, parse_float=_fraction)
+        said = json.loads(text, parse_int=whole, parse_float=fraction, **constant)
     except PlainDataError:
         raise
     except json.JSONDecodeError as error:
@@ -83,6 +106,31 @@ def parse_yaml(text: str) -> Any:
         raise _too_deep() from None
     except (ValueError, OverflowError):  # an impossible date, for example
         raise PlainDataError("holds a value that is not possible") from None
+
+
+def _or_none(number: Callable[[str], float]) -> Callable[[str], float | NoNumber]:
+    def read(digits: str) -> float | NoNumber:
+        try:
+            return number(digits)
+        except PlainDataError:
+            return NoNumber()
+
+    return read
+
+
+def _without_depth(text: str) -> str:
+    """JSON text with null for whatever is nested too deeply."""
+    kept, start, depth = [], 0, 0
+    for found in _SIGN.finditer(text):
+        if found[0] in ("[", "{"):
+            depth += 1
+            if depth == _DEEPEST + 1:
+                kept += [text[start : found.start()], "null"]
+        elif found[0] in ("]", "}"):
+            if depth == _DEEPEST + 1:
+                start = found.end()
+            depth -= 1
+    return "".join([*kept, text[start:]]) if kept else text
 
 
 def _whole(digits: str) -> int:

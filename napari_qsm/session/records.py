@@ -6,8 +6,6 @@ itself, and one that cannot be read costs itself and a sentence, never the rest.
 
 from __future__ import annotations
 
-import json
-import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
@@ -20,6 +18,7 @@ from pydantic_core import to_jsonable_python
 from napari_qsm.errors import FileError
 from napari_qsm.figures.annotations import Annotation
 from napari_qsm.figures.spec import FigureSpec
+from napari_qsm.io.plain_data import NoNumber, PlainDataError, parse_json
 from napari_qsm.qc.rating import Rating
 from napari_qsm.rois.region import Region
 from napari_qsm.rois.shapes import FixedShape
@@ -58,11 +57,10 @@ _LISTS: Mapping[str, tuple[TypeAdapter[Any], str]] = {
 }
 _FIGURE = TypeAdapter(FigureSpec)
 _REGION_FIELDS = {field.name for field in fields(Region)}
-_MOST = 2**63
 
 
 def parsed(text: str, where: Path) -> Record:
-    """The content of a JSON file; numbers that are none become null.
+    """The content of a JSON file; a value that cannot be meant is one that no field takes.
 
     Raises
     ------
@@ -70,26 +68,12 @@ def parsed(text: str, where: Path) -> Record:
         If the text is no JSON object.
     """
     try:
-        content = json.loads(
-            text, parse_constant=lambda _: None, parse_float=_finite, parse_int=_whole
-        )
-    except (ValueError, RecursionError) as error:
-        raise FileError(f"'{where}' is not a readable session.") from error
+        content = parse_json(text, lenient=True)
+    except PlainDataError as error:
+        raise FileError(f"'{where}' is not a readable session: it {error}.") from error
     if not isinstance(content, dict):
         raise FileError(f"'{where}' is not a readable session.")
     return content
-
-
-def _finite(text: str) -> float | None:
-    value = float(text)
-    return value if math.isfinite(value) else None
-
-
-def _whole(text: str) -> int | None:
-    if len(text) > 20:
-        return None
-    value = int(text)
-    return value if abs(value) < _MOST else None
 
 
 # Session -------------------------------------------------------------------------------------
@@ -346,8 +330,17 @@ def add_entry(
         entry.echo = min(max(echo, 0), entry.volume.data.shape[3] - 1)
     provenance = record.get("provenance")
     if isinstance(provenance, dict):
-        entry.provenance = provenance
+        entry.provenance = without_wrong_numbers(provenance)
     return entry, problems
+
+
+def without_wrong_numbers(said: Any) -> Any:
+    """What is kept as it was said, with null for numbers that are none."""
+    if isinstance(said, dict):
+        return {key: without_wrong_numbers(each) for key, each in said.items()}
+    if isinstance(said, list):
+        return [without_wrong_numbers(each) for each in said]
+    return None if isinstance(said, NoNumber) else said
 
 
 def _read_regions(rows: object) -> tuple[dict[int, Region], int]:

@@ -17,7 +17,13 @@ from napari_qsm.errors import FileError, QsmError
 from napari_qsm.recon.recipe import parse_recipe
 from napari_qsm.scan import Scan
 from napari_qsm.session.model import Session
-from napari_qsm.session.records import BROKEN, Record, case_record, session_record
+from napari_qsm.session.records import (
+    BROKEN,
+    Record,
+    case_record,
+    session_record,
+    without_wrong_numbers,
+)
 from napari_qsm.session.references import find, own_volume, place_in, read_reference
 from napari_qsm.session.upgrade import FORMAT
 from napari_qsm.study.case import Case
@@ -131,7 +137,7 @@ def scan_from(
         magnitude=tuple(volume(place) for place in record["magnitude"]),
         magnitude_echo_times_s=tuple(record["magnitude_echo_times_s"]),
         phase_difference=record["phase_difference"],
-        metadata=record["metadata"],
+        metadata=without_wrong_numbers(dict(record["metadata"])),
     )
 
 

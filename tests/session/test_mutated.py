@@ -2,6 +2,8 @@
 
 import json
 import random
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,11 @@ from napari_qsm.figures.annotations import Annotation
 from napari_qsm.rois.shapes import FixedShape
 from napari_qsm.session import Session
 from napari_qsm.session.folder import read_session, save_session
+from napari_qsm.session.records import session_record
+from napari_qsm.session.recovery import read_recovery
 from napari_qsm.volume import Volume
+
+DATA = Path(__file__).resolve().parents[1] / "data"
 
 #: Texts that take the place of a value in the file.
 WRONG = (
@@ -114,6 +120,80 @@ def test_one_broken_shape_costs_itself_and_a_sentence(tmp_path, number, shapes):
     case = session.study.case("one")
     assert [shape.kind for shape in case.shapes] == shapes
     assert problems == ["1 fixed shape of 'one' could not be read and was left out."]
+
+
+FROZEN = {
+    "session-0.1/work": "session.json",
+    "session-0.1/portable": "session.json",
+    "session-0.1/work/previous": "session.json",
+    "recovery-0.1/recovery/20261121-160000-4242-0a1b2c": "recovery.json",
+}
+#: Besides :data:`WRONG`; the last takes the value away with its key.
+MORE = ("[" * 100000 + "]" * 100000, '{"a":' * 500 + "1" + "}" * 500, "[null]", "-Infinity", "")
+
+
+def changed(content, path, text):
+    """Return the file's text with another text at one place, or without it."""
+    if text:
+        return with_wrong(content, path, text)
+    copy = json.loads(json.dumps(content))
+    inner = copy
+    for key in path[:-1]:
+        inner = inner[key]
+    del inner[path[-1]]
+    return json.dumps(copy)
+
+
+@pytest.mark.parametrize("name", FROZEN)
+def test_a_wrong_value_in_a_folder_of_version_0_1_costs_its_entry(tmp_path, name):
+    shutil.copytree(DATA / name.split("/")[0], tmp_path / "study")
+    folder = tmp_path / "study" / name.partition("/")[2]
+    file = folder / FROZEN[name]
+    content = json.loads(file.read_text(encoding="utf-8"))
+    every = [(path, text) for path in places(content) for text in (*WRONG, *MORE)]
+    told = 0
+    for path, text in random.Random(1).sample(every, 150):
+        file.write_text(changed(content, path, text), encoding="utf-8")
+        where = (path, text[:40])
+        session = Session()
+        try:
+            found = read_recovery(folder) if file.name == "recovery.json" else read_session(folder)
+            problems = found.problems + found.into(session)
+        except QsmError:
+            assert len(path) == 1 and path[0] in ("format", "session", "maps"), where
+            continue
+        told += bool(problems)
+        assert json.dumps(session_record(session, folder)), where
+        if path == ("maps",):
+            continue
+        names = {entry.name for entry in session}
+        there = {each["name"] for each in content["maps"]}
+        spoilt = (
+            {content["maps"][path[1]]["name"]} if path[0] == "maps" and len(path) > 1 else set()
+        )
+        assert there - names <= spoilt, where
+        if there - names and path[-1] != "name":
+            assert problems, where
+        if path[0] != "session":
+            assert session.notes == content["session"]["notes"], where
+            assert sum(len(case.shapes) for case in session.cases) == 2, where
+            assert sum(len(case.annotations) for case in session.cases) == 2, where
+        elif path[1:2] == ("shapes",) and len(path) > 2:
+            assert sum(len(case.shapes) for case in session.cases) >= 1, where
+    assert told > 20
+
+
+def test_numbers_that_are_none_are_told(tmp_path):
+    content = saved(tmp_path)
+    one = next(n for n, c in enumerate(content["cases"]) if c["name"] == "one")
+    for text in ("9" * 400, "NaN", "1e999"):
+        wrong = with_wrong(content, ("cases", one, "midline_mm"), text)
+        (tmp_path / "session.json").write_text(wrong, encoding="utf-8")
+        session = Session()
+        found = read_session(tmp_path)
+        assert found.problems + found.into(session) == [
+            "The midline of 'one' is no number and was left out."
+        ]
 
 
 def test_deep_nesting_is_refused_in_words(tmp_path):
