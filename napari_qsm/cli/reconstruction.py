@@ -124,7 +124,9 @@ def report_(
         Path | None, typer.Option(help="Label map: named iron-rich regions settle the sign.")
     ] = None,
     table: Annotated[Path | None, typer.Option(help="Label names.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the --out file.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the report that is there.")
+    ] = False,
 ) -> None:
     """Judge a finished reconstruction again: numbers, warnings, pictures, rating."""
     from napari_qsm.qc.files import rebuild_report

@@ -264,7 +264,9 @@ def _write(
 ) -> ScanFiles:
     """Move a scan into a dataset under BIDS names; returns the files as they then lie there."""
     named = _named(scan, subject)
-    with staged_folder(out, overwrite=overwrite) as staging:
+    # With leave, images of an earlier import go that would now pass for echoes of this one.
+    older = _names_of_imports(subject) if overwrite else ()
+    with staged_folder(out, overwrite=overwrite, replaces=older) as staging:
         for i, (image, name) in enumerate(named):
             target = staging / f"{name}.nii.gz"
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -273,7 +275,6 @@ def _write(
             progress((i + 1) / len(named))
         if not (out / DESCRIPTION).exists():
             write_description(staging, derivative=False, name="Imported from DICOM")
-    _remove_older(out, subject, {name for _, name in named})
     moved = [image_file(out / f"{name}.nii.gz") for _, name in named]
     by_part = {part: tuple(i for i in moved if i.part == part) for part in _BIDS_PARTS}
     return ScanFiles(
@@ -285,15 +286,15 @@ def _write(
     )
 
 
-def _remove_older(out: Path, subject: str, written: set[str]) -> None:
-    """Take away images of an earlier import that would now pass for echoes of this one."""
-    for difference in (False, True):
-        for part in _BIDS_PARTS.values():
-            for echo in (None, *range(1, _MOST_ECHOES + 1)):
-                name = raw_name(subject, part, echo=echo, difference=difference)
-                if name not in written:
-                    for ending in (".nii.gz", ".json"):
-                        (out / f"{name}{ending}").unlink(missing_ok=True)
+def _names_of_imports(subject: str) -> list[str]:
+    """Files that an import of a subject may write, whatever its echoes and parts."""
+    names = {
+        raw_name(subject, part, echo=echo, difference=difference)
+        for difference in (False, True)
+        for part in _BIDS_PARTS.values()
+        for echo in (None, *range(1, _MOST_ECHOES + 1))
+    }
+    return sorted(f"{name}{ending}" for name in names for ending in (".nii.gz", ".json"))
 
 
 def _named(scan: ScanFiles, subject: str) -> list[tuple[Any, str]]:

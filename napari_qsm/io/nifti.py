@@ -17,7 +17,7 @@ from napari_qsm.io.atomic import atomic_path
 from napari_qsm.io.completeness import absence
 from napari_qsm.io.forms import b0_in_world, mm_per_unit
 from napari_qsm.io.moving import finish_above
-from napari_qsm.io.packed import read_content
+from napari_qsm.io.packed import read_content, read_pair
 from napari_qsm.volume import StoredGrid, Volume, check_affine, voxel_size_mm
 
 ENDINGS = (".nii.gz", ".nii")
@@ -202,7 +202,7 @@ def _open_pair(path: Path) -> tuple[Any, int]:
         raise FileError(f"'{path.name}' is half of a pair, but '{other.name}' is not beside it.")
     header, values = (path, other) if path.suffix.lower() == ".hdr" else (other, path)
     try:
-        content = {"header": header.read_bytes(), "image": values.read_bytes()}
+        content = dict(zip(("header", "image"), read_pair(header, values), strict=True))
         magic = content["header"][344:348]
         if len(content["header"]) == 348 and magic != b"ni1\0":
             raise FileError(
@@ -219,6 +219,8 @@ def _open_pair(path: Path) -> tuple[Any, int]:
         raise
     except PermissionError as error:
         raise FileError(f"No permission to read '{path}'.") from error
+    except MemoryError as error:
+        raise FileError(f"'{path.name}' is too large for this computer's memory.") from error
     except Exception as error:  # nibabel raises many kinds for files of other formats
         raise FileError(f"'{path.name}' is not a readable NIfTI pair (.hdr and .img).") from error
     return image, len(content["image"])

@@ -85,6 +85,27 @@ def read_content(path: Path) -> bytes:
         return out.getvalue()
 
 
+def read_pair(header: Path, values: Path) -> tuple[bytes, bytes]:
+    """The two files of an image, its values no further than the header asks for.
+
+    Raises
+    ------
+    FileError
+        If the values are more than the memory can hold.
+    OSError
+        If one of them cannot be read.
+    """
+    with header.open("rb") as handle:
+        start = handle.read(_TAIL)
+    declared = _declared(start)
+    if declared is None:  # no header of NIfTI: the reader says so
+        return start, b""
+    held = min(declared, values.stat().st_size)
+    _check_memory(values, held)
+    with values.open("rb") as handle:
+        return start, handle.read(held)
+
+
 def _declared(start: bytes) -> int | None:
     """Bytes up to the last value, as a header declares them; None where there is no header."""
     for order in ("<", ">"):

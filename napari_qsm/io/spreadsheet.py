@@ -29,6 +29,23 @@ def defused_text(text: str) -> str:
     return f"'{text}" if text.lstrip(" ").startswith(_STARTS) else text
 
 
+def quoted_text(text: str) -> str:
+    """A text for a table that this program reads again; :func:`unquoted_text` gives it back.
+
+    Examples
+    --------
+    >>> quoted_text("=1+1"), unquoted_text(quoted_text("=1+1"))
+    ("'=1+1", '=1+1')
+    """
+    return f"'{text}" if text.lstrip("'").lstrip(" ").startswith(_STARTS) else text
+
+
+def unquoted_text(text: str) -> str:
+    """The text without the apostrophe that kept it from being run as a formula."""
+    bare = text.removeprefix("'")
+    return bare if bare.lstrip("'").lstrip(" ").startswith(_STARTS) else text
+
+
 def defused(table: pd.DataFrame) -> pd.DataFrame:
     """The table with all its texts as cells may hold them; numbers stay what they are."""
     out = table.rename(columns=lambda name: defused_text(str(name)))

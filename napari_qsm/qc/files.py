@@ -164,7 +164,7 @@ def rebuild_report(
         Label map on the result's grid and the names of its values; regions known to be rich in
         iron settle the sign of the map.
     overwrite : bool
-        Whether a report may be replaced that lies at ``path``; the result's own always is.
+        Whether a report may be replaced, the result's own too.
 
     Returns
     -------
@@ -182,12 +182,14 @@ def rebuild_report(
     GeometryError
         If the labels do not lie on the result's grid.
     """
+    if path is not None:
+        if path.suffix.lower() not in (".html", ".htm"):
+            raise FileError(f"'{path.name}' must end in .html.")
+        check_out_file(path, overwrite=overwrite, is_ours=_is_report)
     stored = read_stored(folder)
-    path = path or stored.beside(REPORT_FILE)
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise FileError(f"'{path.name}' must end in .html.")
-    own = path == stored.beside(REPORT_FILE)
-    check_out_file(path, overwrite=overwrite or own, is_ours=_is_report)
+    if path is None:
+        path = stored.beside(REPORT_FILE)
+        check_out_file(path, overwrite=overwrite, is_ours=_is_report)
     quality = stored.quality or measure(stored.result)
     if labels is not None:
         contrast = _iron_contrast(stored.result, labels, label_table)

@@ -229,3 +229,13 @@ def test_impossible_tables_are_not_written(tmp_path, ending, table):
 def test_default_colors_differ():
     colors = [default_color(i) for i in range(1, 65)]
     assert len(set(colors)) == 64
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+x", "@SUM(A1)", "'=1", "''-2", "'plain'", "-"])
+def test_no_name_is_a_formula_to_a_spreadsheet_and_all_come_back(tmp_path, name):
+    path = tmp_path / "a_dseg.tsv"
+    write_label_table(path, [Region(1, name, "none", "#ff0000", name)])
+    with path.open(encoding="utf-8", newline="") as handle:
+        row = list(csv.reader(handle, delimiter="\t"))[1]
+    assert not [cell for cell in row if cell.startswith(("=", "+", "-", "@"))]
+    assert [(r.name, r.abbreviation) for r in read_label_table(path)] == [(name, name)]

@@ -119,3 +119,31 @@ def test_any_header_is_read_or_refused_in_a_sentence(tmp_path_factory, changes, 
     else:
         assert np.isfinite(volume.affine).all()
         assert np.isfinite(volume.voxel_size_mm).all() and min(volume.voxel_size_mm) > 0
+
+
+def test_a_pair_is_read_no_further_than_its_header_asks(tmp_path):
+    values = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
+    nib.save(nib.Nifti1Pair(values, np.eye(4)), tmp_path / "a.img")
+    with (tmp_path / "a.img").open("r+b") as handle:
+        handle.truncate(512 * 2**20)  # zeros behind the values, which take no room on the disk
+    tracemalloc.start()
+    data = read_volume(tmp_path / "a.hdr").data
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(data, values)
+    assert peak < 30 * 2**20
+
+
+def test_a_pair_larger_than_the_memory_is_refused_before_it_is_read(tmp_path):
+    header = nib.Nifti1Header()
+    header.set_data_dtype(np.float64)
+    header.set_data_shape((32000, 32000, 200))
+    header["magic"] = b"ni1"
+    (tmp_path / "a.hdr").write_bytes(header.binaryblock + bytes(4))
+    with (tmp_path / "a.img").open("wb") as handle:
+        try:
+            handle.truncate(32000 * 32000 * 200 * 8)
+        except OSError:
+            pytest.skip("the disk knows no files with holes of this size")
+    with pytest.raises(QsmError, match="too large for this computer's memory"):
+        read_volume(tmp_path / "a.img")

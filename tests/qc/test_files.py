@@ -77,9 +77,22 @@ def test_the_report_is_rebuilt_with_ratings_and_the_numbers_of_the_run(written, 
     other = tmp_path / "other"
     shutil.copytree(written, other)
     nib.save(nib.Nifti1Image(np.asarray(image.dataobj) * 0.9, image.affine), other / "chi.nii.gz")
-    path, _ = rebuild_report(other)
+    path, _ = rebuild_report(other, overwrite=True)
     html = path.read_text("utf-8")
     assert "of an earlier map" in html and "Mask without signal" not in html
+
+
+def test_a_report_that_is_there_is_replaced_only_with_leave(written, tmp_path, capsys):
+    out = tmp_path / "copy"
+    shutil.copytree(written, out)
+    page = out / "report.html"
+    page.write_text(page.read_text("utf-8") + "<!-- my notes -->", "utf-8")
+    for more in ([], ["--out", str(page)]):
+        assert main(["report", str(out), *more]) == 1
+        assert "--overwrite" in capsys.readouterr().err
+        assert "my notes" in page.read_text("utf-8")
+    assert main(["report", str(out), "--overwrite"]) == 0
+    assert "my notes" not in page.read_text("utf-8")
 
 
 def test_bids_results_keep_their_names(tmp_path):
@@ -90,14 +103,14 @@ def test_bids_results_keep_their_names(tmp_path):
     assert made.parent.name == "anat" and made.name.startswith("sub-control_")
     first = made.read_text("utf-8")
     assert "sub-control" not in text_of(first)
-    path, _ = rebuild_report(out)
+    path, _ = rebuild_report(out, overwrite=True)
     assert path == made
     assert read_stored(out).result.arrays["unwrapped"].ndim == 4
     # A second result in the dataset: which one is meant must be said.
     shutil.copytree(out / "sub-control", out / "sub-two")
     with pytest.raises(FileError, match="2 results"):
         read_stored(out)
-    assert rebuild_report(out / "sub-control")[0] == made
+    assert rebuild_report(out / "sub-control", overwrite=True)[0] == made
 
 
 @pytest.mark.parametrize("case", ["none", "empty", "torn", "ending"])

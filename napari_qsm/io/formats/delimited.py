@@ -11,6 +11,7 @@ from napari_qsm.errors import FileError
 from napari_qsm.io.formats import TableFormat, register
 from napari_qsm.io.formats.rows import bad_line, checked_bytes, one_line, region
 from napari_qsm.io.region import Region, default_color, hex_color
+from napari_qsm.io.spreadsheet import quoted_text, unquoted_text
 
 _INDEX = ("index", "labelvalue", "value", "labelid", "id", "number", "no", "label")
 _NAME = ("name", "labelname", "structure", "region", "regionname", "text", "label")
@@ -70,8 +71,8 @@ def _read(text: str, who: str) -> list[Region]:
             raise bad_line(who, number, "index must be a whole number")
         if index == 0:
             continue
-        short = next((row[key] for key in _SHORT if key in row), "")
-        name = row.get("@name", "")
+        short = unquoted_text(next((row[key] for key in _SHORT if key in row), ""))
+        name = unquoted_text(row.get("@name", ""))
         try:
             color = _color(row, index)
         except (ValueError, OverflowError):
@@ -126,7 +127,8 @@ def _write(regions: Sequence[Region]) -> str:
     writer.writerow(("index", "name", "abbreviation", "color"))
     for each in regions:
         short = " ".join(each.abbreviation.split()) or "n/a"
-        writer.writerow((each.index, one_line(each), short, each.color.lower()))
+        words = (quoted_text(one_line(each)), quoted_text(short))
+        writer.writerow((each.index, *words, each.color.lower()))
     return out.getvalue()
 
 

@@ -10,6 +10,7 @@ from qtpy.QtGui import QValidator
 from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QGridLayout, QLabel, QWidget
 from superqt.utils import signals_blocked
 
+from napari_qsm import typed
 from napari_qsm.anatomy import DEPTH_AXIS, side_mm
 from napari_qsm.errors import QsmError
 from napari_qsm.figures import editing
@@ -167,11 +168,11 @@ class SliceSpin(QDoubleSpinBox):
 
     def valueFromText(self, text: str | None) -> float:
         """Letter and number, or a number with its sign."""
-        words = (text or "").replace("mm", " ").replace("−", "-").replace(",", ".").strip()
+        words = (text or "").replace("mm", " ").strip()
         sign = -1.0 if words[:1].upper() in ("I", "P", "L") else 1.0
         try:
-            wanted = sign * float(words.lstrip("SIAPRLsiaprl "))
-        except ValueError:
+            wanted = sign * typed.number(words.lstrip("SIAPRLsiaprl "), "Slice")
+        except QsmError:
             return self.value()
         step = self.singleStep() or 1.0  # to the middle of the nearest slice
         return self.minimum() + round((wanted - self.minimum()) / step) * step

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_qsm.errors import QsmError
 from napari_qsm.io.neutral_names import shared_name
+from napari_qsm.io.spreadsheet import defused_text
 from napari_qsm.rois.exports import Exported, about_table, joined, recorded_reference, write_export
 from napari_qsm.rois.region import name_of
 from napari_qsm.session.blinding import shown_name
@@ -291,7 +292,12 @@ def _plain(text: str) -> str:
 
 def _mime(rows: list[list[str]], left: list[bool]) -> QMimeData:
     data = QMimeData()
-    one_line = [[" ".join(text.split()) for text in row] for row in rows]
+    plain = [[" ".join(text.split()) for text in row] for row in rows]
+    # Numbers with a minus stay numbers; of words, none may be run as a formula.
+    one_line = [
+        [defused_text(text) if words else text for text, words in zip(row, left, strict=True)]
+        for row in plain
+    ]
     data.setText("\n".join("\t".join(row) for row in one_line) + "\n")
     data.setHtml(_html(one_line, left))
     return data
