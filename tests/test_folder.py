@@ -1,5 +1,6 @@
 """A session saved into a folder and read back."""
 
+import errno
 import json
 import os
 import shutil
@@ -18,7 +19,7 @@ from napari_qsm.io.nifti import read_volume, write_volume
 from napari_qsm.recon.recipe import load_recipe
 from napari_qsm.rois.shapes import FixedShape
 from napari_qsm.scan import Scan
-from napari_qsm.session import Case, Session
+from napari_qsm.session import Case, Session, locks
 from napari_qsm.session.folder import ChangedOnDisk, read_session, save_session
 from napari_qsm.session.locks import locked
 from napari_qsm.study.reconstruction import Reconstruction
@@ -549,3 +550,20 @@ def test_two_that_save_at_the_same_moment_do_not_replace_each_other(
     assert not list(folder.glob(".writing-*"))
     said = json.loads((folder / "session.json").read_text(encoding="utf-8"))
     assert bool(said["maps"]) != first_time  # theirs
+
+
+def test_a_folder_without_a_session_is_not_called_damaged(tmp_path):
+    with pytest.raises(FileError, match=r"Cannot read .*No such file"):
+        read_session(tmp_path)
+
+
+def test_a_disk_without_locks_is_not_called_in_use(tmp_path, monkeypatch):
+    def refuse(handle):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(locks, "_lock", refuse)
+    with pytest.raises(FileError, match="cannot be locked: No locks available"):
+        locks.FolderLock(tmp_path)
+    save_session(work(tmp_path), tmp_path / "work")  # the check of stamps is still there
+    with pytest.raises(ChangedOnDisk):
+        save_session(Session(), tmp_path / "work")

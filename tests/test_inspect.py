@@ -258,6 +258,7 @@ def test_dicom_without_phase(tmp_path):
     for path in folder.glob("IM006*"):
         path.unlink()
     report = inspect_paths([folder])
-    assert "No phase of a gradient-echo scan was saved" in report.problems[0]
+    assert "holds no phase of a gradient-echo scan" in report.problems[0]
+    assert "copy their series" in report.problems[0]  # they were saved, and are not here
     sorted(folder.iterdir())[4].write_bytes(b"\0" * 128 + b"DICM" + b"\xff" * 90)
     assert "damaged" in inspect_paths([folder]).text()

@@ -213,8 +213,9 @@ def _inspect_dicom(folder: Path) -> Item:
         item.problems.append(f"It holds files of {found.patients} patients; separate them.")
     if not candidates:
         item.problems.append(
-            "No phase of a gradient-echo scan was saved, and QSM needs it; ask for phase (or real "
-            "and imaginary) images at the scanner."
+            "It holds no phase of a gradient-echo scan, and QSM needs the phase. If phase (or real "
+            "and imaginary) images were saved, copy their series too; else have them saved at the "
+            "scanner."
         )
     elif len(candidates) > 1:
         labels = ", ".join(series.label for series in candidates)

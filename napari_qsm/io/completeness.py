@@ -84,7 +84,8 @@ def no_phase(where: str, images: Iterable[Path], folders: Iterable[Path]) -> str
         )
     return (
         f"'{where}' holds images but no phase; QSM needs the phase images of a gradient-echo scan. "
-        "Ask for them to be saved at the scanner, or name the files with --phase."
+        "If they are elsewhere, copy them or name the files with --phase; else have them saved at "
+        "the scanner."
     )
 
 

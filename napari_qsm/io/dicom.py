@@ -169,8 +169,8 @@ def _choose(found: DicomFolder, series: str | None, folder: Path) -> DicomSeries
     if not candidates:
         raise FileError(
             f"'{folder.name}' holds {len(found.series)} series but no phase of a gradient-echo "
-            "scan, and QSM needs the phase. Ask for phase (or real and imaginary) images to be "
-            "saved at the scanner."
+            "scan, and QSM needs the phase. If phase (or real and imaginary) images were saved, copy "
+            "their series too; else have them saved at the scanner."
         )
     return choose(candidates, series, folder.name)
 

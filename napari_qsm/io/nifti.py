@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError, GeometryError
-from napari_qsm.io.atomic import atomic_path
+from napari_qsm.io.atomic import atomic_path, reason
 from napari_qsm.io.completeness import absence
 from napari_qsm.io.forms import b0_in_world, mm_per_unit
 from napari_qsm.io.moving import finish_above
@@ -169,6 +169,8 @@ def _open(path: Path) -> tuple[Any, int]:
         damaged = "CRC" in str(error) or "length" in str(error)
         said = "is damaged: its checksum is wrong" if damaged else "is not packed with gzip"
         raise FileError(f"'{path.name}' {said}.") from error
+    except OSError as error:  # of the disk, not of the file's content
+        raise FileError(f"Cannot read '{path}': {reason(error)}.") from error
     except Exception as error:  # nibabel raises many kinds for files of other formats
         raise FileError(f"'{path.name}' is not a readable NIfTI file.") from error
     if len(content) < image.header.sizeof_hdr:
@@ -221,6 +223,8 @@ def _open_pair(path: Path) -> tuple[Any, int]:
         raise FileError(f"No permission to read '{path}'.") from error
     except MemoryError as error:
         raise FileError(f"'{path.name}' is too large for this computer's memory.") from error
+    except OSError as error:
+        raise FileError(f"Cannot read '{path}': {reason(error)}.") from error
     except Exception as error:  # nibabel raises many kinds for files of other formats
         raise FileError(f"'{path.name}' is not a readable NIfTI pair (.hdr and .img).") from error
     return image, len(content["image"])
@@ -252,8 +256,8 @@ def _checked_shape(path: Path, image: Any, size: int) -> tuple[int, ...]:
     claimed = int(np.prod(shape, dtype=object)) * kind.itemsize
     if claimed > size - int(image.dataobj.offset):
         raise FileError(
-            f"'{path.name}' is cut short: its header promises {' x '.join(map(str, shape))} "
-            f"voxels, more than the file holds."
+            f"'{path.name}' is cut short, or its header is wrong: it promises "
+            f"{' x '.join(map(str, shape))} voxels, more than the file holds."
         )
     while len(shape) > 3 and shape[-1] == 1:
         shape.pop()

@@ -135,8 +135,8 @@ def _extent(header: nib.Nifti1Header, length: int) -> int | None:
 def _check_claim(path: Path, declared: int, size: int) -> None:
     if declared > _MOST_PACKED * size + _BLOCK:
         raise FileError(
-            f"'{path.name}' is cut short: its header promises {_words(declared)}, more than a file "
-            f"of {_words(size)} can hold."
+            f"'{path.name}' is cut short, or its header is wrong: it promises {_words(declared)}, "
+            f"more than a file of {_words(size)} can hold."
         )
     if declared > _LARGE and declared > _HOLLOW * size:
         raise FileError(
@@ -147,10 +147,11 @@ def _check_claim(path: Path, declared: int, size: int) -> None:
 
 
 def _check_memory(path: Path, declared: int) -> None:
-    if declared > psutil.virtual_memory().available:
+    free = psutil.virtual_memory().available
+    if declared > free:
         raise FileError(
-            f"'{path.name}' is too large for this computer's memory: its values take "
-            f"{_words(declared)}."
+            f"'{path.name}' is too large for the memory that is free: its values take "
+            f"{_words(declared)} of {_words(free)}. Close other programs, or use a smaller image."
         )
 
 

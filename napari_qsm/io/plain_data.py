@@ -59,9 +59,9 @@ def parse_json(text: str, *, lenient: bool = False) -> Any:
     if lenient:
         text = _without_depth(text)
     whole, fraction = (_or_none(_whole), _or_none(_fraction)) if lenient else (_whole, _fraction)
-    constant = {"parse_constant": lambda _: NoNumber()} if lenient else {}
+    constant: Callable[[str], object] = (lambda _: NoNumber()) if lenient else float
     try:
-        said = json.loads(text, parse_int=whole, parse_float=fraction, **constant)
+        said = json.loads(text, parse_int=whole, parse_float=fraction, parse_constant=constant)
     except PlainDataError:
         raise
     except json.JSONDecodeError as error:

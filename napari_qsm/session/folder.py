@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from napari_qsm.errors import FileError, QsmError
-from napari_qsm.io.atomic import write_text
+from napari_qsm.io.atomic import reason, write_text
 from napari_qsm.io.nifti import write_volume
 from napari_qsm.io.segmentation import write_labels
 from napari_qsm.session.exchange import Exchange
@@ -291,7 +291,7 @@ def read_session(folder: Path | str) -> SavedSession:
         content = read_content(path)
         kept = SavedAs(folder, {SESSION_FILE: stamp_of(path)})
     except OSError as error:
-        raise FileError(f"'{path}' is not a readable session.") from error
+        raise FileError(f"Cannot read '{path}': {reason(error)}.") from error
     saved = read_saved(content, folder, lambda each: _read_own(each, folder, kept))
     kept.copy_scans = bool(saved.maps) and not any(each.reference for each in saved.maps)
     saved.saved_as = kept

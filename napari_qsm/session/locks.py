@@ -20,11 +20,14 @@ from pathlib import Path
 from typing import IO
 
 from napari_qsm.errors import FileError
+from napari_qsm.io.atomic import reason
 
 _FILE = "in-use"
 #: Hidden beside the files of a folder while they are replaced.
 _MOMENT = ".replacing"
-#: Disks of other computers that know no locks.
+#: How systems say that somebody else has a lock.
+_TAKEN = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}
+#: How disks of other computers say that they know no locks.
 _WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
@@ -53,7 +56,9 @@ class FolderLock:
             _lock(handle)
         except OSError as error:
             handle.close()
-            raise FileError(f"'{folder}' is in use by another window.") from error
+            if error.errno in _TAKEN:
+                raise FileError(f"'{folder}' is in use by another window.") from error
+            raise FileError(f"'{folder}' cannot be locked: {reason(error)}.") from error
         handle.truncate(0)
         handle.write(f"{os.getpid()}\n".encode())
         handle.flush()
@@ -118,6 +123,8 @@ def _locked_file(path: Path, end: float) -> IO[bytes]:
                 return handle
             else:
                 handle.close()
+                if error.errno not in (*_TAKEN, errno.ENOENT):
+                    raise
         if time.monotonic() > end:
             raise FileError(
                 f"'{path.parent}' is being written by another window; save again when it is done."

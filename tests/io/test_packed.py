@@ -1,5 +1,6 @@
 """Files made to fill the memory, and files that say other than they hold."""
 
+import errno
 import gzip
 import io
 import struct
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_qsm.errors import QsmError
+from napari_qsm.io import nifti
 from napari_qsm.io.nifti import read_volume
 
 AFFINE = np.diag([2.0, 2, 3, 1])
@@ -145,5 +147,19 @@ def test_a_pair_larger_than_the_memory_is_refused_before_it_is_read(tmp_path):
             handle.truncate(32000 * 32000 * 200 * 8)
         except OSError:
             pytest.skip("the disk knows no files with holes of this size")
-    with pytest.raises(QsmError, match="too large for this computer's memory"):
+    with pytest.raises(QsmError, match="too large for the memory that is free"):
         read_volume(tmp_path / "a.img")
+
+
+@pytest.mark.parametrize("ending", [".nii", ".img"])
+def test_a_disk_that_fails_is_not_taken_for_a_bad_file(tmp_path, monkeypatch, ending):
+    kind = nib.Nifti1Pair if ending == ".img" else nib.Nifti1Image
+    nib.save(kind(DATA, AFFINE), tmp_path / f"a{ending}")
+
+    def fail(*args):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(nifti, "read_content", fail)
+    monkeypatch.setattr(nifti, "read_pair", fail)
+    with pytest.raises(QsmError, match=r"Cannot read .*: Input/output error"):
+        read_volume(tmp_path / f"a{ending}")
