@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from qtpy.QtCore import QEvent, QLocale, QObject, Qt
 from qtpy.QtGui import QValidator
-from qtpy.QtWidgets import QDoubleSpinBox, QWidget
+from qtpy.QtWidgets import (
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QScrollBar,
+    QWidget,
+)
+
+#: What Qt changes when the wheel is turned over it.
+_TURNED = (QAbstractSlider, QAbstractSpinBox, QComboBox)
 
 
 class NumberField(QDoubleSpinBox):
@@ -56,5 +66,14 @@ class _NoWheel(QObject):
 
 def spare_wheel(widget: QWidget) -> None:
     """Let the wheel scroll the panel unless this control was clicked first."""
+    if widget.findChild(_NoWheel, options=Qt.FindChildOption.FindDirectChildrenOnly) is not None:
+        return
     widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     widget.installEventFilter(_NoWheel(widget))
+
+
+def spare_wheels(root: QWidget) -> None:
+    """Do so for every control in a widget that a wheel would change."""
+    for widget in root.findChildren(QWidget):
+        if isinstance(widget, _TURNED) and not isinstance(widget, QScrollBar):
+            spare_wheel(widget)

@@ -28,6 +28,7 @@ from napari_qsm.viewer.docks import Docks
 from napari_qsm.viewer.figure.panel import FigurePanel
 from napari_qsm.viewer.help_page import HelpPage
 from napari_qsm.viewer.keys import Keys
+from napari_qsm.viewer.number_fields import spare_wheels
 from napari_qsm.viewer.reconstruct.panel import ReconstructPanel
 from napari_qsm.viewer.regions.files import RegionFiles
 from napari_qsm.viewer.regions.panel import RegionsPanel
@@ -181,6 +182,8 @@ class Workspace:
             target.installEventFilter(self._drops)
         self._closing = Closing(self.saving.may_close, self.leave)
         self._window.installEventFilter(self._closing)
+        for each in (self.side, self.table_panel):
+            spare_wheels(each)
         self._connect()
         _OPEN.add(self)
         for layer in list(viewer.layers):

@@ -380,3 +380,49 @@ def test_three_large_choices_while_empty(workspace):
     assert not child(workspace, "qsm.welcome").isVisible()
     workspace.session.remove(entry)
     assert child(workspace, "qsm.welcome").isVisible()
+
+
+def test_the_wheel_changes_no_number_that_has_no_focus(workspace):
+    """Over every control of every tab and of the table, shown or folded away."""
+    from qtpy.QtCore import QPointF, Qt
+    from qtpy.QtGui import QWheelEvent
+    from qtpy.QtWidgets import (
+        QAbstractSlider,
+        QAbstractSpinBox,
+        QApplication,
+        QComboBox,
+        QScrollBar,
+        QWidget,
+    )
+
+    def state(widget):
+        if isinstance(widget, QComboBox):
+            return widget.currentIndex()
+        return widget.text() if isinstance(widget, QAbstractSpinBox) else widget.value()
+
+    workspace.session.add(ramp())
+    settle()
+    workspace.viewer.window._qt_window.setFocus()
+    kinds = (QAbstractSlider, QAbstractSpinBox, QComboBox)
+    turned = 0
+    for root in (workspace.side, workspace.table_panel):
+        for widget in root.findChildren(QWidget):
+            if not isinstance(widget, kinds) or isinstance(widget, QScrollBar):
+                continue
+            for notches in (1, -1):
+                before = state(widget)
+                at = QPointF(widget.rect().center())
+                event = QWheelEvent(
+                    at,
+                    QPointF(widget.mapToGlobal(widget.rect().center())),
+                    QPoint(0, 0),
+                    QPoint(0, 120 * notches),
+                    Qt.MouseButton.NoButton,
+                    Qt.KeyboardModifier.NoModifier,
+                    Qt.ScrollPhase.NoScrollPhase,
+                    False,
+                )
+                QApplication.sendEvent(widget, event)
+                assert state(widget) == before, widget.objectName()
+                turned += 1
+    assert turned > 20
