@@ -204,7 +204,7 @@ _FILES = (
     Command(
         "qsm.open_regions", "open regions …", lambda w: w.region_files.ask_open(), group="Files"
     ),
-    Command("qsm.save", "save everything", lambda w: w.saving.save(), group="Files"),
+    Command("qsm.save", "save everything", lambda w: w.saving.save(), "Ctrl+S", "Files"),
     Command("qsm.save_as", "save elsewhere …", lambda w: w.saving.ask(), group="Files"),
     Command(
         "qsm.share_session", "save for sharing …", lambda w: w.saving.ask_share(), group="Files",

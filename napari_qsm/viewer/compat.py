@@ -14,7 +14,7 @@ from napari.layers import Labels, Layer
 from napari.qt import QtViewer
 from napari.utils.colormaps import AVAILABLE_COLORMAPS, Colormap
 from qtpy.QtCore import QPointF, Qt
-from qtpy.QtWidgets import QMainWindow, QWidget
+from qtpy.QtWidgets import QAction, QMainWindow, QWidget
 from vispy.gloo import gl
 from vispy.gloo.glir import GlirProgram
 
@@ -153,6 +153,13 @@ def close_canvas(view: QtViewer) -> None:
     view.viewer.layers.clear()
     view.close()
     view.deleteLater()
+
+
+def save_action(viewer: Any) -> QAction | None:
+    """What Ctrl+S does in napari's File menu: a dialog for the selected layers."""
+    known = "napari.window.file.save_layers_dialog.selected"
+    actions = viewer.window.file_menu.actions()
+    return next((a for a in actions if getattr(a, "_command_id", "") == known), None)
 
 
 def share_history(source: Labels, target: Labels) -> None:

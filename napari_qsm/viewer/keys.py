@@ -18,6 +18,7 @@ from napari.settings import get_settings
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QKeyEvent, QKeySequence
 from qtpy.QtWidgets import (
+    QAction,
     QDialog,
     QGridLayout,
     QLabel,
@@ -39,6 +40,9 @@ _SETTING = "keys"
 _MENU = "qsm.menu"
 _NUMBER = count(1)
 #: Napari's own undo knows only its layers; the session's one history takes these keys over.
+#: In a window of our own the whole window hears this key, and napari's menu gives it up; inside
+#: plain napari it stays napari's.
+_SAVE_KEY = "Ctrl+S"
 _OVER = frozenset({"qsm.undo", "qsm.redo"})
 
 
@@ -82,6 +86,7 @@ class Keys:
         self.bound: list[tuple[Command, str]] = []
         self._shortcuts: list[tuple[QShortcut, Command]] = []
         self._menu: QModelMenu | None = None
+        self._napari_save: QAction | None = None
         self._app = Application(f"napari-qsm-{next(_NUMBER)}")
         self._needs = {c.id: parse_expression(c.needs) for c in COMMANDS if c.needs}
         self._subscriptions = ui.Subscriptions()
@@ -136,6 +141,8 @@ class Keys:
                 shortcut.activated.connect(partial(command.call, self._workspace))
                 self._shortcuts.append((shortcut, command))
             return True
+        if key == _SAVE_KEY:
+            return self._workspace.owns_viewer and self._bind_save(command)
         over = command.id in _OVER
         if not over and (key in taken or any(str(k) == key for k in self._viewer.keymap)):
             return False
@@ -146,9 +153,23 @@ class Keys:
         self._viewer.bind_key(key, pressed, overwrite=over)
         return True
 
+    def _bind_save(self, command: Command) -> bool:
+        window = compat.qt_window(self._viewer)
+        self._napari_save = compat.save_action(self._viewer)
+        if self._napari_save is not None:
+            self._napari_save.setShortcut(QKeySequence())
+        shortcut = QShortcut(QKeyBindingSequence(KeyBinding.from_str(_SAVE_KEY)), window)
+        shortcut.activated.connect(partial(command.call, self._workspace))
+        shortcut.activatedAmbiguously.connect(partial(command.call, self._workspace))
+        self._shortcuts.append((shortcut, command))
+        return True
+
     def _unbind(self) -> None:
+        if self._napari_save is not None:
+            self._napari_save.setShortcut(QKeySequence(QKeySequence.StandardKey.Save))
+            self._napari_save = None
         for command, key in self.bound:
-            if command.group not in TAB_GROUPS:
+            if command.group not in TAB_GROUPS and key != _SAVE_KEY:
                 self._viewer.bind_key(key, None)
         self.bound.clear()
         for shortcut, _ in self._shortcuts:

@@ -6,6 +6,7 @@ import weakref
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt, QTimer
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
 import napari_qsm
@@ -182,3 +183,32 @@ def test_napari_gets_the_orientation_that_was_asked_for_while_it_could_not_have_
     camera.orientation = ("away", "down", "left")
     own_window.leave()
     assert [str(getattr(e, "value", e)) for e in camera.orientation] == ["away", "down", "left"]
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["program", "plain napari"])
+def test_ctrl_s_saves_the_session_in_our_window_only(make_napari_viewer, monkeypatch, own):
+    """Real keys: in the program they save the work; in plain napari they stay napari's."""
+    from napari._qt.qt_viewer import QtViewer
+
+    theirs, ours = [], []
+    monkeypatch.setattr(QtViewer, "_save_layers_dialog", lambda *a, **k: theirs.append(1))
+    viewer = make_napari_viewer(show=True)
+    workspace = Workspace(viewer, owns_viewer=own)
+    monkeypatch.setattr(workspace.saving, "save", lambda: ours.append(1))
+    workspace.session.add(ramp())
+    settle(10)
+    window = viewer.window._qt_window
+    window.activateWindow()
+    settle(10)
+    workspace.controller.main.native.setFocus()
+    QTest.keyClick(
+        workspace.controller.main.native, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier
+    )
+    settle()
+    assert (len(ours), len(theirs)) == ((1, 0) if own else (0, 1))
+    if own:  # from a panel too
+        workspace.tabs.setFocus()
+        QTest.keyClick(workspace.tabs, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
+        settle()
+        assert (len(ours), len(theirs)) == (2, 0)
+    workspace.leave()
