@@ -12,7 +12,6 @@ from tests.test_imports import MODULES, PACKAGE, WINDOW_LIBRARIES, imports_of, r
 LONGEST_MODULE, LONGEST_CLASS = 400, 300
 #: Modules that are longer, to be divided.
 LONG_MODULES = {
-    "napari_qsm.io.series",
     "napari_qsm.viewer.reconstruct.panel",
     "napari_qsm.viewer.regions.shape_work",
 }

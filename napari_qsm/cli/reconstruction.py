@@ -217,7 +217,8 @@ def _echoes(
     source: Path | None, series: str | None, phase: list[Path] | None, difference: bool | None
 ) -> int | None:
     """How many echo times the images take, from their headers; None where that is open."""
-    from napari_qsm.io.series import choose, image_file
+    from napari_qsm.io.choosing import choose
+    from napari_qsm.io.series import image_file
     from napari_qsm.io.sources import find_scans
 
     if difference:
@@ -238,7 +239,7 @@ def _echoes(
 def _layout(source: Path | None, series: str | None) -> Layout:
     """BIDS names for a scan from a BIDS dataset, plain ones otherwise."""
     from napari_qsm.io.bids import is_bids
-    from napari_qsm.io.series import choose
+    from napari_qsm.io.choosing import choose
     from napari_qsm.io.sources import find_scans
     from napari_qsm.outputs import PLAIN, bids_layout
 

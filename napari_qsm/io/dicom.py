@@ -17,11 +17,12 @@ from typing import Any
 from napari_qsm.errors import FileError
 from napari_qsm.io.atomic import staged_folder
 from napari_qsm.io.bids import DESCRIPTION, check_subject, raw_name, write_description
+from napari_qsm.io.choosing import AmbiguousSeries, choose
 from napari_qsm.io.dicom_checks import check_planes
 from napari_qsm.io.dicom_convert import convert, find_converter, write_clean
 from napari_qsm.io.dicom_headers import DicomFolder, DicomSeries, read_folder
 from napari_qsm.io.names import IMAGINARY, MAGNITUDE, PHASE, REAL
-from napari_qsm.io.series import AmbiguousSeries, ScanFiles, choose, group_images, image_file
+from napari_qsm.io.series import ScanFiles, group_images, image_file
 from napari_qsm.io.sidecar import write_sidecar
 
 Progress = Callable[[float], None]

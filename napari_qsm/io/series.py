@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 
 from napari_qsm.arrays import Array
-from napari_qsm.errors import QsmError
 from napari_qsm.io.forms import mm_per_unit
 from napari_qsm.io.names import (
     IMAGINARY,
@@ -29,36 +28,6 @@ from napari_qsm.volume import same_lattice, voxel_size_mm
 
 #: Echo times closer than this are the same echo, s.
 SAME_ECHO_S = 5e-6
-_LISTED = 20
-
-
-class Candidate(Protocol):
-    """Something to choose from."""
-
-    @property
-    def label(self) -> str:
-        """What it is chosen by."""
-
-    @property
-    def description(self) -> str:
-        """One line on what it is."""
-
-
-_C = TypeVar("_C", bound=Candidate)
-
-
-class AmbiguousSeries(QsmError):
-    """Several scans could be meant; :attr:`candidates` lists them, and the user must choose."""
-
-    def __init__(self, where: str, candidates: Sequence[Candidate]) -> None:
-        self.candidates = tuple(candidates)
-        listed = [f"  {c.label}: {c.description}" for c in self.candidates[:_LISTED]]
-        if len(self.candidates) > _LISTED:
-            listed.append(f"  ... and {len(self.candidates) - _LISTED} more")
-        super().__init__(
-            f"'{where}' holds {len(self.candidates)} scans; choose one with --series:\n"
-            + "\n".join(listed)
-        )
 
 
 @dataclass(frozen=True)
@@ -236,39 +205,6 @@ def group_images(images: Iterable[ImageFile]) -> list[ScanFiles]:
                 ScanFiles(label, real=real, imaginary=imaginary, magnitude=magnitude, notes=notes)
             )
     return _with_own_labels(sorted(scans, key=lambda scan: scan.label))
-
-
-def choose(scans: Sequence[_C], series: str | None, where: str) -> _C:
-    """The scan that is meant.
-
-    Parameters
-    ----------
-    scans : sequence of ScanFiles, or of anything with ``label`` and ``description``
-        At least one.
-    series : str or None
-        A label, or any part of one that no other label has.
-    where : str
-        The folder, for the message.
-
-    Raises
-    ------
-    AmbiguousSeries
-        If several could be meant.
-    QsmError
-        If none has that label.
-    """
-    if series is None:
-        if len(scans) > 1:
-            raise AmbiguousSeries(where, scans)
-        return scans[0]
-    exact = [scan for scan in scans if scan.label.lower() == series.lower()]
-    partly = exact or [scan for scan in scans if series.lower() in scan.label.lower()]
-    if not partly:
-        known = ", ".join(f"'{scan.label}'" for scan in scans[:_LISTED])
-        raise QsmError(f"'{where}' holds no series '{series}'; there is {known}.")
-    if len(partly) > 1:
-        raise AmbiguousSeries(where, partly)
-    return partly[0]
 
 
 def _key(image: ImageFile, grids: list[ImageFile]) -> tuple[Any, ...]:

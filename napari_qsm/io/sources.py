@@ -11,12 +11,13 @@ from typing import Any
 
 from napari_qsm.errors import FileError
 from napari_qsm.io import bids
+from napari_qsm.io.choosing import choose
 from napari_qsm.io.completeness import is_listed, no_phase
 from napari_qsm.io.formats import is_image
 from napari_qsm.io.moving import finish
 from napari_qsm.io.names import by_echo
 from napari_qsm.io.scan_reader import load_scan, read_scan
-from napari_qsm.io.series import ScanFiles, choose, group_images, image_file
+from napari_qsm.io.series import ScanFiles, group_images, image_file
 from napari_qsm.scan import Scan
 
 __all__ = ["find_scans", "load_scan", "nifti_files", "open_source", "read_scan"]

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from napari_qsm.errors import Cancelled, FileError, QsmError
+from napari_qsm.io.choosing import AmbiguousSeries
 from napari_qsm.io.formats import image_endings, is_image, is_segmentation, read_image
 from napari_qsm.io.forms import side_notes
 from napari_qsm.io.maps import declared_unit
 from napari_qsm.io.segmentation import read_labels, regions_beside
-from napari_qsm.io.series import AmbiguousSeries
 from napari_qsm.io.whole_numbers import is_whole
 from napari_qsm.quantities import checked_map
 from napari_qsm.rois.region import RegionTable, region_table

@@ -6,7 +6,7 @@ import pytest
 
 from napari_qsm.errors import FileError
 from napari_qsm.io import bids
-from napari_qsm.io.series import AmbiguousSeries
+from napari_qsm.io.choosing import AmbiguousSeries
 from napari_qsm.io.sources import find_scans, load_scan, open_source
 from napari_qsm.scan import Scan
 from napari_qsm.volume import Volume

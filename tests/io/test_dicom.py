@@ -18,10 +18,10 @@ from dicom_maker import PLANTED, Maker  # noqa: E402
 from napari_qsm.cli import main  # noqa: E402
 from napari_qsm.errors import Cancelled, FileError  # noqa: E402
 from napari_qsm.io import dicom, dicom_convert, dicom_headers  # noqa: E402
+from napari_qsm.io.choosing import AmbiguousSeries  # noqa: E402
 from napari_qsm.io.dicom import import_dicom  # noqa: E402
 from napari_qsm.io.dicom_checks import check_planes  # noqa: E402
 from napari_qsm.io.dicom_headers import read_folder  # noqa: E402
-from napari_qsm.io.series import AmbiguousSeries  # noqa: E402
 from napari_qsm.io.sources import open_source  # noqa: E402
 from napari_qsm.phantom import make_head  # noqa: E402
 from napari_qsm.recon.phase import decide_phase_unit, scale  # noqa: E402

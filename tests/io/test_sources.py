@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from napari_qsm.errors import FileError, GeometryError, MetadataError, QsmError
+from napari_qsm.io.choosing import AmbiguousSeries
 from napari_qsm.io.names import base_of, bids_entities, echo_of, part_of
-from napari_qsm.io.series import AmbiguousSeries
 from napari_qsm.io.sources import load_scan, open_source
 from napari_qsm.recon.phase import decide_phase_unit
 

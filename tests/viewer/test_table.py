@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
@@ -11,6 +12,8 @@ from qtpy.QtWidgets import QApplication, QMenu, QPushButton
 from napari_qsm.io.label_table import Region
 from napari_qsm.rois.shapes import FixedShape, voxels_of
 from napari_qsm.rois.statistics import columns
+from napari_qsm.session.table.content import Column, Line
+from napari_qsm.viewer.regions.table_actions import as_numbers, as_shown
 from napari_qsm.volume import Volume
 from tests.viewer.actions import LEFT, NONE, Answers, cell, child, drag, pixel_of, press
 from tests.viewer.conftest import SHAPE, affine_of, settle
@@ -645,3 +648,13 @@ def test_the_chart_follows_marked_rows(opened):
     wait(6)
     assert box.chart.groups == [] and "locked" in box.chart.empty_text
     box.set_open(False)
+
+
+def test_no_name_is_a_formula_where_it_is_pasted_and_numbers_stay_numbers(qtbot):
+    frame = pd.DataFrame({"region": ["=1+1", "Putamen L"], "mean": [-0.25, 0.5]})
+    data = as_numbers(frame)
+    assert data.text() == "region\tmean\n'=1+1\t-0.25\nPutamen L\t0.5\n"
+    assert ">=1+1" not in data.html()
+    lines = [Line("a", ("@SUM", "\u22120.250 ± 0.100"))]
+    shown = as_shown([Column("region", is_text=True), Column("mean ± SD")], lines)
+    assert shown.text() == "region\tmean ± SD\n'@SUM\t-0.250 ± 0.100\n"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QInputDialog, QMainWindow
 
 from napari_qsm.errors import QsmError
-from napari_qsm.io.series import AmbiguousSeries
+from napari_qsm.io.choosing import AmbiguousSeries
 from napari_qsm.session.blinding import shown_case
 from napari_qsm.session.dealing import unclear
 from napari_qsm.session.opening import Loaded, load, load_head, load_series

@@ -270,19 +270,31 @@ class TableActions:
 
 def as_shown(columns: Sequence[Column], lines: Sequence[Line]) -> QMimeData:
     """The table as it is shown, with mean and SD in one cell: text for spreadsheets and HTML."""
-    titles = [column.title.replace("\n", " ") for column in columns]
-    rows = [[_plain(text) for text in line.cells] for line in lines]
+    titles = [defused_text(column.title.replace("\n", " ")) for column in columns]
     left = [column.is_text for column in columns]
+    rows = [
+        [
+            defused_text(" ".join(_plain(text).split())) if words else _plain(text)
+            for text, words in zip(line.cells, left, strict=True)
+        ]
+        for line in lines
+    ]
     return _mime([titles, *rows], left)
 
 
 def as_numbers(frame: pd.DataFrame) -> QMimeData:
     """Every number in full, mean and SD in columns of their own."""
     rows = [
-        ["" if value != value else str(value) for value in row]
+        ["" if value != value else _cell(value) for value in row]
         for row in frame.itertuples(index=False)
     ]
-    return _mime([list(map(str, frame.columns)), *rows], [frame[c].dtype == object for c in frame])
+    left = [frame[column].dtype.kind not in "biufc" for column in frame]
+    return _mime([list(map(_cell, frame.columns)), *rows], left)
+
+
+def _cell(value: object) -> str:
+    """A value as text; of words, none may be run as a formula."""
+    return defused_text(" ".join(value.split())) if isinstance(value, str) else str(value)
 
 
 def _plain(text: str) -> str:
@@ -292,12 +304,7 @@ def _plain(text: str) -> str:
 
 def _mime(rows: list[list[str]], left: list[bool]) -> QMimeData:
     data = QMimeData()
-    plain = [[" ".join(text.split()) for text in row] for row in rows]
-    # Numbers with a minus stay numbers; of words, none may be run as a formula.
-    one_line = [
-        [defused_text(text) if words else text for text, words in zip(row, left, strict=True)]
-        for row in plain
-    ]
+    one_line = [[" ".join(text.split()) for text in row] for row in rows]
     data.setText("\n".join("\t".join(row) for row in one_line) + "\n")
     data.setHtml(_html(one_line, left))
     return data
