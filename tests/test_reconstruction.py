@@ -340,3 +340,14 @@ def test_another_scan_lays_results_and_painting_aside(head, recon):
     recon.forget_others([other])
     recon.use_scan(first)
     assert recon.state("mask") == "not run"
+
+
+def test_no_scan_instead_of_no_scan_changes_nothing():
+    """Maps come and go while one starts from a map; what was given stays."""
+    recon = Reconstruction()
+    field = Volume(np.zeros((8, 9, 7), np.float32), np.eye(4), unit="ppm", name="field")
+    recon.set_input("local_field_ppm", field)
+    heard = []
+    recon.changed.connect(lambda: heard.append(1))
+    recon.use_scan(None)
+    assert recon.given == {"local_field_ppm": field} and heard == []

@@ -58,7 +58,7 @@ class Reconstruction(ReconstructionPlan):
 
         What was made of another scan is laid aside, and is there again when it comes back.
         """
-        if source is not None and self.source is not None and source.key == self.source.key:
+        if (source and source.key) == (self.source and self.source.key):
             return
         if self.source is not None:
             self._aside[self.source.key] = (self.facts, self.given, self._kept)
