@@ -199,6 +199,7 @@ def test_ctrl_s_saves_the_session_in_our_window_only(make_napari_viewer, monkeyp
     settle(10)
     window = viewer.window._qt_window
     window.activateWindow()
+    assert QTest.qWaitForWindowActive(window, 10_000)  # keys of menus are those of the active one
     settle(10)
     workspace.controller.main.native.setFocus()
     QTest.keyClick(
