@@ -137,7 +137,7 @@ def test_findings_have_a_word_a_shape_and_a_sentence(qtbot):
         Finding("noise", "warning", "Much noise."),
         Finding("x", "note", "Good to know."),
     ]
-    shown = FindingList()
+    shown = FindingList("findings")
     qtbot.addWidget(shown)
     shown.show_findings(found)
     assert shown.texts == [

@@ -119,15 +119,16 @@ class SliceView:
         self._set_sides()
         self.fit()
 
+    @property
+    def _orientation(self) -> tuple[str, str, str]:
+        """The directions of napari's axes that letters, marks and mouse go by."""
+        return ORIENTATION_3D if self.is_3d else camera_orientation(self.plane, self.radiological)
+
     def _set_sides(self) -> None:
         """Give axes and camera the directions that letters, marks and mouse go by."""
         dims, camera = self.model.dims, self.model.scene.camera
-        order, orientation = (
-            DIMS_ORDER[self.plane],
-            camera_orientation(self.plane, self.radiological),
-        )
-        if self.is_3d:
-            order, orientation = (0, 1, 2), ORIENTATION_3D
+        order = (0, 1, 2) if self.is_3d else DIMS_ORDER[self.plane]
+        orientation = self._orientation
         with self.signals_blocked():
             if dims.ndim == 3 and tuple(dims.order) != order:
                 dims.order = order
@@ -294,7 +295,8 @@ class SliceView:
         Letters, marks, shapes and the mouse go by plane and side; so must the picture. What was
         asked for is what napari gets when the view is given back.
         """
-        if self._quiet:
+        # Put right within this very event, the camera may tell of it only afterwards.
+        if self._quiet or _directions(self.model.scene.camera.orientation) == self._orientation:
             return
         background, order, ndisplay, _ = self._before
         self._before = background, order, ndisplay, self.model.scene.camera.orientation
