@@ -93,3 +93,16 @@ def test_a_removed_map_takes_its_steps_along(drawn):
     session.change("note", notes="seen")
     session.remove(entry)
     assert session.history.undo() == "note" and session.history.undo() == ""
+
+
+def test_a_map_removed_in_the_midst_of_a_stroke_comes_back_and_then_the_stroke_is_undone(drawn):
+    session, entry = drawn
+    session.history.begin("stroke")
+    session.edit_labels(entry, flat((1, 2, 3), (1, 2, 4)), 7)
+    session.discard(entry)
+    session.history.end()  # the hand lets go of the button
+    assert entry not in session.maps and not session.history.is_open
+    assert session.history.undo() == "remove 'regions'"
+    assert entry in session.maps
+    assert np.argwhere(entry.editable == 7).tolist() == [[1, 2, 3], [1, 2, 4]]
+    assert session.history.undo() == "stroke" and not entry.editable.any()

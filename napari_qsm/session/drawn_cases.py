@@ -55,6 +55,7 @@ class DrawnCases(OpenCases):
             {"painted": case.painted, "labels_used": dict(case.labels_used)},
             {name: getattr(self, name) for name in names},
         )
+        self.history.close()  # a stroke ends here: bringing the map back is an undo of its own
         # First remembered, then gone: what keeps work in a thread never misses it.
         self.history.push(removal, f"remove '{entry.name}'")
         self.remove(entry, forget=False)

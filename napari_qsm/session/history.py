@@ -249,12 +249,12 @@ class History:
 
     def undo(self) -> str:
         """Take the last step back; returns what it was, empty if there was none."""
-        self._close()
+        self.close()
         return self._move(self._done, self._undone, back=True)
 
     def redo(self) -> str:
         """Do the last undone step again; returns what it was, empty if there was none."""
-        self._close()
+        self.close()
         return self._move(self._undone, self._done, back=False)
 
     def forget(self, entry: MapEntry) -> None:
@@ -281,7 +281,8 @@ class History:
         self._open, self._depth = None, 0
         self.changed.emit()
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """End a group that is still open, such as a stroke in the midst of which something goes."""
         while self._depth:
             self.end()
 

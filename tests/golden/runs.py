@@ -207,7 +207,13 @@ def report(folder):
     results(folder)
     labels = folder / "patient/labels.nii.gz"
     command(
-        "report", folder / "patient", "--labels", labels, "--table", labels.with_name("labels.txt")
+        "report",
+        folder / "patient",
+        "--labels",
+        labels,
+        "--table",
+        labels.with_name("labels.txt"),
+        "--overwrite",
     )
     quality = json.loads((folder / "patient/quality.json").read_text("utf-8"))
     page = (folder / "patient/report.html").read_text("utf-8")

@@ -746,6 +746,7 @@ def small_subject(name, progress):
     return head, run(recipe, Inputs(scan=head.scan), progress=progress)
 
 
+@pytest.mark.slow
 def test_the_demo_ends_with_both_figures(workspace):
     session = workspace.session
     clear_marks(session)

@@ -24,7 +24,7 @@ from napari_qsm.viewer.forms import Form, setting_field
 from tests.viewer.actions import child, key, press
 from tests.viewer.conftest import settle
 
-pytestmark = pytest.mark.window
+pytestmark = [pytest.mark.window, pytest.mark.slow]
 
 GRID = {"shape": (40, 48, 28), "voxel_size_mm": (4.2, 4.2, 4.8)}
 #: V-SHARP is the one step of the presets kept; the others are quick.

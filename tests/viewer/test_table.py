@@ -631,21 +631,21 @@ def test_the_chart_follows_marked_rows(opened):
     table.clearSelection()
     workspace.session.active_region = 0
     table.selectRow(0)
-    wait(6)
+    wait(15)
     (group,) = box.chart.groups
     inside = chi.volume.data[labels.editable == 1].astype(np.float64)
     np.testing.assert_array_equal(np.sort(group.values), np.sort(inside))
     assert group.text == f"{inside.mean():.3f} ± {inside.std(ddof=1):.3f} ppm, 140 voxels"
     at = np.flatnonzero((labels.editable == 1).ravel(order="F"))[:40]
     workspace.session.edit_labels(labels, at, 0)
-    wait(6)
+    wait(15)
     assert box.chart.groups[0].values.size == 100
     child(workspace, "qsm.charts.kind").setCurrentIndex(1)
-    wait(6)
+    wait(15)
     assert box.chart.kind == "boxes"
     assert not box.chart.grab().isNull()
     workspace.session.blinded = True
-    wait(6)
+    wait(15)
     assert box.chart.groups == [] and "locked" in box.chart.empty_text
     box.set_open(False)
 

@@ -17,7 +17,7 @@ from napari_qsm.viewer.reconstruct.sweep_dialog import TryOuts
 from tests.viewer.conftest import ramp, settle
 from tests.viewer.reconstructed import GROUP, reconstruction_of, run, settled_jobs, small_head
 
-pytestmark = pytest.mark.window
+pytestmark = [pytest.mark.window, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
