@@ -296,7 +296,9 @@ def _check_plausible_voxels(path: Path, affine: Array, header: Any) -> None:
 def _values(path: Path, image: Any) -> Array:
     try:
         scaled = image.dataobj.slope != 1 or image.dataobj.inter != 0
-        data = np.asanyarray(image.dataobj, dtype=np.float32 if scaled else None)
+        # What the scale takes beyond any float32 becomes infinite.
+        with np.errstate(over="ignore", invalid="ignore"):
+            data = np.asanyarray(image.dataobj, dtype=np.float32 if scaled else None)
     except MemoryError as error:
         raise FileError(f"'{path.name}' is too large for this computer's memory.") from error
     except (EOFError, OSError, zlib.error, gzip.BadGzipFile, ValueError) as error:
@@ -304,6 +306,11 @@ def _values(path: Path, image: Any) -> Array:
             f"'{path.name}' is cut short or damaged: its values cannot be read to the end."
         ) from error
     data = np.asarray(data)
+    if scaled and image.get_data_dtype().kind in "iu" and np.isinf(data).any():
+        raise FileError(
+            f"'{path.name}' has a scale (slope {image.dataobj.slope:g}, intercept "
+            f"{image.dataobj.inter:g}) that makes its values infinite."
+        )
     return data if data.dtype.isnative else data.astype(data.dtype.newbyteorder("="))
 
 

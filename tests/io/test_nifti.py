@@ -166,6 +166,13 @@ class TestReading:
         write_volume(volume, tmp_path / "b.nii")
         np.testing.assert_array_equal(nib.load(tmp_path / "b.nii").get_fdata(), data)
 
+    def test_a_scale_beyond_any_number_is_refused(self, tmp_path):
+        image = nib.Nifti2Image(np.full((3, 3, 3), 300, np.int16), np.eye(4))
+        image.header.set_slope_inter(1e300, 0.0)
+        nib.save(image, tmp_path / "huge.nii")
+        with pytest.raises(FileError, match=r"'huge\.nii' has a scale .* infinite"):
+            read_volume(tmp_path / "huge.nii")
+
     def test_slope_and_intercept(self, tmp_path):
         stored = np.arange(60, dtype=np.int16).reshape(5, 4, 3)
         image = nib.Nifti1Image(stored, OBLIQUE)
