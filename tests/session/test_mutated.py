@@ -125,7 +125,7 @@ def test_one_broken_shape_costs_itself_and_a_sentence(tmp_path, number, shapes):
 FROZEN = {
     "session-0.1/work": "session.json",
     "session-0.1/portable": "session.json",
-    "session-0.1/work/previous": "session.json",
+    Path("session-0.1", "work", "previous").as_posix(): "session.json",
     "recovery-0.1/recovery/20261121-160000-4242-0a1b2c": "recovery.json",
 }
 #: Besides :data:`WRONG`; the last takes the value away with its key.
