@@ -9,7 +9,6 @@ import scipy.ndimage as ndi
 
 from napari_qsm.errors import Cancelled, GeometryError, MetadataError, QsmError
 from napari_qsm.phantom import SMALL, SUBJECTS, TABLE_1, make_anatomy, make_head, regions, signal
-from napari_qsm.phantom import grid as phantom_grid
 from napari_qsm.phantom.grid import block_mean, make_grid
 from napari_qsm.phantom.shapes import coverage, ellipsoid, tube
 from napari_qsm.phantom.tissue import AIR_PPM, CSF
@@ -390,8 +389,7 @@ def images(head):
 
 
 def test_the_same_seed_gives_the_same_bytes_on_any_number_of_threads(control, monkeypatch):
-    monkeypatch.setattr(phantom_grid, "WORKERS", 1)
-    monkeypatch.setattr(fourier, "WORKERS", 1)
+    monkeypatch.setenv("NAPARI_QSM_THREADS", "1")
     again = make_head("control", **SMALL)
     for one, other in zip(images(control), images(again), strict=True):
         assert one.data.tobytes() == other.data.tobytes(), one.name

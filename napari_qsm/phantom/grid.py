@@ -12,7 +12,7 @@ import numpy as np
 from napari_qsm.arrays import Array, Box
 from napari_qsm.errors import GeometryError
 from napari_qsm.phantom.shapes import Point
-from napari_qsm.recon.fourier import WORKERS
+from napari_qsm.recon.parallel import threads
 from napari_qsm.recon.stages import Progress, no_progress
 from napari_qsm.volume import voxel_size_mm
 
@@ -174,7 +174,7 @@ def for_each(
     change the result.
     """
     boxes = list(boxes)
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with ThreadPoolExecutor(threads()) as pool:
         try:
             for done, _ in enumerate(pool.map(work, boxes), start=1):
                 progress(done / len(boxes))

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.fft
 
 from napari_qsm.arrays import Array, bounding_box
 from napari_qsm.recon.echoes.noise import calibrated
@@ -19,6 +18,7 @@ from napari_qsm.recon.fourier import (
     forward_field,
     frequencies,
     pad_to,
+    rfftn,
 )
 
 #: |D| near the cone: there the field tells little, and noise is amplified most.
@@ -165,7 +165,7 @@ def cone_ratio(
     part = np.where(inside, chi_ppm[box], 0).astype(np.float32)
     part[inside] -= part[inside].mean(dtype=np.float64)
     shape = fast_shape(part.shape)
-    power = np.abs(scipy.fft.rfftn(pad_to(part, shape), workers=-1)) ** 2
+    power = np.abs(rfftn(pad_to(part, shape))) ** 2
     strength = np.abs(dipole_kernel(shape, voxel_size_mm, b0_direction))
     k2 = sum(f.astype(np.float32) ** 2 for f in frequencies(shape, voxel_size_mm))
     nyquist = 0.5 / max(voxel_size_mm)

@@ -6,7 +6,6 @@ that half grid, float32 unless asked otherwise.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,18 +14,17 @@ import scipy.fft
 
 from napari_qsm.arrays import Array, margin_voxels
 from napari_qsm.quantities import GAMMA_BAR_HZ_PER_T
-
-WORKERS = os.cpu_count() or 1
+from napari_qsm.recon.parallel import threads
 
 
 def rfftn(a: Array) -> Array:
-    """Forward real transform on all cores; float32 stays single precision."""
-    return scipy.fft.rfftn(a, workers=WORKERS)
+    """Forward real transform, in :func:`threads`; float32 stays single precision."""
+    return scipy.fft.rfftn(a, workers=threads())
 
 
 def irfftn(a: Array, shape: Sequence[int]) -> Array:
     """Inverse of :func:`rfftn` to an array of the given shape; may overwrite ``a``."""
-    return scipy.fft.irfftn(a, s=tuple(shape), workers=WORKERS, overwrite_x=True)
+    return scipy.fft.irfftn(a, s=tuple(shape), workers=threads(), overwrite_x=True)
 
 
 def fast_shape(shape: Sequence[int], margin: Sequence[int] | int = 0) -> tuple[int, ...]:

@@ -7,10 +7,15 @@ the remainder gives ``u``, so three arrays do the work of six and over-relaxatio
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
 import numba
 import numpy as np
 
 from napari_qsm.arrays import Array
+from napari_qsm.recon.parallel import threads
 
 #: Newton steps per voxel and iteration in the nonlinear data term.
 NEWTON_STEPS = 3
@@ -19,9 +24,20 @@ NEWTON_STEPS = 3
 #: Slabs swept side by side; a fixed number, so that results do not depend on the machine.
 _CHUNKS = 16
 
-_fast = numba.njit(
-    cache=True, parallel=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy"
-)
+
+def _fast(function: Callable[..., None]) -> Callable[..., None]:
+    """Compile a sweep; each call takes no more threads than :func:`threads` says then."""
+    compiled = numba.njit(
+        cache=True, parallel=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy"
+    )(function)
+
+    @wraps(function)
+    def call(*arguments: Any) -> None:
+        # Numba keeps this for each thread that calls; its pool is of a size fixed at import.
+        numba.set_num_threads(min(threads(), numba.config.NUMBA_NUM_THREADS))
+        compiled(*arguments)
+
+    return call
 
 
 @numba.njit(cache=True, inline="always")

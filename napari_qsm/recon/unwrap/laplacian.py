@@ -9,8 +9,8 @@ import numpy as np
 import scipy.fft
 
 from napari_qsm.arrays import Array, bounding_box
-from napari_qsm.recon.fourier import WORKERS, fast_shape
-from napari_qsm.recon.parallel import by_slab
+from napari_qsm.recon.fourier import fast_shape
+from napari_qsm.recon.parallel import by_slab, threads
 from napari_qsm.recon.stages import Progress, Warn, method, no_progress, no_warning
 from napari_qsm.recon.unwrap.checks import check_phase_and_mask
 
@@ -134,7 +134,7 @@ def solve_poisson(laplacian: Array, voxel_size_mm: Sequence[float]) -> Array:
     The cosine transform (DCT-II) diagonalises the Laplacian with mirror borders, with
     eigenvalues ``sum_i (2 cos(pi m_i / n_i) - 2) / h_i²``.
     """
-    spectrum = scipy.fft.dctn(laplacian, type=2, workers=WORKERS, overwrite_x=True)
+    spectrum = scipy.fft.dctn(laplacian, type=2, workers=threads(), overwrite_x=True)
     x, y, z = (
         ((2 * np.cos(np.pi * np.arange(n) / n) - 2) / size**2).astype(laplacian.dtype)
         for n, size in zip(laplacian.shape, voxel_size_mm, strict=True)
@@ -146,7 +146,7 @@ def solve_poisson(laplacian: Array, voxel_size_mm: Sequence[float]) -> Array:
             eigenvalues[0, 0] = 1
         plane /= eigenvalues
     spectrum[0, 0, 0] = 0
-    return scipy.fft.idctn(spectrum, type=2, workers=WORKERS, overwrite_x=True)
+    return scipy.fft.idctn(spectrum, type=2, workers=threads(), overwrite_x=True)
 
 
 def integrate(phase: Array, voxel_size_mm: Sequence[float], mask: Array) -> Array:
