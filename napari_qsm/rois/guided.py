@@ -117,8 +117,26 @@ def _preset(whole: Any, who: str) -> GuidedPreset:
     if not isinstance(whole, dict):
         raise FileError(f"'{who}' is no list of regions: it needs 'name' and 'regions'.")
     _only(whole, _TOP, f"'{who}'")
-    rows = whole.get("regions")
-    if not isinstance(rows, list) or not rows:
+    steps = steps_of(whole.get("regions"), who)
+    return GuidedPreset(str(whole.get("name") or who), str(whole.get("note") or ""), steps)
+
+
+def steps_of(rows: Any, who: str) -> tuple[Step, ...]:
+    """Steps from the rows of a list of regions.
+
+    Parameters
+    ----------
+    rows : list of dict
+        As under ``regions``.
+    who : str
+        The file, for messages.
+
+    Raises
+    ------
+    FileError
+        If there are none, one is impossible, or two have one name.
+    """
+    if not isinstance(rows, list | tuple) or not rows:
         raise FileError(f"'{who}' names no regions.")
     steps: list[Step] = []
     for row in rows:
@@ -127,7 +145,7 @@ def _preset(whole: Any, who: str) -> GuidedPreset:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise FileError(f"'{who}' names {', '.join(twice)} twice.")
-    return GuidedPreset(str(whole.get("name") or who), str(whole.get("note") or ""), tuple(steps))
+    return tuple(steps)
 
 
 def _steps(row: Any, who: str) -> list[Step]:

@@ -103,11 +103,22 @@ def _read(path: Path) -> Plan:
         raise FileError(f"'{path.name}' {error}.") from None
     if not isinstance(said, dict):
         raise FileError(f"'{path.name}' is no plan: lines such as 'alpha: 0.05' are needed.")
-    known = {each.name: each.default for each in fields(Plan)}
+    return plan_of(said, path.name)
+
+
+def plan_of(said: Mapping[str, Any], who: str) -> Plan:
+    """A plan from plain data; the defaults for what it does not say.
+
+    Raises
+    ------
+    FileError
+        For entries and values that do not exist; ``who`` names the file.
+    """
+    known = [each.name for each in fields(Plan)]
     for key in said:
         if key not in known:
-            raise FileError(f"'{path.name}': a plan has no '{key}' (it has {', '.join(known)}).")
-    return Plan(**{key: _checked(key, value, path.name) for key, value in said.items()})
+            raise FileError(f"'{who}': a plan has no '{key}' (it has {', '.join(known)}).")
+    return Plan(**{key: _checked(key, value, who) for key, value in said.items()})
 
 
 #: Entries with a fixed list of what they may hold.
