@@ -229,6 +229,8 @@ class Stroke:
         Which values are drawn.
     view : View
         Where the button went down.
+    erase : bool
+        Whether it empties voxels, as the eraser always does.
     across : int
         Axis through its slices.
     points : list of (x, y, z)
@@ -242,10 +244,12 @@ class Stroke:
         target: Target,
         limit: Limit | None,
         view: View,
+        *,
+        erase: bool = False,
     ) -> None:
         self._session = session
         self._options = options
-        self._erase = options.kind == "eraser"
+        self._erase = erase or options.kind == "eraser"
         self.text = f"{'erase' if self._erase else options.kind} {target.name}"
         self.target = target
         self.limit = limit
@@ -281,7 +285,7 @@ class Stroke:
         self._write(brush.outline(shape, target.scale, corners, self.across))
 
     def fill(self, at: Array) -> None:
-        """Paint what is connected with a voxel and like it; display mm.
+        """Paint, or empty, what is connected with a voxel and like it; display mm.
 
         Raises
         ------
@@ -294,9 +298,10 @@ class Stroke:
         if not all(0 <= i < n for i, n in zip(seed, data.shape, strict=True)):
             raise QsmError("The click lies outside the map.")
         here = data[seed]
-        if here == target.index:
-            raise QsmError(f"This voxel is in {target.name} already; click beside it.")
-        if not target.may_write(np.array([here]), protect=options.protect)[0]:
+        if here == (0 if self._erase else target.index):
+            name = "no region" if self._erase else target.name
+            raise QsmError(f"This voxel is in {name} already; click beside it.")
+        if not target.may_write(np.array([here]), protect=options.protect, erase=self._erase)[0]:
             raise QsmError("Another region lies here and is protected.")
         across = None if options.in_3d else self.across
         cut: list[Any] = [slice(None)] * 3
@@ -310,7 +315,8 @@ class Stroke:
             if not allowed[tuple(inner)]:
                 raise QsmError("The value of this voxel lies outside the limits.")
         # Without limits only a closed outline can hold the fill.
-        found = brush.connected(allowed, inner, across=across, open_edges=self.limit is not None)
+        open_edges = self._erase or self.limit is not None
+        found = brush.connected(allowed, inner, across=across, open_edges=open_edges)
         places = list(np.unravel_index(found, part.shape, order="F"))
         if across is not None:
             places[across] = places[across] + seed[across]
@@ -327,3 +333,69 @@ class Stroke:
             write &= self.limit.within(self.limit.entry.shown.data[places])
         value = 0 if self._erase else target.index
         self._session.edit_labels(target.entry, at[write], value, self.text)
+
+
+def next_click(
+    session: Session,
+    frame: DisplayFrame | None,
+    options: PaintOptions,
+    plane: Plane,
+    shown: MapEntry | None,
+) -> tuple[str, bool]:
+    """What the next click does, in a sentence, and whether it does anything.
+
+    Parameters
+    ----------
+    session : Session
+    frame : DisplayFrame or None
+        None while nothing is open.
+    options : PaintOptions
+    plane : {"axial", "coronal", "sagittal"}
+    shown : MapEntry or None
+        The map that the view under the pointer is about.
+    """
+    if options.kind == "":
+        return "Click a tool to draw; without one, a click moves the crosshair.", False
+    if options.kind == "pick":
+        return "Chooses the region that is clicked.", True
+    try:
+        target = find_target(session, frame)
+        limit = find_limit(session, shown, target, options.window_ppm) if options.limited else None
+    except QsmError as error:
+        return str(error), False
+    text = _what_it_does(options, target, plane)
+    if limit is not None:
+        text += f", where '{limit.entry.name}' is within the limits"
+    return text + ".", True
+
+
+def _what_it_does(options: PaintOptions, target: Target, plane: Plane) -> str:
+    name = target.name
+    if options.kind == "fill":
+        how = "in three dimensions" if options.in_3d else "in this slice"
+        return f"Fills {name} from the clicked voxel, {how}"
+    if options.kind == "lasso":
+        return (
+            f"Drag round {name}: the inside is painted in this slice, with the right button erased"
+        )
+    if options.kind == "polygon":
+        return (
+            f"Click corners round {name}, drag them to their places; double click, right click or "
+            "Enter paints the inside"
+        )
+    reached = slices_reached(plane, options.diameter_mm, target.scale, in_3d=options.in_3d)
+    where = f"in {reached} slice{'s' if reached > 1 else ''}" if options.in_3d else "in this slice"
+    if options.kind == "eraser" and not options.protect and target.entry.role == "labels":
+        name = "any region"
+    verb = "Paints" if options.kind == "brush" else "Erases"
+    also = "; the right button erases" if options.kind == "brush" else ""
+    return f"{verb} {name}, {options.diameter_mm:g} mm {options.tip}, {where}{also}"
+
+
+def slices_reached(
+    plane: Plane, diameter_mm: float, scale: tuple[float, float, float], *, in_3d: bool
+) -> int:
+    """On how many slices of a plane a dab on the middle of a voxel leaves paint."""
+    if not in_3d:
+        return 1
+    return 2 * int(diameter_mm / 2 / scale[DEPTH_AXIS[plane]] + 1e-6) + 1

@@ -23,6 +23,7 @@ from napari_qsm.viewer.canvas.overlay_content import overlay_content
 from napari_qsm.viewer.canvas.overlay_items import OverlayItem
 from napari_qsm.viewer.canvas.slice_view import SliceView
 from napari_qsm.viewer.canvas.views import Views
+from napari_qsm.viewer.canvas.windowing import WindowDrag
 
 
 class Controller:
@@ -56,6 +57,8 @@ class Controller:
         self.views = self._views.all
         self.sync = LayerSync(session, self._views)
         self.mixed = MixedLayer(session, self.sync)
+        self.windowing = WindowDrag(session, self._views.mouse, self.shown_in, self.repaint)
+        self.overlay_items.append(self.windowing.words)
         self._heard = ui.Subscriptions()
         self._connect()
         for plane in PLANES[1:]:
@@ -150,6 +153,16 @@ class Controller:
         self._views.show_whole()
 
     # -- the mouse ------------------------------------------------------------------------
+
+    def aim(self, on: bool) -> None:
+        """Let the left button move the crosshair whatever the tool, or give it back."""
+        self._views.mouse.aiming = on
+        self.repaint_all()
+
+    @property
+    def is_aiming(self) -> bool:
+        """Whether the left button moves the crosshair whatever the tool."""
+        return self._views.mouse.aiming
 
     @property
     def tool(self) -> Tool | None:
@@ -326,6 +339,7 @@ class Controller:
             return
         self._disposed = True
         self._heard.dispose()
+        self.windowing.dispose()
         self.mixed.dispose()
         self.sync.dispose()
         self._views.dispose()

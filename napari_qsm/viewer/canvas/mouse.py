@@ -6,8 +6,13 @@
 | wheel | next or previous slice |
 | Ctrl + wheel, right drag | zoom about the pointer |
 | middle drag, Shift + left drag | pan |
+| Ctrl + left drag | brightness (up and down) and contrast (left and right) of the map on top |
+| Ctrl + double click | its window as it was before |
 | Alt + click | choose the region under the pointer |
 | double click | make this view the large one; on the large one: alone or with the others |
+
+A tool takes the left button, and the right one if it has a use for it; while
+``MouseSignals.aiming`` is set, the left button moves the crosshair whatever the tool.
 """
 
 from __future__ import annotations
@@ -17,6 +22,7 @@ from typing import Protocol
 from psygnal import Signal
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
+from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QPlainTextEdit, QTextEdit
 
 from napari_qsm.arrays import Array
 from napari_qsm.viewer import compat
@@ -34,6 +40,8 @@ class Tool(Protocol):
     Positions are display mm (x, y, z) in the slice of the view. A tool may also have
 
     * ``double_click(view, at)``;
+    * ``press_right(view, at) -> bool``: the right button went down; True if it is for the tool,
+      which then hears of drag and release, False if the drag shall zoom;
     * ``hover(view, at)``: the mouse moved with no button down; ``at`` is None once it has left;
     * ``wheel(view, at, notches, shift) -> bool``: the wheel was turned; True if that was for
       the tool, False if slices shall step;
@@ -58,6 +66,14 @@ class MouseSignals:
     stepped = Signal(object, int)  # view, slices to step
     enlarged = Signal(object)  # view
     alt_clicked = Signal(object)  # display position
+    window_grabbed = Signal(object, object)  # view, canvas pixel: a drag of its window begins
+    window_dragged = Signal(object, object)  # canvas pixel where the pointer is now, pixels moved
+    window_released = Signal()  # the drag is over
+    window_undone = Signal(object)  # view whose window shall be as before
+
+    def __init__(self) -> None:
+        #: Whether the left button moves the crosshair, whatever the tool.
+        self.aiming = False
 
 
 class Mouse(QObject):
@@ -68,6 +84,7 @@ class Mouse(QObject):
         self._signals = signals
         self._view = view
         self._drag: str | None = None
+        self._button = Qt.MouseButton.NoButton
         self._last = (0.0, 0.0)
         self._start = (0.0, 0.0)
         self._notches = 0.0
@@ -95,10 +112,21 @@ class Mouse(QObject):
             return self._wheel(event)
         if kind in (QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress):
             return isinstance(event, QKeyEvent) and self._key(event)
-        if kind == QEvent.Type.Leave:
+        if kind == QEvent.Type.Enter:
+            self._take_keys()
+        elif kind == QEvent.Type.Leave:
             self._signals.hovered.emit(self._view, None)
             self._hover(None)
         return False
+
+    def _take_keys(self) -> None:
+        """Keys are for the view under the mouse, but for those that somebody is typing."""
+        focus = QApplication.focusWidget()
+        ours = focus is not None and focus.window() is self._view.native.window()
+        if ours and not isinstance(
+            focus, QLineEdit | QTextEdit | QPlainTextEdit | QAbstractSpinBox
+        ):
+            self._view.native.setFocus(Qt.FocusReason.MouseFocusReason)
 
     def _hover(self, at: Array | None) -> None:
         hover = getattr(self.tool, "hover", None)
@@ -129,26 +157,35 @@ class Mouse(QObject):
         return self._view.camera().to_display(pixel, self._view.depth_mm)
 
     def _press(self, event: QMouseEvent) -> bool:
+        button, down = event.button(), event.buttons()
+        if self._drag is not None and self._button & down and self._button != button:
+            return True  # a second finger on the mouse does not end what the first one does
         self._view.native.setFocus()
         self._last = self._start = self._at(event)
+        self._button = button
         modifiers = event.modifiers()
-        button = event.button()
+        at = self._display(self._last)
         if button == _MIDDLE or (
             button == _LEFT and modifiers == Qt.KeyboardModifier.ShiftModifier
         ):
             self._drag = "pan"
         elif button == _RIGHT:
-            self._drag = "zoom"
+            right = None if self._signals.aiming else getattr(self.tool, "press_right", None)
+            self._drag = "tool" if right is not None and right(self._view, at) else "zoom"
+        elif button == _LEFT and modifiers == Qt.KeyboardModifier.ControlModifier:
+            self._drag = "window"
+            self._signals.window_grabbed.emit(self._view, self._last)
         elif button == _LEFT and modifiers == Qt.KeyboardModifier.AltModifier:
-            self._signals.alt_clicked.emit(self._display(self._last))
-        elif button == _LEFT and self.tool is not None:
+            self._signals.alt_clicked.emit(at)
+        elif button == _LEFT and self.tool is not None and not self._signals.aiming:
             self._drag = "tool"
-            self.tool.press(self._view, self._display(self._last))
-        elif (
-            button == _LEFT and not self._painting() and modifiers == Qt.KeyboardModifier.NoModifier
+            self.tool.press(self._view, at)
+        elif button == _LEFT and (
+            self._signals.aiming
+            or (not self._painting() and modifiers == Qt.KeyboardModifier.NoModifier)
         ):
             self._drag = "crosshair"
-            self._signals.picked.emit(self._display(self._last))
+            self._signals.picked.emit(at)
         else:
             return False
         return True
@@ -166,6 +203,8 @@ class Mouse(QObject):
             self._view.set_camera(self._view.camera().moved((dx, dy)))
         elif self._drag == "zoom":
             self._view.set_camera(self._view.camera().zoomed(1.01**-dy, self._start))
+        elif self._drag == "window":
+            self._signals.window_dragged.emit(at, (dx, dy))
         elif self._drag == "tool" and self.tool is not None:
             self.tool.drag(self._view, self._display(at))
         elif self._drag == "crosshair":
@@ -175,12 +214,23 @@ class Mouse(QObject):
     def _release(self, event: QMouseEvent) -> bool:
         if self._drag is None:
             return False
+        if event.button() != self._button:
+            return True
         if self._drag == "tool" and self.tool is not None:
             self.tool.release(self._view, self._display(self._at(event)))
+        elif self._drag == "window":
+            self._signals.window_released.emit()
         self._drag = None
         return True
 
     def _double_click(self, event: QMouseEvent) -> bool:
+        if event.button() == _RIGHT and self.tool is not None:
+            return self._press(event)  # two dabs in a row are two dabs
+        if event.button() == _LEFT and event.modifiers() == Qt.KeyboardModifier.ControlModifier:
+            self._signals.window_undone.emit(self._view)
+            return True
+        if self._signals.aiming:
+            return self._press(event)
         twice = getattr(self.tool, "double_click", None)
         if event.button() == _LEFT and twice is not None:
             twice(self._view, self._display(self._at(event)))

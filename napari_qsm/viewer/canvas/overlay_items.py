@@ -69,12 +69,15 @@ class Outline:
         For what is only planned.
     text : str
         Words beside the last corner.
+    dots : int
+        How many of the first corners can be taken and are drawn as dots.
     """
 
     points: tuple[tuple[float, float], ...]
     closed: bool = False
     dashed: bool = False
     text: str = ""
+    dots: int = 0
 
     def paint(self, painter: QPainter) -> None:
         """Draw it."""
@@ -93,6 +96,11 @@ class Outline:
                 pen.setDashPattern([10 / pen_width, 6 / pen_width])
             painter.setPen(pen)
             painter.drawPath(path)
+        painter.setPen(QPen(HALO, 1.5))
+        painter.setBrush(QBrush(YELLOW))
+        for x, y in self.points[: self.dots]:
+            painter.drawEllipse(QPointF(x, y), 4.0, 4.0)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
         if self.text:
             x, y = self.points[-1]
             draw_lines(painter, (x + 8, y - 6), [self.text])

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psygnal import Signal
 
-from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES
 from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
-from napari_qsm.rois.brush import Tip
 from napari_qsm.session.painting import (
     Limit,
     PaintOptions,
@@ -19,15 +17,18 @@ from napari_qsm.session.painting import (
     Target,
     find_limit,
     find_target,
+    next_click,
 )
 from napari_qsm.viewer.canvas.overlay_items import Outline, Ring
+from napari_qsm.viewer.regions.brush_rim import rim
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.canvas.controller import Controller
     from napari_qsm.viewer.canvas.slice_view import SliceView
 
-#: A click this near to the first corner, in pixels, closes a polygon.
+#: A click this near to a corner, in pixels, takes it; on the first one it closes the polygon.
 _NEAR_PIXELS = 10.0
+_TREMBLE_PIXELS = 3.0
 
 
 class Painter:
@@ -47,6 +48,9 @@ class Painter:
         self._controller = controller
         self._session = controller.session
         self._stroke: Stroke | None = None
+        self._corner: int | None = None
+        #: Where a corner was taken, until it is dragged off.
+        self._taken_at: tuple[float, float] | None = None
         self._hover: Array | None = None
         self._view: SliceView | None = None
         self._connections: list[tuple[Any, Callable[..., Any]]] = [
@@ -84,11 +88,28 @@ class Painter:
                 self._controller.region_picked.emit(frame.display_to_world(at))
             return
         if kind == "polygon" and self._stroke is not None and self._goes_on(view):
-            self._corner(view, at)
+            self._set_corner(view, at)
             return
+        self._start(view, at)
+
+    def press_right(self, view: SliceView, at: Array) -> bool:
+        """Erase with the tool in hand; close a polygon. False if the tool has no use for it."""
+        kind = self.options.kind
+        if kind == "polygon":
+            if self._stroke is None:
+                return False
+            self.close()
+            return True
+        if kind not in ("brush", "eraser", "lasso", "fill"):
+            return False
+        self._start(view, np.array(at, dtype=np.float64), erase=True)
+        return True
+
+    def _start(self, view: SliceView, at: Array, *, erase: bool = False) -> None:
         self.cancel()
+        kind = self.options.kind
         try:
-            stroke = self._begin(view)
+            stroke = self._begin(view, erase=erase)
             if kind == "fill":
                 stroke.fill(at)
                 return
@@ -114,6 +135,10 @@ class Painter:
         if self.options.kind == "lasso":
             stroke.points.append(at)
             self._repaint()
+        elif self.options.kind == "polygon":
+            if self._corner is not None and self._left(view, at):
+                stroke.points[self._corner] = at
+            self._repaint()
         elif self.options.kind in ("brush", "eraser"):
             last = stroke.points[-1]
             # After a turn of the wheel the hand goes on in another slice.
@@ -124,7 +149,12 @@ class Painter:
     def release(self, view: SliceView, at: Array) -> None:
         """End a stroke; a polygon goes on until it is closed."""
         stroke = self._stroke
-        if stroke is None or self.options.kind == "polygon":
+        if stroke is None:
+            return
+        if self.options.kind == "polygon":
+            taken, self._corner = self._corner, None
+            if taken == 0 and self._taken_at is not None and len(stroke.points) > 2:
+                self.close()
             return
         self._stroke = None
         if self.options.kind in ("brush", "eraser"):
@@ -154,7 +184,7 @@ class Painter:
 
     def close(self) -> None:
         """Close the polygon that is being drawn."""
-        stroke, self._stroke = self._stroke, None
+        stroke, self._stroke, self._corner = self._stroke, None, None
         if stroke is not None and self.options.kind == "polygon" and stroke.is_alive:
             if len(stroke.points) < 3:
                 self._controller.said.emit("A polygon needs three corners; it was given up.")
@@ -174,7 +204,7 @@ class Painter:
 
     def cancel(self) -> bool:
         """Give up an outline, or end a stroke where it is; returns whether there was one."""
-        stroke, self._stroke = self._stroke, None
+        stroke, self._stroke, self._corner = self._stroke, None, None
         if stroke is None:
             return False
         if self.options.kind in ("brush", "eraser") and self._session.history.is_open:
@@ -188,7 +218,7 @@ class Painter:
     def rings(self, view: SliceView) -> list[Ring | Outline]:
         """The brush's rim, or the outline that is being drawn."""
         options = self.options
-        if self._controller.tool is not self or view.is_3d:
+        if self._controller.tool is not self or view.is_3d or self._controller.is_aiming:
             return []
         stroke, pointed = self._stroke, self._view
         if options.kind in ("polygon", "lasso"):
@@ -197,10 +227,13 @@ class Painter:
             if abs(view.depth_mm - stroke.points[0][stroke.across]) > 1e-3:
                 return []
             points = [*stroke.points]
-            if options.kind == "polygon" and self._hover is not None and pointed is view:
+            free = self._corner is None and self._near(view, self._hover) is None
+            if options.kind == "polygon" and self._hover is not None and pointed is view and free:
                 points.append(self._hover)
             camera = view.camera()
-            return [Outline(tuple(camera.to_pixel(p) for p in points), closed=len(points) > 2)]
+            dots = len(stroke.points) if options.kind == "polygon" else 0
+            places = tuple(camera.to_pixel(p) for p in points)
+            return [Outline(places, closed=len(points) > 2, dots=dots)]
         if options.kind not in ("brush", "eraser") or pointed is None or self._hover is None:
             return []
         return rim(
@@ -209,45 +242,21 @@ class Painter:
 
     def sentence(self) -> tuple[str, bool]:
         """What the next click does, and whether it does anything."""
-        options = self.options
-        if options.kind == "":
-            return "Click a tool to draw; without one, a click moves the crosshair.", False
-        if options.kind == "pick":
-            return "Chooses the region that is clicked.", True
-        try:
-            target = find_target(self._session, self._controller.frame)
-            limit = self._limit(target, self._view or self._controller.main)
-        except QsmError as error:
-            return str(error), False
-        name = target.name
-        if options.kind in ("brush", "eraser"):
-            view = self._view or self._controller.main
-            reached = slices_reached(view, options.diameter_mm, target.scale, in_3d=options.in_3d)
-            where = "in this slice" if not options.in_3d else f"in {reached} slices"
-            if options.in_3d and reached == 1:
-                where = "in 1 slice"
-            form = {"round": "round", "square": "square"}[options.tip]
-            verb = "Paints" if options.kind == "brush" else "Erases"
-            if options.kind == "eraser" and not options.protect and target.entry.role == "labels":
-                name = "any region"
-            text = f"{verb} {name}, {options.diameter_mm:g} mm {form}, {where}"
-        elif options.kind == "fill":
-            text = f"Fills {name} from the clicked voxel, in " + (
-                "three dimensions" if options.in_3d else "this slice"
-            )
-        elif options.kind == "lasso":
-            text = f"Drag round {name}; what lies inside is painted in this slice"
-        else:
-            text = f"Click corners round {name}; double click or Enter paints the inside"
-        if limit is not None:
-            text += f", where '{limit.entry.name}' is within the limits"
-        return text + ".", True
+        view = self._view or self._controller.main
+        return next_click(
+            self._session,
+            self._controller.frame,
+            self.options,
+            view.plane,
+            self._controller.shown_in(view),
+        )
 
     # -- inside ---------------------------------------------------------------------------
 
-    def _begin(self, view: SliceView) -> Stroke:
+    def _begin(self, view: SliceView, *, erase: bool) -> Stroke:
         target = find_target(self._session, self._controller.frame)
-        return Stroke(self._session, self.options, target, self._limit(target, view), view)
+        limit = self._limit(target, view)
+        return Stroke(self._session, self.options, target, limit, view, erase=erase)
 
     def _limit(self, target: Target, view: SliceView) -> Limit | None:
         if not self.options.limited:
@@ -270,16 +279,34 @@ class Painter:
             self.cancel()
         return not gone
 
-    def _corner(self, view: SliceView, at: Array) -> None:
+    def _set_corner(self, view: SliceView, at: Array) -> None:
+        """Take the corner under the pointer, to drag it; set a new one where there is none."""
         stroke = self._stroke
         assert stroke is not None
-        camera = view.camera()
-        first, here = camera.to_pixel(stroke.points[0]), camera.to_pixel(at)
-        if len(stroke.points) > 2 and np.hypot(*np.subtract(first, here)) <= _NEAR_PIXELS:
-            self.close()
-            return
-        stroke.points.append(at)
+        near = self._near(view, at)
+        if near is None:
+            near = len(stroke.points)
+            stroke.points.append(at)
+        self._corner, self._taken_at = near, view.camera().to_pixel(at)
         self._repaint()
+
+    def _left(self, view: SliceView, at: Array) -> bool:
+        """Whether a corner that is held was dragged off; a hand trembles."""
+        if self._taken_at is not None:
+            apart = np.subtract(view.camera().to_pixel(at), self._taken_at)
+            if np.hypot(*apart) > _TREMBLE_PIXELS:
+                self._taken_at = None
+        return self._taken_at is None
+
+    def _near(self, view: SliceView, at: Array | None) -> int | None:
+        """The corner of the polygon under the pointer."""
+        if self._stroke is None or at is None or self.options.kind != "polygon":
+            return None
+        camera = view.camera()
+        here = camera.to_pixel(at)
+        apart = [np.hypot(*np.subtract(camera.to_pixel(p), here)) for p in self._stroke.points]
+        nearest = int(np.argmin(apart))
+        return nearest if apart[nearest] <= _NEAR_PIXELS else None
 
     def _repaint(self) -> None:
         if self.options.in_3d or self._view is None:
@@ -318,56 +345,3 @@ class Painter:
             self._controller.use_tool(None)
         self._controller.repaint_all()
         self.changed.emit()
-
-
-def rim(
-    view: SliceView,
-    pointed: SliceView,
-    at: Array,
-    diameter_mm: float,
-    tip: Tip,
-    *,
-    in_3d: bool,
-) -> list[Ring | Outline]:
-    """What a view shows of a brush that another view, or this one, points with.
-
-    Parameters
-    ----------
-    view, pointed : SliceView
-        The one that draws, and the one under the mouse.
-    at : (x, y, z)
-        Display mm of the brush's centre.
-    diameter_mm, tip
-        The brush.
-    in_3d : bool
-        A ball or cube shows in every view whose slice it reaches.
-    """
-    if view.is_3d:
-        return []
-    radius = diameter_mm / 2
-    away = abs(view.depth_mm - float(at[DEPTH_AXIS[view.plane]]))
-    if view is not pointed:
-        if not in_3d or away > radius:
-            return []
-        if tip == "round":
-            radius = float(np.sqrt(radius**2 - away**2))
-    camera = view.camera()
-    if tip == "round":
-        return [Ring(camera.to_pixel(at), radius * camera.zoom)]
-    across, up = DRAWN_AXES[view.plane]
-    corners = []
-    for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1)):
-        corner = np.array(at, dtype=np.float64)
-        corner[across] += a * radius
-        corner[up] += b * radius
-        corners.append(camera.to_pixel(corner))
-    return [Outline(tuple(corners), closed=True)]
-
-
-def slices_reached(
-    pointed: SliceView, diameter_mm: float, scale: tuple[float, float, float], *, in_3d: bool
-) -> int:
-    """On how many slices of a view's plane a dab on the middle of a voxel leaves paint."""
-    if not in_3d:
-        return 1
-    return 2 * int(diameter_mm / 2 / scale[DEPTH_AXIS[pointed.plane]] + 1e-6) + 1
