@@ -252,18 +252,24 @@ def _posthoc(cohort: Cohort, plan: Plan) -> Rows:
             yield row("wilcoxon", tests.wilcoxon(before, after))
 
 
+def improvement(cohort: Cohort, plan: Plan, score: str, early: int, late: int) -> Array:
+    """(followed,) by how much a score got better between two visits, told by their numbers."""
+    over = cohort.score_over_visits(score)
+    fallen = over[:, early] - over[:, late]
+    return -fallen if score in plan.higher_is_better else fallen
+
+
 def _correlation(cohort: Cohort, plan: Plan) -> Rows:
     if len(cohort.visits) < 2:
         return
     for score in cohort.scores.columns:
         name = str(score)
-        sign = -1 if name in plan.higher_is_better else 1
-        over = cohort.score_over_visits(name)
+        falls = name not in plan.higher_is_better
         for region in cohort.regions:
             wide = cohort.over_visits(region)
             for early, late in itertools.combinations(range(len(cohort.visits)), 2):
                 change = wide[:, late] - wide[:, early]
-                better = sign * (over[:, early] - over[:, late])
+                better = improvement(cohort, plan, name, early, late)
                 known = np.isfinite(change) & np.isfinite(better)
                 if known.sum() <= FEWEST or not (
                     tests.differ(change[known]) and tests.differ(better[known])
@@ -272,7 +278,7 @@ def _correlation(cohort: Cohort, plan: Plan) -> Rows:
                 row = partial(
                     Result, "correlation", region, f"{cohort.visits[early]}-{cohort.visits[late]}"
                 )
-                way = "before - after" if sign > 0 else "after - before"
+                way = "before - after" if falls else "after - before"
                 note = f"change of chi (after - before) with improvement of {name} ({way})"
                 yield row("pearson", tests.pearson(change[known], better[known]), note=note)
                 yield row("spearman", tests.spearman(change[known], better[known]), note=note)

@@ -13,7 +13,8 @@ from napari_qsm.study.cohort import Cohort
 from napari_qsm.study.plan import Plan
 from napari_qsm.units import NOTHING, fixed, mean_sd
 
-_CORRECTED: dict[str, tuple[str, Callable[[Result], float]]] = {
+#: Correction to what it is called in a table, and its value of a result.
+CORRECTED: dict[str, tuple[str, Callable[[Result], float]]] = {
     "none": ("p", lambda row: row.outcome.p),
     "fdr": ("q (FDR)", lambda row: row.q_fdr),
     "holm": ("p (Holm)", lambda row: row.p_holm),
@@ -59,7 +60,7 @@ def _table(find: Find, cohort: Cohort, plan: Plan) -> list[list[str]]:
     groups = [name for name in cohort.groups if name == cohort.reference and name]
     many = len(cohort.visits) > 1
     compared = any(key[0] == "group" for key in find)
-    corrected, value = _CORRECTED[plan.correction]
+    corrected, value = CORRECTED[plan.correction]
     head = ["region"]
     head += [f"{name} ({len(cohort.groups[name])})" for name in groups]
     counts = [
@@ -171,7 +172,7 @@ def _family_rows(rows: Sequence[Result], cohort: Cohort, question: str, test: st
 
 def _verdict(rows: Sequence[Result], cohort: Cohort, plan: Plan) -> str:
     """Which regions survive the correction over all of them; or that none does."""
-    name, value = _CORRECTED[plan.correction]
+    name, value = CORRECTED[plan.correction]
     name = name.partition(" ")[0]
     how = {"fdr": "Benjamini-Hochberg", "none": "not corrected"}.get(
         plan.correction, plan.correction.capitalize()
@@ -214,7 +215,7 @@ def _choices(rows: Sequence[Result], cohort: Cohort, plan: Plan) -> str:
         family = [r for r in _family_rows(rows, cohort, question, test) if r.contrast == contrast]
         line = [f"{question} {contrast}".strip(), test]
         for key in ("none", "fdr", "holm", "bonferroni"):
-            value = _CORRECTED[key][1]
+            value = CORRECTED[key][1]
             names = [r.region for r in family if value(r) < plan.alpha]
             line.append(f"{len(names)}" + (f": {', '.join(names)}" if 0 < len(names) < 6 else ""))
         table.append(line)
