@@ -21,6 +21,9 @@ _Table = Annotated[
 ]
 _Out = Annotated[Path, typer.Option(metavar="FOLDER", help="Where the results belong.")]
 _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace earlier results.")]
+_Figures = Annotated[
+    bool, typer.Option("--figures/--no-figures", help="Draw figures as PDF, SVG and PNG.")
+]
 
 
 @app.command()
@@ -40,6 +43,7 @@ def analyse(
         Literal["fdr", "holm", "bonferroni", "none"] | None,
         typer.Option(help="Which decides whether a region survives; all are written."),
     ] = None,
+    figures: _Figures = True,
     overwrite: _Overwrite = False,
 ) -> None:
     """Compare groups and visits region by region; print the table of the paper."""
@@ -53,6 +57,7 @@ def analyse(
             phenotype=phenotype,
             plan_path=plan,
             correction=correction,
+            figures=figures,
             overwrite=overwrite,
             warn=note,
         )
@@ -60,8 +65,10 @@ def analyse(
 
 
 @app.command()
-def agree(table: _Table, out: _Out, overwrite: _Overwrite = False) -> None:
+def agree(
+    table: _Table, out: _Out, figures: _Figures = True, overwrite: _Overwrite = False
+) -> None:
     """Agreement of raters and of repeated readings: ICC, SEM, Bland-Altman."""
     from napari_qsm.study.agree import agree_files
 
-    say(agree_files(table, out, overwrite=overwrite, warn=note))
+    say(agree_files(table, out, figures=figures, overwrite=overwrite, warn=note))

@@ -70,7 +70,7 @@ def _write(figure: Any, ending: str, out: io.BytesIO, pixels: Callable[[], Array
 
             said = PngInfo()
             said.add_text("Software", _MAKER)
-            picture.save(out, "PNG", dpi=dpi, pnginfo=said, optimize=False, compress_level=9)
+            picture.save(out, "PNG", dpi=dpi, pnginfo=said, optimize=False, compress_level=6)
         else:
             picture.save(out, "TIFF", dpi=dpi, compression="tiff_lzw", software=_MAKER)
 

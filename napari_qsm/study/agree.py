@@ -13,7 +13,8 @@ import pandas as pd
 from napari_qsm.errors import MetadataError
 from napari_qsm.io.atomic import staged_folder
 from napari_qsm.io.spreadsheet import defused_text
-from napari_qsm.study.analysis_files import cell, tsv
+from napari_qsm.study.analysis_files import cell, tsv, write_figures
+from napari_qsm.study.cohort_figures import agreement_figures
 from napari_qsm.study.long_table import natural, read_long_table, side_means
 from napari_qsm.study.reliability import Measure, bland_altman, icc
 from napari_qsm.units import fixed
@@ -30,10 +31,11 @@ def agree_files(
     table: Path,
     out: Path,
     *,
+    figures: bool = True,
     overwrite: bool = False,
     warn: Callable[[str], None] = lambda sentence: None,
 ) -> str:
-    """Compare readings; write ``agreement.tsv``, one more for each pair of several, ``agreement.txt``.
+    """Compare readings; write ``agreement.tsv``, one more for each pair of several, text and figures.
 
     Parameters
     ----------
@@ -42,6 +44,8 @@ def agree_files(
         :func:`napari_qsm.study.long_table.read_long_table`.
     out : Path
         The folder; made if missing.
+    figures : bool
+        Whether Bland-Altman plots are drawn.
     overwrite : bool
         Whether results of an earlier comparison there may be replaced.
     warn : callable
@@ -58,7 +62,9 @@ def agree_files(
         If table or folder cannot be used. Nothing is written then.
     """
     long = read_long_table(table)
-    comparisons, notes = compared(long.values)
+    frames, notes = pairs_of(long.values)
+    comparisons = compared(frames)
+    pairs = {title: frame for title, frame in frames.items() if len(frame.columns) == 2}
     for note in dict.fromkeys([*long.notes, *notes]):
         warn(note)
     parts = []
@@ -76,11 +82,35 @@ def agree_files(
         )
         text = "\n\n".join(parts)
         (staging / "agreement.txt").write_text(text + "\n", "utf-8", newline="\n")
+        if figures:
+            write_figures(staging / "figures", agreement_figures(pairs))
     return text
 
 
-def compared(values: pd.DataFrame) -> tuple[Mapping[str, Agreement], list[str]]:
-    """Agreement between raters (their first readings), each pair of them, and within each rater.
+def compared(frames: Mapping[str, pd.DataFrame]) -> dict[str, Agreement]:
+    """Agreement of readings side by side, by region and pooled.
+
+    Parameters
+    ----------
+    frames : mapping of str to DataFrame
+        Of :func:`pairs_of`.
+
+    Raises
+    ------
+    MetadataError
+        If nobody read anything twice.
+    """
+    out = {title: found for title, frame in frames.items() if (found := _by_region(frame))}
+    if not out:
+        raise MetadataError(
+            f"No region was read by two raters, or twice by one, in at least {_FEWEST} scans; the "
+            "columns 'rater' and 'reading' tell who read and which time."
+        )
+    return out
+
+
+def pairs_of(values: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """Readings side by side: of all raters, of each pair of them, of each rater repeated.
 
     Parameters
     ----------
@@ -89,31 +119,23 @@ def compared(values: pd.DataFrame) -> tuple[Mapping[str, Agreement], list[str]]:
 
     Returns
     -------
-    mapping of str to dict
-        What was compared, to measures by region; first all raters, else the repeats of one.
+    dict of str to DataFrame
+        What is compared, to a column a reading by (region, participant, session), complete.
     list of str
         Scans that not everybody read.
-
-    Raises
-    ------
-    MetadataError
-        If nobody read anything twice.
     """
     notes: list[str] = []
     raters = list(dict.fromkeys(values["rater"]))
-    first = {rater: _readings(values[values["rater"] == rater], notes)[0] for rater in raters}
-    out: dict[str, Agreement] = {}
+    readings = {rater: _readings(values[values["rater"] == rater], notes) for rater in raters}
+    first = {rater: readings[rater][0] for rater in raters}
+    out: dict[str, pd.DataFrame] = {}
 
     def add(title: str, columns: Mapping[str, pd.Series]) -> None:
         joined = pd.DataFrame(columns)
-        whole = joined.dropna()
-        if len(whole) < len(joined):
-            notes.append(
-                f"{title}: {len(joined) - len(whole)} values without all readings left out."
-            )
-        found = _by_region(whole)
-        if found:
-            out[title] = found
+        out[title] = joined.dropna()
+        left = len(joined) - len(out[title])
+        if left:
+            notes.append(f"{title}: {left} values without all readings left out.")
 
     if len(raters) > 1:
         add(" - ".join(raters), first)
@@ -121,15 +143,9 @@ def compared(values: pd.DataFrame) -> tuple[Mapping[str, Agreement], list[str]]:
             for a, b in itertools.combinations(raters, 2):
                 add(f"{a} - {b}", {a: first[a], b: first[b]})
     for rater in raters:
-        again = _readings(values[values["rater"] == rater], notes)
-        if len(again) > 1:
-            names = {f"{number + 1}": each for number, each in enumerate(again)}
-            add(f"{rater} repeated".strip(), names)
-    if not out:
-        raise MetadataError(
-            f"No region was read by two raters, or twice by one, in at least {_FEWEST} scans; the "
-            "columns 'rater' and 'reading' tell who read and which time."
-        )
+        if len(readings[rater]) > 1:
+            names = [f"reading {number + 1}" for number in range(len(readings[rater]))]
+            add(f"{rater} repeated".strip(), dict(zip(names, readings[rater], strict=True)))
     return out, notes
 
 

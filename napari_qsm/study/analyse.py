@@ -13,7 +13,7 @@ import numpy as np
 from napari_qsm.arrays import Array
 from napari_qsm.errors import MetadataError
 from napari_qsm.study import hypothesis_tests as tests
-from napari_qsm.study.cohort import Cohort
+from napari_qsm.study.cohort import Cohort, improvement
 from napari_qsm.study.corrections import benjamini_hochberg, bonferroni, holm
 from napari_qsm.study.hypothesis_tests import Outcome
 from napari_qsm.study.mixed_model import mixed_model
@@ -250,13 +250,6 @@ def _posthoc(cohort: Cohort, plan: Plan) -> Rows:
             )
             yield row("paired_t", tests.paired_t(before, after), note="effect is d_z")
             yield row("wilcoxon", tests.wilcoxon(before, after))
-
-
-def improvement(cohort: Cohort, plan: Plan, score: str, early: int, late: int) -> Array:
-    """(followed,) by how much a score got better between two visits, told by their numbers."""
-    over = cohort.score_over_visits(score)
-    fallen = over[:, early] - over[:, late]
-    return -fallen if score in plan.higher_is_better else fallen
 
 
 def _correlation(cohort: Cohort, plan: Plan) -> Rows:

@@ -6,20 +6,73 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from napari_qsm._version import __version__
+from napari_qsm.figures.draw import render
+from napari_qsm.figures.spec import FigureSpec, spec_text
 from napari_qsm.io.atomic import staged_folder
-from napari_qsm.io.spreadsheet import defused_text
+from napari_qsm.io.spreadsheet import defused, defused_text
 from napari_qsm.study.analyse import COLUMNS, Result, analyse
 from napari_qsm.study.analysis_report import report
 from napari_qsm.study.cohort import Cohort, cohort_of
-from napari_qsm.study.long_table import read_long_table
-from napari_qsm.study.plan import Correction, read_plan
+from napari_qsm.study.cohort_figures import cohort_figures
+from napari_qsm.study.flow import flow_figure
+from napari_qsm.study.long_table import LongTable, read_long_table
+from napari_qsm.study.plan import Correction, Plan, read_plan
 
 Warn = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """A long table, what a plan asks of it, and the answers.
+
+    Attributes
+    ----------
+    plan : Plan
+    table : LongTable
+    cohort : Cohort
+    rows : list of Result
+    text : str
+        The report.
+    without_doubtful : list of Result
+        The same without maps of doubtful quality; empty where there is none.
+    """
+
+    plan: Plan
+    table: LongTable
+    cohort: Cohort
+    rows: list[Result]
+    text: str
+    without_doubtful: list[Result]
+
+    def notes(self) -> list[str]:
+        """What the user must know, each sentence once."""
+        left = _left_out(self.plan.exclude.items())
+        return list(dict.fromkeys([*left, *_missing(self.cohort), *self.cohort.notes]))
+
+
+def answered(table: LongTable, plan: Plan) -> Analysis:
+    """Ask a table what a plan asks.
+
+    Raises
+    ------
+    MetadataError
+        If the table cannot answer.
+    """
+    cohort = cohort_of(table, plan)
+    rows = analyse(cohort, plan)
+    text = report(rows, cohort, plan)
+    doubtful: list[Result] = []
+    if (table.values["verdict"] == "doubtful").any():
+        less = cohort_of(table, plan, without_doubtful=True)
+        doubtful = analyse(less, plan)
+        text += "\n\nWithout maps of doubtful quality:\n" + report(doubtful, less, plan)
+    return Analysis(plan, table, cohort, rows, text, doubtful)
 
 
 def analyse_files(
@@ -30,10 +83,11 @@ def analyse_files(
     phenotype: Path | None = None,
     plan_path: Path | None = None,
     correction: Correction | None = None,
+    figures: bool = True,
     overwrite: bool = False,
     warn: Warn = lambda sentence: None,
 ) -> str:
-    """Analyse a long table; write ``statistics.tsv`` and ``.json``, ``report.txt``, ``plan.yaml``.
+    """Analyse a long table; write statistics, report, plan and figures.
 
     Parameters
     ----------
@@ -44,6 +98,8 @@ def analyse_files(
         The folder; made if missing.
     correction : str, optional
         In place of the plan's.
+    figures : bool
+        Whether they are drawn.
     overwrite : bool
         Whether results of an earlier analysis there may be replaced.
     warn : callable
@@ -63,36 +119,58 @@ def analyse_files(
     long = read_long_table(
         table, participants=participants, phenotype=phenotype, leave_out=list(plan.exclude)
     )
-    cohort = cohort_of(long, plan)
-    rows = analyse(cohort, plan)
-    text = report(rows, cohort, plan)
-    doubtful: list[Result] = []
-    if (long.values["verdict"] == "doubtful").any():
-        less = cohort_of(long, plan, without_doubtful=True)
-        doubtful = analyse(less, plan)
-        text += "\n\nWithout maps of doubtful quality:\n" + report(doubtful, less, plan)
-    for note in dict.fromkeys([*_left_out(plan.exclude.items()), *_missing(cohort), *cohort.notes]):
+    found = answered(long, plan)
+    specs = cohort_figures(found.rows, found.cohort, plan) if figures else {}
+    if figures:
+        specs["flow"] = flow_figure(found.cohort, plan, excluded=long.excluded)
+    for note in found.notes():
         warn(note)
+    sources = [p for p in (table, participants, phenotype, plan_path) if p is not None]
     with staged_folder(out, overwrite=overwrite) as staging:
-        (staging / "statistics.tsv").write_text(statistics_text(rows), "utf-8", newline="\n")
-        if doubtful:
-            (staging / "statistics_without-doubtful.tsv").write_text(
-                statistics_text(doubtful), "utf-8", newline="\n"
-            )
-        sources = [p for p in (table, participants, phenotype, plan_path) if p is not None]
-        about = {
-            "Columns": COLUMNS,
-            "PlanSha256": plan.sha256,
-            "Sources": {p.name: sha256(p.read_bytes()).hexdigest() for p in sources},
-            "GeneratedBy": {"Name": "napari-qsm", "Version": __version__},
-            "Notes": cohort.notes,
-        }
-        (staging / "statistics.json").write_text(
-            json.dumps(about, indent=2, ensure_ascii=False) + "\n", "utf-8", newline="\n"
-        )
-        (staging / "report.txt").write_text(text + "\n", "utf-8", newline="\n")
-        (staging / "plan.yaml").write_text(plan.to_yaml(), "utf-8", newline="\n")
-    return text
+        write_analysis(staging, found, about_sources(sources))
+        if specs:
+            write_figures(staging / "figures", specs)
+    return found.text
+
+
+def about_sources(sources: Iterable[Path]) -> dict[str, str]:
+    """Checksum of each file that was read, by its name."""
+    return {path.name: sha256(path.read_bytes()).hexdigest() for path in sources}
+
+
+def write_analysis(folder: Path, found: Analysis, sources: Mapping[str, str]) -> None:
+    """Write ``statistics.tsv`` with its dictionary, ``report.txt`` and ``plan.yaml``."""
+    _write(folder / "statistics.tsv", statistics_text(found.rows))
+    if found.without_doubtful:
+        text = statistics_text(found.without_doubtful)
+        _write(folder / "statistics_without-doubtful.tsv", text)
+    about = {
+        "Columns": COLUMNS,
+        "PlanSha256": found.plan.sha256,
+        "Sources": dict(sources),
+        "GeneratedBy": {"Name": "napari-qsm", "Version": __version__},
+        "Notes": found.notes(),
+    }
+    _write(folder / "statistics.json", json.dumps(about, indent=2, ensure_ascii=False) + "\n")
+    _write(folder / "report.txt", found.text + "\n")
+    _write(folder / "plan.yaml", found.plan.to_yaml())
+
+
+def write_figures(folder: Path, specs: Mapping[str, FigureSpec]) -> None:
+    """Draw figures as PDF, SVG and PNG, each with its spec, caption and numbers beside it."""
+    folder.mkdir(exist_ok=True)
+    for name, spec in specs.items():
+        drawn = render(spec, base=folder)
+        for ending in (".pdf", ".svg", ".png"):
+            (folder / f"{name}{ending}").write_bytes(drawn.picture(ending))
+        _write(folder / f"{name}.json", spec_text(spec, folder=folder))
+        _write(folder / f"{name}.txt", drawn.caption.rstrip() + "\n")
+        if drawn.table is not None:
+            _write(folder / f"{name}.csv", defused(drawn.table).to_csv(index=False))
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, "utf-8", newline="\n")
 
 
 def _left_out(excluded: Iterable[tuple[str, str]]) -> list[str]:

@@ -76,6 +76,13 @@ class Cohort:
         """(followed, visits) in ppb, NaN where a visit is missing."""
         return in_columns(self._by_region[region], self.visits, self.followed)
 
+    def seen(self, region: str) -> set[tuple[str, str]]:
+        """Participant and session of every value of a region, of groups compared or visits."""
+        part = self._by_region[region]
+        keys = set(zip(part["participant"], part["session"], strict=True))
+        followed = set(self.followed)
+        return {(p, s) for p, s in keys if p not in followed or s in self.visits}
+
     def score_over_visits(self, score: str) -> Array:
         """(followed, visits) of an instrument, NaN where nothing is known."""
         keys = pd.MultiIndex.from_product([self.followed, self.visits])
@@ -151,6 +158,13 @@ def cohort_of(table: LongTable, plan: Plan, *, without_doubtful: bool = False) -
     )
     _check_values(out)
     return out
+
+
+def improvement(cohort: Cohort, plan: Plan, score: str, early: int, late: int) -> Array:
+    """(followed,) by how much a score got better between two visits, told by their numbers."""
+    over = cohort.score_over_visits(score)
+    fallen = over[:, early] - over[:, late]
+    return -fallen if score in plan.higher_is_better else fallen
 
 
 def _present(asked: Sequence[str], there: Sequence[str], what: str) -> None:

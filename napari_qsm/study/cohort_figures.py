@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,18 +15,21 @@ from napari_qsm.figures.cohort.forest import Effect, Forest, ForestPanel
 from napari_qsm.figures.cohort.raincloud import Cloud, RaincloudPanel
 from napari_qsm.figures.cohort.scatter import ScatterPanel
 from napari_qsm.figures.cohort.visits import VisitsPanel
+from napari_qsm.figures.kinds import BasePanel
 from napari_qsm.figures.spec import FigureSpec, Style
 from napari_qsm.study import hypothesis_tests as tests
-from napari_qsm.study.analyse import Result, improvement
+from napari_qsm.study.analyse import Result
 from napari_qsm.study.analysis_report import CORRECTED, p_text
-from napari_qsm.study.cohort import Cohort
+from napari_qsm.study.cohort import Cohort, improvement
 from napari_qsm.study.plan import Plan
 from napari_qsm.units import fixed
 
 _STYLE = Style(width_mm=174.0, gap_mm=3.0)
-#: A figure is one page: more regions go onto further ones.
-_MOST_PANELS = 20
+#: A figure is one page: more regions go onto further ones, but not onto any number.
+_MOST_PANELS, _MOST_ROWS = 20, 40
+_MOST_REGIONS = 60
 _MOST_COLUMNS = 3
+_ALL = "All regions"
 
 Find = dict[tuple[str, str, str, str], Result]
 
@@ -49,16 +51,22 @@ def cohort_figures(rows: Sequence[Result], cohort: Cohort, plan: Plan) -> dict[s
     """
     find: Find = {(r.question, r.region, r.contrast, r.test): r for r in reversed(rows)}
     out: dict[str, FigureSpec] = {}
-    for name, panels in (
+    multiples: list[tuple[str, Sequence[BasePanel]]] = [
         ("visits", _visits(find, cohort, plan)),
         ("groups", _groups(find, cohort, plan)),
         ("changes", _changes(find, cohort, plan)),
-    ):
+    ]
+    for name, panels in multiples:
         out |= _pages(name, panels)
-    effects = _effects(find, cohort, plan)
-    if effects:
-        out["effects"] = FigureSpec(panels=tuple(effects), columns=1, style=_STYLE, displays={})
+    for number, forests in enumerate(_effects(find, cohort, plan)):
+        name = f"effects-{number + 1}" if number else "effects"
+        out[name] = FigureSpec(panels=tuple(forests), columns=1, style=_STYLE, displays={})
     return out
+
+
+def shown_regions(cohort: Cohort) -> list[str]:
+    """Regions that figures show: all of them, unless there are more than anybody would print."""
+    return cohort.regions[:_MOST_REGIONS]
 
 
 def agreement_figures(readings: Mapping[str, pd.DataFrame]) -> dict[str, FigureSpec]:
@@ -73,9 +81,10 @@ def agreement_figures(readings: Mapping[str, pd.DataFrame]) -> dict[str, FigureS
     for number, frame in enumerate(readings.values()):
         names = [str(column) for column in frame.columns]
         panels = []
-        regions = list(dict.fromkeys(frame.index.get_level_values(0)))
-        parts = [("All regions", frame)] if len(regions) > 1 else []
-        parts += [(str(region), frame.xs(region, level=0)) for region in regions]
+        regions = [str(name) for name in dict.fromkeys(frame.index.get_level_values(0))]
+        parts = [(_ALL, frame)] if len(regions) > 1 else []
+        of_region = frame.index.get_level_values(0).astype(str)
+        parts += [(region, frame[of_region == region]) for region in regions[:_MOST_REGIONS]]
         for region, part in parts:
             if len(part) < 3 or not tests.differ(part.to_numpy(dtype=float)):
                 continue
@@ -93,7 +102,7 @@ def agreement_figures(readings: Mapping[str, pd.DataFrame]) -> dict[str, FigureS
     return out
 
 
-def _pages(name: str, panels: Sequence[Any], columns: int = 0) -> dict[str, FigureSpec]:
+def _pages(name: str, panels: Sequence[BasePanel], columns: int = 0) -> dict[str, FigureSpec]:
     """Small multiples, on several pages where there are many; few stand on one column's width."""
     out = {}
     for first in range(0, len(panels), _MOST_PANELS):
@@ -114,7 +123,7 @@ def _visits(find: Find, cohort: Cohort, plan: Plan) -> list[VisitsPanel]:
     if len(cohort.visits) < 2:
         return []
     panels = []
-    for name in [*cohort.regions, *map(str, cohort.scores.columns)]:
+    for name in [*shown_regions(cohort), *map(str, cohort.scores.columns)]:
         is_score = name not in cohort.regions
         wide = cohort.score_over_visits(name) if is_score else cohort.over_visits(name)
         if not np.isfinite(wide).any():
@@ -163,7 +172,7 @@ def _groups(find: Find, cohort: Cohort, plan: Plan) -> list[RaincloudPanel]:
     if len(cohort.groups) < 2:
         return []
     panels = []
-    for region in cohort.regions:
+    for region in shown_regions(cohort):
         clouds = []
         for name, members in cohort.groups.items():
             values = cohort.baseline(region, members)
@@ -186,7 +195,7 @@ def _changes(find: Find, cohort: Cohort, plan: Plan) -> list[ScatterPanel]:
     early, late = cohort.visits[:2]
     better = improvement(cohort, plan, score, 0, 1)
     panels = []
-    for region in cohort.regions:
+    for region in shown_regions(cohort):
         wide = cohort.over_visits(region)
         change = wide[:, 1] - wide[:, 0]
         known = np.isfinite(change) & np.isfinite(better)
@@ -209,33 +218,39 @@ def _changes(find: Find, cohort: Cohort, plan: Plan) -> list[ScatterPanel]:
     return panels
 
 
-def _effects(find: Find, cohort: Cohort, plan: Plan) -> list[ForestPanel]:
-    """Standardised effects of all regions: groups, pairs of visits, correlation."""
+def _effects(find: Find, cohort: Cohort, plan: Plan) -> Iterator[list[ForestPanel]]:
+    """Standardised effects of all regions: groups, pairs of visits, correlation; a list a page."""
     columns = [
         *_group_effects(find, cohort, plan),
         *_pair_effects(find, cohort, plan),
         *_correlations(find, cohort, plan),
     ]
     legend = (
-        f"filled: q < {plan.alpha:g} (false discovery rate over the family in statistics.tsv); hollow: "
-        "not. Bars: 95 % intervals."
+        f"filled: q < {plan.alpha:g} (false discovery rate over the family in statistics.tsv); "
+        "hollow: not. Bars: 95 % intervals."
     )
+    regions = shown_regions(cohort)
     firsts = range(0, len(columns), _MOST_COLUMNS)
-    return [
-        ForestPanel(
-            rows=tuple(cohort.regions),
-            columns=tuple(columns[first : first + _MOST_COLUMNS]),
-            legend=legend if first == firsts[-1] else "",
-        )
-        for first in firsts
-    ]
+    for top in range(0, len(regions), _MOST_ROWS) if columns else ():
+        rows = slice(top, top + _MOST_ROWS)
+        yield [
+            ForestPanel(
+                rows=tuple(regions[rows]),
+                columns=tuple(
+                    column.model_copy(update={"effects": column.effects[rows]})
+                    for column in columns[first : first + _MOST_COLUMNS]
+                ),
+                legend=legend if first == firsts[-1] else "",
+            )
+            for first in firsts
+        ]
 
 
 def _group_effects(find: Find, cohort: Cohort, plan: Plan) -> Iterator[Forest]:
     for name in list(cohort.groups)[1:]:
         contrast = f"{name}-{cohort.reference}"
         effects = []
-        for region in cohort.regions:
+        for region in shown_regions(cohort):
             row = find.get(("group", region, contrast, "welch"))
             if row is None:
                 effects.append(Effect())
@@ -249,7 +264,7 @@ def _group_effects(find: Find, cohort: Cohort, plan: Plan) -> Iterator[Forest]:
 def _pair_effects(find: Find, cohort: Cohort, plan: Plan) -> Iterator[Forest]:
     for early, late in itertools.combinations(cohort.visits, 2):
         effects = []
-        for region in cohort.regions:
+        for region in shown_regions(cohort):
             row = find.get(("posthoc", region, f"{early}-{late}", "paired_t"))
             if row is None:
                 effects.append(Effect())
@@ -265,7 +280,7 @@ def _correlations(find: Find, cohort: Cohort, plan: Plan) -> Iterator[Forest]:
         return
     pair = "-".join(cohort.visits[:2])
     effects = []
-    for region in cohort.regions:
+    for region in shown_regions(cohort):
         row = find.get(("correlation", region, pair, "pearson"))
         effects.append(_effect(row, row.outcome.ci, plan) if row else Effect())
     yield from _forest(f"Δχ with Δ{cohort.scores.columns[0]}", "r", effects)

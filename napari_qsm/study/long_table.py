@@ -42,6 +42,8 @@ class LongTable:
         In their order in the file.
     notes : list of str
         What the user must know of what was read.
+    excluded : dict of (str, str) to str
+        Participant and session of scans that are excluded as a whole, with the reason.
     """
 
     values: pd.DataFrame
@@ -49,6 +51,7 @@ class LongTable:
     scores: pd.DataFrame
     regions: list[str]
     notes: list[str] = field(default_factory=list)
+    excluded: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
 def read_long_table(
@@ -87,7 +90,7 @@ def read_long_table(
     if scale != 1:
         notes.append(f"'{table.who}': column '{column}' was converted from ppm to ppb.")
     _check_reference(table)
-    values = _values(table, column, scale, notes)
+    values, excluded = _values(table, column, scale, notes)
     _check_units(values, table.who)
     persons = _persons(table, values)
     if participants is not None:
@@ -96,7 +99,7 @@ def read_long_table(
     scores = scores_of(table, others, set(persons.index), notes)
     known = set(values["region"])
     regions = [name for name in dict.fromkeys(r["region"] for r in table.rows) if name in known]
-    return LongTable(values, persons, scores, regions, notes)
+    return LongTable(values, persons, scores, regions, notes, excluded)
 
 
 def _value_column(table: Rows) -> tuple[str, float]:
@@ -119,8 +122,12 @@ def _check_reference(table: Rows) -> None:
         )
 
 
-def _values(table: Rows, column: str, scale: float, notes: list[str]) -> pd.DataFrame:
+def _values(
+    table: Rows, column: str, scale: float, notes: list[str]
+) -> tuple[pd.DataFrame, dict[tuple[str, str], str]]:
+    """Rows with a value, and the scans of which none is left for a reason."""
     seen: dict[tuple[str, ...], int] = {}
+    why_not: dict[tuple[str, str], str] = {}
     excluded: Counter[str] = Counter()
     out = []
     missing = 0
@@ -136,7 +143,9 @@ def _values(table: Rows, column: str, scale: float, notes: list[str]) -> pd.Data
         chi = scale * table.number(row, column, f" ({row['participant_id']})")
         verdict = row["qc_verdict"].casefold()
         if row["excluded"] or verdict == "fail":
-            excluded[row["excluded"] or "quality of the map: fail"] += 1
+            why = row["excluded"] or "quality of the map: fail"
+            excluded[why] += 1
+            why_not.setdefault((place[0], place[1]), why)
         elif math.isnan(chi):
             missing += 1
         else:
@@ -159,7 +168,9 @@ def _values(table: Rows, column: str, scale: float, notes: list[str]) -> pd.Data
         "chi_ppb",
         "line",
     ]
-    return pd.DataFrame(out, columns=names)
+    kept = {(row[0], row[1]) for row in out}
+    gone = {scan: why for scan, why in why_not.items() if scan not in kept}
+    return pd.DataFrame(out, columns=names), gone
 
 
 def _place(row: Row, who: str) -> tuple[str, ...]:

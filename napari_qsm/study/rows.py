@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,6 +115,7 @@ def read_rows(path: Path | str) -> Rows:
     columns = [name.strip() for name in first[1]]
     while columns and not columns[-1]:
         columns.pop()
+    _check_letters(columns, path.name, first[0])
     twice = sorted({name for name in columns if columns.count(name) > 1})
     if twice:
         raise FileError(f"'{path.name}' has more than one column named {_listed(twice)}.")
@@ -125,11 +127,22 @@ def read_rows(path: Path | str) -> Rows:
                 "decimal comma in a table divided by commas must stand in quotes."
             )
         texts = [cell.strip() for cell in cells[: len(columns)]]
+        _check_letters(texts, path.name, line)
         known = ["" if text.casefold() in _MISSING else text for text in texts]
         rows.append(Row(line, dict(zip(columns, known, strict=False))))
     if not rows:
         raise FileError(f"'{path.name}' has column names but no rows.")
     return Rows(path.name, columns, rows)
+
+
+def _check_letters(texts: Sequence[str], who: str, line: int) -> None:
+    """Line breaks and other control characters within a cell are nobody's name and no number."""
+    for text in texts:
+        if any(unicodedata.category(letter) == "Cc" for letter in text):
+            shown = "".join(c if c.isprintable() else "·" for c in text[:40])
+            raise FileError(
+                f"'{who}', line {line}: '{shown}' holds a line break or control character."
+            )
 
 
 def _lines(text: str, who: str) -> Iterator[tuple[int, list[str]]]:

@@ -31,7 +31,7 @@ def one(table, question, region, test, contrast=None):
 @pytest.fixture(scope="module")
 def mock(tmp_path_factory):
     out = tmp_path_factory.mktemp("mock") / "out"
-    assert main(["study", "analyse", "--table", str(MOCK), "--out", str(out)]) == 0
+    assert run(MOCK, out) == 0
     return results(out), (out / "report.txt").read_text(encoding="utf-8")
 
 
@@ -114,7 +114,7 @@ def test_missing_visits_are_never_left_out_in_silence(tmp_path, capsys):
     keys = zip(frame.participant_id.str[4:], frame.session_id.str[4:], strict=True)
     path = tmp_path / "some.csv"
     frame[[key not in gone for key in keys]].to_csv(path, index=False)
-    assert main(["study", "analyse", "--table", str(path), "--out", str(tmp_path / "out")]) == 0
+    assert run(path, tmp_path / "out") == 0
     assert "P03 t2" in capsys.readouterr().err
     table = results(tmp_path / "out")
     model = one(table, "visits_mixed", "Caudate", "mixed")
@@ -181,10 +181,13 @@ def written(path, rows, delimiter="\t", encoding="utf-8", head=""):
     return path
 
 
-def analyse(tmp_path, rows, *options, out="out"):
+def run(path, out, *options, figures="--no-figures"):
+    return main(["study", "analyse", "--table", str(path), "--out", str(out), figures, *options])
+
+
+def analyse(tmp_path, rows, *options, out="out", figures="--no-figures"):
     path = written(tmp_path / "long.tsv", rows)
-    command = ["study", "analyse", "--table", str(path), "--out", str(tmp_path / out), *options]
-    return main(command)
+    return run(path, tmp_path / out, *options, figures=figures)
 
 
 def test_a_second_cohort_is_what_scipy_says(tmp_path, rows, arrays, capsys):
@@ -244,11 +247,40 @@ def test_sides_are_weighted_or_kept_apart(tmp_path, rows, arrays):
     assert lateral.estimate == pytest.approx(4 + np.mean(extra + others))
 
 
+def test_figures_stand_beside_the_numbers(tmp_path, rows, arrays):
+    assert analyse(tmp_path, rows, figures="--figures") == 0
+    figures = tmp_path / "out" / "figures"
+    names = {path.stem for path in figures.glob("*.pdf")}
+    assert names == {"visits", "groups", "changes", "effects", "flow"}
+    for name in names:
+        endings = {path.suffix for path in figures.glob(f"{name}.*")}
+        assert endings == {".pdf", ".svg", ".png", ".json", ".txt", ".csv"}
+    chi, _, _, controls = arrays
+    means = pd.read_csv(figures / "visits.csv").set_index(["panel", "visit"])["mean"]
+    assert means["Caudate", "week12"] == pytest.approx(chi[:, 1, 0].mean(), rel=1e-4)
+    groups = pd.read_csv(figures / "groups.csv").set_index(["panel", "group"])
+    assert groups.loc[("Caudate", "HC"), "sd"] == pytest.approx(
+        controls[:, 0].std(ddof=1), rel=1e-4
+    )
+    # Effects are those of other formulas: g by its pooled SD, d_z by the t of pairs.
+    effects = pd.read_csv(figures / "effects.csv").set_index(["panel", "row"])["estimate"]
+    before, after = chi[:, 0, 0], chi[:, 1, 0]
+    t = stats.ttest_rel(after, before).statistic
+    assert effects["week12 − pre", "Caudate"] == pytest.approx(t / math.sqrt(len(before)), rel=1e-4)
+    assert not {r["participant_id"] for r in rows} & set(
+        (figures / "changes.csv").read_text().split(",")
+    )
+    # The spec alone draws the same picture again.
+    again = tmp_path / "again.png"
+    assert main(["figure", str(figures / "flow.json"), "--out", str(again)]) == 0
+    assert again.read_bytes() == (figures / "flow.png").read_bytes()
+
+
 def test_a_table_of_a_spreadsheet_gives_the_same(tmp_path, rows):
     assert analyse(tmp_path, rows) == 0
     comma = [{k: v.replace(".", ",") if k != "region" else v for k, v in r.items()} for r in rows]
     path = written(tmp_path / "excel.csv", comma, ";", "utf-16", "sep=;\r\n")
-    assert main(["study", "analyse", "--table", str(path), "--out", str(tmp_path / "x")]) == 0
+    assert run(path, tmp_path / "x") == 0
     same = [(tmp_path / name / "statistics.tsv").read_bytes() for name in ("out", "x")]
     assert same[0] == same[1]
 
@@ -317,6 +349,9 @@ BAD = {
     "no tissue": (lambda rows: rows[3].update(mean_ppb="61000"), ["61000", "line 5"]),
     "a side in words": (lambda rows: rows[0].update(side="up"), ["'up'"]),
     "no column": (lambda rows: [row.pop("region") for row in rows], ["'region'"]),
+    "a line break in a name": (
+        lambda rows: change_all(rows, "region", "Cau\ndate", is_first), ["line break", "Cau·date"]
+    ),
     "two scores": (lambda rows: rows[0].update(moca="3"), ["moca", "sub-1"]),
 }  # fmt: skip
 
@@ -440,7 +475,7 @@ def test_a_region_may_be_called_na_and_a_column_be_code(tmp_path, rows, capsys):
         row["remark"] = "seen twice, tired"
         row["mean_ppb"] = "NaN" if number in (0, 1) else row["mean_ppb"]
     path = written(tmp_path / "long.csv", rows, ",")
-    assert main(["study", "analyse", "--table", str(path), "--out", str(tmp_path / "out")]) == 0
+    assert run(path, tmp_path / "out") == 0
     said = capsys.readouterr().err
     assert "Missing visits" not in said  # other regions were read there
     assert "'remark' holds text" in said
@@ -480,6 +515,10 @@ def test_agreement_of_two_raters_and_of_repeats(tmp_path, capsys):
     assert found["Caudate", "sem"] == pytest.approx(difference.std(ddof=1) / math.sqrt(2))
     assert table[table.region == "all regions"].n.eq(20).all()
     repeated = pd.read_csv(tmp_path / "out" / "agreement_AA-repeated.tsv", sep="\t")
+    plots = pd.read_csv(tmp_path / "out" / "figures" / "agreement.csv").set_index(
+        ["panel", "level"]
+    )
+    assert plots.loc[("Caudate", "bias"), "value"] == pytest.approx(difference.mean())
     within = repeated.set_index(["region", "measure"])["value"]
     assert within["Putamen", "ba_sd"] == pytest.approx((aa - again)[:, 1].std(ddof=1))
     assert main(command) == 1
