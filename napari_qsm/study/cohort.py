@@ -11,7 +11,14 @@ import pandas as pd
 from napari_qsm.arrays import Array
 from napari_qsm.errors import MetadataError
 from napari_qsm.study.hypothesis_tests import differ
-from napari_qsm.study.long_table import LongTable, in_columns, natural, side_means
+from napari_qsm.study.long_table import (
+    LongTable,
+    in_columns,
+    is_numbered,
+    natural,
+    side_means,
+    visit_order,
+)
 from napari_qsm.study.plan import Plan
 from napari_qsm.study.rows import plain_id
 
@@ -137,7 +144,7 @@ def cohort_of(table: LongTable, plan: Plan, *, without_doubtful: bool = False) -
     regions = regions if len(regions) == len(known) else known  # a side each
     groups, reference = _groups(table.persons, plan, notes)
     followed = _followed(values, groups, reference, plan)
-    visits = _visits(values, followed, plan)
+    visits = _visits(values, followed, plan, notes)
     if not visits:
         raise MetadataError(f"The table holds no value of {', '.join(followed[:5])}.")
     kept = values[values["participant"].isin(followed) & values["session"].isin(visits)]
@@ -263,12 +270,19 @@ def _followed(
     return groups[(several or others)[0]]
 
 
-def _visits(values: pd.DataFrame, followed: Sequence[str], plan: Plan) -> list[str]:
-    there = sorted(set(values.loc[values["participant"].isin(followed), "session"]), key=natural)
+def _visits(
+    values: pd.DataFrame, followed: Sequence[str], plan: Plan, notes: list[str]
+) -> list[str]:
+    sessions = set(values.loc[values["participant"].isin(followed), "session"])
+    there = sorted(sessions, key=visit_order)
     if plan.visits:
         asked = [plain_id(visit) for visit in plan.visits]
         _present(asked, there, "visit")
         return asked
+    if not is_numbered(there):
+        notes.append(
+            f"Visits are taken in this order: {', '.join(there)} ('visits' in a plan tells)."
+        )
     return there
 
 
