@@ -203,15 +203,16 @@ def _check_units(values: pd.DataFrame, who: str) -> None:
     share = size / typical.where(typical > 0)
     for by in (["participant", "session"], ["participant"], ["session"]):
         grouped = share.groupby([values[name] for name in by])
-        odd = grouped.max()[(grouped.max() < 0.02) & (grouped.size() >= _FEWEST_ROWS)]
+        most = grouped.max()  # zeros tell nothing of their unit
+        odd = most[(most < 0.02) & (most > 0) & (grouped.size() >= _FEWEST_ROWS)]
         if len(odd):
             where = odd.index.tolist()[0]
             raise _mixed(who, " ".join(where) if isinstance(where, tuple) else str(where))
     for region, rows in values.groupby("region", sort=False):
         chi = rows["chi_ppb"]
-        if chi.abs().max() < _LEAST_PPB < size.median() and len(chi) >= _FEWEST_ROWS:
+        if 0 < chi.abs().max() < _LEAST_PPB < size.median() and len(chi) >= _FEWEST_ROWS:
             raise _mixed(who, str(region))
-        small = chi.abs() < min(_LEAST_PPB, 0.02 * abs(chi.median()))
+        small = (chi != 0) & (chi.abs() < min(_LEAST_PPB, 0.02 * abs(chi.median())))
         others = chi[~small]
         # A value near zero is no wonder unless all others lie far from it.
         far = len(others) >= _FEWEST_ROWS and abs(others.mean()) > 3 * others.std()

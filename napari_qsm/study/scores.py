@@ -77,7 +77,8 @@ def scores_of(
         outside = [p for (p, _), value in by_visit.items() if not low <= value <= high]
         if outside:
             notes.append(
-                f"{name.upper()} lies outside {low:g}-{high:g} in {len(outside)} readings "
+                f"{name.upper()} lies outside {low:g}-{high:g} in {len(outside)} value"
+                f"{'' if len(outside) == 1 else 's'} "
                 f"({some(sorted(set(outside)))})."
             )
     frame = pd.DataFrame(found)
