@@ -77,6 +77,8 @@ def test_wheel_and_source_package_hold_manifest_and_recipes(built):
     with zipfile.ZipFile(wheel) as archive:
         for name in DATA_FILES:
             assert archive.read(name) == (ROOT / name).read_bytes()
+        guide = (ROOT / "docs" / "user-guide" / "index.md").read_bytes()
+        assert archive.read("napari_qsm/docs/user-guide/index.md") == guide
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert names.issuperset([*DATA_FILES, "napari.yaml", "dev.py", "pyproject.toml"])

@@ -43,8 +43,8 @@ class Autosave:
     home : Path
         Where recovery folders lie; see :func:`napari_qsm.session.recovery.recovery_home`.
     failed : callable, optional
-        Told a sentence, from the thread, when work could not be kept; once until it works
-        again.
+        Told a sentence, from the thread, when work could not be kept; once, and an empty one when
+        it is kept again or need not be.
     delay_s : float
         How long edits are gathered.
 
@@ -229,7 +229,7 @@ class Autosave:
                 self._pending = True
             self._say(error)
         else:
-            self._trouble = ""
+            self._over()
             replaced, self._replaced = self._replaced, []
             for recovery in replaced:
                 recovery.delete()
@@ -253,6 +253,12 @@ class Autosave:
                 f"Your work cannot be kept in the background: {self._trouble}. Save it yourself."
             )
 
+    def _over(self) -> None:
+        """Work is kept again, or need not be."""
+        was, self._trouble = self._trouble, ""
+        if was and self._failed is not None:
+            self._failed("")
+
     def _make_folder(self) -> Path:
         when = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         folder = self._home / f"{when}-{os.getpid()}-{secrets.token_hex(3)}"
@@ -274,4 +280,4 @@ class Autosave:
                 (folder / RECOVERY_FILE).unlink(missing_ok=True)
             self._release()
             shutil.rmtree(folder, ignore_errors=True)
-        self._trouble = ""
+        self._over()

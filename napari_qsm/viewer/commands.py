@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_qsm.colormaps import Colouring
+from napari_qsm.viewer.command import Command
+from napari_qsm.viewer.frame.commands import HELP, PROGRAM
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.services import Services
@@ -15,44 +16,14 @@ if TYPE_CHECKING:
 _COLOURINGS: tuple[Colouring, ...] = ("grey", "inverted", "colour", "both sides")
 
 
-@dataclass(frozen=True)
-class Command:
-    """One thing the user can ask for.
-
-    Attributes
-    ----------
-    id : str
-        ``qsm.<what>``; its key is kept in the settings under this name.
-    title : str
-        What menu, palette and help page call it.
-    call : callable
-        Does it, given the workspace.
-    key : str
-        The key unless the user has chosen another: ``"N"``, ``"Ctrl+Z"``; empty for none.
-    group : str
-        Part of menu and help page.
-    needs : str
-        Where it makes sense: an expression of :func:`state_of`; always if empty.
-    """
-
-    id: str
-    title: str
-    call: Callable[[Workspace], Any]
-    key: str = ""
-    group: str = "Views"
-    needs: str = ""
-
-
-#: Keys of these groups count only while their tab is on show.
-TAB_GROUPS = frozenset({"Drawing"})
-
-
 def state_of(workspace: Workspace) -> dict[str, Any]:
     """What the needs of commands are judged by."""
     session, paint = workspace.session, workspace.panels.regions.paint
     selected = session.selected_entry
     return {
         "cases": len(session.cases),
+        "empty": session.case.is_empty,
+        "figure": session.figure is not None,
         "maps": sum(entry.editable is None for entry in session),
         "regions": len(session.of_role("labels")),
         "coloured": selected is not None and selected.editable is None,
@@ -158,13 +129,6 @@ _VIEWS = (
     ),
     Command("qsm.next_map", "next map", next_map, "N", needs="maps > 0"),
     Command(
-        "qsm.next_case",
-        "next case: another patient or visit",
-        lambda w: w.session.step_case(),
-        "Shift+N",
-        needs="cases > 1",
-    ),
-    Command(
         "qsm.flicker", "flicker between two maps", lambda w: flicker(w.services), "K",
         needs="maps > 0",
     ),
@@ -176,10 +140,13 @@ _VIEWS = (
         "qsm.colouring", "grey, inverted, colour, both sides", next_colouring, "G",
         needs="coloured",
     ),
-    Command("qsm.unit", "ppm or ppb", _toggle("unit", "ppm", "ppb"), "U"),
+    Command(
+        "qsm.unit", "ppm or ppb", _toggle("unit", "ppm", "ppb"), "U",
+        says=lambda w: "numbers in ppb", is_on=lambda w: w.session.unit == "ppb",
+    ),
     Command(
         "qsm.crosshair", "crosshair shown or hidden", _toggle("crosshair_visible", True, False),
-        "H",
+        "H", says=lambda w: "crosshair", is_on=lambda w: w.session.crosshair_visible,
     ),
     Command(
         "qsm.swap", "another plane becomes the large one", lambda w: w.controller.swap(), "W"
@@ -187,63 +154,28 @@ _VIEWS = (
     Command(
         "qsm.alone", "large view alone or all three", _toggle("layout", "one", "three"), "Q"
     ),
-    Command("qsm.sides", "radiological or neurological", _toggle("radiological", True, False)),
-    Command("qsm.link", "views zoom together or apart", _toggle("views_linked", True, False)),
+    Command(
+        "qsm.sides", "radiological or neurological", _toggle("radiological", True, False),
+        says=lambda w: "radiological sides", is_on=lambda w: w.session.radiological,
+    ),
+    Command(
+        "qsm.link", "views zoom together or apart", _toggle("views_linked", True, False),
+        says=lambda w: "views zoom together", is_on=lambda w: w.session.views_linked,
+    ),
     Command(
         "qsm.centre", "views centred on the crosshair", lambda w: w.controller.centre(), "Home",
         needs="maps > 0",
     ),
-    Command("qsm.palette", "find a command by its name", lambda w: w.keys.open_palette(), "F2"),
-    Command("qsm.help", "keys and mouse", lambda w: w.toggle_help(), "F1"),
-)  # fmt: skip
-_FILES = (
-    Command("qsm.open_map", "open a map …", lambda w: w.files.ask_map(), group="Files"),
-    Command(
-        "qsm.open_folder", "open a scanner folder …", lambda w: w.files.ask_folder(), group="Files"
-    ),
-    Command(
-        "qsm.open_regions", "open regions …", lambda w: w.region_files.ask_open(), group="Files"
-    ),
-    Command("qsm.save", "save everything", lambda w: w.saving.save(), "Ctrl+S", "Files"),
-    Command("qsm.save_as", "save elsewhere …", lambda w: w.saving.ask(), group="Files"),
-    Command(
-        "qsm.share_session", "save for sharing …", lambda w: w.saving.ask_share(), group="Files",
-        needs="maps + regions > 0",
-    ),
-    Command(
-        "qsm.save_regions", "save regions as …", lambda w: w.region_files.ask_save(),
-        group="Files", needs="regions > 0",
-    ),
-    Command(
-        "qsm.copy_table", "copy the table", lambda w: w.table_panel.actions_.copy_shown(),
-        group="Files", needs="rows > 0",
-    ),
-    Command(
-        "qsm.export_table", "export the table …", lambda w: w.table_panel.actions_.ask_export(),
-        group="Files", needs="rows > 0",
-    ),
-    Command(
-        "qsm.close_case", "close this case", lambda w: w.saving.close_case(w.session.case),
-        group="Files", needs="maps + regions > 0",
-    ),
-    Command("qsm.keys", "change keys …", lambda w: w.keys.edit(), group="Files"),
 )  # fmt: skip
 _TABS = tuple(
-    Command(f"qsm.tab_{name}", f"tab {name.capitalize()}", _tab(name), group="Tabs")
+    Command(f"qsm.tab_{name}", f"tab {name.capitalize()}", _tab(name), group="Tabs", submenu="Tab")
     for name in ("data", "reconstruct", "display", "regions", "figure")
 )
 _DRAWING = (
-    Command(
-        "qsm.undo", "undo", lambda w: w.session.history.undo(), "Ctrl+Z", "Work", needs="undo"
-    ),
-    Command(
-        "qsm.redo", "redo", lambda w: w.session.history.redo(), "Ctrl+Shift+Z", "Work",
-        needs="redo",
-    ),
     *(
         Command(
             f"qsm.region_{n}", f"choose region {n} of the list",
-            _region(n), str(n), "Drawing",
+            _region(n), str(n), "Drawing", submenu="Choose region",
         )
         for n in range(1, 10)
     ),
@@ -278,5 +210,5 @@ _DRAWING = (
     ),
 )  # fmt: skip
 
-#: In the order of menu and help page. A new command is one more entry.
-COMMANDS: tuple[Command, ...] = (*_VIEWS, *_TABS, *_FILES, *_DRAWING)
+#: In the order of menus and help page. A new command is one more entry.
+COMMANDS: tuple[Command, ...] = (*PROGRAM, *_VIEWS, *_TABS, *_DRAWING, *HELP)

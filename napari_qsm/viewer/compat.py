@@ -6,15 +6,18 @@ Written for napari 0.9; each function says what it reaches for.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 from napari.qt import QtViewer
+from napari.settings import get_settings
 from napari.utils.colormaps import AVAILABLE_COLORMAPS, Colormap
 from qtpy.QtCore import QPointF, Qt
-from qtpy.QtWidgets import QAction, QMainWindow, QWidget
+from qtpy.QtGui import QAction, QKeySequence
+from qtpy.QtWidgets import QMainWindow, QMenu, QMenuBar, QWidget
 from vispy.gloo import gl
 from vispy.gloo.glir import GlirProgram
 
@@ -155,13 +158,6 @@ def close_canvas(view: QtViewer) -> None:
     view.deleteLater()
 
 
-def save_action(viewer: Any) -> QAction | None:
-    """What Ctrl+S does in napari's File menu: a dialog for the selected layers."""
-    known = "napari.window.file.save_layers_dialog.selected"
-    actions = viewer.window.file_menu.actions()
-    return next((a for a in actions if getattr(a, "_command_id", "") == known), None)
-
-
 def share_history(source: Labels, target: Labels) -> None:
     """Give two labels layers on one array one common undo history."""
     target._undo_history = source._undo_history
@@ -244,3 +240,94 @@ def napari_ramp(name: str) -> Colormap | None:
 def position(event: Any) -> QPointF:
     """Where a mouse, wheel or drop event happened, in the widget, under Qt 5 and 6."""
     return event.position() if hasattr(event, "position") else QPointF(event.pos())
+
+
+class FoldedMenus:
+    """Napari's menus while they stand in a submenu of ours.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Its menu bar loses them.
+    into : QMenu
+        Gets them, in their order.
+    """
+
+    def __init__(self, viewer: Any, into: QMenu) -> None:
+        self._bar: QMenuBar = qt_window(viewer).menuBar()
+        self._actions = list(self._bar.actions())
+        self._into = into
+        for action in self._actions:
+            self._bar.removeAction(action)
+            into.addAction(action)
+        self._keys: list[tuple[QAction, list[QKeySequence]]] = []
+
+    def restore(self) -> None:
+        """Put them back."""
+        self.give_keys_back()
+        for action in self._actions:
+            self._into.removeAction(action)
+            self._bar.addAction(action)
+
+    def take_keys(self, keys: Iterable[str]) -> None:
+        """Take these keys from whatever entries have them."""
+        self.give_keys_back()
+        wanted = {QKeySequence(key).toString() for key in keys}
+        for action in _entries(self._actions):
+            has = action.shortcuts()
+            if any(each.toString() in wanted for each in has):
+                self._keys.append((action, has))
+                action.setShortcuts([each for each in has if each.toString() not in wanted])
+
+    def give_keys_back(self) -> None:
+        """Give entries the keys that they had."""
+        for action, keys in self._keys:
+            with contextlib.suppress(RuntimeError):  # a plugin's entry may have gone
+                action.setShortcuts(keys)
+        self._keys.clear()
+
+
+def fold_menus(viewer: Any, into: QMenu) -> FoldedMenus:
+    """Move napari's menus into one of ours."""
+    return FoldedMenus(viewer, into)
+
+
+def _entries(actions: Iterable[QAction]) -> Iterator[QAction]:
+    for action in actions:
+        menu = action.menu()
+        if menu is None:
+            yield action
+        else:
+            yield from _entries(menu.actions())
+
+
+def show_status(viewer: Any, shown: bool) -> None:
+    """Show or hide napari's own texts and buttons in the status bar."""
+    bar = qt_window(viewer).statusBar()
+    bar._status.parentWidget().setVisible(shown)
+    bar._activity_item.setVisible(shown)
+
+
+def add_to_status_bar(viewer: Any, widget: QWidget) -> None:
+    """Put a widget into the status bar, as wide as there is room."""
+    bar = qt_window(viewer).statusBar()
+    bar.setSizeGripEnabled(False)
+    bar.addWidget(widget, 1)
+    bar.show()
+
+
+def remove_from_status_bar(viewer: Any, widget: QWidget) -> None:
+    """Take a widget out of the status bar."""
+    bar = qt_window(viewer).statusBar()
+    bar.removeWidget(widget)
+    bar.setSizeGripEnabled(True)
+
+
+def theme_of(viewer: Any) -> str:
+    """``"dark"`` or ``"light"``."""
+    return "light" if str(viewer.theme) == "light" else "dark"
+
+
+def set_theme(theme: str) -> None:
+    """Choose napari's theme, for good."""
+    get_settings().appearance.theme = theme

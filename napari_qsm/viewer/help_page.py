@@ -9,7 +9,7 @@ from qtpy.QtGui import QKeyEvent, QMouseEvent
 from qtpy.QtWidgets import QFrame, QLabel, QWidget
 
 from napari_qsm.viewer import ui
-from napari_qsm.viewer.commands import Command
+from napari_qsm.viewer.command import MENUS, Command
 from napari_qsm.viewer.keys import Keys
 
 #: Keys of napari that a reader needs most; they keep doing what they do.
@@ -26,7 +26,11 @@ _MOUSE = (
     ("double click", "make this view the large one"),
     ("Alt click", "choose the region under the pointer"),
 )
-_TITLES = {"Views": "Keys", "Drawing": "On the Regions tab", "Work": "Keys", "Files": "Files"}
+_TITLES = {
+    **dict.fromkeys(MENUS["View"], "Views"),
+    **dict.fromkeys(MENUS["File"] + MENUS["Edit"] + MENUS["Help"] + MENUS["Study"], "Program"),
+    "Drawing": "On the Regions tab",
+}
 
 
 class HelpPage(QFrame):

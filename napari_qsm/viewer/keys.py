@@ -1,24 +1,21 @@
 """Commands under the user's hand: keys, menu, palette, and keys of one's own choice.
 
-The register is :data:`~napari_qsm.viewer.commands.COMMANDS`; it is handed to app-model, which
-napari's own commands live in too. A key that napari uses stays napari's.
+The register is :data:`~napari_qsm.viewer.commands.COMMANDS`. A key that napari uses in its views
+stays napari's; keys of a program (Ctrl+S) are taken from napari's menus in a window of our own.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from app_model import Action, Application
-from app_model.backends.qt import QKeyBindingSequence, QModelKeyBindingEdit, QModelMenu
+from app_model.backends.qt import QKeyBindingSequence, QModelKeyBindingEdit
 from app_model.expressions import parse_expression
-from app_model.types import KeyBinding, KeyBindingRule, KeyCode, MenuRule
+from app_model.types import KeyBinding, KeyCode
 from napari.settings import get_settings
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QKeyEvent, QKeySequence
 from qtpy.QtWidgets import (
-    QAction,
     QDialog,
     QGridLayout,
     QLabel,
@@ -30,19 +27,16 @@ from qtpy.QtWidgets import (
 
 from napari_qsm.session.settings import load_settings, save_settings
 from napari_qsm.viewer import compat, ui
-from napari_qsm.viewer.commands import COMMANDS, TAB_GROUPS, Command, state_of
+from napari_qsm.viewer.command import TAB_GROUPS, Command
+from napari_qsm.viewer.commands import COMMANDS, state_of
+from napari_qsm.viewer.frame.menus import Menus
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.canvas.slice_view import SliceView
     from napari_qsm.viewer.workspace import Workspace
 
 _SETTING = "keys"
-_MENU = "qsm.menu"
-_NUMBER = count(1)
 #: Napari's own undo knows only its layers; the session's one history takes these keys over.
-#: In a window of our own the whole window hears this key, and napari's menu gives it up; inside
-#: plain napari it stays napari's.
-_SAVE_KEY = "Ctrl+S"
 _OVER = frozenset({"qsm.undo", "qsm.redo"})
 
 
@@ -85,66 +79,44 @@ class Keys:
         self.last_view: SliceView | None = None
         self.bound: list[tuple[Command, str]] = []
         self._shortcuts: list[tuple[QShortcut, Command]] = []
-        self._menu: QModelMenu | None = None
-        self._napari_save: QAction | None = None
-        self._app = Application(f"napari-qsm-{next(_NUMBER)}")
         self._needs = {c.id: parse_expression(c.needs) for c in COMMANDS if c.needs}
         self._subscriptions = ui.Subscriptions()
         self._subscriptions.connect(workspace.controller.entered, to=self._on_entered)
         self._subscriptions.connect(
             workspace.panels.regions.paint.painter.changed, to=self._refresh_shortcuts
         )
+        self._menus = Menus(workspace, COMMANDS, self.run, self.enabled)
         self._bind()
 
     def dispose(self) -> None:
         """Give the keys and the menu back."""
         self._subscriptions.dispose()
         self._unbind()
-        Application.destroy(self._app.name)
+        self._menus.dispose()
         self.last_view = None
 
     # -- binding --------------------------------------------------------------------------
 
     def _bind(self) -> None:
         taken, keys = taken_keys(), chosen_keys()
-        actions = []
         for command in COMMANDS:
-            key, rules = keys[command.id], []
+            key = keys[command.id]
             if key and self._bind_one(command, key, taken):
                 self.bound.append((command, key))
-                rules = [KeyBindingRule(primary=KeyBinding.from_str(key).to_int())]
-            actions.append(
-                Action(
-                    id=command.id,
-                    title=command.title[0].upper() + command.title[1:],
-                    callback=partial(command.call, self._workspace),
-                    enablement=self._needs.get(command.id),
-                    menus=[MenuRule(id=_MENU, group=command.group)],
-                    keybindings=rules,
-                )
-            )
-        self._dispose_actions = self._app.register_actions(actions)
-        self._menu = QModelMenu(_MENU, self._app, "&QSM", compat.qt_window(self._viewer))
-        for action in self._menu.actions():
-            # Shown in the menu; the canvas and the tabs act on them, never a field one types in.
-            action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
-        self._menu.aboutToShow.connect(self._refresh_menu)
-        compat.qt_window(self._viewer).menuBar().addMenu(self._menu)
+        if self._workspace.owns_viewer:
+            self._menus.take_keys(key for command, key in self.bound if command.reach != "views")
+        self._menus.show_keys({command.id: key for command, key in self.bound})
         self._refresh_shortcuts()
 
     def _bind_one(self, command: Command, key: str, taken: set[str]) -> bool:
         if command.group in TAB_GROUPS:
-            both = [QKeySequence(Qt.Key.Key_Return), QKeySequence(Qt.Key.Key_Enter)]
-            one = [QKeyBindingSequence(KeyBinding.from_str(key))]
-            for sequence in both if key == "Enter" else one:
-                shortcut = QShortcut(sequence, self._workspace.panels.regions)
-                shortcut.activated.connect(partial(command.call, self._workspace))
-                self._shortcuts.append((shortcut, command))
+            self._hear(command, key, self._workspace.panels.regions)
             return True
-        if key == _SAVE_KEY:
-            return self._workspace.owns_viewer and self._bind_save(command)
+        if command.reach != "views" and self._workspace.owns_viewer:
+            self._hear(command, key, compat.qt_window(self._viewer))
+            return True
         over = command.id in _OVER
-        if not over and (key in taken or any(str(k) == key for k in self._viewer.keymap)):
+        if command.reach == "program" or (not over and self._is_taken(key, taken)):
             return False
 
         def pressed(viewer: Any) -> None:
@@ -153,48 +125,44 @@ class Keys:
         self._viewer.bind_key(key, pressed, overwrite=over)
         return True
 
-    def _bind_save(self, command: Command) -> bool:
-        window = compat.qt_window(self._viewer)
-        self._napari_save = compat.save_action(self._viewer)
-        if self._napari_save is not None:
-            self._napari_save.setShortcut(QKeySequence())
-        shortcut = QShortcut(QKeyBindingSequence(KeyBinding.from_str(_SAVE_KEY)), window)
-        shortcut.activated.connect(partial(command.call, self._workspace))
-        shortcut.activatedAmbiguously.connect(partial(command.call, self._workspace))
-        self._shortcuts.append((shortcut, command))
-        return True
+    def _is_taken(self, key: str, taken: set[str]) -> bool:
+        return key in taken or any(str(each) == key for each in self._viewer.keymap)
+
+    def _hear(self, command: Command, key: str, widget: QWidget) -> None:
+        """Let a widget, and all that is in its window, hear a key."""
+        both = [QKeySequence(Qt.Key.Key_Return), QKeySequence(Qt.Key.Key_Enter)]
+        one = [QKeyBindingSequence(KeyBinding.from_str(key))]
+        for sequence in both if key == "Enter" else one:
+            shortcut = QShortcut(sequence, widget)
+            shortcut.activated.connect(partial(self._on_heard, command))
+            shortcut.activatedAmbiguously.connect(partial(self._on_heard, command))
+            self._shortcuts.append((shortcut, command))
+
+    def _on_heard(self, command: Command) -> None:
+        if self.enabled(command):
+            command.call(self._workspace)
 
     def _unbind(self) -> None:
-        if self._napari_save is not None:
-            self._napari_save.setShortcut(QKeySequence(QKeySequence.StandardKey.Save))
-            self._napari_save = None
+        in_views = {each for shortcut, each in self._shortcuts}
         for command, key in self.bound:
-            if command.group not in TAB_GROUPS and key != _SAVE_KEY:
+            if command not in in_views:
                 self._viewer.bind_key(key, None)
         self.bound.clear()
         for shortcut, _ in self._shortcuts:
             shortcut.setParent(None)
             shortcut.deleteLater()
         self._shortcuts.clear()
-        if self._menu is not None:
-            compat.qt_window(self._viewer).menuBar().removeAction(self._menu.menuAction())
-            self._menu.setParent(None)
-            self._menu.deleteLater()
-            self._menu = None
-        self._dispose_actions()
 
     def _on_entered(self, view: SliceView) -> None:
         self.last_view = view
 
-    def _refresh_menu(self) -> None:
-        if self._menu is not None:
-            self._menu.update_from_context(state_of(self._workspace))
-
     def _refresh_shortcuts(self) -> None:
+        """Keys that a field of the tab needs itself are taken only while they mean something."""
         state = state_of(self._workspace)
         for shortcut, command in self._shortcuts:
-            needs = self._needs.get(command.id)
-            shortcut.setEnabled(needs is None or bool(needs.eval(state)))
+            if command.group in TAB_GROUPS:
+                needs = self._needs.get(command.id)
+                shortcut.setEnabled(needs is None or bool(needs.eval(state)))
 
     # -- what the user does ---------------------------------------------------------------
 
@@ -205,7 +173,7 @@ class Keys:
 
     def run(self, command_id: str) -> None:
         """Do what a command does."""
-        self._app.commands.execute_command(command_id).result()
+        next(each for each in COMMANDS if each.id == command_id).call(self._workspace)
 
     def open_palette(self) -> None:
         """Let the user find a command by typing a part of its name."""
@@ -224,6 +192,7 @@ class Keys:
         if other is not None:
             return f"'{key}' already means: {other.title}."
         on_canvas = command.group not in TAB_GROUPS and command.id not in _OVER
+        on_canvas &= command.reach == "views" or not self._workspace.owns_viewer
         if key and on_canvas and key in taken_keys():
             return f"'{key}' is a key of napari's."
         own = load_settings().get(_SETTING)

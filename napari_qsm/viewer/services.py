@@ -57,8 +57,12 @@ class Services:
         return compat.qt_window(self.viewer)
 
     def message(self, sentence: str) -> None:
-        """Tell the user something."""
+        """Tell the user something that must be seen; it stays until it is closed."""
         self.central.message.show_sentence(sentence)
+
+    def success(self, sentence: str) -> None:
+        """Tell the user that something went well; it goes by itself."""
+        self.central.message.show_good(sentence)
 
     def run(self, title: str, work: Work, done: Callable[[Any], None]) -> Job:
         """Run long work in the background, with progress and cancel; errors become a sentence.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,8 @@ from napari_qsm.viewer.data.saving import Closing, Saving
 from napari_qsm.viewer.display.panel import DisplayPanel
 from napari_qsm.viewer.docks import Docks
 from napari_qsm.viewer.figure.panel import FigurePanel
+from napari_qsm.viewer.frame.recent_work import RecentWork
+from napari_qsm.viewer.frame.status_line import StatusLine
 from napari_qsm.viewer.help_page import HelpPage
 from napari_qsm.viewer.keys import Keys
 from napari_qsm.viewer.number_fields import spare_wheels
@@ -74,7 +76,7 @@ def open_workspace(paths: Paths | None = None, *, show: bool = True) -> Workspac
     if paths is not None:
         listed = [paths] if isinstance(paths, str | Path) else list(paths)
         if listed:
-            workspace.show_loaded(load(listed))
+            workspace.show_loaded(load(listed), paths=[Path(path) for path in listed])
     return workspace
 
 
@@ -127,6 +129,8 @@ class Workspace:
 
     session: Session
     controller: Controller
+    central: CentralArea
+    docks: Docks
     services: Services
     panels: Panels
     table_panel: RegionTable
@@ -156,8 +160,7 @@ class Workspace:
         self.files = Files(services)
         self.saving = Saving(services, self.files, titled=owns_viewer)
         self.region_files = RegionFiles(services)
-        self.central.put_above(self.saving.box)
-        self.central.offer(self.files.choices(self.open_head))
+        self.central.offer(self.files.choices(self.open_head), self.saving.box)
         self.docks = Docks(viewer)
         self.table_panel = RegionTable(services)
         self.panels = Panels(
@@ -174,6 +177,8 @@ class Workspace:
         if owns_viewer:
             self.docks.show_napari_as_last()
         self.keys = Keys(self)
+        self.status = StatusLine(session, self.saving, self.central.jobs, viewer, own=owns_viewer)
+        self.recents = RecentWork(self)
         self.help = HelpPage(self.central, self.keys)
         self._drops = Drops(self.open)
         self._drop_targets = [compat.qt_viewer(viewer), self.side]
@@ -285,9 +290,15 @@ class Workspace:
         else:
             open_demonstration(self)
 
-    def show_loaded(self, loaded: Loaded) -> None:
+    def show_loaded(self, loaded: Loaded, *, paths: Sequence[Path] = ()) -> None:
         """Put what was read into the session, and say what could not be."""
-        self.files.show_loaded(loaded)
+        self.files.show_loaded(loaded, paths=paths)
+
+    def new_case(self) -> None:
+        """Begin another case beside those that are open; the next files fill it."""
+        session = self.session
+        empty = next((case for case in session.cases if case.is_empty), None)
+        session.active_case = (empty or session.study.new_case()).id
 
     def toggle_help(self) -> None:
         """Show or hide keys and mouse actions."""
@@ -315,7 +326,15 @@ class Workspace:
         self._window.removeEventFilter(self._closing)
         for target in self._drop_targets:
             target.removeEventFilter(self._drops)
-        for part in (self.keys, self.viewbar, *self.panels, self.readout, self.table_panel):
+        for part in (
+            self.recents,
+            self.status,
+            self.keys,
+            self.viewbar,
+            *self.panels,
+            self.readout,
+            self.table_panel,
+        ):
             part.dispose()
         self.controller.dispose()
         self.area.dispose()
@@ -337,6 +356,7 @@ class Workspace:
         connect, events = self._subscriptions.connect, self.session.events
         maps = self.session.maps.events
         connect(maps.inserted, maps.removed, self.session.case_events.shapes, to=self._on_maps)
+        connect(events.active_case, to=self._on_maps)
         connect(self.controller.said, to=self.services.message)
         connect(*(getattr(events, name) for name in REMEMBERED), to=self._remember)
         self.panels.reconstruct.painting_asked.connect(
@@ -345,7 +365,7 @@ class Workspace:
 
     def _on_maps(self) -> None:
         session = self.session
-        self.central.show_welcome(not session.maps)
+        self.central.show_start(not session.case.maps)
         self.docks.show_table(
             bool(session.of_role("labels") or (session.maps and session.case.shapes))
         )

@@ -125,7 +125,7 @@ def workspace(one_window):
         # napari collects garbage at each layer that goes; once a module is enough here.
         patch.setattr("gc.collect", lambda *generation: 0)
         renew(one_window.session)
-    one_window.central.message.hide()
+    one_window.central.message.clear()
     one_window.help.hide()
     one_window.controller.main.reset_zoom()
     one_window.viewer.window.resize(1200, 800)

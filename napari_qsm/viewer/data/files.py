@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from psygnal import Signal
 from qtpy.QtWidgets import QInputDialog, QMainWindow
 
 from napari_qsm.errors import QsmError
@@ -22,7 +24,15 @@ if TYPE_CHECKING:
 
 
 class Files:
-    """What a workspace opens."""
+    """What a workspace opens.
+
+    Attributes
+    ----------
+    opened : Signal
+        Something was put into the session; sends the paths it came from.
+    """
+
+    opened = Signal(list)
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -55,7 +65,10 @@ class Files:
         def work(progress: Any, cancelled: Any) -> Loaded:
             return load(paths, progress=progress, cancelled=cancelled)
 
-        self._services.run(f"Reading {names}", work, self.show_loaded)
+        def done(loaded: Loaded) -> None:
+            self.show_loaded(loaded, paths=paths)
+
+        self._services.run(f"Reading {names}", work, done)
 
     def open_head(self, subject: str) -> None:
         """Make the built-in head in the background and show it."""
@@ -65,15 +78,22 @@ class Files:
 
         self._services.run(f"Making the {subject}'s head", work, self.show_loaded)
 
-    def show_loaded(self, loaded: Loaded) -> None:
+    def show_loaded(self, loaded: Loaded, *, paths: Sequence[Path] = ()) -> None:
         """Put what was read into the session, and say what could not be.
 
         For maps of a saved session that are no longer where they were, the user is asked
         first; without a window to ask in, they are left out.
+
+        Parameters
+        ----------
+        loaded : Loaded
+            What was read.
+        paths : sequence of path
+            From where, for the list of what was opened lately.
         """
         found = self._ask_missing(loaded)
         if not found:
-            self._take(loaded)
+            self._take(loaded, paths)
             return
 
         def work(progress: Any, cancelled: Any) -> Loaded:
@@ -87,9 +107,9 @@ class Files:
                     loaded.problems.append(odd)
             return loaded
 
-        self._services.run("Reading maps", work, self._take)
+        self._services.run("Reading maps", work, partial(self._take, paths=paths))
 
-    def _take(self, loaded: Loaded) -> None:
+    def _take(self, loaded: Loaded, paths: Sequence[Path] = ()) -> None:
         problems = list(loaded.problems)
         session = self._services.session
         same: bool | None = None
@@ -104,6 +124,8 @@ class Files:
             problems.append(str(error))
         if problems:
             self._services.message(" ".join(problems))
+        if loaded.maps or loaded.sessions:
+            self.opened.emit(list(paths))
         for folder, several in loaded.undecided:
             self._ask_series(folder, several)
 
@@ -184,6 +206,6 @@ class Files:
 
     def ask_folder(self) -> None:
         """Ask for a folder and open what it holds."""
-        folder = ask_folder(self._window, "Open a scanner folder")
+        folder = ask_folder(self._window, "Open a scan or a saved session")
         if folder is not None:
             self.open([folder])

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from psygnal import Signal as PlainSignal
 from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtWidgets import QApplication
 
@@ -59,12 +60,19 @@ class Saving:
         Keeps it all the same.
     box : RecoveryBox
         Offers back what an earlier window kept.
+    saved, closing : Signal
+        The session was saved: sends the folder. A case is about to be closed: sends it.
     """
+
+    saved = PlainSignal(object)
+    closing = PlainSignal(object)
 
     def __init__(self, services: Services, files: Files, *, titled: bool) -> None:
         self._services, self._files, self._titled = services, files, titled
         self._news = _News()
-        self._news.said.connect(services.message, Qt.ConnectionType.QueuedConnection)
+        self._news.said.connect(
+            services.central.message.show_trouble, Qt.ConnectionType.QueuedConnection
+        )
         self.unsaved = DirtyTracker(services.session)
         self.autosave = Autosave(services.session, recovery_home(), failed=self._news.said.emit)
         self.box = RecoveryBox(self.restore, self._delete)
@@ -107,8 +115,8 @@ class Saving:
 
         def done(result: tuple[Path, int] | ChangedOnDisk) -> None:
             if not isinstance(result, ChangedOnDisk):
-                self.unsaved.saved(result[1])
-                self._services.message(f"Saved in '{folder}'.")
+                self._on_saved(result[1], folder)
+                self._services.success(f"Saved in '{folder}'.")
                 return
             answer = self._ask_replace(result)
             if answer == "replace":
@@ -121,8 +129,12 @@ class Saving:
     def save_now(self, folder: Path, *, overwrite: bool = False) -> Path:
         """Save and come back when it is done; see :func:`~napari_qsm.session.folder.save_session`."""
         path, count = self._save(folder, None, overwrite)
-        self.unsaved.saved(count)
+        self._on_saved(count, folder)
         return path
+
+    def _on_saved(self, count: int, folder: Path) -> None:
+        self.unsaved.saved(count)
+        self.saved.emit(folder)
 
     def ask_share(self) -> None:
         """Ask for a new folder and write a copy of the session there that can be passed on."""
@@ -137,7 +149,7 @@ class Saving:
             return share_session(self._services.session, folder)
 
         def done(written: list[Path]) -> None:
-            self._services.message(
+            self._services.success(
                 f"{len(written)} files in '{folder}' can be passed on. What you typed yourself is "
                 "in them: notes, comments and names of regions."
             )
@@ -210,6 +222,7 @@ class Saving:
             if answer == "cancel" or (answer == "save" and not self._save_before_closing()):
                 return False
         elsewhere = self.folder
+        self.closing.emit(case)
         session.close_case(case)
         if elsewhere is not None:
             session.forget_folder()
@@ -263,7 +276,7 @@ class Saving:
                 self._services.message(str(error))
                 return False
             else:
-                self.unsaved.saved(count)
+                self._on_saved(count, folder)
                 return True
 
     def stop(self) -> None:

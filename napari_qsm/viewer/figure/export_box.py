@@ -127,7 +127,8 @@ class ExportBox(QWidget):
         data = next((f.parent.name for f in files if f.parent != files[0].parent), "")
         also = beside + ([f"the folder '{data}'"] if data else [])
         with_ = f", with {', '.join(also)} beside it" if also else ""
-        self._services.message(" ".join([f"The figure is in '{files[0]}'{with_}.", *notes]))
+        say = self._services.message if notes else self._services.success
+        say(" ".join([f"The figure is in '{files[0]}'{with_}.", *notes]))
 
     def copy(self) -> None:
         """Put the picture into the clipboard, at the resolution of the page."""
@@ -146,7 +147,7 @@ class ExportBox(QWidget):
             clipboard = QApplication.clipboard()
             if clipboard is not None:
                 clipboard.setImage(image)
-            self._services.message("The figure is in the clipboard; paste it where you need it.")
+            self._services.success("The figure is in the clipboard; paste it where you need it.")
 
         self._services.run("Copying the figure", job, done)
 

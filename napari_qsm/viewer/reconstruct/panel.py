@@ -353,7 +353,7 @@ class ReconstructPanel(QWidget):
     def _on_saved(self, folder: Path) -> None:
         if self.quality is not None:
             self.quality.result_saved(folder)
-        self._context.message(f"The maps and report.html are in '{folder}'.")
+        self._context.success(f"The maps and report.html are in '{folder}'.")
 
     # -- what the sections ask for --------------------------------------------------------
 

@@ -320,7 +320,7 @@ class QualityBox(ui.Section):
 
         def done(path: Path) -> None:
             self._report = path
-            self._context.message(f"The report is in '{path}'.")
+            self._context.success(f"The report is in '{path}'.")
             self._open.show()
 
         self._context.run("Writing the report", work, done)

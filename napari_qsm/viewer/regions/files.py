@@ -167,7 +167,7 @@ class RegionFiles:
         def done(result: Stamp | ChangedOnDisk) -> None:
             if isinstance(result, Stamp):
                 self._known[entry.id] = (path, result)
-                self._services.message(f"Regions saved as '{path}'.")
+                self._services.success(f"Regions saved as '{path}'.")
             elif self._ask_replace(path, result):
                 self.save(entry, path, table=table, overwrite=True)
 

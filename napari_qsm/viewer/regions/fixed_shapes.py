@@ -262,7 +262,8 @@ class FixedShapesBox(ui.Section):
         self._context.message(sentence)
 
     def _report(self, done: str, found: Applied) -> None:
-        self._tell(" ".join([done, *found.notes]))
+        say = self._context.message if found.notes else self._context.success
+        say(" ".join([done, *found.notes]))
 
     def _on_set_middle(self) -> None:
         frame = self._context.controller.frame

@@ -252,7 +252,7 @@ class MirrorBox(ui.Section):
         text = f"'{other}' is now the mirror image of '{name}'."
         if missed:
             text += f" {missed} voxels were left out: outside the map or in other regions."
-        self._context.message(text)
+        (self._context.message if missed else self._context.success)(text)
 
 
 def _button(text: str, name: str, tip: str) -> QPushButton:

@@ -42,7 +42,7 @@ class RegionList(QWidget):
         self._unlisted = False
         self._hint = ui.quiet(" ")
         self._hint.setObjectName("qsm.regions.hint")
-        self._new = ui.button("New region map", "qsm.regions.new", self._on_new, main=True)
+        self._new = ui.button("New region map", "qsm.regions.new", self.make_new, main=True)
         self._map = QComboBox()
         self._map.setObjectName("qsm.regions.map")
         self._map.setToolTip("The region map, or mask, that is drawn in")
@@ -56,7 +56,7 @@ class RegionList(QWidget):
         self._another.setObjectName("qsm.regions.another")
         self._another.setToolTip("A new, empty region map on the grid of the map under view")
         self._another.setStyleSheet(ui.TOOL_BUTTONS)
-        self._another.clicked.connect(self._on_new)
+        self._another.clicked.connect(self.make_new)
         self._presets = PresetsButton(context, self._like)
         head = QHBoxLayout()
         head.addWidget(self._map, 1)
@@ -259,7 +259,8 @@ class RegionList(QWidget):
         _, index = self._active()
         return self.rows.selected() or [index]
 
-    def _on_new(self) -> None:
+    def make_new(self) -> None:
+        """Make an empty region map on the grid of the map on show."""
         like = self._like()
         if like is not None:
             regions.new_region_map(self._session, like)

@@ -131,4 +131,4 @@ class PresetsButton(QToolButton):
         plain = "".join(c if c.isalnum() or c in "-_ " else "_" for c in name).strip() or "list"
         folder.mkdir(parents=True, exist_ok=True)
         write_preset(folder / f"{plain}.yaml", name, rows)
-        self._context.message(f"Kept as '{name}' in '{folder}'.")
+        self._context.success(f"Kept as '{name}' in '{folder}'.")

@@ -135,7 +135,7 @@ class TableActions:
             return
         save_settings({"folder": str(path.parent)})
         named = " and ".join(f"'{file.name}'" for file in files)
-        self._table.context.message(f"Wrote {named} into '{path.parent}'.")
+        self._table.context.success(f"Wrote {named} into '{path.parent}'.")
 
     # -- another grid ---------------------------------------------------------------------
 

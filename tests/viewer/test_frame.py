@@ -1,0 +1,112 @@
+"""The window as a program: its menus and keys, its status line, what it remembers."""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QLabel, QListWidget, QMenu
+
+from napari_qsm.io.nifti import write_volume
+from napari_qsm.session import recents
+from napari_qsm.viewer.command import MENUS
+from napari_qsm.viewer.workspace import Workspace
+from tests.viewer.actions import CTRL, child, press
+from tests.viewer.conftest import ramp, settle
+
+pytestmark = pytest.mark.window
+
+
+def titles(menu):
+    return [action.text().replace("&", "") for action in menu.actions() if action.text()]
+
+
+def until(condition, rounds=400):
+    for _ in range(rounds):
+        settle(1)
+        if condition():
+            return
+        QTest.qWait(10)
+    raise AssertionError("it did not come")
+
+
+def test_a_window_of_our_own_and_napari_as_it_was_afterwards(make_napari_viewer, tmp_path):
+    """One window for all of it: windows are dear."""
+    viewer = make_napari_viewer(show=True)
+    window = viewer.window._qt_window
+    bar, status = window.menuBar(), window.statusBar()
+    theirs = titles(bar)
+    open_files = next(a for a in viewer.window.file_menu.actions() if "Open File" in a.text())
+    their_key = open_files.shortcut().toString()
+    made = Workspace(viewer, owns_viewer=True)
+    asked = []
+    made.files.ask_map = lambda: asked.append("map")
+    settle()
+
+    # Menus: ours, and napari's in one submenu, still working.
+    assert titles(bar) == list(MENUS)
+    inner = window.findChild(QMenu, "qsm.menu.napari")
+    assert titles(inner) == theirs
+    assert open_files.shortcut().toString() == ""
+    # Status: neither napari's hints nor its values.
+    viewer.add_image(np.ones((4, 5, 6)), name="secret patient")
+    viewer.help = "use <1> for eraser"
+    viewer.status = {
+        "layer_base": "secret patient", "source_type": "", "plugin": "", "coordinates": "[1] 0.7",
+    }  # fmt: skip
+    settle()
+    shown = [label.text() for label in status.findChildren(QLabel) if label.isVisible()]
+    assert not any("eraser" in text or "secret" in text or "0.7" in text for text in shown)
+    viewer.layers.clear()
+
+    # Keys are heard in the whole window.
+    window.activateWindow()
+    assert QTest.qWaitForWindowActive(window, 10_000)
+    made.tabs.setFocus()
+    QTest.keyClick(made.tabs, Qt.Key.Key_O, CTRL)
+    assert asked == ["map"]
+
+    # What is opened is remembered, with what was done to it, and comes back by one click.
+    folder = tmp_path / "sub-01" / "ses-t0"
+    folder.mkdir(parents=True)
+    write_volume(ramp(), folder / "sub-01_ses-t0_Chimap.nii.gz")
+    made.open([folder / "sub-01_ses-t0_Chimap.nii.gz"])
+    until(lambda: recents.listed())
+    assert recents.listed()[0].state == "map"
+    before = made.area.geometry()
+    made.services.message("A warning.")
+    made.services.success("It went well.")
+    settle()
+    assert made.area.geometry() == before  # nothing on the screen moves for a sentence
+    assert made.central.message.text == "A warning. It went well."
+    made.central.message._timer.timeout.emit()
+    assert made.central.message.text == "A warning."
+    press(made, "qsm.message.close")
+    assert made.central.message.text == ""
+    QTest.keyClick(made.tabs, Qt.Key.Key_N, CTRL)  # a new case: the start page
+    settle()
+    assert made.central.start_shown and made.session.case.is_empty
+    row = child(made, "qsm.welcome.recent")
+    assert isinstance(row, QListWidget) and row.count() == 1
+    assert "sub-01" in row.item(0).text()
+    made.session.step_case()
+    settle()
+    assert not made.central.start_shown
+
+    made.saving._unwanted = made.saving.unsaved.count
+    made.leave()
+    settle()
+    assert titles(bar) == theirs
+    assert open_files.shortcut().toString() == their_key
+    assert any(label.isVisible() for label in status.findChildren(QLabel))
+    assert not [w for w in QApplication.allWidgets() if w.objectName() == "qsm.status"]
+
+
+def test_a_blinded_reader_is_not_told_by_naparis_status_in_plain_napari(workspace):
+    status = workspace.viewer.window._qt_window.statusBar()
+    assert any(label.isVisible() for label in status.findChildren(QLabel))
+    workspace.session.blinded = True
+    settle()
+    assert not any(label.isVisible() for label in status.findChildren(QLabel))
+    workspace.session.blinded = False
+    settle()
+    assert any(label.isVisible() for label in status.findChildren(QLabel))
