@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_qsm.io.atomic import staged_folder, write_text
-from napari_qsm.io.bids import DESCRIPTION, derivative_names, write_bids_raw, write_description
+from napari_qsm.io.bids import (
+    DESCRIPTION,
+    derivative_names,
+    visit_place,
+    write_bids_raw,
+    write_description,
+)
 from napari_qsm.io.label_table import write_label_table
 from napari_qsm.io.nifti import write_volume
 from napari_qsm.io.series import ScanFiles
@@ -178,12 +184,25 @@ def sidecar_of(result: Result, name: str) -> dict[str, Any]:
     return said
 
 
-def write_head_bids(head: Head, folder: Path, *, overwrite: bool = False) -> None:
-    """Write the scan of the built-in head as a raw BIDS dataset, and its truth as derivatives."""
-    subject = head.subject
-    write_bids_raw(head.scan, folder, subject=subject, overwrite=overwrite)
+def write_head_bids(
+    head: Head, folder: Path, *, participant: str = "", session: str = "", overwrite: bool = False
+) -> None:
+    """Write the scan of the built-in head into a raw BIDS dataset, and its truth as derivatives.
+
+    Parameters
+    ----------
+    head : Head
+    folder : Path
+        The dataset; made if missing. Other participants and visits in it stay.
+    participant, session : str
+        Labels; ``control`` or ``patient``, and no session, unless given.
+    overwrite : bool
+        Whether this visit may be replaced.
+    """
+    subject = participant or head.subject
+    write_bids_raw(head.scan, folder, subject=subject, session=session, overwrite=overwrite)
     truth = folder / "derivatives" / "truth"
-    prefix = f"sub-{subject}/anat/sub-{subject}"
+    prefix = "{}/anat/{}".format(*visit_place(subject, session))
     images: list[tuple[str, Volume, dict[str, Any]]] = [
         ("Chimap", head.chi, {"Units": "ppm"}),
         ("desc-brain_mask", head.mask, {"Type": "Brain"}),
@@ -198,7 +217,8 @@ def write_head_bids(head: Head, folder: Path, *, overwrite: bool = False) -> Non
             write_volume(volume, path)
             write_sidecar(path, sidecar)
         write_label_table(staging / f"{prefix}_dseg.tsv", head.label_names)
-        write_description(staging, derivative=True, name="Truth of the built-in head")
+        if overwrite or not (truth / DESCRIPTION).exists():
+            write_description(staging, derivative=True, name="Truth of the built-in head")
 
 
 _HEAD_IMAGES = ("phase", "magnitude", "mask", "chi", "local_field", "total_field", "labels")

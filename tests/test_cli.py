@@ -208,3 +208,22 @@ def test_python_m_is_the_same_program():
         [sys.executable, "-m", "napari_qsm", "--version"], capture_output=True, text=True
     )
     assert done.returncode == 0 and __version__ in done.stdout
+
+
+def test_visits_of_the_built_in_head_join_one_dataset(tmp_path, capsys):
+    raw = tmp_path / "RAW"
+    size = ["--shape", "24,20,8", "--voxel-size-mm", "8,8,16"]
+    for participant, session in (("01", "t0"), ("01", "t1"), ("02", "")):
+        labels = ["--participant", participant, "--session", session]
+        assert main(["phantom", str(raw), "--bids", *labels, *size]) == 0
+    names = {path.name for path in raw.glob("sub-*/**/*part-phase*.nii.gz")}
+    stems = ("sub-01_ses-t0", "sub-01_ses-t1", "sub-02")
+    assert names == {f"{stem}_part-phase_T2starw.nii.gz" for stem in stems}
+    assert (raw / "derivatives/truth/sub-01/ses-t1/anat/sub-01_ses-t1_Chimap.nii.gz").is_file()
+    capsys.readouterr()
+    assert (
+        main(["phantom", str(raw), "--bids", "--participant", "01", "--session", "t0", *size]) == 1
+    )
+    assert "exists already" in capsys.readouterr().err
+    assert main(["phantom", str(tmp_path / "x"), "--participant", "01"]) == 1
+    assert "add --bids" in capsys.readouterr().err

@@ -14,7 +14,11 @@ from napari_qsm.errors import MetadataError
 def phantom(
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
     subject: Annotated[str, typer.Option(help="control or patient.")] = "control",
-    bids: Annotated[bool, typer.Option("--bids", help="Write a BIDS dataset.")] = False,
+    bids: Annotated[bool, typer.Option("--bids", help="Write into a BIDS dataset.")] = False,
+    participant: Annotated[
+        str, typer.Option(help="Label in the dataset; that of the subject unless given.")
+    ] = "",
+    session: Annotated[str, typer.Option(help="Label of the visit in the dataset.")] = "",
     shape: Annotated[str, typer.Option(help="Voxels along R, A, S.")] = "384,312,72",
     voxel_size_mm: Annotated[str, typer.Option(help="Voxel edges in mm.")] = "0.625,0.625,2",
     echo_times_ms: Annotated[list[str] | None, typer.Option(help="Echo times in ms.")] = None,
@@ -38,10 +42,14 @@ def phantom(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files.")] = False,
 ) -> None:
     """Write the built-in head: phase, magnitude, mask, true map, labels."""
+    from napari_qsm.io.bids import check_subject
     from napari_qsm.io.targets import check_out_folder
     from napari_qsm.outputs import HEAD_FILES, write_head, write_head_bids
     from napari_qsm.phantom import make_head
 
+    if (participant or session) and not bids:
+        raise MetadataError("--participant and --session are labels in a dataset: add --bids.")
+    check_subject(participant or subject, session)
     times = echo_times_s(echo_times_ms or ["21"])
     nx, ny, nz = _whole(several([shape], "--shape", 3))
     dx, dy, dz = several([voxel_size_mm], "--voxel-size-mm", 3)
@@ -59,7 +67,11 @@ def phantom(
         bleed=bleed,
         calcification=calcification,
     )
-    (write_head_bids if bids else write_head)(head, out, overwrite=overwrite)
+    if bids:
+        labels = {"participant": participant, "session": session}
+        write_head_bids(head, out, **labels, overwrite=overwrite)
+    else:
+        write_head(head, out, overwrite=overwrite)
     say(f"The built-in head ({subject}) was written to '{out}'.")
 
 

@@ -183,7 +183,13 @@ def write_description(folder: Path, *, derivative: bool, name: str = "QSM") -> N
 
 
 def raw_name(
-    subject: str, part: str, *, echo: int | None = None, difference: bool = False, acq: str = ""
+    subject: str,
+    part: str,
+    *,
+    session: str = "",
+    echo: int | None = None,
+    difference: bool = False,
+    acq: str = "",
 ) -> str:
     """Path of one raw image in a dataset, without ending.
 
@@ -193,6 +199,8 @@ def raw_name(
         Label of the subject, letters and digits.
     part : str
         ``"mag"``, ``"phase"``, ``"real"`` or ``"imag"``.
+    session : str
+        Label of the visit; empty for data without sessions.
     echo : int, optional
         Number of the echo, from 1; None for a scan with a single echo.
     difference : bool
@@ -200,24 +208,43 @@ def raw_name(
     acq : str
         What tells this scan from others of the same subject.
     """
-    named = f"_acq-{acq}" if acq else ""
+    folder, stem = visit_place(subject, session)
+    named = f"{stem}_acq-{acq}" if acq else stem
     if difference:
         suffix = "phasediff" if part == "phase" else f"magnitude{echo or 1}"
-        return f"sub-{subject}/fmap/sub-{subject}{named}_{suffix}"
+        return f"{folder}/fmap/{named}_{suffix}"
     numbered = f"_echo-{echo}" if echo is not None else ""
     suffix = "MEGRE" if echo is not None else "T2starw"
-    return f"sub-{subject}/anat/sub-{subject}{named}{numbered}_part-{part}_{suffix}"
+    return f"{folder}/anat/{named}{numbered}_part-{part}_{suffix}"
 
 
-def check_subject(subject: str) -> str:
+def visit_place(subject: str, session: str = "") -> tuple[str, str]:
+    """Folder of a visit, and how names of its files begin.
+
+    Examples
+    --------
+    >>> visit_place("01", "t0")
+    ('sub-01/ses-t0', 'sub-01_ses-t0')
+    """
+    parts = [f"sub-{subject}", *([f"ses-{session}"] if session else [])]
+    return "/".join(parts), "_".join(parts)
+
+
+def check_subject(subject: str, session: str = "") -> str:
     """Refuse labels that BIDS does not allow."""
-    if not subject.isascii() or not subject.isalnum():
-        raise FileError(f"'{subject}' is no label for a subject; use letters and digits only.")
+    for label, what in ((subject, "subject"), (session, "session")):
+        if not (label.isascii() and label.isalnum()) and (label or what == "subject"):
+            raise FileError(f"'{label}' is no label for a {what}; use letters and digits only.")
     return subject
 
 
 def write_bids_raw(
-    scan: Scan, folder: Path | str, *, subject: str = "01", overwrite: bool = False
+    scan: Scan,
+    folder: Path | str,
+    *,
+    subject: str = "01",
+    session: str = "",
+    overwrite: bool = False,
 ) -> None:
     """Write a scan as a raw BIDS dataset: one NIfTI with sidecar for each echo and part.
 
@@ -229,6 +256,8 @@ def write_bids_raw(
         The dataset; made if missing.
     subject : str
         Label of the subject, letters and digits.
+    session : str
+        Label of the visit; empty for none.
     overwrite : bool
         Whether images of the same name may be replaced.
 
@@ -237,9 +266,9 @@ def write_bids_raw(
     FileError
         If files would be replaced without leave, or nothing can be written there.
     """
-    check_subject(subject)
+    check_subject(subject, session)
     with staged_folder(folder, overwrite=overwrite) as staging:
-        for name, volume, said in _raw_images(scan, subject):
+        for name, volume, said in _raw_images(scan, subject, session):
             path = staging / f"{name}.nii.gz"
             path.parent.mkdir(parents=True, exist_ok=True)
             write_volume(volume, path)
@@ -248,7 +277,7 @@ def write_bids_raw(
             write_description(staging, derivative=False)
 
 
-def _raw_images(scan: Scan, subject: str) -> list[tuple[str, Volume, dict[str, Any]]]:
+def _raw_images(scan: Scan, subject: str, session: str) -> list[tuple[str, Volume, dict[str, Any]]]:
     common = {k: v for k, v in scan.metadata.items() if k != "Notes"}
     common["MagneticFieldStrength"] = scan.field_strength_t
     several = len(scan.phase) > 1
@@ -272,7 +301,9 @@ def _raw_images(scan: Scan, subject: str) -> list[tuple[str, Volume, dict[str, A
                 said.pop("EchoTime", None)
             elif time is not None:
                 said["EchoTime"] = time
-            name = raw_name(subject, part, echo=number, difference=scan.phase_difference)
+            name = raw_name(
+                subject, part, session=session, echo=number, difference=scan.phase_difference
+            )
             images.append((name, volume, said))
     return images
 
