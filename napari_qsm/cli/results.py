@@ -12,7 +12,10 @@ from napari_qsm.cli.terminal import note, one_number, say
 
 def stats(
     map_: Annotated[Path, typer.Argument(metavar="MAP", help="Susceptibility map (ppm).")],
-    labels: Annotated[Path, typer.Argument(help="Label map on the same grid, or .seg.nrrd.")],
+    labels: Annotated[
+        Path,
+        typer.Argument(help="Label map on the same grid, .seg.nrrd, or .json of fixed shapes."),
+    ],
     table: Annotated[Path | None, typer.Option(help="Label names.")] = None,
     unit: Annotated[Literal["ppm", "ppb"], typer.Option(help="ppm or ppb.")] = "ppm",
     out: Annotated[Path | None, typer.Option(help="A .csv, .tsv, .xlsx or .json file.")] = None,

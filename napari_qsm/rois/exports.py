@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_qsm.errors import FileError
 from napari_qsm.io.atomic import atomic_path, check_parent, staged_folder, write_text
+from napari_qsm.io.formats import stem
 from napari_qsm.io.neutral_names import shared_name, told_apart
 from napari_qsm.io.plain_data import parse_json
 from napari_qsm.io.spreadsheet import defused, defused_text
@@ -106,7 +107,10 @@ def map_reference(origin: Path | None) -> str:
     if said.get("Reference"):
         shift = said.get("ReferencePpm")
         return str(said["Reference"]) + (f" ({shift} ppm subtracted)" if shift is not None else "")
-    return recorded_reference(_object(origin.with_name("provenance.json")))
+    # Beside a map with a name of BIDS, the provenance has its entities in front.
+    entities, divider, _ = stem(origin).rpartition("_")
+    names = (f"{entities}{divider}provenance.json", "provenance.json")
+    return next(filter(None, (recorded_reference(_object(origin.with_name(n))) for n in names)), "")
 
 
 def recorded_reference(provenance: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_qsm.errors import FileError
 from napari_qsm.io.atomic import write_text
 from napari_qsm.io.label_table import read_label_table
 from napari_qsm.io.maps import read_map
@@ -15,6 +16,8 @@ from napari_qsm.io.segmentation import on_grid, read_labels
 from napari_qsm.io.spreadsheet import defused
 from napari_qsm.io.targets import check_out_file
 from napari_qsm.rois.exports import about_table, check_ending, write_xlsx
+from napari_qsm.rois.shape_files import read_shapes
+from napari_qsm.rois.shape_table import shape_statistics
 from napari_qsm.rois.statistics import column_decimals, region_statistics
 from napari_qsm.units import SusceptibilityUnit, rounded
 
@@ -38,7 +41,8 @@ def region_table(
         NIfTI file; its unit comes from its sidecar (inherited ones too), ppm if that is silent
         and its values allow it.
     labels_path : Path
-        NIfTI file on the same grid; or a ``.seg.nrrd`` file on the same grid or a part of it.
+        NIfTI file on the same grid; or a ``.seg.nrrd`` file on the same grid or a part of it; or
+        a ``.json`` file of fixed shapes, each of which is a row, without being burnt.
     names_path : Path, optional
         Label table of any known kind; unless given, the names in the ``.seg.nrrd`` file or in
         a label table that lies beside the labels under their name.
@@ -50,9 +54,19 @@ def region_table(
     Returns
     -------
     DataFrame
-        See :func:`napari_qsm.rois.statistics.region_statistics`.
+        See :func:`napari_qsm.rois.statistics.region_statistics` and, for shapes,
+        :func:`napari_qsm.rois.shape_table.shape_statistics`.
     """
     values = read_map(map_path, warn=warn)
+    if labels_path.suffix.lower() == ".json":
+        if names_path:
+            raise FileError("Fixed shapes have names of their own; leave out the label table.")
+        shapes = read_shapes(labels_path).shapes
+        table = shape_statistics(values, shapes, unit=unit, warn=warn)
+        table.attrs["about"] = about_table(
+            values, unit=unit, map_name=values.name, regions_name=labels_path.name
+        )
+        return table
     labels, regions = read_labels(labels_path, warn=warn, table=names_path is None)
     if names_path:
         regions = read_label_table(names_path)

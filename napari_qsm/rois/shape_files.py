@@ -5,20 +5,21 @@
       "version": 1,
       "units": {"size": "mm", "centre": "mm, RAS: right, front and top are positive",
                 "rotation": "degree"},
-      "map": {"name": "χ control", "voxel_size_mm": [0.6, 0.6, 2.0]},
+      "map": {"name": "χ control", "voxel_size_mm": [0.6, 0.6, 2.0], "chi_sha256": "9f..."},
       "shapes": [
         {"kind": "circle", "size_mm": [6.0], "slices": 3, "plane": "axial", ..., "voxels": 87}
       ]
     }
 
 ``map`` and ``voxels`` say what the shapes came to where they were drawn; they are read to tell
-differences and never to make voxels.
+differences and never to make voxels. ``reading``, where there is one, says whose reading of a
+study it is (:mod:`napari_qsm.study.readings`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ _UNITS = {
     "centre": "mm, RAS: right, front and top are positive",
     "rotation": "degree",
 }
-_KEYS = ("format", "version", "units", "map", "shapes")
+_KEYS = ("format", "version", "units", "map", "reading", "shapes")
 
 
 @dataclass(frozen=True)
@@ -54,15 +55,27 @@ class ShapeFile:
         Voxels that each shape (by id) had where it was drawn, as far as the file says.
     map_name : str
         The map that they were drawn on; empty if the file doesn't say.
+    chi_sha256 : str
+        Checksum of that map's values; empty if the file doesn't say.
+    reading : dict
+        What the file says of the reading that it is; empty if it is none.
     """
 
     shapes: tuple[FixedShape, ...]
     counts: dict[str, int] = field(default_factory=dict)
     map_name: str = ""
+    chi_sha256: str = ""
+    reading: dict[str, Any] = field(default_factory=dict)
 
 
 def write_shapes(
-    path: Path | str, shapes: Iterable[FixedShape], volume: Volume | None = None, name: str = ""
+    path: Path | str,
+    shapes: Iterable[FixedShape],
+    volume: Volume | None = None,
+    name: str = "",
+    *,
+    chi_sha256: str = "",
+    reading: Mapping[str, Any] | None = None,
 ) -> None:
     """Write shapes into a JSON file, atomically.
 
@@ -76,6 +89,10 @@ def write_shapes(
         The map they were drawn on, whose voxel counts are noted.
     name : str
         What the user calls that map; the volume's own name unless given.
+    chi_sha256 : str
+        Checksum of its values.
+    reading : mapping, optional
+        Whose reading it is, ready for JSON.
 
     Raises
     ------
@@ -89,6 +106,10 @@ def write_shapes(
     if volume is not None:
         spacing = [float(f"{size:.7g}") for size in canonical_spacing(volume)]
         whole["map"] = {"name": name or volume.name, "voxel_size_mm": spacing}
+        if chi_sha256:
+            whole["map"]["chi_sha256"] = chi_sha256
+    if reading:
+        whole["reading"] = dict(reading)
     rows = []
     for shape in shapes:
         row = shape.model_dump(mode="json")
@@ -133,10 +154,17 @@ def read_shapes(path: Path | str) -> ShapeFile:
     rows = whole.get("shapes")
     if not isinstance(rows, list):
         raise FileError(f"'{path.name}' has no list of shapes.")
-    return _checked(path, rows, whole.get("map"))
+    reading = whole.get("reading", {})
+    if not isinstance(reading, dict):
+        raise FileError(f"'{path.name}': 'reading' is no list of named entries.")
+    shapes, counts = _checked(path, rows)
+    drawn_on = whole.get("map")
+    said = drawn_on if isinstance(drawn_on, dict) else {}
+    name, checksum = str(said.get("name", "")), str(said.get("chi_sha256", ""))
+    return ShapeFile(shapes, counts, name, checksum, reading)
 
 
-def _checked(path: Path, rows: list[Any], drawn_on: Any) -> ShapeFile:
+def _checked(path: Path, rows: list[Any]) -> tuple[tuple[FixedShape, ...], dict[str, int]]:
     shapes: list[FixedShape] = []
     counts: dict[str, int] = {}
     for number, row in enumerate(rows, 1):
@@ -156,8 +184,7 @@ def _checked(path: Path, rows: list[Any], drawn_on: Any) -> ShapeFile:
         shapes.append(shape)
         if isinstance(voxels, int):
             counts[shape.id] = voxels
-    name = drawn_on.get("name", "") if isinstance(drawn_on, dict) else ""
-    return ShapeFile(tuple(shapes), counts, str(name))
+    return tuple(shapes), counts
 
 
 def _why(error: ValidationError) -> str:

@@ -105,12 +105,7 @@ def region_statistics(
     standardised moment m3 / m2^1.5; percentiles are interpolated linearly. Sums run in
     float64. Voxels that hold NaN or infinity count as voxels of the region, not as values.
     """
-    values = checked_map(values)
-    if values.unit not in ("ppm", "ppb"):
-        raise MetadataError(
-            f"'{values.name}' is in {values.unit}; the region table needs a susceptibility map "
-            "in ppm."
-        )
+    values = susceptibility(values)
     live = LiveStatistics(as_labels(labels.like(values)), {"": values.data})
     live.measure_all("")
     table = {index: region for index, region in region_table(names).items() if index != 0}
@@ -124,6 +119,23 @@ def region_statistics(
     return frame_of(
         rows, unit=unit, voxel_mm3=values.voxel_volume_mm3, factor=factor(values.unit, unit)
     )
+
+
+def susceptibility(values: Volume) -> Volume:
+    """A map that regions can be measured on, with its unit.
+
+    Raises
+    ------
+    MetadataError
+        If it holds another quantity, or its values cannot be in its unit.
+    """
+    values = checked_map(values)
+    if values.unit not in ("ppm", "ppb"):
+        raise MetadataError(
+            f"'{values.name}' is in {values.unit}; the region table needs a susceptibility map "
+            "in ppm."
+        )
+    return values
 
 
 def frame_of(
