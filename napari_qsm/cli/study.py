@@ -7,9 +7,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from napari_qsm.cli import study_folder
 from napari_qsm.cli.terminal import note, say
 
-app = typer.Typer(help="A cohort: from a long table to tests and agreement.", no_args_is_help=True)
+app = typer.Typer(help="A cohort: from its folder to tests and agreement.", no_args_is_help=True)
+study_folder.add_to(app)
 
 _Table = Annotated[
     Path,

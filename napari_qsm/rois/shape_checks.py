@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,6 +113,22 @@ def flags_of(
     ]
     wrong = _wrong_side(shape, frame, midline_mm)
     return (*flags, wrong) if wrong else tuple(flags)
+
+
+def flags_of_all(
+    shapes: Sequence[FixedShape], volume: Volume, *, mask: Volume | None = None
+) -> list[tuple[str, ...]]:
+    """As :func:`flags_of` for each of many shapes, all of them being each other's others."""
+    if not shapes:
+        return []
+    boxes = [bounds_of(shape, volume) for shape in shapes]
+    low, high = (np.stack(ends) for ends in zip(*boxes, strict=True))
+    apart = (low[:, None] > high[None]).any(axis=-1)
+    near = np.logical_not(apart | apart.T).tolist()
+    return [
+        flags_of(shape, volume, others=itertools.compress(shapes, row), mask=mask)
+        for shape, row in zip(shapes, near, strict=True)
+    ]
 
 
 def _part(some: int, of: int) -> str:

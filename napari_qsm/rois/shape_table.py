@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari_qsm.errors import FileError
 from napari_qsm.rois.measures import Measures, measures_of
 from napari_qsm.rois.pairs import base_name
-from napari_qsm.rois.shape_checks import flags_of, values_under
+from napari_qsm.rois.shape_checks import flags_of_all, values_under
 from napari_qsm.rois.shapes import FixedShape
 from napari_qsm.rois.statistics import frame_of, susceptibility
 from napari_qsm.units import SusceptibilityUnit, factor
@@ -59,8 +59,9 @@ def shape_statistics(
     for number, shape in enumerate(shapes, 1):
         measures = measures_of(values_under(shape, values))
         rows.append((shape.region or number, shape.name, shape.side, measures))
-        if warn is not None:
-            for flag in flags_of(shape, values, others=shapes):
+    if warn is not None:
+        for shape, flags in zip(shapes, flags_of_all(shapes, values), strict=True):
+            for flag in flags:
                 warn(f"{shape.name}: {flag}.")
     table = frame_of(
         rows, unit=unit, voxel_mm3=values.voxel_volume_mm3, factor=factor(values.unit, unit)

@@ -13,10 +13,11 @@ import pandas as pd
 from napari_qsm.errors import MetadataError
 from napari_qsm.io.atomic import staged_folder
 from napari_qsm.io.spreadsheet import defused_text
-from napari_qsm.study.analysis_files import cell, tsv, write_figures
+from napari_qsm.study.analysis_files import write_figures
 from napari_qsm.study.cohort_figures import agreement_figures
 from napari_qsm.study.long_table import natural, read_long_table, side_means
 from napari_qsm.study.reliability import Measure, bland_altman, icc
+from napari_qsm.study.rows import cell, tsv
 from napari_qsm.units import fixed
 
 COLUMNS = ("region", "measure", "n", "value", "ci_low", "ci_high")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,6 +21,7 @@ from napari_qsm.study.cohort_figures import cohort_figures
 from napari_qsm.study.flow import flow_figure
 from napari_qsm.study.long_table import LongTable, read_long_table
 from napari_qsm.study.plan import Correction, Plan, read_plan
+from napari_qsm.study.rows import cell, tsv
 
 Warn = Callable[[str], None]
 
@@ -209,17 +208,3 @@ def statistics_text(rows: Sequence[Result]) -> str:
         words = [row.question, defused_text(row.region), defused_text(row.contrast), row.test]
         lines.append([*words, o.n, *map(cell, numbers), defused_text(row.note)])
     return tsv(list(COLUMNS), lines)
-
-
-def cell(value: float) -> str:
-    """A number to the digits it carries, ``n/a`` for none."""
-    return f"{value:.10g}" if math.isfinite(value) else "n/a"
-
-
-def tsv(columns: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
-    """Lines under names, divided by tabs."""
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter="\t", lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(lines)
-    return out.getvalue()

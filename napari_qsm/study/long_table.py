@@ -258,10 +258,19 @@ def _tell(person: dict[str, float | str], table: Rows, row: Row) -> None:
         if said:
             person[column] = said
     if row["age"] and "age" not in person:  # of the first visit; it grows over a study
-        person["age"] = _age(table, row)
+        person["age"] = age_in(table, row)
 
 
-def _age(table: Rows, row: Row) -> float:
+def age_in(table: Rows, row: Row) -> float:
+    """The age of a row in years; NaN where it is not known.
+
+    Raises
+    ------
+    MetadataError
+        If it is no number, or nobody can be that old.
+    """
+    if not row["age"]:
+        return math.nan
     text = re.sub(r"^(\d+)\+$", r"\1", row["age"])  # BIDS: 89+
     whole = Row(row.line, {**row.cells, "age": text})
     age = table.number(whole, "age", f" ({row['participant_id']})")

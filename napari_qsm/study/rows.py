@@ -1,4 +1,7 @@
-"""Rows of a table from anybody's program: tab, semicolon or comma, decimal point or comma."""
+"""Rows of a table from anybody's program: tab, semicolon or comma, decimal point or comma.
+
+And the tables that this program writes, divided by tabs.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import io
 import math
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -202,3 +205,17 @@ def some(names: Sequence[str]) -> str:
     """The first five names, and how many more there are."""
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return ", ".join(names[:5]) + more
+
+
+def cell(value: float) -> str:
+    """A number to the digits it carries, ``n/a`` for none."""
+    return f"{value:.10g}" if math.isfinite(value) else "n/a"
+
+
+def tsv(columns: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
+    """Lines under names, divided by tabs."""
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter="\t", lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(lines)
+    return out.getvalue()

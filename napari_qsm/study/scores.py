@@ -34,7 +34,7 @@ _KNOWN = frozenset(
     ]
 )
 _MEASURES = re.compile(
-    r"(mean|sd|median|min|max|p\d+|chi|reference)_pp[mb]|skewness|.*_(mm|mm3|sha256)"
+    r"(mean|sd|median|min|max|p\d+|chi|reference)_pp[mb]|p\d\d|skewness|.*_(mm|mm3|sha256)"
 )
 #: Lowest and highest value that an instrument gives.
 INSTRUMENTS = {

@@ -1,0 +1,293 @@
+"""Readings: one rater's fixed shapes on one scan, from the first click to an amendment.
+
+A reading is a file of shapes (:mod:`napari_qsm.rois.shape_files`) beside the map it was made on,
+``..._desc-<rater>_shapes.json``. It knows the checksum of that map's values: when the map is made
+anew, the reading is stale. Handed in (*submitted*) it is frozen; a change afterwards is an
+amendment, which keeps what was there in ``reading/amended/`` and gives its reason in the log.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from napari_qsm.errors import FileError, QsmError
+from napari_qsm.io.atomic import staged_folder
+from napari_qsm.io.region import Region, default_color
+from napari_qsm.io.segmentation import write_labels
+from napari_qsm.qc.quality import map_checksum
+from napari_qsm.rois.shape_files import read_shapes, write_shapes
+from napari_qsm.rois.shapes import FixedShape, voxels_of
+from napari_qsm.study.folder import StudyFolder
+from napari_qsm.study.protocol import freeze
+from napari_qsm.study.reading_log import write_event
+from napari_qsm.study.study_scan import StudyScan, rater_label, rater_of
+from napari_qsm.volume import Volume
+
+State = Literal["open", "submitted"]
+_ENDING = "_shapes.json"
+
+
+class ReadingRecord(BaseModel):
+    """What a reading's file says beside its shapes.
+
+    Attributes
+    ----------
+    rater : str
+    number : int
+        1, or that of a repeat.
+    state : {"open", "submitted"}
+    protocol_sha256 : str
+        Of the protocol that it follows.
+    opened_at, submitted_at : datetime or None
+    not_visible : dict of str to str
+        Regions that were not placed, with the reason.
+    answers : dict of str to str
+        What was said to each flag before handing in.
+    amended : tuple of str
+        Reasons of changes after that.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rater: str
+    number: int = Field(default=1, ge=1)
+    state: State = "submitted"
+    protocol_sha256: str = ""
+    opened_at: datetime | None = None
+    submitted_at: datetime | None = None
+    not_visible: dict[str, str] = Field(default_factory=dict)
+    answers: dict[str, str] = Field(default_factory=dict)
+    amended: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One rater's shapes on one scan.
+
+    Attributes
+    ----------
+    record : ReadingRecord
+    shapes : tuple of FixedShape
+    chi_sha256 : str
+        Checksum of the map that was read; empty where the file does not tell.
+    """
+
+    record: ReadingRecord
+    shapes: tuple[FixedShape, ...] = ()
+    chi_sha256: str = ""
+
+    @property
+    def label(self) -> str:
+        """Of its files: ``"AA"``, ``"AArep2"``."""
+        return rater_label(self.record.rater, self.record.number)
+
+
+def new_reading(study: StudyFolder, rater: str, volume: Volume, number: int = 1) -> Reading:
+    """An empty reading of a map, opened now.
+
+    Parameters
+    ----------
+    study : StudyFolder
+    rater : str
+    volume : Volume
+        The map.
+    number : int
+        1, or that of a repeat.
+    """
+    record = ReadingRecord(
+        rater=rater,
+        number=number,
+        state="open",
+        protocol_sha256=study.protocol.sha256,
+        opened_at=_now(),
+    )
+    return Reading(record, (), checksum_of(volume))
+
+
+def checksum_of(volume: Volume) -> str:
+    """By which readings, ratings and numbers know a map: of its values, turned to RAS."""
+    return map_checksum(volume.to_canonical().data)
+
+
+def read_reading(path: Path) -> Reading:
+    """A reading from its file; shapes that the window saved under its name count as handed in.
+
+    Raises
+    ------
+    FileError
+        If the file holds no shapes, or is another rater's than its name says.
+    """
+    kept = read_shapes(path)
+    label = path.name.removesuffix(_ENDING).rpartition("desc-")[2]
+    rater, number = rater_of(label)
+    if not kept.reading:
+        return Reading(ReadingRecord(rater=rater, number=number), kept.shapes, kept.chi_sha256)
+    try:
+        record = ReadingRecord.model_validate(kept.reading)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise FileError(f"'{path.name}': reading.{where}: {first['msg']}.") from None
+    if (record.rater, record.number) != (rater, number):
+        raise FileError(
+            f"'{path.name}' holds reading {record.number} of {record.rater}, but its name says reading "
+            f"{number} of {rater}; two raters must not have one label."
+        )
+    return Reading(record, kept.shapes, kept.chi_sha256)
+
+
+def save_reading(study: StudyFolder, scan: StudyScan, reading: Reading, volume: Volume) -> None:
+    """Write a reading that is not handed in yet, after every click; the first freezes the protocol.
+
+    Raises
+    ------
+    QsmError
+        If it was handed in already, or the protocol has changed.
+    """
+    path = scan.shapes(reading.record.rater, reading.record.number)
+    if path.is_file() and read_reading(path).record.state == "submitted":
+        raise QsmError(
+            f"{reading.label} has handed in {scan.name}; a change now is an amendment and needs a "
+            "reason."
+        )
+    freeze(study.protocol_file)
+    _write(path, reading, volume)
+
+
+def submit_reading(
+    study: StudyFolder, scan: StudyScan, reading: Reading, volume: Volume
+) -> Reading:
+    """Hand a reading in: it is frozen, and burnt into a label map beside it.
+
+    Raises
+    ------
+    QsmError
+        If a region of the protocol is neither placed nor marked as not visible, it was handed in
+        already, or it was made on another map.
+    """
+    save_reading(study, scan, reading, volume)
+    _check_complete(study, scan, reading)
+    _check_map(scan, reading, volume)
+    record = reading.record.model_copy(update={"state": "submitted", "submitted_at": _now()})
+    done = replace(reading, record=record)
+    _write_burnt(study, scan, done, volume)
+    _log(study, scan, done, "reading submitted")
+    return done
+
+
+def amend_reading(
+    study: StudyFolder, scan: StudyScan, reading: Reading, volume: Volume, reason: str
+) -> Reading:
+    """Replace a reading that was handed in; the old one is kept, and the reason written down.
+
+    Raises
+    ------
+    QsmError
+        Without a reason, if nothing was handed in, or the reading is not complete.
+    """
+    path = scan.shapes(reading.record.rater, reading.record.number)
+    if not reason.strip():
+        raise QsmError("A change of a reading that was handed in needs a reason.")
+    if not path.is_file() or (before := read_reading(path)).record.state != "submitted":
+        raise QsmError(
+            f"{reading.label} has not handed in {scan.name}, so nothing is to be amended."
+        )
+    _check_complete(study, scan, reading)
+    _check_map(scan, reading, volume)
+    reasons = (*before.record.amended, reason.strip())
+    record = reading.record.model_copy(
+        update={"state": "submitted", "submitted_at": _now(), "amended": reasons}
+    )
+    done = replace(reading, record=record)
+    name = f"{path.name.removesuffix(_ENDING)}_{len(reasons)}{_ENDING}"
+    with staged_folder(study.reading / "amended", overwrite=True) as staging:
+        (staging / name).write_bytes(path.read_bytes())
+    _write_burnt(study, scan, done, volume)
+    _log(study, scan, done, "reading amended", reason=reason.strip(), kept=name)
+    return done
+
+
+def swapped_sides(shapes: tuple[FixedShape, ...]) -> list[str]:
+    """Regions whose left shape lies further right than their right one, as a swapped file has it."""
+    from napari_qsm.rois.shape_table import region_name
+
+    places: dict[str, dict[str, float]] = {}
+    for shape in shapes:
+        if shape.side:
+            places.setdefault(region_name(shape), {})[shape.side] = shape.centre_mm[0]
+    return [name for name, at in places.items() if len(at) == 2 and not at["left"] < at["right"]]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def _check_complete(study: StudyFolder, scan: StudyScan, reading: Reading) -> None:
+    placed = [shape.region_name for shape in reading.shapes]
+    done = {*placed, *reading.record.not_visible}
+    missing = [s.region_name for s in study.protocol.steps() if s.region_name not in done]
+    if missing:
+        raise QsmError(
+            f"{scan.name}, {reading.label}: {', '.join(missing[:5])}"
+            f"{' and more' if len(missing) > 5 else ''} must be placed, or marked as not visible."
+        )
+    twice = sorted({name for name in placed if placed.count(name) > 1})
+    if twice:
+        raise QsmError(f"{scan.name}, {reading.label}: {', '.join(twice)} was placed twice.")
+
+
+def _check_map(scan: StudyScan, reading: Reading, volume: Volume) -> None:
+    if reading.chi_sha256 and reading.chi_sha256 != checksum_of(volume):
+        raise QsmError(
+            f"The map of {scan.name} has changed since {reading.label} began to read it."
+        )
+
+
+def _write(path: Path, reading: Reading, volume: Volume) -> None:
+    write_shapes(
+        path,
+        reading.shapes,
+        volume,
+        name=path.name.partition("_desc-")[0] + "_Chimap",
+        chi_sha256=reading.chi_sha256,
+        reading=reading.record.model_dump(mode="json", exclude_defaults=True)
+        | {"rater": reading.record.rater, "state": reading.record.state},
+    )
+
+
+def _write_burnt(study: StudyFolder, scan: StudyScan, reading: Reading, volume: Volume) -> None:
+    """Shapes and their label map, both or neither."""
+    labels = np.zeros(volume.shape, np.uint16)
+    order = [step.region_name for step in study.protocol.steps()]
+    order += [s.region_name for s in reading.shapes if s.region_name not in order]
+    regions = []
+    for shape in reading.shapes:
+        label = order.index(shape.region_name) + 1
+        at = np.unravel_index(voxels_of(shape, volume), volume.shape, order="F")
+        labels[at] = np.where(labels[at] == 0, label, labels[at])
+        regions.append(Region(label, shape.region_name, shape.side, default_color(label)))
+    number = (reading.record.rater, reading.record.number)
+    with staged_folder(scan.folder, overwrite=True) as staging:
+        _write(staging / scan.shapes(*number).name, reading, volume)
+        burnt = volume.with_data(labels, unit="", name="")
+        write_labels(burnt, regions, staging / scan.dseg(*number).name)
+
+
+def _log(
+    study: StudyFolder, scan: StudyScan, reading: Reading, event: str, **facts: object
+) -> None:
+    write_event(
+        study.root,
+        event,
+        scan=scan.stem,
+        rater=reading.record.rater,
+        reading=reading.record.number,
+        map_sha256=reading.chi_sha256,
+        **facts,
+    )

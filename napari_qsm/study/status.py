@@ -1,0 +1,202 @@
+"""How far a study is: participants at visits, and what has been done of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from napari_qsm.errors import QsmError
+from napari_qsm.qc.rating import read_ratings
+from napari_qsm.study.folder import StudyFolder
+from napari_qsm.study.participants import participants_of
+from napari_qsm.study.readings import read_reading
+from napari_qsm.study.rows import plain_id, read_rows
+from napari_qsm.study.study_scan import Key, StudyScan, rater_label
+from napari_qsm.study.worklist import Item, read_worklist
+
+STEPS = ("imported", "reconstructed", "qc", "registered")
+
+
+@dataclass(frozen=True)
+class ScanStatus:
+    """What has been done of one scan.
+
+    Attributes
+    ----------
+    participant, session, group : str
+    imported : str
+        ``"yes"`` or empty.
+    reconstructed : str
+        ``"done"``, a state of the batch (``"failed"``, ``"running"`` ...) or empty.
+    qc : str
+        A person's verdict, or empty.
+    registered : str
+        ``"yes"``, ``"first"`` for the visit that others are brought to, or empty.
+    raters : dict of str to str
+        ``"waiting"``, ``"open"`` or ``"submitted"`` by rater; a repeat has its own label.
+    """
+
+    participant: str
+    session: str
+    group: str
+    imported: str
+    reconstructed: str
+    qc: str
+    registered: str
+    raters: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> Key:
+        """Participant and session."""
+        return self.participant, self.session
+
+
+def status_of(study: StudyFolder) -> list[ScanStatus]:
+    """The state of every scan that is imported, reconstructed or expected, by participant.
+
+    Raises
+    ------
+    QsmError
+        If a table of the study is damaged.
+    """
+    people = participants_of(study)
+    by_key: dict[Key, StudyScan] = {}
+    for scan in study.scans:
+        by_key.setdefault(scan.key, scan)
+    listed = {scan.key for scan in study.scans} | set(study.imported)
+    absent = [(person, "") for person in people if person not in {key[0] for key in listed}]
+    imported = set(study.imported)
+    batch = _batch_states(study)
+    raters = _rater_states(study)
+    out = []
+    for key in sorted([*listed, *absent]):
+        found = by_key.get(key)
+        person = people.get(key[0])
+        done = found is not None and found.is_reconstructed
+        out.append(
+            ScanStatus(
+                participant=key[0],
+                session=key[1],
+                group=person.group if person else "",
+                imported="yes" if key in imported else "",
+                reconstructed="done" if done else batch.get(key, ""),
+                qc=_verdict(found),
+                registered=_registered(study, key, listed),
+                raters={label: states.get(key, "") for label, states in raters.items()},
+            )
+        )
+    return out
+
+
+def _batch_states(study: StudyFolder) -> dict[Key, str]:
+    if not study.status_file.is_file():
+        return {}
+    table = read_rows(study.status_file)
+    table.need(["participant_id", "state"])
+    return {
+        (plain_id(row["participant_id"]), plain_id(row["session_id"])): row["state"]
+        for row in table.rows
+    }
+
+
+def _verdict(scan: StudyScan | None) -> str:
+    if scan is None or scan.rating.name not in scan.files:
+        return ""
+    latest = read_ratings(scan.folder, prefix=scan.prefix).latest()
+    return latest.verdict if latest else ""
+
+
+def _registered(study: StudyFolder, key: Key, listed: set[Key]) -> str:
+    visits = sorted(session for person, session in listed if person == key[0])
+    if len(visits) < 2:
+        return ""
+    if key[1] == visits[0]:
+        return "first"
+    return "yes" if study.xfm(key[0], key[1], visits[0]).is_file() else ""
+
+
+def _rater_states(study: StudyFolder) -> dict[str, dict[Key, str]]:
+    """State by label (rater, or rater and repeat) and scan; what was read counts without a list too."""
+    out: dict[str, dict[Key, str]] = {}
+    for rater in study.raters():
+        items: list[Item] = []
+        if study.worklist(rater).is_file():
+            items = read_worklist(study, rater)
+        out[rater] = {}
+        for item in items:
+            label = rater_label(rater, item.reading)
+            out.setdefault(label, {})[item.key] = item.state
+        assigned = {(item.key, item.reading) for item in items}
+        for scan in study.scans:
+            for who, number in scan.readings():
+                if who == rater and (scan.key, number) not in assigned:
+                    state = read_reading(scan.shapes(who, number)).record.state
+                    out.setdefault(rater_label(who, number), {})[scan.key] = state
+    return out
+
+
+def status_columns(rows: Sequence[ScanStatus]) -> list[str]:
+    """Columns of the grid as a table."""
+    raters = list(rows[0].raters) if rows else []
+    return ["participant_id", "session_id", "group", *STEPS, *raters]
+
+
+def status_cells(row: ScanStatus) -> list[str]:
+    """One row of the grid as a table."""
+    names = [f"sub-{row.participant}", f"ses-{row.session}" if row.session else ""]
+    done = [row.imported, row.reconstructed, row.qc, row.registered]
+    return [*names, row.group, *done, *row.raters.values()]
+
+
+#: Letters of the grid for people.
+_LETTERS = {
+    "yes": "+", "done": "+", "first": "1", "": ".", "failed": "F", "fail": "F", "pass": "P",
+    "doubtful": "D", "running": "r", "waiting": "w", "open": "o", "submitted": "S", "skipped": "s",
+}  # fmt: skip
+
+
+def status_text(study: StudyFolder, rows: Sequence[ScanStatus]) -> str:
+    """The grid for a terminal: a line a participant, a block a visit, a letter a step."""
+    if not rows:
+        raise QsmError(f"'{study.root.name}' holds no scans, and knows no raw data that do.")
+    raters = list(rows[0].raters)
+    visits = sorted({row.session for row in rows})
+    by_key = {row.key: row for row in rows}
+    heads = ["I", "R", "Q", "X", *raters]
+    lines = [
+        "I imported  R reconstructed  Q quality  X registered to the first visit (1)"
+        + "".join(f"  {rater}" for rater in raters),
+        "+ done  . not  w waiting  o begun  S handed in  P pass  D doubtful  F failed",
+        "",
+    ]
+    wide = max(len("participant"), *(len(f"sub-{row.participant}") for row in rows))
+    block = " ".join(heads)
+    titles = [f"ses-{visit}" if visit else "" for visit in visits]
+    width = max(len(block), *(len(title) for title in titles))
+    lines.append("".ljust(wide) + "  " + "  ".join(title.ljust(width) for title in titles))
+    lines.append("participant".ljust(wide) + "  " + "  ".join(block.ljust(width) for _ in visits))
+    for person in dict.fromkeys(row.participant for row in rows):
+        cells = []
+        for visit in visits:
+            row = by_key.get((person, visit))
+            values = status_cells(row)[3:] if row else [""] * len(heads)
+            letters = [_LETTERS.get(v, v[:1]) if row else "-" for v in values]
+            cells.append(" ".join(x.ljust(len(h)) for x, h in zip(letters, heads, strict=True)))
+        line = f"sub-{person}".ljust(wide) + "  " + "  ".join(c.ljust(width) for c in cells)
+        lines.append(line.rstrip())
+    return "\n".join([*lines, "", *_sums(rows, raters)])
+
+
+def _sums(rows: Sequence[ScanStatus], raters: Sequence[str]) -> list[str]:
+    done = sum(row.reconstructed == "done" for row in rows)
+    failed = sum(row.reconstructed == "failed" for row in rows)
+    judged = sum(bool(row.qc) for row in rows)
+    parts = [
+        f"{len({row.participant for row in rows})} participants, {len(rows)} scans: {done} reconstructed"
+        + (f", {failed} failed" if failed else "")
+        + f", {judged} judged."
+    ]
+    for rater in raters:
+        states = [row.raters[rater] for row in rows if row.raters[rater]]
+        parts.append(f"{rater}: {states.count('submitted')} of {len(states)} read.")
+    return parts
