@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import numba
 import numpy as np
@@ -11,11 +12,21 @@ import scipy.fft
 from napari_qsm.arrays import Array, bounding_box
 from napari_qsm.recon.fourier import fast_shape
 from napari_qsm.recon.parallel import by_slab, threads
-from napari_qsm.recon.stages import Progress, Warn, method, no_progress, no_warning
+from napari_qsm.recon.stages import Param, Progress, Warn, method, no_progress, no_warning
 from napari_qsm.recon.unwrap.checks import check_phase_and_mask
+from napari_qsm.recon.unwrap.quality_guided import unwrap_exactly
 
 #: Free voxels kept round the mask, so that the borders of the box do not bend the solution.
 _MARGIN_VOXELS = 12
+
+
+def _beyond_the_papers(settings: Mapping[str, Any], warnings: Sequence[str]) -> str:
+    if not settings["exact"]:
+        return ""
+    return (
+        "Beyond the cited method, napari-qsm unwrapped what Laplacian unwrapping left to the wrapped "
+        "phase along a quality-guided tree, so that the result is exact to whole turns."
+    )
 
 
 @method(
@@ -23,16 +34,23 @@ _MARGIN_VOXELS = 12
     "laplacian",
     title="Laplacian",
     references=("Schofield MA, Zhu Y 2003, Opt Lett 28:1194, doi:10.1364/OL.28.001194",),
+    beyond=_beyond_the_papers,
 )
 def laplacian(
     phase: Array,
     mask: Array,
     voxel_size_mm: Sequence[float],
+    magnitude: Array | None = None,
+    echo_times_s: Sequence[float] = (),
     *,
+    exact: Annotated[
+        bool,
+        Param("Afterwards unwrap what is left to the wrapped phase, along a quality-guided tree."),
+    ] = False,
     progress: Progress = no_progress,
     warn: Warn = no_warning,
 ) -> Array:
-    """Laplacian unwrapping: fast and smooth, not exact to whole turns.
+    """Laplacian unwrapping: fast and smooth, not exact to whole turns unless asked to be.
 
     Parameters
     ----------
@@ -40,6 +58,9 @@ def laplacian(
         Wrapped phase, rad.
     mask : (x, y, z) bool ndarray
     voxel_size_mm : three floats
+    magnitude : (M, x, y, z) ndarray, optional
+    echo_times_s : E floats
+        Both only for ``exact``, as for :func:`quality_guided`.
 
     Returns
     -------
@@ -60,10 +81,26 @@ def laplacian(
     any choice of it adds is harmonic inside the mask, so it goes away with the background
     field; zero was the choice with the smallest error before that (half of what noise or
     cut differences leave).
+
+    The result differs from the truth by a smooth field, and by more where neighbours differ by
+    more than half a turn: beside air, and round bleeds. With ``exact``, the difference between
+    the wrapped phase and this result is unwrapped itself, with the weights, the steps over
+    time and the care for steep places of :func:`quality_guided`, and added.
     """
     phase, mask = check_phase_and_mask(phase, mask)
     box = bounding_box(mask, _MARGIN_VOXELS)
     inside = mask[box]
+    if exact:
+        return unwrap_exactly(
+            phase,
+            mask,
+            box,
+            magnitude,
+            echo_times_s,
+            voxel_size_mm,
+            guess=lambda wrapped: integrate(np.ascontiguousarray(wrapped), voxel_size_mm, inside),
+            progress=progress,
+        )
     out = np.zeros_like(phase)
     for echo in range(len(phase)):
         wrapped = phase[echo][box]

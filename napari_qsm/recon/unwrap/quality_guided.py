@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import numpy as np
@@ -15,6 +15,7 @@ from napari_qsm.recon.stages import Param, Progress, Warn, method, no_progress, 
 from napari_qsm.recon.unwrap import spanning_tree as region_growing
 from napari_qsm.recon.unwrap.checks import check_phase_and_mask
 from napari_qsm.recon.unwrap.edge_weights import edge_weights
+from napari_qsm.recon.unwrap.extrapolation import extrapolated
 
 #: Smoothing of the phase offset between echoes, mm.
 _OFFSET_SIGMA_MM = 5.0
@@ -37,7 +38,11 @@ def quality_guided(
     voxel_size_mm: Sequence[float] = (1.0, 1.0, 1.0),
     *,
     correct: Annotated[
-        bool, Param("Afterwards turn single voxels that stand out by a whole turn.")
+        bool,
+        Param(
+            "Afterwards turn single voxels that stand out by a whole turn, and steep places "
+            "into line with the phase around them."
+        ),
     ] = True,
     progress: Progress = no_progress,
     warn: Warn = no_warning,
@@ -71,22 +76,52 @@ def quality_guided(
     Notes
     -----
     The first echo and the difference of the first two are unwrapped in space over one
-    maximum spanning tree. They give the phase offset (smoothed, as in MCPC-3D-S); every
+    maximum spanning tree, and steep places of them settled by
+    :func:`~napari_qsm.recon.unwrap.extrapolation.extrapolated`. They give the phase offset (smoothed, as in MCPC-3D-S); every
     later echo then takes the whole turns that the field fitted to the earlier echoes
     predicts, so that gradients too steep for a late echo do no harm.
     """
     phase, mask = check_phase_and_mask(phase, mask)
+    box = bounding_box(mask)
+    return unwrap_exactly(
+        phase, mask, box, magnitude, echo_times_s, voxel_size_mm, correct=correct, progress=progress
+    )
+
+
+def unwrap_exactly(
+    phase: Array,
+    mask: Array,
+    box: tuple[slice, ...],
+    magnitude: Array | None,
+    echo_times_s: Sequence[float],
+    voxel_size_mm: Sequence[float],
+    *,
+    correct: bool = True,
+    guess: Callable[[Array], Array] | None = None,
+    progress: Progress = no_progress,
+) -> Array:
+    """Unwrap checked phases; see :func:`quality_guided`.
+
+    Parameters
+    ----------
+    phase, mask
+        As :func:`check_phase_and_mask` gives them.
+    box : tuple of slice
+        What is looked at; holds the mask.
+    guess : callable, optional
+        From a wrapped phase on the box an estimate of the unwrapped one, rad. Only what it leaves
+        to the wrapped phase is then unwrapped.
+    """
     echoes = len(phase)
     if echoes > 1 and len(echo_times_s) != echoes:
         raise QsmError(
             f"There are {echoes} phase echoes but {len(echo_times_s)} echo times; unwrapping "
             "over time needs one for each."
         )
-    box = bounding_box(mask)
     inside = mask[box]
     cut = phase[(slice(None), *box)]
     strength = None if magnitude is None else _finite(np.asarray(magnitude)[(slice(None), *box)])
-    spatial = _unwrap_in_space(cut, inside, echo_times_s, correct, progress)
+    spatial = _unwrap_in_space(cut, inside, echo_times_s, voxel_size_mm, correct, guess, progress)
     progress(0.9)
     unwrapped = cut * inside
     unwrapped[0] = spatial[0]
@@ -106,7 +141,9 @@ def _unwrap_in_space(
     phase: Array,
     mask: Array,
     echo_times_s: Sequence[float],
+    voxel_size_mm: Sequence[float],
     correct: bool,
+    guess: Callable[[Array], Array] | None,
     progress: Progress,
 ) -> Array:
     """Unwrapped first echo and, if there are more, the first echo difference."""
@@ -117,19 +154,25 @@ def _unwrap_in_space(
         templates = np.stack([phase[0], wrap_phase(phase[1] - phase[0])])
     weights = edge_weights(phase[0], mask, later, ratio)
     progress(0.2)
+    guesses = np.zeros_like(templates)
+    if guess is not None:
+        guesses = np.stack([guess(template) for template in templates])
+        templates = wrap_phase(templates - guesses)
     turns, part = region_growing.grow(weights, templates, mask, lambda f: progress(0.2 + 0.6 * f))
     out = np.zeros_like(templates)
     turn = templates.dtype.type(2 * np.pi)
-    for index, template in enumerate(templates):
-        values = template[mask]
+    for index, (template, base) in enumerate(zip(templates, guesses, strict=True)):
+        values = template[mask] + base[mask]
         whole = region_growing.centre(
             values + turn * turns[index].astype(values.dtype), part, turns[index]
         )
         out[index][mask] = values + turn * whole.astype(values.dtype)
         if correct:
             out[index] = region_growing.remove_isolated_jumps(
-                out[index], mask, weights, progress=lambda f: progress(0.8 + 0.1 * f)
+                out[index], mask, weights, progress=lambda f: progress(0.8 + 0.08 * f)
             )
+            out[index] = extrapolated(out[index], mask, voxel_size_mm)
+            progress(0.89)
     return out
 
 
