@@ -168,6 +168,37 @@ def end_colours(display: Coloured) -> tuple[Array, Array]:
     return first, last
 
 
+def over_grey(
+    display: Coloured, grey: tuple[float, float]
+) -> tuple[tuple[float, float], Array, tuple[Array, Array]]:
+    """A map's colours with its own grey where a threshold hides the value.
+
+    Parameters
+    ----------
+    display : Coloured
+    grey : (low, high)
+        Values drawn black and white.
+
+    Returns
+    -------
+    window : (low, high)
+        Values at the ends of the table: both windows lie within.
+    table : (STEPS, 4) ndarray, float32
+    ends : (ndarray, ndarray)
+        RGBA of values beyond.
+    """
+    own = effective_window(display)
+    low, high = min(own[0], grey[0]), max(own[1], grey[1])
+    step = (high - low) / STEPS
+    values = low + (np.arange(-1, STEPS + 1) + 0.5) * step
+    table = colours(values, display)
+    level = np.clip((values - grey[0]) / (grey[1] - grey[0]), 0, 1)[:, None]
+    hidden = table[:, 3:] == 0
+    table[:, :3] = np.where(hidden, level, table[:, :3])
+    table[:, 3] = 1
+    return (low, high), table[1:-1], (table[0], table[-1])
+
+
 def has_thresholds(display: Coloured) -> bool:
     """Whether anything is made transparent."""
     return display.threshold_low is not None or display.threshold_high is not None

@@ -1,5 +1,7 @@
 """The state of one piece of work, without a window."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from napari_qsm.session import (
     sampled,
     unique_name,
 )
+from napari_qsm.session.records import add_entry, apply_labels, case_record, entry_record
 from napari_qsm.volume import Volume
 
 
@@ -189,3 +192,38 @@ def test_sampling_is_bounded():
 def test_unique_names():
     assert unique_name("a", ["b"]) == "a"
     assert unique_name("a", ["a", "a 2"]) == "a 3"
+
+
+def test_thresholds_of_each_colouring_are_shared_and_saved_with_the_session():
+    session = Session()
+    first = session.add(volume("χ first", "ppm"))
+    second = session.add(volume("χ second", unit="ppb"))
+    session.set_display(first, colouring="colour", threshold_low=0.04)
+    session.set_display(first, colouring="grey")
+    assert (first.display.threshold_low, second.display.threshold_low) == (None, None)
+    record = json.loads(json.dumps(entry_record(second)))
+    other = Session()
+    again, problems = add_entry(other, record, second.volume, other.case)
+    assert problems == []
+    other.set_display(again, colouring="colour")
+    session.set_display(second, colouring="colour")
+    assert again.display.threshold_low == pytest.approx(40) == second.display.threshold_low
+    assert first.display.threshold_low == pytest.approx(0.04)
+
+
+def test_the_grid_of_a_case_stays_while_its_maps_change_places_and_is_saved(tmp_path):
+    session = Session()
+    first, second = session.add(volume("χ first", "ppm")), session.add(volume("χ second", "ppm"))
+    labels = session.add(Volume(np.zeros((4, 5, 6)), np.eye(4), name="labels"), role="labels")
+    session.place_over(first, labels)  # clamped: an image never hides what is drawn
+    assert [e.name for e in session] == ["χ second", "χ first", "labels"]
+    assert session.case.grid_of is first and session.reference is first.volume
+    session.place_over(labels, None)
+    assert list(session) == [second, first, labels]
+    record = case_record(session.case, tmp_path)
+    session.remove(first)
+    assert session.case.grid_of is second
+    other = Session()
+    one, two = other.add(volume("χ second", "ppm")), other.add(volume("χ first", "ppm"))
+    apply_labels(record, other.case, {second.id: one.id, first.id: two.id})
+    assert other.case.grid_of is two

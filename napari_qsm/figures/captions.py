@@ -62,7 +62,9 @@ def _group(group: list[PanelPlan]) -> list[str]:
     for one in group:
         if isinstance(one, PicturePlan):
             title = one.panel.title if one.panel.title != one.map.name else ""
-            below = f" over {one.over.name}" if one.over is not None else ""
+            below = ""
+            if one.over is not None:
+                below = " over its own grey" if one.over is one.map else f" over {one.over.name}"
             lines = ", with regions" if one.panel.regions is not None else ""
             key = (title, one.map.name, one.panel.plane, f"{_colouring(one)}{below}{lines}")
             slices.setdefault(key, []).extend(one.slices)

@@ -152,6 +152,6 @@ def grids_differ(cases: Iterable[Case]) -> list[str]:
             names = ", ".join(f"'{entry.name}'" for entry in others[:3])
             said.append(
                 f"{names} {'lie' if len(others) > 1 else 'lies'} on another grid than "
-                f"'{case.maps[0].name}'; numbers are taken under label maps of the map's own grid."
+                f"'{case.grid_name}'; numbers are taken under label maps of the map's own grid."
             )
     return said

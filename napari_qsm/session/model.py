@@ -22,7 +22,6 @@ from napari_qsm.units import SusceptibilityUnit
 from napari_qsm.volume import Volume
 
 Layout = Literal["three", "one", "volume", "compare"]
-_THRESHOLDS = ("threshold_low", "threshold_high")
 Mix = Literal["side by side", "checkerboard", "curtain"]
 
 
@@ -73,8 +72,6 @@ class Session(DrawnCases):
 
     #: Where it was saved last; :mod:`napari_qsm.session.folder` keeps it.
     _saved: SavedAs | None = PrivateAttr(default=None)
-    #: Thresholds of colourings that an entry is not shown in now, by its id and the colouring.
-    _thresholds: dict[tuple[str, str], tuple[float | None, ...]] = PrivateAttr(default_factory=dict)
 
     # -- entries --------------------------------------------------------------------------
 
@@ -198,13 +195,17 @@ class Session(DrawnCases):
 
         Thresholds belong to a colouring: another one has its own, none at first.
         """
-        before, after = entry.display.colouring, changes.get("colouring")
-        if after not in (None, before) and not changes.keys() & {*_THRESHOLDS}:
-            old = tuple(getattr(entry.display, name) for name in _THRESHOLDS)
-            self._thresholds[entry.id, before] = old
-            own = self._thresholds.get((entry.id, str(after)), (None, None))
-            changes |= dict(zip(_THRESHOLDS, own, strict=True))
-        entry.display.update(changes)
+        display = entry.display
+        before, after = display.colouring, changes.get("colouring", display.colouring)
+        if after != before:
+            known = {
+                **display.other_thresholds,
+                before: (display.threshold_low, display.threshold_high),
+            }
+            low, high = known.pop(after, (None, None))
+            changes = {"threshold_low": low, "threshold_high": high, **changes}
+            changes["other_thresholds"] = known
+        display.update(changes)
         shared = {key: value for key, value in changes.items() if key in LINKED_FIELDS}
         if not (shared and self.windows_linked and entry.follows_link):
             return

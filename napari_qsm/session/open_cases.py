@@ -46,6 +46,8 @@ class OpenCases(EventedModel):
         Id of the label map or mask that drawing tools write into; empty if there is none.
     compared : tuple of str
         Ids of the maps put side by side, first the one in the large view.
+    hidden_regions : tuple of str
+        Ids of the label maps and masks that were hidden together, and come back together.
     """
 
     model_config = ConfigDict(
@@ -63,6 +65,7 @@ class OpenCases(EventedModel):
     active_case: str = ""
     painted: str = ""
     compared: tuple[str, ...] = ()
+    hidden_regions: tuple[str, ...] = ()
 
     _case_events: CaseEvents = PrivateAttr(default_factory=CaseEvents)
     #: The map that was selected last in each case.
@@ -73,7 +76,7 @@ class OpenCases(EventedModel):
         super().__init__(**data)
         self.maps.events.inserted.connect(self._deal_maps)
         self.maps.events.removed.connect(self._deal_maps)
-        self.maps.events.moved.connect(self._deal_maps)
+        self.maps.events.moved.connect(self._on_moved)
         self.study.cases.events.inserted.connect(self._on_case_added)
         self.study.cases.events.removed.connect(self._on_case_removed)
         self.events.active_case.connect(self._on_active_case)
@@ -189,6 +192,12 @@ class OpenCases(EventedModel):
         if entry is not None and entry.role == "labels":
             self.case_of(entry).painted = entry.id
 
+    def _on_moved(self) -> None:
+        """The order is a matter of what lies over what; grids and millimetres stay."""
+        for case in self.study.cases:
+            case.keep_grid()
+        self._deal_maps()
+
     def _deal_maps(self) -> None:
         """Give every case its entries, in drawing order."""
         for case in self.study.cases:
@@ -218,9 +227,32 @@ class OpenCases(EventedModel):
 
     @property
     def reference(self) -> Volume | None:
-        """The volume whose grid the views are laid out in: the bottom one of the active case."""
+        """The volume whose grid the views are laid out in: that of the active case."""
         own = self.case.reference
         return own if own is not None or not self.maps else self.maps[0].shown
+
+    def place_over(self, entry: MapEntry, below: MapEntry | None) -> None:
+        """Draw an entry right over another one of its case, or at the bottom.
+
+        Images stay below label maps and masks, which would else be hidden: one that is put
+        higher becomes the topmost image, and a label map that is put lower the lowest of these.
+
+        Parameters
+        ----------
+        entry : MapEntry
+        below : MapEntry or None
+            What it shall lie on; None for nothing.
+        """
+        others = [each for each in self.case_of(entry).maps if each is not entry]
+        place = others.index(below) + 1 if below in others else 0
+        images = sum(each.editable is None for each in others)
+        place = min(place, images) if entry.editable is None else max(place, images)
+        if not others:
+            return
+        at = self.maps.index(entry)
+        to = self.maps.index(others[place - 1]) + 1 if place else self.maps.index(others[0])
+        if to not in (at, at + 1):
+            self.maps.move(at, to)
 
     def is_shown(self, entry: MapEntry) -> bool:
         """Whether an entry is ticked and belongs to the active case."""

@@ -103,7 +103,7 @@ def find_target(session: Session, frame: DisplayFrame | None) -> Target:
     placement = place(entry.volume, frame)
     if not placement.aligned:
         raise QsmError(
-            f"'{entry.name}' is turned against '{session.case.maps[0].name}', the first map of the "
+            f"'{entry.name}' is turned against '{session.case.grid_name}', whose grid counts in the "
             "case, so it cannot be drawn on here. Open the map it belongs to as a case of its own."
         )
     locked = edit.locked_labels(entry.regions)
@@ -396,6 +396,4 @@ def slices_reached(
     plane: Plane, diameter_mm: float, scale: tuple[float, float, float], *, in_3d: bool
 ) -> int:
     """On how many slices of a plane a dab on the middle of a voxel leaves paint."""
-    if not in_3d:
-        return 1
-    return 2 * int(diameter_mm / 2 / scale[DEPTH_AXIS[plane]] + 1e-6) + 1
+    return 2 * int(in_3d * diameter_mm / 2 / scale[DEPTH_AXIS[plane]] + 1e-6) + 1

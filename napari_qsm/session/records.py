@@ -192,6 +192,7 @@ def case_record(case: Case, folder: Path) -> Record:
         "folders": [path_from(each, folder) for each in case.folders],
         "midline_mm": case.midline_mm,
         "painted": case.painted,
+        "grid": case.grid_of.id if case.grid_of not in (None, *case.maps[:1]) else "",
         "labels_used": dict(case.labels_used),
     }
     for name in _LISTS:
@@ -245,8 +246,11 @@ def add_case(session: Session, record: Record, folder: Path) -> tuple[Case, list
 
 
 def apply_labels(record: Record, case: Case, ids: Mapping[str, str]) -> None:
-    """Which label maps a case's maps are measured under, once its maps are there."""
+    """Which label maps measure a case's maps, and whose grid counts, once its maps are there."""
     painted, used = record.get("painted"), record.get("labels_used")
+    grid = record.get("grid")
+    if isinstance(grid, str) and grid in ids:
+        case.keep_grid(next((e for e in case.maps if e.id == ids[grid]), None))
     if isinstance(painted, str):
         case.painted = ids.get(painted, "")
     if isinstance(used, dict):

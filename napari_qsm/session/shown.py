@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from napari_qsm.session.model import Session
+from napari_qsm.study.display import first_display
 from napari_qsm.study.entry import MapEntry, same_case
 
 
@@ -42,6 +43,31 @@ def is_drawn(session: Session, entry: MapEntry, index: int, *, is_3d: bool = Fal
         return False
     below = session.maps.index(entry) < session.maps.index(chosen)
     return entry.display.visible and same_case(entry, chosen) and (is_labels or below)
+
+
+def grey_below(session: Session, entry: MapEntry) -> tuple[float, float] | None:
+    """The window of a map's own grey, where that is what lies below its colours.
+
+    Thresholds show the magnitude; where none is ticked below the map, they show the map in grey.
+
+    Parameters
+    ----------
+    session : Session
+    entry : MapEntry
+
+    Returns
+    -------
+    (low, high) or None
+        In the map's unit; None where nothing is hidden, or an image lies below.
+    """
+    display = entry.display
+    if entry.role != "map" or (display.threshold_low is None and display.threshold_high is None):
+        return None
+    for below in list(session.maps)[: session.maps.index(entry)]:
+        image = below.editable is None and below.display.visible and same_case(below, entry)
+        if image and not _shines_through(below, entry):
+            return None
+    return first_display(entry.volume, entry.role).window
 
 
 def _shines_through(entry: MapEntry, top: MapEntry) -> bool:

@@ -80,6 +80,8 @@ class Case(EventedModel):
 
     #: Its entries, bottom first; the session keeps them in step with its own list.
     _maps: list[MapEntry] = PrivateAttr(default_factory=list)
+    #: Id of the entry whose grid counts once entries were put in another order.
+    _grid: str = PrivateAttr(default="")
     #: What the scans were found from, and the scans.
     _sources: tuple[tuple[object, ...], list[ScanSource]] = PrivateAttr(default=((), []))
 
@@ -96,9 +98,26 @@ class Case(EventedModel):
         return list(self._maps)
 
     @property
+    def grid_of(self) -> MapEntry | None:
+        """The entry whose grid its views are laid out in: the one that first was the bottom one."""
+        return next((e for e in self._maps if e.id == self._grid), next(iter(self._maps), None))
+
+    @property
     def reference(self) -> Volume | None:
-        """The volume whose grid its views are laid out in: the bottom one."""
-        return self._maps[0].shown if self._maps else None
+        """The volume whose grid its views are laid out in."""
+        entry = self.grid_of
+        return None if entry is None else entry.shown
+
+    @property
+    def grid_name(self) -> str:
+        """What the user calls the map of :attr:`grid_of`; empty without one."""
+        entry = self.grid_of
+        return "" if entry is None else entry.name
+
+    def keep_grid(self, entry: MapEntry | None = None) -> None:
+        """Stay in the grid of an entry, else in that of now, in whatever order entries come."""
+        entry = entry or self.grid_of
+        self._grid = "" if entry is None else entry.id
 
     def of_role(self, *roles: Role) -> list[MapEntry]:
         """Its entries with one of these roles, in drawing order."""

@@ -28,10 +28,15 @@ class MapDisplay(EventedModel):
     threshold_low, threshold_high : float or None
         Values below and above which the map is transparent; with ``"both sides"`` they
         act on the absolute value.
+    other_thresholds : dict
+        The two thresholds of each colouring that it is not shown in now: another colouring has
+        thresholds of its own.
     opacity : float
         0 to 1.
     visible : bool
         Whether the map is drawn at all.
+    outline : bool
+        Whether only the edges of regions are drawn.
     """
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
@@ -41,12 +46,23 @@ class MapDisplay(EventedModel):
     window: tuple[float, float] = (0.0, 1.0)
     threshold_low: float | None = None
     threshold_high: float | None = None
+    other_thresholds: dict[Colouring, tuple[float | None, float | None]] = Field(
+        default_factory=dict
+    )
     opacity: float = Field(default=1.0, ge=0, le=1)
     visible: bool = True
+    outline: bool = False
 
 
 #: What the link button keeps equal between maps: all that turns a number into a colour.
-LINKED_FIELDS = ("colouring", "colormap", "window", "threshold_low", "threshold_high")
+LINKED_FIELDS = (
+    "colouring",
+    "colormap",
+    "window",
+    "threshold_low",
+    "threshold_high",
+    "other_thresholds",
+)
 
 
 def sampled(volume: Volume, limit: int = 400_000) -> np.ndarray:

@@ -140,6 +140,11 @@ def copy_display(
         value = getattr(source.display, field)
         if field == "window":
             value = (value[0] * factor, value[1] * factor)
+        elif field == "other_thresholds":
+            value = {
+                key: tuple(None if v is None else v * factor for v in ends)
+                for key, ends in value.items()
+            }
         elif field.startswith("threshold") and value is not None:
             value = value * factor
         values[field] = value

@@ -2,14 +2,28 @@
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QEvent, QPoint, Qt
+from qtpy.QtCore import QEvent, QModelIndex, QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_qsm.anatomy import DRAWN_AXES
+from napari_qsm.session import region_looks
 from napari_qsm.viewer.canvas.overlay_items import Outline
 from napari_qsm.viewer.canvas.windowing import Words, dragged
-from tests.viewer.actions import CTRL, LEFT, NONE, RIGHT, _send, click, drag, hover, press
-from tests.viewer.conftest import renew, settle
+from napari_qsm.volume import Volume
+from tests.viewer.actions import (
+    CTRL,
+    LEFT,
+    NONE,
+    RIGHT,
+    _send,
+    child,
+    click,
+    drag,
+    hover,
+    picture,
+    press,
+)
+from tests.viewer.conftest import affine_of, renew, settle
 from tests.viewer.drawn_on import (
     SHAPE,
     SIZE,
@@ -177,3 +191,104 @@ def test_dragging_with_ctrl_sets_the_window_and_a_double_click_takes_it_back(wor
     assert chi.display.window == pytest.approx((-0.05, 0.25))
     QTest.mouseDClick(main.native, LEFT, CTRL, at)
     assert chi.display.window == pytest.approx((-0.1, 0.2))
+
+
+def test_regions_are_hidden_outlined_and_made_fainter(work):
+    entry, main, session = entry_of(work), work.controller.main, work.session
+    at = middle(work, main)
+    session.crosshair_visible = False
+    before = picture(main)
+    press(work, "qsm.paint.brush")
+    options_of(work).diameter_mm = 16.0
+    click(main, at)
+    press(work, "qsm.paint.brush")
+
+    def differs(offset):
+        place = at + QPoint(*offset)
+        shot = picture(main)
+        scale = shot.shape[1] / main.native.width()
+        row, column = round(place.y() * scale), round(place.x() * scale)
+        return np.abs(shot[row, column] - before[row, column]).max() > 20
+
+    zoom = main.camera().zoom
+    edge = (round(7.4 * zoom), 0)
+    assert differs((0, 0)) and differs(edge)
+    region_looks.toggle_outline(session)
+    assert not differs((0, 0)) and differs(edge)
+    assert work.controller.layers[entry.id].contour == 1
+    region_looks.toggle_outline(session)
+    assert region_looks.toggle_shown(session) is False
+    assert not differs((0, 0)) and not entry.display.visible
+    assert region_looks.toggle_shown(session) is True and differs((0, 0))
+    for _ in range(9):
+        faint = region_looks.change_opacity(session, -1)
+    assert faint == pytest.approx(0.1) == entry.display.opacity
+    assert region_looks.change_opacity(session, 4) == pytest.approx(0.5)
+
+
+def test_a_dragged_row_lies_on_top_in_every_view_and_the_grid_stays(workspace):
+    session, controller = workspace.session, workspace.controller
+    session.crosshair_visible = False
+    half = np.full(SHAPE, 100.0, np.float32)
+    chi = session.add(Volume(half * 0 - 0.1, affine_of(SHAPE, SIZE), unit="ppm", name="chi"))
+    coarse = affine_of((20, 22, 18), SIZE * (2, 2, 1))
+    magnitude = Volume(np.full((20, 22, 18), 90.0, np.float32), coarse, name="magnitude")
+    other = session.add(magnitude, role="magnitude")
+    labels = session.add(Volume(half * 0, affine_of(SHAPE, SIZE), name="regions"), role="labels")
+    session.set_display(other, window=(0.0, 100.0), visible=True)
+    workspace.tabs.setCurrentWidget(workspace.panels.data)
+    settle()
+    grid = session.reference
+    assert grid is chi.volume and top_of(workspace) == {"magnitude"}
+    assert picture(controller.main)[350, 300].min() > 200
+    listed = child(workspace, "qsm.data.maps")
+
+    def drop(row, before):
+        """As Qt does when a row is let go: to where it shall stand before another."""
+        none = QModelIndex()
+        listed.model().moveRow(none, row, none, before)
+        settle()
+        return [listed.item(row).text() for row in range(3)]
+
+    assert drop(1, 3) == ["regions", "chi", "magnitude"]
+    assert top_of(workspace) == {"chi"} and session.reference is grid
+    assert all(picture(view)[100, 100].max() < 20 for view in controller.views)
+    names = [layer.name for layer in workspace.viewer.layers]
+    assert names == ["magnitude", "chi", "regions"]
+    # An image cannot hide what is drawn; napari's own list is followed.
+    assert drop(2, 0) == ["regions", "magnitude", "chi"]
+    workspace.viewer.layers.move(1, 0)
+    settle()
+    assert [entry.name for entry in session] == ["magnitude", "chi", "regions"]
+    assert top_of(workspace) == {"chi"} and labels.display.visible
+
+
+def top_of(workspace):
+    titles = [view.overlay.content.title for view in workspace.controller.views]
+    return {title.split(" · ")[1].removesuffix(" (ppm)") for title in titles}
+
+
+def test_colours_lie_over_the_map_in_grey_where_there_is_no_magnitude(workspace):
+    session, main = workspace.session, workspace.controller.main
+    session.crosshair_visible = False
+    values = np.full(SHAPE, -0.04, np.float32)  # a fifth of the way from black to white
+    chi = session.add(Volume(values, affine_of(SHAPE, SIZE), unit="ppm", name="chi"))
+    ones = Volume(np.ones(SHAPE, np.float32), affine_of(SHAPE, SIZE), name="magnitude")
+    session.set_display(chi, colouring="colour", window=(0.0, 0.15), threshold_low=0.05)
+    settle()
+    grey = picture(main)[350, 300]
+    np.testing.assert_allclose(grey, 0.2 * 255, atol=3)
+    session.set_display(chi, window=(-0.1, 0.01), threshold_low=None, threshold_high=-0.06)
+    np.testing.assert_allclose(picture(main)[350, 300], grey, atol=3)
+    magnitude = session.add(ones, role="magnitude")
+    session.set_display(magnitude, window=(0.0, 1.0), visible=True)
+    session.place_over(magnitude, None)
+    np.testing.assert_allclose(picture(main)[350, 300], 255, atol=3)
+    session.set_display(magnitude, visible=False)
+    np.testing.assert_allclose(picture(main)[350, 300], grey, atol=3)
+    # What napari's own slider says is the map's window, not that of the grey below it.
+    layer = workspace.controller.layers[chi.id]
+    layer.opacity = 0.9
+    assert chi.display.window == (-0.1, 0.01)
+    layer.contrast_limits = (-0.2, 0.3)
+    assert chi.display.window == (-0.2, 0.3)

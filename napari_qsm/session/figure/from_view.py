@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from napari_qsm.figures.parts import BoxCrop, Crop, HeadCrop, Regions, RegionsCr
 from napari_qsm.figures.spec import ColourBar, FigureSpec, Style
 from napari_qsm.session import MapEntry, Session, same_case
 from napari_qsm.session.figure.from_session import display_of, source_of
+from napari_qsm.session.shown import grey_below
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def add_view(
         labels = session.entry(regions.labels)
         assert labels is not None
         sources.setdefault(labels.id, source_of(labels, f"{called}: regions"))
-    over = _below(session, entry)
+    over, over_window = _below(session, entry)
     if over is not None:
         sources.setdefault(over.id, source_of(over, f"{called}: {over.role}"))
     spec = with_fields(spec, sources=sources)
@@ -131,7 +132,7 @@ def add_view(
         display=shown_as,
         unlocked_window=unlocked,
         over=over.id if over is not None else "",
-        over_window=over.display.window if over is not None else None,
+        over_window=over_window,
         crop=crop_of(look),
         regions=regions,
         title="" if any(spec.column_titles) else called,
@@ -149,21 +150,28 @@ def _regions_in_view(session: Session, entry: MapEntry) -> Regions | None:
         return None
     if labels.shown.shape != entry.shown.shape:
         return None
-    return Regions(labels=labels.id, style="fill", colours="table", opacity=labels.display.opacity)
+    style: Literal["outline", "fill"] = "outline" if labels.display.outline else "fill"
+    return Regions(labels=labels.id, style=style, colours="table", opacity=labels.display.opacity)
 
 
-def _below(session: Session, entry: MapEntry) -> MapEntry | None:
-    """The image that is seen through a map with thresholds or opacity."""
+def _below(session: Session, entry: MapEntry) -> tuple[MapEntry | None, tuple[float, float] | None]:
+    """What is seen through a map with thresholds or opacity, and its window.
+
+    It is the magnitude, or where that is not on show the map itself in grey.
+    """
     shown = entry.display
     if shown.threshold_low is None and shown.threshold_high is None and shown.opacity >= 1:
-        return None
+        return None, None
     at = session.maps.index(entry)
     below = [
         e
         for e in list(session.maps)[:at]
         if e.role == "magnitude" and session.is_shown(e) and same_case(e, entry)
     ]
-    return below[-1] if below else None
+    if below:
+        return below[-1], below[-1].display.window
+    own = grey_below(session, entry)
+    return (None if own is None else entry), own
 
 
 def describe(spec: FigureSpec, index: int, slice_text: str = "") -> str:

@@ -12,6 +12,7 @@ from napari_qsm.session import MapDisplay, MapEntry, Session
 from napari_qsm.session.blinding import shown_name
 from napari_qsm.session.composites import MixedMaps
 from napari_qsm.session.frames import napari_order
+from napari_qsm.session.shown import grey_below
 from napari_qsm.viewer.canvas.layer_sync import LayerSync
 from napari_qsm.viewer.canvas.layers import apply_display, drawn
 from napari_qsm.viewer.contributions import AXIS_LABELS, UNITS
@@ -78,7 +79,7 @@ class MixedLayer:
             contrast_limits=effective_window(first.display),
             blending="translucent_no_depth",
         )
-        apply_display(first.display, layer)
+        apply_display(first.display, layer, grey_below(self._session, first))
         return layer
 
     def set_edge(self, edge: float) -> None:
@@ -95,7 +96,7 @@ class MixedLayer:
         """Follow the first map's window and colours."""
         entry = self._session.entry(self._made_of[1]) if self._layer else None
         if self._layer is not None and entry is not None:
-            apply_display(entry.display, self._layer)
+            apply_display(entry.display, self._layer, grey_below(self._session, entry))
 
     def dispose(self) -> None:
         """Remove the layer."""

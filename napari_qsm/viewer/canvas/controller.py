@@ -217,6 +217,7 @@ class Controller:
     def _on_settled(self) -> None:
         """After layers came or went, bring every view to the state it should be in."""
         self._mix()
+        self.sync.restyle()
         for view in self.views:
             view.turn_to(view.plane, self.session.radiological)
         self.set_visible()

@@ -9,14 +9,15 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 from psygnal import Signal
 
-from napari_qsm.colormaps import effective_window
 from napari_qsm.errors import QsmError
 from napari_qsm.rois.region import RegionTable, region_table
 from napari_qsm.session import MapDisplay, MapEntry, Role, Session, first_display, unique_name
 from napari_qsm.session.dealing import dealt
 from napari_qsm.session.opening import Opened
+from napari_qsm.session.shown import grey_below
 from napari_qsm.study import Identity, identity_of
 from napari_qsm.viewer import ui
+from napari_qsm.viewer.canvas.layer_order import LayerOrder
 from napari_qsm.viewer.canvas.layers import (
     adopt,
     apply_display,
@@ -32,7 +33,7 @@ from napari_qsm.viewer.canvas.views import Views
 from napari_qsm.viewer.contributions import REGIONS_KEY, VOLUME_KEY
 from napari_qsm.volume import Volume
 
-_LOOKS = ("contrast_limits", "colormap", "opacity")
+_LOOKS = ("contrast_limits", "colormap", "opacity", "contour")
 
 
 class LayerSync:
@@ -60,6 +61,8 @@ class LayerSync:
         self.layers: dict[str, Layer] = {}
         self.mirrors = Mirrors(views)
         self._strokes = LabelStrokes(session, views, self.mirrors, self.layers, self.entry_of)
+        self._order = LayerOrder(session, views, self.layers, self.entry_of)
+        self._order.changed.connect(self.settled.emit)
         self._heard = ui.Subscriptions()
         maps, layers = session.maps.events, self.viewer.layers
         self._heard.connect(maps.inserted, to=self._on_entry_added)
@@ -77,6 +80,7 @@ class LayerSync:
         for layer in list(self.layers.values()):
             self._disown(layer)
         self._strokes.dispose()
+        self._order.dispose()
         self.layers.clear()
         self.mirrors.dispose()
 
@@ -259,10 +263,6 @@ class LayerSync:
         if entry is None or self._views.is_blocked("looks"):
             return
         changes = read_display(layer)
-        if entry.display.colouring == "both sides" and "colouring" not in changes:
-            window = changes.get("window", entry.display.window)
-            if window == effective_window(entry.display):
-                changes.pop("window", None)
         changes = {k: v for k, v in changes.items() if getattr(entry.display, k) != v}
         if changes:
             self.session.set_display(entry, **changes)
@@ -304,12 +304,17 @@ class LayerSync:
 
     # -- what the session says ------------------------------------------------------------
 
-    def _on_display(self, event: Any = None) -> None:
+    def restyle(self) -> None:
+        """Draw every entry as the session says."""
         with self._views.signals_blocked("looks"):
             for entry in self.session:
                 layer = self.layers.get(entry.id)
                 if layer is not None:
-                    apply_display(entry.display, layer)
+                    apply_display(entry.display, layer, grey_below(self.session, entry))
+
+    def _on_display(self, event: Any = None) -> None:
+        self.restyle()
+        with self._views.signals_blocked("looks"):
             self.restyled.emit()
 
     def _on_name(self) -> None:

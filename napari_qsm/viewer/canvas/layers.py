@@ -17,6 +17,7 @@ from napari_qsm.colormaps import (
     end_colours,
     has_thresholds,
     lookup_table,
+    over_grey,
     register_colormap,
 )
 from napari_qsm.errors import GeometryError
@@ -35,6 +36,9 @@ from napari_qsm.viewer.contributions import (
     VOLUME_KEY,
 )
 from napari_qsm.volume import Volume
+
+#: Under which a layer keeps the window it was given here; another one is somebody's choice.
+WINDOW_KEY = "napari-qsm window"
 
 
 @dataclass
@@ -76,7 +80,8 @@ def make_layer(entry: MapEntry, frame: DisplayFrame) -> Layer:
     }
     if entry.editable is not None:
         common["metadata"][REGIONS_KEY] = entry.regions
-        layer = Labels(view.data, opacity=entry.display.opacity, **common)
+        layer = Labels(view.data, **common)
+        apply_display(entry.display, layer)
         if entry.regions:
             layer.colormap = region_colours(entry.regions)
         layer.editable = view.placement.aligned
@@ -111,17 +116,32 @@ def region_colours(regions: RegionTable) -> CyclicLabelColormap:
     return CyclicLabelColormap(colors=colours, background_value=0)
 
 
-def apply_display(display: MapDisplay, layer: Layer) -> None:
-    """Show a layer the way the session says; visibility is left to the views."""
+def apply_display(
+    display: MapDisplay, layer: Layer, grey: tuple[float, float] | None = None
+) -> None:
+    """Show a layer the way the session says; visibility is left to the views.
+
+    Parameters
+    ----------
+    display : MapDisplay
+    layer : Layer
+    grey : (low, high), optional
+        Window of its own grey that is drawn where a threshold hides the value.
+    """
     if layer.opacity != display.opacity:
         layer.opacity = display.opacity
+    if isinstance(layer, Labels) and (layer.contour > 0) != display.outline:
+        layer.contour = int(display.outline)
     if not isinstance(layer, Image):
         return
-    window = effective_window(display)
+    window, table, ends = effective_window(display), None, None
+    if grey is not None:
+        window, table, ends = over_grey(display, grey)
     if tuple(layer.contrast_limits) != window:
         low, high = layer.contrast_limits_range
         layer.contrast_limits_range = (min(low, window[0]), max(high, window[1]))
         layer.contrast_limits = window
+    layer.metadata[WINDOW_KEY] = window
     plain = not has_thresholds(display) and display.colouring != "both sides"
     name = colormap_name(display)
     if plain and compat.napari_ramp(name) is not None:
@@ -129,16 +149,21 @@ def apply_display(display: MapDisplay, layer: Layer) -> None:
             layer.colormap = name
         return
     title = "both sides" if display.colouring == "both sides" else name
-    compat.set_ramp(layer, title, lookup_table(display), end_colours(display))
+    if table is None or ends is None:
+        table, ends = lookup_table(display), end_colours(display)
+    compat.set_ramp(layer, title, table, ends)
 
 
 def read_display(layer: Layer) -> dict[str, Any]:
     """What napari's own controls were set to, as changes of a :class:`MapDisplay`."""
     changes: dict[str, Any] = {"opacity": float(layer.opacity)}
+    if isinstance(layer, Labels):
+        changes["outline"] = layer.contour > 0
     if not isinstance(layer, Image):
         return changes
-    low, high = layer.contrast_limits
-    changes["window"] = (float(low), float(high))
+    low, high = map(float, layer.contrast_limits)
+    if (low, high) != layer.metadata.get(WINDOW_KEY):
+        changes["window"] = (low, high)
     name = layer.colormap.name
     if name.endswith(compat.RAMP_MARK):
         return changes

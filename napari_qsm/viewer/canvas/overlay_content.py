@@ -53,8 +53,10 @@ def overlay_content(
         content.title = shown_name(session, entry)
     elif comparing and is_large:
         content.title = mixed_title
-    elif entry is not None and is_large:
-        content.title += f" · {shown_name(session, entry)}"
+    elif entry is not None:
+        unit = shown_unit(entry, session.unit)
+        what = f"{shown_name(session, entry)} ({unit})" if unit else shown_name(session, entry)
+        content.title += f" · {what}"
     if entry is not None and entry.editable is None and (is_large or beside):
         content.colour_bar = colour_bar(entry, session.unit)
     if view.is_3d:

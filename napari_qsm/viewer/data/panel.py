@@ -11,6 +11,7 @@ from napari_qsm.session import MapEntry
 from napari_qsm.session.blinding import shown_name
 from napari_qsm.session.work import holds_work
 from napari_qsm.viewer import ui
+from napari_qsm.viewer.central import Drops
 from napari_qsm.viewer.data.case_bar import CaseBar
 from napari_qsm.viewer.data.files import Files
 from napari_qsm.viewer.data.saving import Saving
@@ -67,8 +68,16 @@ class DataPanel(QWidget):
             "Nothing is open yet. Open a map or a scanner folder, or try the built-in head."
         )
         self._list = ui.named(
-            QListWidget(), "qsm.data.maps", "Tick: shown or hidden. Double click: rename."
+            QListWidget(),
+            "qsm.data.maps",
+            "Tick: shown or hidden. Drag: the upper one lies on top. Double click: rename.",
         )
+        self._list.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
+        self._drops = Drops(files.open)
+        viewport, model = self._list.viewport(), self._list.model()
+        assert viewport is not None and model is not None
+        viewport.installEventFilter(self._drops)
+        model.rowsMoved.connect(self._on_dragged)
         self._list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self._list.itemChanged.connect(self._on_item)
         self._list.currentRowChanged.connect(self._on_row)
@@ -139,7 +148,7 @@ class DataPanel(QWidget):
         item.setText(shown_name(self._session, entry))
         item.setToolTip(_ROLE_TITLES[entry.role])
         flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
-        flags |= Qt.ItemFlag.ItemIsUserCheckable
+        flags |= Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsDragEnabled
         if not self._session.blinded:
             flags |= Qt.ItemFlag.ItemIsEditable
         item.setFlags(flags)
@@ -173,6 +182,18 @@ class DataPanel(QWidget):
         name = item.text().strip()
         if name and name != entry.name and not self._session.blinded:
             entry.name = name
+
+    def _on_dragged(self) -> None:
+        """Rows are in another order: bring the maps to it, from the bottom up."""
+        if self._filling:
+            return
+        items = [self._list.item(row) for row in reversed(range(self._list.count()))]
+        keys = [item.data(Qt.ItemDataRole.UserRole) for item in items if item is not None]
+        below: MapEntry | None = None
+        for entry in filter(None, map(self._session.entry, keys)):
+            self._session.place_over(entry, below)
+            below = entry
+        self.refresh()
 
     def _on_row(self, row: int) -> None:
         item = self._list.item(row)

@@ -243,7 +243,8 @@ class MapForm(QWidget):
         if (
             entry is not None
             and key == "both sides"
-            and entry.display.threshold_low is None
+            and key not in entry.display.other_thresholds
+            and entry.display.colouring != key
             and entry.is_susceptibility
         ):
             # Without a dead band round zero the magnitude below would not be seen at all.

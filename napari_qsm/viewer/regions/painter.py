@@ -21,14 +21,11 @@ from napari_qsm.session.painting import (
 )
 from napari_qsm.viewer.canvas.overlay_items import Outline, Ring
 from napari_qsm.viewer.regions.brush_rim import rim
+from napari_qsm.viewer.regions.corner_grip import CornerGrip
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.canvas.controller import Controller
     from napari_qsm.viewer.canvas.slice_view import SliceView
-
-#: A click this near to a corner, in pixels, takes it; on the first one it closes the polygon.
-_NEAR_PIXELS = 10.0
-_TREMBLE_PIXELS = 3.0
 
 
 class Painter:
@@ -48,9 +45,7 @@ class Painter:
         self._controller = controller
         self._session = controller.session
         self._stroke: Stroke | None = None
-        self._corner: int | None = None
-        #: Where a corner was taken, until it is dragged off.
-        self._taken_at: tuple[float, float] | None = None
+        self._grip = CornerGrip()
         self._hover: Array | None = None
         self._view: SliceView | None = None
         self._connections: list[tuple[Any, Callable[..., Any]]] = [
@@ -88,7 +83,8 @@ class Painter:
                 self._controller.region_picked.emit(frame.display_to_world(at))
             return
         if kind == "polygon" and self._stroke is not None and self._goes_on(view):
-            self._set_corner(view, at)
+            self._grip.take(view, self._stroke.points, at)
+            self._repaint()
             return
         self._start(view, at)
 
@@ -136,8 +132,7 @@ class Painter:
             stroke.points.append(at)
             self._repaint()
         elif self.options.kind == "polygon":
-            if self._corner is not None and self._left(view, at):
-                stroke.points[self._corner] = at
+            self._grip.drag(view, stroke.points, at)
             self._repaint()
         elif self.options.kind in ("brush", "eraser"):
             last = stroke.points[-1]
@@ -152,8 +147,7 @@ class Painter:
         if stroke is None:
             return
         if self.options.kind == "polygon":
-            taken, self._corner = self._corner, None
-            if taken == 0 and self._taken_at is not None and len(stroke.points) > 2:
+            if self._grip.release() == 0 and len(stroke.points) > 2:
                 self.close()
             return
         self._stroke = None
@@ -184,7 +178,8 @@ class Painter:
 
     def close(self) -> None:
         """Close the polygon that is being drawn."""
-        stroke, self._stroke, self._corner = self._stroke, None, None
+        stroke, self._stroke = self._stroke, None
+        self._grip.release()
         if stroke is not None and self.options.kind == "polygon" and stroke.is_alive:
             if len(stroke.points) < 3:
                 self._controller.said.emit("A polygon needs three corners; it was given up.")
@@ -204,7 +199,8 @@ class Painter:
 
     def cancel(self) -> bool:
         """Give up an outline, or end a stroke where it is; returns whether there was one."""
-        stroke, self._stroke, self._corner = self._stroke, None, None
+        stroke, self._stroke = self._stroke, None
+        self._grip.release()
         if stroke is None:
             return False
         if self.options.kind in ("brush", "eraser") and self._session.history.is_open:
@@ -227,7 +223,7 @@ class Painter:
             if abs(view.depth_mm - stroke.points[0][stroke.across]) > 1e-3:
                 return []
             points = [*stroke.points]
-            free = self._corner is None and self._near(view, self._hover) is None
+            free = self._grip.near(view, points, self._hover) is None
             if options.kind == "polygon" and self._hover is not None and pointed is view and free:
                 points.append(self._hover)
             camera = view.camera()
@@ -242,7 +238,8 @@ class Painter:
 
     def sentence(self) -> tuple[str, bool]:
         """What the next click does, and whether it does anything."""
-        view = self._view or self._controller.main
+        view = self._view if self._view in self._controller.views else self._controller.main
+        assert view is not None
         return next_click(
             self._session,
             self._controller.frame,
@@ -278,35 +275,6 @@ class Painter:
         if gone:
             self.cancel()
         return not gone
-
-    def _set_corner(self, view: SliceView, at: Array) -> None:
-        """Take the corner under the pointer, to drag it; set a new one where there is none."""
-        stroke = self._stroke
-        assert stroke is not None
-        near = self._near(view, at)
-        if near is None:
-            near = len(stroke.points)
-            stroke.points.append(at)
-        self._corner, self._taken_at = near, view.camera().to_pixel(at)
-        self._repaint()
-
-    def _left(self, view: SliceView, at: Array) -> bool:
-        """Whether a corner that is held was dragged off; a hand trembles."""
-        if self._taken_at is not None:
-            apart = np.subtract(view.camera().to_pixel(at), self._taken_at)
-            if np.hypot(*apart) > _TREMBLE_PIXELS:
-                self._taken_at = None
-        return self._taken_at is None
-
-    def _near(self, view: SliceView, at: Array | None) -> int | None:
-        """The corner of the polygon under the pointer."""
-        if self._stroke is None or at is None or self.options.kind != "polygon":
-            return None
-        camera = view.camera()
-        here = camera.to_pixel(at)
-        apart = [np.hypot(*np.subtract(camera.to_pixel(p), here)) for p in self._stroke.points]
-        nearest = int(np.argmin(apart))
-        return nearest if apart[nearest] <= _NEAR_PIXELS else None
 
     def _repaint(self) -> None:
         if self.options.in_3d or self._view is None:
