@@ -192,7 +192,7 @@ def case_record(case: Case, folder: Path) -> Record:
         "folders": [path_from(each, folder) for each in case.folders],
         "midline_mm": case.midline_mm,
         "painted": case.painted,
-        "grid": case.grid_of.id if case.grid_of not in (None, *case.maps[:1]) else "",
+        "grid": case.kept_grid,
         "labels_used": dict(case.labels_used),
     }
     for name in _LISTS:

@@ -109,6 +109,12 @@ class Case(EventedModel):
         return None if entry is None else entry.shown
 
     @property
+    def kept_grid(self) -> str:
+        """Id of the entry of :attr:`grid_of`, where that is no longer the bottom one; else empty."""
+        entry = self.grid_of
+        return "" if entry is None or entry is self._maps[0] else entry.id
+
+    @property
     def grid_name(self) -> str:
         """What the user calls the map of :attr:`grid_of`; empty without one."""
         entry = self.grid_of
