@@ -21,6 +21,7 @@ from napari_qsm.io.bids import (
 )
 from napari_qsm.io.label_table import write_label_table
 from napari_qsm.io.nifti import write_volume
+from napari_qsm.io.participants import add_participant, with_participant
 from napari_qsm.io.series import ScanFiles
 from napari_qsm.io.sidecar import write_sidecar
 from napari_qsm.io.targets import check_out_folder
@@ -200,6 +201,7 @@ def write_head_bids(
         Whether this visit may be replaced.
     """
     subject = participant or head.subject
+    with_participant(folder, subject, group=head.subject)  # refuses before anything is written
     write_bids_raw(head.scan, folder, subject=subject, session=session, overwrite=overwrite)
     truth = folder / "derivatives" / "truth"
     prefix = "{}/anat/{}".format(*visit_place(subject, session))
@@ -219,6 +221,7 @@ def write_head_bids(
         write_label_table(staging / f"{prefix}_dseg.tsv", head.label_names)
         if overwrite or not (truth / DESCRIPTION).exists():
             write_description(staging, derivative=True, name="Truth of the built-in head")
+    add_participant(folder, subject, group=head.subject)
 
 
 _HEAD_IMAGES = ("phase", "magnitude", "mask", "chi", "local_field", "total_field", "labels")

@@ -94,24 +94,61 @@ def check(
 
 
 def import_(
-    folder: Annotated[Path, typer.Argument(help="Folder with DICOM files.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
+    folder: Annotated[Path | None, typer.Argument(help="Folder with DICOM files.")] = None,
     series: Annotated[str | None, typer.Option(help="Which series, if there are several.")] = None,
-    subject: Annotated[str, typer.Option(help="Label of the subject in the dataset.")] = "01",
+    subject: Annotated[
+        str | None, typer.Option(help="Label of the subject in the dataset; 01 unless given.")
+    ] = None,
+    session: Annotated[str | None, typer.Option(help="Label of the visit, such as t0.")] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="VISITS.tsv",
+            help="Many at once: columns folder, subject, session (.tsv or .csv).",
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files.")] = False,
 ) -> None:
     """Turn a scanner's DICOM folder into NIfTI with sidecars that name nobody."""
     from napari_qsm.io.dicom import import_dicom
     from napari_qsm.io.targets import check_out_folder
 
+    if (folder is None) == (table is None):
+        raise MetadataError("Give either a folder with DICOM files or --table VISITS.tsv.")
+    if table is not None:
+        if series or subject or session:
+            raise MetadataError("With --table, subject, session and series stand in the table.")
+        _import_table(table, out, overwrite)
+        return
+    assert folder is not None
     check_out_folder(out, overwrite=overwrite)
     with progress() as report:
         done = import_dicom(
             folder,
             out,
             series=series,
-            subject=subject,
+            subject=subject or "01",
+            session=session or "",
             overwrite=overwrite,
             progress=lambda fraction: report("reading DICOM", fraction),
         )
     say(done.text())
+
+
+def _import_table(table: Path, out: Path, overwrite: bool) -> None:
+    from napari_qsm.io.targets import check_out_folder
+    from napari_qsm.study.import_table import import_table
+
+    check_out_folder(out, overwrite=overwrite)
+    with progress() as report:
+        done = import_table(
+            table,
+            out,
+            overwrite=overwrite,
+            progress=lambda fraction: report("reading DICOM", fraction),
+            say=say,
+        )
+    say(done.text())
+    if done.failed:
+        raise typer.Exit(1)

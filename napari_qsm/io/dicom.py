@@ -16,12 +16,19 @@ from typing import Any
 
 from napari_qsm.errors import FileError
 from napari_qsm.io.atomic import staged_folder
-from napari_qsm.io.bids import DESCRIPTION, check_subject, raw_name, write_description
+from napari_qsm.io.bids import (
+    DESCRIPTION,
+    check_subject,
+    raw_name,
+    visit_place,
+    write_description,
+)
 from napari_qsm.io.choosing import AmbiguousSeries, choose
 from napari_qsm.io.dicom_checks import check_planes
 from napari_qsm.io.dicom_convert import convert, find_converter, write_clean
 from napari_qsm.io.dicom_headers import DicomFolder, DicomSeries, read_folder
 from napari_qsm.io.names import IMAGINARY, MAGNITUDE, PHASE, REAL
+from napari_qsm.io.participants import add_participant
 from napari_qsm.io.series import ScanFiles, group_images, image_file
 from napari_qsm.io.sidecar import write_sidecar
 
@@ -81,6 +88,7 @@ def import_dicom(
     *,
     series: str | None = None,
     subject: str = "01",
+    session: str = "",
     overwrite: bool = False,
     progress: Progress = lambda fraction: None,
     warn: Warn = lambda sentence: None,
@@ -97,6 +105,8 @@ def import_dicom(
         Number of the series with the phase, where there are several.
     subject : str
         Label of the subject in the dataset. Never taken from the DICOM headers.
+    session : str
+        Label of the visit; empty for a study without visits.
     overwrite : bool
         Whether files of the same name may be replaced.
     progress : callable
@@ -117,12 +127,8 @@ def import_dicom(
         files that cannot be converted, or a place that cannot be written to.
     """
     folder, out = Path(folder), Path(out)
-    check_subject(subject)
-    if (out / f"sub-{subject}").exists() and not overwrite:
-        raise FileError(
-            f"'{out}' already holds a subject '{subject}'; choose another folder or allow "
-            "overwriting."
-        )
+    check_subject(subject, session)
+    check_visit(out, subject, session, overwrite=overwrite)
     converter = find_converter()
     found = read_folder(folder, lambda f: progress(0.5 * f))
     chosen = _choose(found, series, folder)
@@ -135,15 +141,48 @@ def import_dicom(
         scan = _the_scan(images, chosen)
         if not scan.magnitude and scan.phase:
             notes.append("There is no magnitude image on the grid of the phase.")
-        written = _write(scan, out, subject, overwrite, lambda f: progress(0.8 + 0.2 * f))
+        visit = (subject, session)
+        written = _write(scan, out, visit, overwrite, lambda f: progress(0.8 + 0.2 * f))
     except OSError as error:
         raise FileError(f"The import failed: {error.strerror or error}.") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        add_participant(out, subject)
+    except FileError as error:
+        notes.append(str(error))
     for sentence in notes:
         warn(sentence)
     progress(1.0)
     return ImportReport(out, written, tuple(notes), tuple(found.identifying), dict(found.left_out))
+
+
+def check_visit(out: Path, subject: str, session: str, *, overwrite: bool = False) -> None:
+    """Refuse a visit that is there already, or a subject with and without visits.
+
+    Raises
+    ------
+    FileError
+        Saying which of these it is.
+    """
+    person = out / f"sub-{subject}"
+    if not person.exists():
+        return
+    visits = sorted(p.name.removeprefix("ses-") for p in person.glob("ses-*") if p.is_dir())
+    if session and any((person / kind).is_dir() for kind in ("anat", "fmap")):
+        raise FileError(
+            f"'{out}' holds a scan of subject '{subject}' that belongs to no visit, so '{session}' cannot "
+            "stand beside it; move that scan into a folder of its visit first."
+        )
+    if not session and visits:
+        raise FileError(
+            f"'{out}' holds visits of subject '{subject}' ({', '.join(visits)}); say with --session which "
+            "visit this is."
+        )
+    if overwrite or (session and session not in visits):
+        return
+    what = f"visit '{session}' of subject '{subject}'" if session else f"a subject '{subject}'"
+    raise FileError(f"'{out}' already holds {what}; choose another folder or allow overwriting.")
 
 
 def phase_series(found: DicomFolder) -> list[DicomSeries]:
@@ -261,12 +300,12 @@ def _check_converted(scan: ScanFiles, chosen: DicomSeries) -> None:
 
 
 def _write(
-    scan: ScanFiles, out: Path, subject: str, overwrite: bool, progress: Progress
+    scan: ScanFiles, out: Path, visit: tuple[str, str], overwrite: bool, progress: Progress
 ) -> ScanFiles:
     """Move a scan into a dataset under BIDS names; returns the files as they then lie there."""
-    named = _named(scan, subject)
+    named = _named(scan, *visit)
     # With leave, images of an earlier import go that would now pass for echoes of this one.
-    older = _names_of_imports(subject) if overwrite else ()
+    older = _names_of_imports(*visit) if overwrite else ()
     with staged_folder(out, overwrite=overwrite, replaces=older) as staging:
         for i, (image, name) in enumerate(named):
             target = staging / f"{name}.nii.gz"
@@ -279,7 +318,7 @@ def _write(
     moved = [image_file(out / f"{name}.nii.gz") for _, name in named]
     by_part = {part: tuple(i for i in moved if i.part == part) for part in _BIDS_PARTS}
     return ScanFiles(
-        label=f"sub-{subject}",
+        label=visit_place(*visit)[1],
         phase=by_part[PHASE],
         magnitude=by_part[MAGNITUDE],
         real=by_part[REAL],
@@ -287,10 +326,10 @@ def _write(
     )
 
 
-def _names_of_imports(subject: str) -> list[str]:
-    """Files that an import of a subject may write, whatever its echoes and parts."""
+def _names_of_imports(subject: str, session: str) -> list[str]:
+    """Files that an import of a visit may write, whatever its echoes and parts."""
     names = {
-        raw_name(subject, part, echo=echo, difference=difference)
+        raw_name(subject, part, session=session, echo=echo, difference=difference)
         for difference in (False, True)
         for part in _BIDS_PARTS.values()
         for echo in (None, *range(1, _MOST_ECHOES + 1))
@@ -298,7 +337,7 @@ def _names_of_imports(subject: str) -> list[str]:
     return sorted(f"{name}{ending}" for name in names for ending in (".nii.gz", ".json"))
 
 
-def _named(scan: ScanFiles, subject: str) -> list[tuple[Any, str]]:
+def _named(scan: ScanFiles, subject: str, session: str) -> list[tuple[Any, str]]:
     signal = scan.phase or scan.real
     several = len(signal) > 1 or len(scan.magnitude) > 1
     named = []
@@ -306,7 +345,11 @@ def _named(scan: ScanFiles, subject: str) -> list[tuple[Any, str]]:
         for echo, image in enumerate(images, start=1):
             number = echo if several else None
             name = raw_name(
-                subject, _BIDS_PARTS[image.part], echo=number, difference=scan.is_difference
+                subject,
+                _BIDS_PARTS[image.part],
+                session=session,
+                echo=number,
+                difference=scan.is_difference,
             )
             named.append((image, name))
     return named

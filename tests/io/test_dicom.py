@@ -464,3 +464,23 @@ def test_reading_headers_takes_each_file_once(siemens, monkeypatch):
     monkeypatch.setattr(pydicom, "dcmread", lambda p, *a, **k: read.append(p) or real(p, *a, **k))
     read_folder(siemens, lambda fraction: None)
     assert sorted(read) == sorted(siemens.iterdir())
+
+
+def test_visits_of_one_subject_stand_beside_each_other(siemens, tmp_path):
+    out = tmp_path / "out"
+    report = import_dicom(siemens, out, subject="07", session="t0")
+    assert report.scan.label == "sub-07_ses-t0"
+    name = "sub-07/ses-t0/anat/sub-07_ses-t0_echo-1_part-phase_MEGRE.nii.gz"
+    assert (out / name).is_file()
+    import_dicom(siemens, out, subject="07", session="t1")
+    with pytest.raises(FileError, match="already holds visit 't1' of subject '07'"):
+        import_dicom(siemens, out, subject="07", session="t1")
+    with pytest.raises(FileError, match=r"holds visits of subject '07' \(t0, t1\)"):
+        import_dicom(siemens, out, subject="07")
+    with pytest.raises(FileError, match="no label for a session"):
+        import_dicom(siemens, out, subject="07", session="6 weeks")
+    (out / "sub-08" / "anat").mkdir(parents=True)
+    with pytest.raises(FileError, match="belongs to no visit"):
+        import_dicom(siemens, out, subject="08", session="t0")
+    rows = (out / "participants.tsv").read_text().splitlines()
+    assert rows == ["participant_id\tgroup\tage\tsex", "sub-07\tn/a\tn/a\tn/a"]
