@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from napari_qsm._version import __version__
-from napari_qsm.cli import reconstruction, results, scans, study, window
+from napari_qsm.cli import batch, reconstruction, results, scans, study, window
 from napari_qsm.cli.display import settle_home
 from napari_qsm.cli.terminal import note, prepare_terminal, say, shown
 from napari_qsm.errors import Cancelled, QsmError
@@ -27,7 +27,10 @@ app = typer.Typer(
 )
 
 #: Options that take several values after one flag: ``--phase a.nii b.nii``.
-_MANY = ("--phase", "--magnitude", "--echo-times-ms", "--set", "--labels")
+_MANY = (
+    "--phase", "--magnitude", "--echo-times-ms", "--set", "--labels", "--participant-label",
+    "--session-label",
+)  # fmt: skip
 
 #: Exit status after Ctrl-C, as shells have it.
 _STOPPED = 130
@@ -96,10 +99,12 @@ def _fail(sentence: str, status: int) -> int:
 
 
 def _spread(arguments: list[str]) -> list[str]:
-    """``--phase a b`` as ``--phase a --phase b``."""
+    """``--phase a b`` as ``--phase a --phase b``, and ``--slurm`` without a file as with none."""
     out: list[str] = []
     flag = ""
-    for argument in arguments:
+    for argument, after in zip(arguments, [*arguments[1:], ""], strict=True):
+        if argument == "--slurm" and not after.lower().endswith((".yaml", ".yml")):
+            argument = "--slurm="
         if argument in _MANY:
             flag = argument
             continue
@@ -132,6 +137,7 @@ app.command()(scans.phantom)
 app.command()(scans.check)
 app.command("import")(scans.import_)
 app.command()(reconstruction.reconstruct)
+app.command()(batch.batch)
 app.command("report")(reconstruction.report_)
 app.command()(results.stats)
 app.command()(results.figure)

@@ -99,16 +99,12 @@ def reconstruct(
     with progress() as show:
         result = run(chosen, inputs, progress=show)
     found: list[Finding] = []
+    if report:
+        from napari_qsm.qc.files import write_judged
 
-    def judge(staging: Path) -> None:
-        from napari_qsm.qc.files import write_quality
-
-        name = f"{layout.prefix}report.html"
-        found.extend(write_quality(result, inputs, staging / name, rated_in=(out / name).parent))
-
-    write_result(
-        result, out, layout, overwrite=overwrite, beside=judge if report else lambda staging: None
-    )
+        found = write_judged(result, inputs, out, layout, overwrite=overwrite)
+    else:
+        write_result(result, out, layout, overwrite=overwrite)
     for sentence in [*result.warnings, *(finding.sentence for finding in found)]:
         note(sentence)
     seconds = sum(step["seconds"] for step in result.provenance["stages"])
@@ -116,7 +112,10 @@ def reconstruct(
 
 
 def report_(
-    folder: Annotated[Path, typer.Argument(metavar="RESULT_DIR", help="What 'reconstruct' wrote.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="RESULT_DIR", help="What 'reconstruct' wrote, or 'batch' for all."),
+    ],
     out: Annotated[
         Path | None, typer.Option(help="An .html file; by default report.html in the folder.")
     ] = None,
@@ -128,9 +127,23 @@ def report_(
         bool, typer.Option("--overwrite", help="Replace the report that is there.")
     ] = False,
 ) -> None:
-    """Judge a finished reconstruction again: numbers, warnings, pictures, rating."""
-    from napari_qsm.qc.files import rebuild_report
+    """Judge a finished reconstruction again: numbers, warnings, pictures, rating.
 
+    For the results of several scans, write the page on all of them.
+    """
+    from napari_qsm.io.bids import is_bids
+    from napari_qsm.qc.files import rebuild_report, results_in
+
+    if len(results_in(folder)) > 1 and is_bids(folder):
+        from napari_qsm.study.batch.group import write_group_page
+
+        if out is not None or labels is not None:
+            raise MetadataError(
+                f"'{folder}' holds the results of several scans; their page is always "
+                "group/index.html in it, and --labels is for the report of one."
+            )
+        say(f"The page on all scans is '{write_group_page(folder)}'.")
+        return
     path, found = rebuild_report(folder, out, labels=labels, label_table=table, overwrite=overwrite)
     for finding in found:
         note(finding.sentence)

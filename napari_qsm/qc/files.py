@@ -18,7 +18,7 @@ from napari_qsm.io.moving import finish
 from napari_qsm.io.plain_data import PlainDataError, parse_json
 from napari_qsm.io.targets import check_out_file
 from napari_qsm.io.whole_numbers import as_labels, as_mask
-from napari_qsm.outputs import RESULT_NAMES
+from napari_qsm.outputs import RESULT_NAMES, Layout, write_result
 from napari_qsm.qc.judge import magnitude_of, measure
 from napari_qsm.qc.quality import Finding, QualityReport, findings, from_dict, map_checksum
 from napari_qsm.qc.rating import RatingHistory, read_ratings
@@ -72,7 +72,7 @@ def read_stored(folder: Path | str) -> StoredResult:
     if not folder.is_dir():
         raise FileError(f"There is no folder '{folder}'.")
     finish(folder)
-    found = sorted(folder.rglob(f"*{PROVENANCE_FILE}"))
+    found = results_in(folder)
     if not found:
         raise FileError(
             f"'{folder}' holds no result: there is no {PROVENANCE_FILE}. Give the folder that "
@@ -110,6 +110,11 @@ def read_stored(folder: Path | str) -> StoredResult:
     )
 
 
+def results_in(folder: Path) -> list[Path]:
+    """Every provenance of a result in a folder, or below it."""
+    return sorted(folder.rglob(f"*{PROVENANCE_FILE}"))
+
+
 def write_quality(
     result: Result, inputs: Inputs, path: Path, *, rated_in: Path | None = None
 ) -> list[Finding]:
@@ -139,6 +144,34 @@ def write_quality(
     write_text(path.with_name(f"{prefix}{QUALITY_FILE}"), quality_text(quality))
     write_text(path, html)
     return findings(quality)
+
+
+def write_judged(
+    result: Result, inputs: Inputs, folder: Path, layout: Layout, *, overwrite: bool = False
+) -> list[Finding]:
+    """Write a new result together with its report and its numbers.
+
+    Parameters
+    ----------
+    result : Result
+    inputs : Inputs
+        What it started from.
+    folder, layout, overwrite
+        As for :func:`napari_qsm.outputs.write_result`.
+
+    Returns
+    -------
+    list of Finding
+        What stands out.
+    """
+    found: list[Finding] = []
+
+    def judge(staging: Path) -> None:
+        name = f"{layout.prefix}{REPORT_FILE}"
+        found.extend(write_quality(result, inputs, staging / name, rated_in=(folder / name).parent))
+
+    write_result(result, folder, layout, overwrite=overwrite, beside=judge)
+    return found
 
 
 def rebuild_report(

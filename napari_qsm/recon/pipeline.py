@@ -6,8 +6,9 @@ is made of the second, so stages run one by one give the same arrays, bit by bit
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +53,10 @@ _VOLUMES: Mapping[str, float] = {
     "reference": 2,
 }
 _PER_ECHO = frozenset({"phase", "unwrap", "echoes"})
+#: Volumes that stay from stage to stage: masks, fields, map; phase twice and magnitude of an echo.
+_KEPT_VOLUMES, _KEPT_PER_ECHO = 6, 4
+#: A process of the program with its libraries, and nothing to work on.
+_PROGRAM_GIB = 0.45
 
 
 def left_out(inputs: Inputs) -> set[str]:
@@ -319,6 +324,26 @@ def _needed_gib(method: Method, arguments: Mapping[str, Any]) -> float:
     size = 8 if any(a.dtype == np.float64 for a in arrays) else 4
     volumes = _VOLUMES[method.stage] * (echoes if method.stage in _PER_ECHO else 1)
     return (sum(a.nbytes for a in arrays) + volumes * voxels * size) / 2**30
+
+
+def memory_needed_gib(shape: Sequence[int], echoes: int) -> float:
+    """Memory of a process that reconstructs a scan, in GiB; an estimate before anything is read.
+
+    Parameters
+    ----------
+    shape : three ints
+        Of an image.
+    echoes : int
+        How many it has.
+
+    Notes
+    -----
+    The most that any stage takes at 4 bytes a voxel, what is kept from one stage to the next,
+    and the program itself.
+    """
+    stage = max(n * (echoes if name in _PER_ECHO else 1) for name, n in _VOLUMES.items())
+    kept = _KEPT_VOLUMES + _KEPT_PER_ECHO * echoes
+    return _PROGRAM_GIB + (stage + kept) * math.prod(shape) * 4 / 2**30
 
 
 def makes_local_mask(inputs: Inputs) -> bool:
