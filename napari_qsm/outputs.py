@@ -13,11 +13,10 @@ import numpy as np
 
 from napari_qsm.io.atomic import staged_folder, write_text
 from napari_qsm.io.bids import (
-    DESCRIPTION,
     derivative_names,
+    describe_derivatives,
     visit_place,
     write_bids_raw,
-    write_description,
 )
 from napari_qsm.io.label_table import write_label_table
 from napari_qsm.io.nifti import write_volume
@@ -44,6 +43,9 @@ RESULT_NAMES: Mapping[str, str] = {
     "t2star_s": "t2star",
 }
 
+
+#: Images of which BIDS wants to know whether the skull is on them.
+_OF_THE_BRAIN = ("unwrapped", "chi_ppm", "r2star_per_s", "t2star_s")
 
 #: Bytes a voxel that a packed image of a result takes at least, most of it being zero.
 _PACKED_BYTES = 0.5
@@ -165,8 +167,8 @@ def write_result(
         provenance = json.dumps(result.provenance, indent=2, ensure_ascii=False)
         write_text(staging / f"{layout.prefix}provenance.json", provenance + "\n")
         write_text(staging / f"{layout.prefix}methods.txt", result.methods + "\n")
-        if layout.bids and not (folder / DESCRIPTION).exists():
-            write_description(staging, derivative=True)
+        if layout.bids:
+            describe_derivatives(staging, folder)
         beside(staging)
 
 
@@ -177,12 +179,22 @@ def sidecar_of(result: Result, name: str) -> dict[str, Any]:
     unit = result.volume(name).unit
     if unit:
         said["Units"] = unit
+    if name in _OF_THE_BRAIN:
+        said["SkullStripped"] = _is_stripped(result, name)
+    elif name == "mask":
+        said["Type"] = "Brain"
     if name == "unwrapped":
         times = provenance["echo_times_s"]
         said["EchoTime"] = times[0] if len(times) == 1 else times
     if provenance["field_strength_t"]:
         said["MagneticFieldStrength"] = provenance["field_strength_t"]
     return said
+
+
+def _is_stripped(result: Result, name: str) -> bool:
+    """Whether an image is zero outside the mask."""
+    mask = next((result.arrays[m] for m in ("mask", "local_mask") if m in result.images()), None)
+    return mask is not None and not np.any(result.arrays[name][..., mask == 0])
 
 
 def write_head_bids(
@@ -206,7 +218,7 @@ def write_head_bids(
     truth = folder / "derivatives" / "truth"
     prefix = "{}/anat/{}".format(*visit_place(subject, session))
     images: list[tuple[str, Volume, dict[str, Any]]] = [
-        ("Chimap", head.chi, {"Units": "ppm"}),
+        ("Chimap", head.chi, {"Units": "ppm", "SkullStripped": False}),
         ("desc-brain_mask", head.mask, {"Type": "Brain"}),
         ("desc-local_fieldmap", head.local_field, {"Units": "ppm"}),
         ("desc-total_fieldmap", head.total_field, {"Units": "ppm"}),
@@ -219,8 +231,7 @@ def write_head_bids(
             write_volume(volume, path)
             write_sidecar(path, sidecar)
         write_label_table(staging / f"{prefix}_dseg.tsv", head.label_names)
-        if overwrite or not (truth / DESCRIPTION).exists():
-            write_description(staging, derivative=True, name="Truth of the built-in head")
+        describe_derivatives(staging, truth, name="Truth of the built-in head")
     add_participant(folder, subject, group=head.subject)
 
 

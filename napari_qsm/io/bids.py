@@ -21,6 +21,12 @@ from napari_qsm.volume import Volume
 
 BIDS_VERSION = "1.10.0"
 DESCRIPTION = "dataset_description.json"
+IGNORE_FILE = ".bidsignore"
+#: What stands beside the images of results and is no part of BIDS; field maps belong to anatomy here.
+RESULTS_IGNORED = (
+    "*_provenance.json", "*_quality.json", "*_rating.json", "*_methods.txt", "*_report.html",
+    "*_fieldmap.*",
+)  # fmt: skip
 
 #: Kinds of data whose phase is no gradient-echo scan of the head at rest.
 _OTHER_KINDS = {"func", "dwi", "perf", "pet", "meg", "eeg", "ieeg", "beh", "mrs", "nirs"}
@@ -180,6 +186,24 @@ def write_description(folder: Path, *, derivative: bool, name: str = "QSM") -> N
         "GeneratedBy": [{"Name": "napari-qsm", "Version": __version__}],
     }
     write_text(folder / DESCRIPTION, json.dumps(said, indent=2) + "\n")
+
+
+def describe_derivatives(staging: Path, folder: Path, *, name: str = "QSM") -> None:
+    """Write description and ``.bidsignore`` of results, where their data set has none yet.
+
+    Parameters
+    ----------
+    staging : Path
+        Where files are written before they take their places.
+    folder : Path
+        The data set.
+    name : str
+        What to call it.
+    """
+    if not (folder / DESCRIPTION).exists():
+        write_description(staging, derivative=True, name=name)
+    if not (folder / IGNORE_FILE).exists():
+        write_text(staging / IGNORE_FILE, "\n".join(RESULTS_IGNORED) + "\n")
 
 
 def raw_name(

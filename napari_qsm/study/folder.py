@@ -29,7 +29,7 @@ from urllib.request import url2pathname
 from napari_qsm._version import __version__
 from napari_qsm.errors import FileError
 from napari_qsm.io.atomic import staged_folder
-from napari_qsm.io.bids import BIDS_VERSION, DESCRIPTION
+from napari_qsm.io.bids import BIDS_VERSION, DESCRIPTION, IGNORE_FILE, RESULTS_IGNORED
 from napari_qsm.io.plain_data import PlainDataError, parse_json
 from napari_qsm.io.text import read_text
 from napari_qsm.study.identity import case_name
@@ -38,8 +38,7 @@ from napari_qsm.study.study_scan import Key, StudyScan, check_rater, scans_in, v
 
 #: What the official validator of BIDS does not know.
 BIDS_IGNORE = (
-    "reading/", "group/", "batch/", PROTOCOL_FILE, "**/xfm/", "*_shapes.json", "*_provenance.json",
-    "*_quality.json", "*_rating.json", "*_methods.txt", "*_report.html", "*_fieldmap.*",
+    "reading", "group", "batch", PROTOCOL_FILE, "**/xfm", "*_shapes.json", *RESULTS_IGNORED,
 )  # fmt: skip
 _MAKE = "Make it a study with 'napari-qsm study new STUDY --protocol FILE'."
 
@@ -252,7 +251,7 @@ def _described(root: Path, raw: Path | str | None) -> Iterator[Path]:
         if before is not None and not before.samefile(source):
             raise FileError(f"'{root}' was made from '{before}', not from '{raw}'.")
         said["SourceDatasets"] = [{"URL": _url(source, root.absolute())}]
-    ignore = root / ".bidsignore"
+    ignore = root / IGNORE_FILE
     before_ignored = read_text(ignore).splitlines() if ignore.is_file() else []
     lines = dict.fromkeys([*before_ignored, *BIDS_IGNORE])
     said = {"Name": "QSM", "BIDSVersion": BIDS_VERSION, "DatasetType": "derivative", **said}
@@ -260,7 +259,7 @@ def _described(root: Path, raw: Path | str | None) -> Iterator[Path]:
     with staged_folder(root, overwrite=True) as staging:
         text = json.dumps(said, indent=2, ensure_ascii=False) + "\n"
         (staging / DESCRIPTION).write_text(text, "utf-8", newline="\n")
-        (staging / ".bidsignore").write_text("\n".join(lines) + "\n", "utf-8", newline="\n")
+        (staging / IGNORE_FILE).write_text("\n".join(lines) + "\n", "utf-8", newline="\n")
         yield staging
 
 

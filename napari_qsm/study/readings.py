@@ -27,6 +27,7 @@ from napari_qsm.study.folder import StudyFolder
 from napari_qsm.study.protocol import freeze
 from napari_qsm.study.reading_log import write_event
 from napari_qsm.study.study_scan import StudyScan, rater_label, rater_of
+from napari_qsm.study.worklist import mark, read_key
 from napari_qsm.volume import Volume
 
 State = Literal["open", "submitted"]
@@ -157,6 +158,8 @@ def save_reading(study: StudyFolder, scan: StudyScan, reading: Reading, volume: 
             "reason."
         )
     freeze(study.protocol_file)
+    if not path.is_file():
+        _mark(study, scan, reading, "open")
     _write(path, reading, volume)
 
 
@@ -177,6 +180,7 @@ def submit_reading(
     record = reading.record.model_copy(update={"state": "submitted", "submitted_at": _now()})
     done = replace(reading, record=record)
     _write_burnt(study, scan, done, volume)
+    _mark(study, scan, done, "submitted")
     _log(study, scan, done, "reading submitted")
     return done
 
@@ -277,6 +281,14 @@ def _write_burnt(study: StudyFolder, scan: StudyScan, reading: Reading, volume: 
         _write(staging / scan.shapes(*number).name, reading, volume)
         burnt = volume.with_data(labels, unit="", name="")
         write_labels(burnt, regions, staging / scan.dseg(*number).name)
+
+
+def _mark(study: StudyFolder, scan: StudyScan, reading: Reading, state: State) -> None:
+    """Note it in the rater's list, if there is one and the reading is on it."""
+    wanted = (reading.record.rater, scan.key, reading.record.number)
+    for item in read_key(study).values():
+        if (item.rater, item.key, item.reading) == wanted:
+            mark(study, item, state)
 
 
 def _log(

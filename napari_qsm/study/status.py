@@ -12,7 +12,7 @@ from napari_qsm.study.participants import participants_of
 from napari_qsm.study.readings import read_reading
 from napari_qsm.study.rows import plain_id, read_rows
 from napari_qsm.study.study_scan import Key, StudyScan, rater_label
-from napari_qsm.study.worklist import Item, read_worklist
+from napari_qsm.study.worklist import read_worklist
 
 STEPS = ("imported", "reconstructed", "qc", "registered")
 
@@ -116,23 +116,20 @@ def _registered(study: StudyFolder, key: Key, listed: set[Key]) -> str:
 
 
 def _rater_states(study: StudyFolder) -> dict[str, dict[Key, str]]:
-    """State by label (rater, or rater and repeat) and scan; what was read counts without a list too."""
+    """State by label (rater, or rater and repeat) and scan: the list's, or the file's if further."""
     out: dict[str, dict[Key, str]] = {}
     for rater in study.raters():
-        items: list[Item] = []
-        if study.worklist(rater).is_file():
-            items = read_worklist(study, rater)
         out[rater] = {}
-        for item in items:
-            label = rater_label(rater, item.reading)
-            out.setdefault(label, {})[item.key] = item.state
-        assigned = {(item.key, item.reading) for item in items}
-        for scan in study.scans:
-            for who, number in scan.readings():
-                if who == rater and (scan.key, number) not in assigned:
-                    state = read_reading(scan.shapes(who, number)).record.state
-                    out.setdefault(rater_label(who, number), {})[scan.key] = state
-    return out
+        if study.worklist(rater).is_file():
+            for item in read_worklist(study, rater):
+                label = rater_label(rater, item.reading)
+                out.setdefault(label, {})[item.key] = item.state
+    for scan in study.scans:
+        for rater, number in scan.readings():
+            states = out.setdefault(rater_label(rater, number), {})
+            if states.get(scan.key) != "submitted":
+                states[scan.key] = read_reading(scan.shapes(rater, number)).record.state
+    return dict(sorted(out.items()))
 
 
 def status_columns(rows: Sequence[ScanStatus]) -> list[str]:

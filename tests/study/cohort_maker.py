@@ -29,7 +29,7 @@ def values(seed):
 def write_map(scan, seed):
     scan.folder.mkdir(parents=True, exist_ok=True)
     nib.save(nib.Nifti1Image(values(seed), AFFINE), scan.map)
-    scan.path("Chimap.json").write_text(json.dumps({"Units": "ppm"}))
+    scan.path("Chimap.json").write_text(json.dumps({"Units": "ppm", "SkullStripped": False}))
     scan.provenance.write_text(json.dumps(PROVENANCE))
 
 
