@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +16,21 @@ from napari_qsm.io.atomic import staged_folder
 from napari_qsm.io.spreadsheet import defused_text
 from napari_qsm.study.analysis_files import write_figures
 from napari_qsm.study.cohort_figures import agreement_figures
-from napari_qsm.study.long_table import natural, read_long_table, side_means
+from napari_qsm.study.collected import LONG, collected
+from napari_qsm.study.folder import StudyFolder
+from napari_qsm.study.long_table import read_long_table, side_means
 from napari_qsm.study.reliability import Measure, bland_altman, icc
 from napari_qsm.study.rows import cell, tsv
+from napari_qsm.study.shape_agreement import POOLED, shape_agreement
+from napari_qsm.study.visit_names import natural
 from napari_qsm.units import fixed
 
 COLUMNS = ("region", "measure", "n", "value", "ci_low", "ci_high")
-POOLED = "all regions"
 _FEWEST = 3
+_NOBODY = (
+    f"No region was read by two raters, or twice by one, in at least {_FEWEST} scans; the columns "
+    "'rater' and 'reading' tell who read and which time."
+)
 
 #: Region to its measures.
 Agreement = dict[str, list[Measure]]
@@ -63,54 +71,123 @@ def agree_files(
         If table or folder cannot be used. Nothing is written then.
     """
     long = read_long_table(table)
-    frames, notes = pairs_of(long.values)
-    comparisons = compared(frames)
-    pairs = {title: frame for title, frame in frames.items() if len(frame.columns) == 2}
+    found, notes = comparisons(long.values)
+    agreements = agreement_of(found)
+    if not agreements:
+        raise MetadataError(_NOBODY)
     for note in dict.fromkeys([*long.notes, *notes]):
         warn(note)
-    parts = []
+    texts = agreement_texts(agreements)
     with staged_folder(out, overwrite=overwrite) as staging:
-        for number, (title, found) in enumerate(comparisons.items()):
-            word = re.sub(r"[^A-Za-z0-9]+", "-", title).strip("-")
-            name = "agreement.tsv" if number == 0 else f"agreement_{word}.tsv"
-            (staging / name).write_text(_text(found), "utf-8", newline="\n")
-            parts.append(f"{title} ({name})\n{_page(found)}")
+        for name, content in texts.items():
+            (staging / name).write_text(content, "utf-8", newline="\n")
+        if figures:
+            write_figures(staging / "figures", agreement_figures(two_columns(found)))
+    return texts["agreement.txt"].rstrip("\n")
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Readings side by side.
+
+    Attributes
+    ----------
+    title : str
+        ``"AA - BB"``, ``"AA repeated"``.
+    readings : tuple of (rater, reading)
+    frame : DataFrame
+        A column a reading by (region, participant, session), complete.
+    """
+
+    title: str
+    readings: tuple[tuple[str, str], ...]
+    frame: pd.DataFrame
+
+
+def agreement_of(found: Sequence[Comparison]) -> dict[str, Agreement]:
+    """Agreement by what is compared, region and pooled; without comparisons of too few scans."""
+    return {one.title: its for one in found if (its := _by_region(one.frame))}
+
+
+def agreement_of_study(study: StudyFolder, found: Sequence[Comparison]) -> dict[str, Agreement]:
+    """The same with overlap of shapes and distance of their centres, from the readings."""
+    out = agreement_of(found)
+    pairs = {
+        one.title: ((first[0], int(first[1] or 1)), (second[0], int(second[1] or 1)))
+        for one in found
+        if one.title in out and len(one.readings) == 2
+        for first, second in [one.readings]
+    }
+    for title, by_region in shape_agreement(study, pairs).items():
+        for region, measures in by_region.items():
+            if region in out[title]:
+                out[title][region] = [*out[title][region], *measures]
+    return out
+
+
+def agree_study(
+    study: StudyFolder,
+    *,
+    figures: bool = True,
+    warn: Callable[[str], None] = lambda sentence: None,
+) -> str:
+    """Compare the readings of a study; write ``agreement.tsv``, text and figures into ``group/``.
+
+    Raises
+    ------
+    QsmError
+        If nobody read a scan twice, or the collected table is older than the readings.
+    """
+    _ = collected(study)
+    found, notes = comparisons(read_long_table(study.group / LONG).values)
+    agreements = agreement_of_study(study, found)
+    if not agreements:
+        raise MetadataError(_NOBODY)
+    for note in dict.fromkeys(notes):
+        warn(note)
+    texts = agreement_texts(agreements)
+    with staged_folder(study.group, overwrite=True) as staging:
+        for name, content in texts.items():
+            (staging / name).write_text(content, "utf-8", newline="\n")
+        if figures:
+            write_figures(staging / "figures", agreement_figures(two_columns(found)))
+    return texts["agreement.txt"].rstrip("\n")
+
+
+def agreement_texts(agreements: Mapping[str, Agreement]) -> dict[str, str]:
+    """Names of files to what they hold; none where nothing was read twice."""
+    out: dict[str, str] = {}
+    parts = []
+    for number, (title, found) in enumerate(agreements.items()):
+        word = re.sub(r"[^A-Za-z0-9]+", "-", title).strip("-")
+        name = f"agreement_{word}.tsv" if number else "agreement.tsv"
+        out[name] = _text(found)
+        parts.append(f"{title} ({name})\n{_page(found)}")
+    if parts:
+        has_shapes = any(
+            m.measure == "dice" for f in agreements.values() for r in f.values() for m in r
+        )
         parts.append(
             "ICC of Shrout & Fleiss, SEM, MDC95, bias and limits in the unit of the values (ppb), "
             "95 % intervals. Bias is first minus second; a slope whose interval leaves out 0 is a "
             f"proportional bias. '{POOLED}' holds differences between regions too, which raise its "
-            "ICC. Dice and the distance of centres need the readings themselves."
+            "ICC. "
+            + (
+                "Dice and distance of centres (mm): means over scans and sides."
+                if has_shapes
+                else "Dice and the distance of centres need the readings themselves."
+            )
         )
-        text = "\n\n".join(parts)
-        (staging / "agreement.txt").write_text(text + "\n", "utf-8", newline="\n")
-        if figures:
-            write_figures(staging / "figures", agreement_figures(pairs))
-    return text
-
-
-def compared(frames: Mapping[str, pd.DataFrame]) -> dict[str, Agreement]:
-    """Agreement of readings side by side, by region and pooled.
-
-    Parameters
-    ----------
-    frames : mapping of str to DataFrame
-        Of :func:`pairs_of`.
-
-    Raises
-    ------
-    MetadataError
-        If nobody read anything twice.
-    """
-    out = {title: found for title, frame in frames.items() if (found := _by_region(frame))}
-    if not out:
-        raise MetadataError(
-            f"No region was read by two raters, or twice by one, in at least {_FEWEST} scans; the "
-            "columns 'rater' and 'reading' tell who read and which time."
-        )
+        out["agreement.txt"] = "\n\n".join(parts) + "\n"
     return out
 
 
-def pairs_of(values: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], list[str]]:
+def two_columns(found: Sequence[Comparison]) -> dict[str, pd.DataFrame]:
+    """Comparisons of two readings, as Bland-Altman plots need them."""
+    return {one.title: one.frame for one in found if len(one.readings) == 2}
+
+
+def comparisons(values: pd.DataFrame) -> tuple[list[Comparison], list[str]]:
     """Readings side by side: of all raters, of each pair of them, of each rater repeated.
 
     Parameters
@@ -120,42 +197,50 @@ def pairs_of(values: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], list[str]]:
 
     Returns
     -------
-    dict of str to DataFrame
-        What is compared, to a column a reading by (region, participant, session), complete.
+    list of Comparison
     list of str
         Scans that not everybody read.
     """
     notes: list[str] = []
     raters = list(dict.fromkeys(values["rater"]))
     readings = {rater: _readings(values[values["rater"] == rater], notes) for rater in raters}
-    first = {rater: readings[rater][0] for rater in raters}
-    out: dict[str, pd.DataFrame] = {}
+    first = {rater: next(iter(readings[rater].items())) for rater in raters}
+    out: list[Comparison] = []
 
-    def add(title: str, columns: Mapping[str, pd.Series]) -> None:
+    def add(title: str, keys: list[tuple[str, str]], columns: Mapping[str, pd.Series]) -> None:
         joined = pd.DataFrame(columns)
-        out[title] = joined.dropna()
-        left = len(joined) - len(out[title])
-        if left:
-            notes.append(f"{title}: {left} values without all readings left out.")
+        whole = joined.dropna()
+        out.append(Comparison(title, tuple(keys), whole))
+        both = set(zip(*map(whole.index.get_level_values, (1, 2)), strict=True))
+        scans = zip(*map(joined.index.get_level_values, (1, 2)), strict=True)
+        lacking = sum(scan in both for scan in scans) - len(whole)
+        if lacking:  # of scans that only some were given to read, nothing is missing
+            notes.append(f"{title}: {lacking} values without all readings left out.")
+
+    def of_raters(names: Sequence[str]) -> None:
+        keys = [(name, first[name][0]) for name in names]
+        add(" - ".join(names), keys, {name: first[name][1] for name in names})
 
     if len(raters) > 1:
-        add(" - ".join(raters), first)
+        of_raters(raters)
         if len(raters) > 2:
-            for a, b in itertools.combinations(raters, 2):
-                add(f"{a} - {b}", {a: first[a], b: first[b]})
+            for pair in itertools.combinations(raters, 2):
+                of_raters(pair)
     for rater in raters:
         if len(readings[rater]) > 1:
-            names = [f"reading {number + 1}" for number in range(len(readings[rater]))]
-            add(f"{rater} repeated".strip(), dict(zip(names, readings[rater], strict=True)))
+            keys = [(rater, name) for name in readings[rater]]
+            titles = [f"reading {number + 1}" for number in range(len(keys))]
+            columns = dict(zip(titles, readings[rater].values(), strict=True))
+            add(f"{rater} repeated".strip(), keys, columns)
     return out, notes
 
 
-def _readings(values: pd.DataFrame, notes: list[str]) -> list[pd.Series]:
-    """One rater's readings by time, each a value by region, participant and visit."""
-    out = []
+def _readings(values: pd.DataFrame, notes: list[str]) -> dict[str, pd.Series]:
+    """One rater's readings by their number, each a value by region, participant and visit."""
+    out = {}
     for name in sorted(set(values["reading"]), key=natural):
         part = side_means(values[values["reading"] == name], notes)
-        out.append(part.set_index(["region", "participant", "session"])["chi_ppb"])
+        out[name] = part.set_index(["region", "participant", "session"])["chi_ppb"]
     return out
 
 
@@ -191,7 +276,7 @@ def _page(found: Agreement) -> str:
     shown = {
         "n": "", "ICC(2,1)": "icc_2_1", "ICC(3,1)": "icc_3_1", "ICC(2,k)": "icc_2_k",
         "SEM": "sem", "MDC95": "mdc95", "bias": "ba_bias", "lower limit": "ba_low",
-        "upper limit": "ba_high", "slope": "ba_slope",
+        "upper limit": "ba_high", "slope": "ba_slope", "Dice": "dice", "distance": "distance_mm",
     }  # fmt: skip
     has = {m.measure for measures in found.values() for m in measures}
     shown = {title: name for title, name in shown.items() if not name or name in has}
@@ -203,7 +288,7 @@ def _page(found: Agreement) -> str:
             if not name:
                 line.append(str(measures[0].n))
                 continue
-            places = 3 if name.startswith("icc") or name == "ba_slope" else 2
+            places = 3 if name.startswith("icc") or name in ("ba_slope", "dice") else 2
             m = by_name.get(name)
             line.append(
                 f"{fixed(m.value, places)} [{fixed(m.ci_low, places)}, {fixed(m.ci_high, places)}]"

@@ -14,16 +14,20 @@ from napari_qsm.figures.draw import render
 from napari_qsm.figures.spec import FigureSpec, spec_text
 from napari_qsm.io.atomic import staged_folder
 from napari_qsm.io.spreadsheet import defused, defused_text
-from napari_qsm.study.analyse import COLUMNS, Result, analyse
+from napari_qsm.study.analyse import analyse
 from napari_qsm.study.analysis_report import report
 from napari_qsm.study.cohort import Cohort, cohort_of
 from napari_qsm.study.cohort_figures import cohort_figures
 from napari_qsm.study.flow import flow_figure
 from napari_qsm.study.long_table import LongTable, read_long_table
 from napari_qsm.study.plan import Correction, Plan, read_plan
+from napari_qsm.study.results import COLUMNS, Result
 from napari_qsm.study.rows import cell, tsv
 
 Warn = Callable[[str], None]
+
+#: As which every figure is drawn.
+ENDINGS = (".pdf", ".svg", ".png")
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,14 +159,26 @@ def write_analysis(folder: Path, found: Analysis, sources: Mapping[str, str]) ->
     _write(folder / "plan.yaml", found.plan.to_yaml())
 
 
-def write_figures(folder: Path, specs: Mapping[str, FigureSpec]) -> None:
-    """Draw figures as PDF, SVG and PNG, each with its spec, caption and numbers beside it."""
+def write_figures(
+    folder: Path, specs: Mapping[str, FigureSpec], *, home: Path | None = None
+) -> None:
+    """Draw figures as PDF, SVG and PNG, each with its spec, caption and numbers beside it.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if missing.
+    specs : mapping of str to FigureSpec
+        By the names of their files; paths in them are absolute.
+    home : Path, optional
+        Where the files will lie in the end, from which their specs name maps.
+    """
     folder.mkdir(exist_ok=True)
     for name, spec in specs.items():
         drawn = render(spec, base=folder)
-        for ending in (".pdf", ".svg", ".png"):
+        for ending in ENDINGS:
             (folder / f"{name}{ending}").write_bytes(drawn.picture(ending))
-        _write(folder / f"{name}.json", spec_text(spec, folder=folder))
+        _write(folder / f"{name}.json", spec_text(spec, folder=home or folder))
         _write(folder / f"{name}.txt", drawn.caption.rstrip() + "\n")
         if drawn.table is not None:
             _write(folder / f"{name}.csv", defused(drawn.table).to_csv(index=False))

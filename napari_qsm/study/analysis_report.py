@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from napari_qsm.arrays import Array
-from napari_qsm.study.analyse import Result
 from napari_qsm.study.cohort import Cohort
 from napari_qsm.study.plan import Plan
+from napari_qsm.study.results import Result
 from napari_qsm.units import NOTHING, fixed, mean_sd
 
 #: Correction to what it is called in a table, and its value of a result.

@@ -11,16 +11,10 @@ import pandas as pd
 from napari_qsm.arrays import Array
 from napari_qsm.errors import MetadataError
 from napari_qsm.study.hypothesis_tests import differ
-from napari_qsm.study.long_table import (
-    LongTable,
-    in_columns,
-    is_numbered,
-    natural,
-    side_means,
-    visit_order,
-)
+from napari_qsm.study.long_table import LongTable, in_columns, side_means
 from napari_qsm.study.plan import Plan
 from napari_qsm.study.rows import plain_id
+from napari_qsm.study.visit_names import is_numbered, natural, visit_order
 
 _CONTROLS = frozenset(
     [

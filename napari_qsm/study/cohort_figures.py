@@ -18,10 +18,10 @@ from napari_qsm.figures.cohort.visits import VisitsPanel
 from napari_qsm.figures.kinds import BasePanel
 from napari_qsm.figures.spec import FigureSpec, Style
 from napari_qsm.study import hypothesis_tests as tests
-from napari_qsm.study.analyse import Result
 from napari_qsm.study.analysis_report import CORRECTED, p_text
 from napari_qsm.study.cohort import Cohort, improvement
 from napari_qsm.study.plan import Plan
+from napari_qsm.study.results import Result
 from napari_qsm.units import fixed
 
 _STYLE = Style(width_mm=174.0, gap_mm=3.0)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pandas as pd
 
 from napari_qsm.errors import FileError, MetadataError, QsmError
@@ -156,7 +157,10 @@ def _rows(
     volume = read_map(scan.map)
     mask = _mask_of(scan)
     checksum = checksum_of(volume)
-    facts = facts_of(scan, volume.to_canonical().voxel_size_mm)
+    facts = replace(
+        facts_of(scan, volume.to_canonical().voxel_size_mm),
+        whole_brain_ppm=_mean_within(volume, mask),
+    )
     out.facts[scan.name] = facts
     verdict = read_ratings(scan.folder, prefix=scan.prefix).latest(checksum)
     left_out = {plain_id(who): why for who, why in study.protocol.plan().exclude.items()}
@@ -193,6 +197,15 @@ def _rows(
                 reason = reading.record.not_visible[step.region_name]
                 lacking = {"region": region_name(step.shape), "side": step.side, "voxels": 0}
                 yield own | lacking | {"flags": "", "excluded": why or f"not visible: {reason}"}
+
+
+def _mean_within(volume: Volume, mask: Volume | None) -> float | None:
+    """Mean of a map in ppm over its mask; None without one on its grid."""
+    if mask is None or mask.shape != volume.shape:
+        return None
+    values = volume.data[np.asarray(mask.data) > 0]
+    values = values[np.isfinite(values)]
+    return float(values.mean()) * factor(volume.unit, "ppm") if values.size else None
 
 
 def _mask_of(scan: StudyScan) -> Volume | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from napari_qsm.io.atomic import staged_folder
 from napari_qsm.io.spreadsheet import defused_text
 from napari_qsm.recon.provenance import software_versions
 from napari_qsm.study.collect import COLUMNS, Collected, collect
+from napari_qsm.study.collected import DICTIONARY, LONG, WIDE, sources_of
 from napari_qsm.study.folder import StudyFolder
 from napari_qsm.study.rows import tsv
+from napari_qsm.study.scan_facts import ScanFacts
 
-LONG, DICTIONARY, WIDE = "roi_long.tsv", "roi_long.json", "roi_wide.xlsx"
 _IDS = ("participant_id", "session_id", "group", "rater", "reading")
 _LEVELS = {
     "side": {"left": "the patient's left", "right": "the patient's right"},
@@ -87,6 +89,8 @@ def _dictionary(study: StudyFolder, collected: Collected) -> dict[str, object]:
         columns[name] = said
     return {
         **columns,
+        "Scans": {name: _told(facts) for name, facts in collected.facts.items()},
+        "Sources": sources_of(study),
         "GeneratedBy": {
             "Name": "napari-qsm",
             "Version": __version__,
@@ -98,6 +102,15 @@ def _dictionary(study: StudyFolder, collected: Collected) -> dict[str, object]:
             "Notes": list(dict.fromkeys(collected.notes)),
         },
     }
+
+
+def _told(facts: ScanFacts) -> dict[str, object]:
+    """How a map was made, with its shifts in ppb."""
+    said = asdict(facts)
+    for name in ("reference", "whole_brain"):
+        ppm = said.pop(f"{name}_ppm")
+        said[f"{name}_ppb"] = None if ppm is None else 1e3 * ppm
+    return said
 
 
 def wide_rows(frame: pd.DataFrame) -> tuple[list[str], list[list[object]]]:

@@ -58,8 +58,9 @@ def read_long_table(
     path: Path | str,
     *,
     participants: Path | str | None = None,
-    phenotype: Path | str | None = None,
+    phenotype: Path | str | Sequence[Path] | None = None,
     leave_out: Sequence[str] = (),
+    unread: Sequence[str] = (),
 ) -> LongTable:
     """Read and check a long table with what else is known of its persons.
 
@@ -71,10 +72,12 @@ def read_long_table(
         excluded``; further columns of numbers are scores.
     participants : Path or str, optional
         ``participants.tsv`` of BIDS: ``participant_id`` and ``group``, ``age``, ``sex``.
-    phenotype : Path or str, optional
+    phenotype : Path or str or sequence of Path, optional
         ``participant_id``, ``session_id`` and scores.
     leave_out : sequence of str
         Participants whose rows are not read.
+    unread : sequence of str
+        Participants who may stand in the other tables though they have no value yet.
 
     Raises
     ------
@@ -93,10 +96,13 @@ def read_long_table(
     values, excluded = _values(table, column, scale, notes)
     _check_units(values, table.who)
     persons = _persons(table, values)
+    valueless = {plain_id(row["participant_id"]) for row in table.rows} | set(map(plain_id, unread))
     if participants is not None:
-        _add_persons(persons, people(read_rows(participants), leave_out), table.who)
-    others = None if phenotype is None else people(read_rows(phenotype), leave_out)
-    scores = scores_of(table, others, set(persons.index), notes)
+        told = people(read_rows(participants), leave_out)
+        _add_persons(persons, told, table.who, valueless)
+    paths = [phenotype] if isinstance(phenotype, Path | str) else phenotype or ()
+    others = [people(read_rows(each), leave_out) for each in paths]
+    scores = scores_of(table, others, set(persons.index), valueless, notes)
     known = set(values["region"])
     regions = [name for name in dict.fromkeys(r["region"] for r in table.rows) if name in known]
     return LongTable(values, persons, scores, regions, notes, excluded)
@@ -282,7 +288,8 @@ def age_in(table: Rows, row: Row) -> float:
     return age
 
 
-def _add_persons(persons: pd.DataFrame, table: Rows, who: str) -> None:
+def _add_persons(persons: pd.DataFrame, table: Rows, who: str, valueless: set[str]) -> None:
+    """Add what a table of people says; who stands there alone must be known to have no value."""
     told: dict[str, dict[str, float | str]] = {}
     for row in table.rows:
         name = plain_id(row["participant_id"])
@@ -295,6 +302,9 @@ def _add_persons(persons: pd.DataFrame, table: Rows, who: str) -> None:
     lacking = [name for name in persons.index if name not in told]
     if lacking:
         raise FileError(f"'{table.who}' has no row for {some(lacking)}, whom '{who}' holds.")
+    told = {
+        name: known for name, known in told.items() if name not in valueless - set(persons.index)
+    }
     unscanned = [name for name in told if name not in persons.index]
     if unscanned:
         raise FileError(
@@ -357,48 +367,6 @@ def side_means(values: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     told = pd.MultiIndex.from_frame(whole[keys]).isin(sums.index)
     rest = whole[~told]
     return pd.concat([out, rest[[*keys, "chi_ppb"]]], ignore_index=True)
-
-
-def natural(text: str) -> list[tuple[int, int | str]]:
-    """A key that puts t2 before t10."""
-    return [(0, int(p)) if p.isdigit() else (1, p) for p in re.split(r"(\d+)", text) if p]
-
-
-_FIRST = re.compile(r"(pre|before|base|baseline|bl|screening|initial|start|first)(?![a-z])", re.I)
-_LENGTHS = {"d": 1, "day": 1, "w": 7, "wk": 7, "week": 7, "m": 30.4, "mo": 30.4, "mon": 30.4,
-            "month": 30.4, "y": 365, "yr": 365, "year": 365}  # fmt: skip
-_TIME = re.compile(
-    r"(?:(?P<before>[a-z]+?)s?[ _-]?(?P<n>\d+)|(?P<m>\d+)[ _-]?(?P<after>[a-z]+?)s?)", re.I
-)
-
-
-def visit_order(name: str) -> tuple[float, list[tuple[int, int | str]]]:
-    """A key that puts visits in the order of time, as far as their names tell it.
-
-    Examples
-    --------
-    >>> sorted(["month3", "post", "week6", "pre"], key=visit_order)
-    ['pre', 'week6', 'month3', 'post']
-    >>> sorted(["t10", "t2"], key=visit_order)
-    ['t2', 't10']
-    """
-    if _FIRST.match(name):
-        return -1.0, natural(name)
-    days = _days(name)
-    return (days if days is not None else float("inf")), natural(name)
-
-
-def _days(name: str) -> float | None:
-    found = _TIME.fullmatch(name)
-    if not found:
-        return None
-    unit = (found["before"] or found["after"]).lower()
-    return _LENGTHS[unit] * int(found["n"] or found["m"]) if unit in _LENGTHS else None
-
-
-def is_numbered(names: Sequence[str]) -> bool:
-    """Whether names differ by a number alone, so that their order is beyond doubt."""
-    return len({re.sub(r"\d+", "#", name) for name in names}) < 2
 
 
 def in_columns(values: pd.DataFrame, visits: Sequence[str], persons: Sequence[str]) -> np.ndarray:

@@ -35,6 +35,8 @@ class ScanFacts:
         Method of the reference stage.
     reference_ppm : float or None
         What was subtracted.
+    whole_brain_ppm : float or None
+        Mean of the map within its mask, where there is one.
     """
 
     version: str = ""
@@ -45,6 +47,7 @@ class ScanFacts:
     voxel_size_mm: tuple[float, ...] = ()
     reference: str = ""
     reference_ppm: float | None = None
+    whole_brain_ppm: float | None = None
 
 
 def facts_of(scan: StudyScan, voxel_size_mm: Sequence[float] = ()) -> ScanFacts:

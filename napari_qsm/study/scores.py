@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -44,16 +45,23 @@ INSTRUMENTS = {
 
 
 def scores_of(
-    table: Rows, phenotype: Rows | None, persons: set[str], notes: list[str]
+    table: Rows,
+    phenotypes: Sequence[Rows],
+    persons: set[str],
+    valueless: set[str],
+    notes: list[str],
 ) -> pd.DataFrame:
     """Scores of both tables by (participant, session), a column an instrument.
 
     Parameters
     ----------
-    table, phenotype : Rows
-        Of which columns of numbers that mean nothing else are scores.
+    table : Rows
+    phenotypes : sequence of Rows
+        Of both, columns of numbers that mean nothing else are scores.
     persons : set of str
         Who has a value in the long table.
+    valueless : set of str
+        Who is known to the study without one.
     notes : list of str
         Told of scores that an instrument cannot give.
 
@@ -64,10 +72,11 @@ def scores_of(
     """
     found: dict[str, dict[tuple[str, str], float]] = {}
     _collect(found, table, persons, notes)
-    if phenotype is not None:
+    for phenotype in phenotypes:
         phenotype.need(["session_id"])
         _collect(found, phenotype, persons, notes)
-        strangers = sorted({plain_id(r["participant_id"]) for r in phenotype.rows} - persons)
+        there = {plain_id(row["participant_id"]) for row in phenotype.rows}
+        strangers = sorted(there - persons - valueless)
         if strangers:
             raise FileError(
                 f"'{phenotype.who}' holds scores of {some(strangers)}, who has no row in '{table.who}'."

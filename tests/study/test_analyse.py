@@ -446,6 +446,17 @@ def test_a_side_that_nobody_else_lacks_is_missing_there(tmp_path, rows, capsys):
     assert one(results(tmp_path / "left"), "visits", "Caudate", "rm_anova").n == 18
 
 
+def test_a_score_that_changes_alike_in_everybody_is_not_tested(tmp_path, rows, capsys):
+    for row in rows:
+        if row["group"] == "RLS":
+            age = int(row["age"])
+            row["moca"] = str(age / 2 - (2 if "12" in row["session_id"] else 0))
+    assert analyse(tmp_path, rows) == 0
+    assert "moca changes by the same in everybody" in capsys.readouterr().err
+    table = results(tmp_path / "out")
+    assert not (table.region == "moca").any() and not (table.question == "correlation").any()
+
+
 def test_tables_with_less_in_them(tmp_path, rows, arrays):
     bare = [
         {k: row[k] for k in ("participant_id", "session_id", "region", "side", "mean_ppb")}
@@ -484,7 +495,8 @@ def test_a_region_may_be_called_na_and_a_column_be_code(tmp_path, rows, capsys):
     assert table.note.str.contains("improvement of __import__").any()
 
 
-def test_agreement_of_two_raters_and_of_repeats(tmp_path, capsys):
+def test_agreement_of_two_raters_and_of_repeats(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("napari_qsm.study.analysis_files.ENDINGS", (".svg",))
     rng = np.random.default_rng(12)
     true = rng.normal(60, 12, (10, 2))
     aa = true + rng.normal(0, 2, true.shape)

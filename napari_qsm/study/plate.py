@@ -1,0 +1,107 @@
+"""The shapes of a typical person at every visit, as a plate of maps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+
+from napari_qsm.errors import QsmError
+from napari_qsm.figures.panels import ImagePanel
+from napari_qsm.figures.parts import Cell, Source
+from napari_qsm.figures.spec import FigureSpec
+from napari_qsm.figures.subjects import Subject
+from napari_qsm.figures.templates import from_template
+from napari_qsm.study.cohort import Cohort
+from napari_qsm.study.folder import StudyFolder
+from napari_qsm.study.study_facts import StudyFacts
+
+#: Visits on one page.
+_MOST_VISITS = 4
+
+
+def plate_of_visits(
+    study: StudyFolder, cohort: Cohort, facts: StudyFacts, warn: Callable[[str], None]
+) -> FigureSpec | None:
+    """The template ``fixed-shape-plate`` with the visits of the person nearest to the medians.
+
+    Parameters
+    ----------
+    study : StudyFolder
+    cohort : Cohort
+    facts : StudyFacts
+        Whose readings are shown: those of the rater who read most.
+    warn : callable
+        Told why there is no plate.
+
+    Returns
+    -------
+    FigureSpec or None
+        None if nobody has maps and burnt shapes of every visit.
+    """
+    counts = facts.raters()
+    rater = max(counts, key=lambda name: counts[name])
+    visits = cohort.visits[:_MOST_VISITS]
+    for person in typical(cohort):
+        subjects, sources = [], {}
+        for visit in visits:
+            scan = study.scan(person, visit)
+            labels = scan.dseg(rater)
+            if not scan.is_reconstructed or labels.name not in scan.files:
+                break
+            key = visit or "map"
+            name = visit or "visit"  # never the participant's label
+            sources[key] = Source(path=scan.map.as_posix(), role="map", name=name)
+            sources[f"{key}-regions"] = Source(
+                path=labels.as_posix(), role="labels", name=f"{name}: regions"
+            )
+            subjects.append(Subject(name, key, f"{key}-regions"))
+        if len(subjects) == len(visits):
+            try:
+                spec = from_template("fixed-shape-plate", subjects, sources)
+            except QsmError as error:
+                warn(f"There is no plate of shapes: {error}")
+                return None
+            return arranged(spec, len(visits))
+    warn("There is no plate of shapes: nobody has a map and burnt shapes of every visit.")
+    return None
+
+
+def arranged(spec: FigureSpec, visits: int) -> FigureSpec:
+    """Visits below each other where each has many slices, else side by side, in ppb.
+
+    Parameters
+    ----------
+    spec : FigureSpec
+        Panels by visit, then slice.
+    visits : int
+        How many.
+    """
+    maps = list(dict.fromkeys(panel.map for panel in spec.panels if isinstance(panel, ImagePanel)))
+    most = max(sum(getattr(p, "map", "") == name for p in spec.panels) for name in maps)
+    seen: Counter[str] = Counter()
+    panels = []
+    for panel in spec.panels:
+        assert isinstance(panel, ImagePanel)
+        visit, number = maps.index(panel.map), seen[panel.map]
+        seen[panel.map] += 1
+        row, column = (visit, number) if most > visits else (number, visit)
+        panels.append(panel.model_copy(update={"cell": Cell(row=row, column=column)}))
+    columns = most if most > visits else visits
+    return spec.model_copy(update={"panels": tuple(panels), "columns": columns, "unit": "ppb"})
+
+
+def typical(cohort: Cohort) -> list[str]:
+    """Participants who are followed, those nearest to the medians of all regions first.
+
+    Distances are in units of the interquartile range of each region and visit; missing values
+    count as far away.
+    """
+    total = np.zeros(len(cohort.followed))
+    for region in cohort.regions:
+        wide = cohort.over_visits(region)
+        q1, median, q3 = np.nanpercentile(wide, [25, 50, 75], axis=0)
+        spread = np.where(q3 > q1, q3 - q1, 1.0)
+        total += np.nan_to_num(np.abs(wide - median) / spread, nan=10.0).sum(axis=1)
+    return [cohort.followed[at] for at in np.argsort(total, kind="stable")]

@@ -1,0 +1,126 @@
+"""Where two readings of a scan lie: overlap of shapes (Dice), distance of their centres."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from napari_qsm.io.formats import read_image
+from napari_qsm.rois.shape_table import region_name
+from napari_qsm.rois.shapes import FixedShape, voxels_of
+from napari_qsm.study.folder import StudyFolder
+from napari_qsm.study.readings import Reading, read_reading
+from napari_qsm.study.reliability import Measure
+from napari_qsm.volume import Volume
+
+POOLED = "all regions"
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Two shapes of one region on one scan.
+
+    Attributes
+    ----------
+    region : str
+        Without its side.
+    dice : float
+        Twice the shared voxels over the sum of both.
+    distance_mm : float
+        Between their centres.
+    """
+
+    region: str
+    dice: float
+    distance_mm: float
+
+
+def overlaps(
+    first: Sequence[FixedShape], second: Sequence[FixedShape], volume: Volume
+) -> list[Overlap]:
+    """Overlap of every region that both readings placed.
+
+    Parameters
+    ----------
+    first, second : sequence of FixedShape
+    volume : Volume
+        The map that both were placed on.
+    """
+    others = {shape.region_name: shape for shape in second}
+    out = []
+    for shape in first:
+        other = others.get(shape.region_name)
+        if other is None:
+            continue
+        a, b = (np.asarray(voxels_of(each, volume)) for each in (shape, other))
+        shared = len(np.intersect1d(a, b))
+        whole = len(a) + len(b)
+        dice = 2 * shared / whole if whole else math.nan
+        out.append(Overlap(region_name(shape), dice, math.dist(shape.centre_mm, other.centre_mm)))
+    return out
+
+
+def shape_agreement(
+    study: StudyFolder, pairs: Mapping[str, tuple[tuple[str, int], tuple[str, int]]]
+) -> dict[str, dict[str, list[Measure]]]:
+    """Dice and distance of centres for pairs of readings, by region and pooled.
+
+    Parameters
+    ----------
+    study : StudyFolder
+    pairs : mapping of str to ((rater, reading), (rater, reading))
+        What is compared.
+
+    Returns
+    -------
+    dict of str to dict
+        What is compared, to region, to ``dice`` and ``distance_mm``: means over scans and sides
+        with the t interval of the mean.
+    """
+    out: dict[str, dict[str, list[Measure]]] = {}
+    found: dict[str, list[Overlap]] = {title: [] for title in pairs}
+    for scan in study.scans:
+        there = set(scan.readings())
+        wanted = [(t, pair) for t, pair in pairs.items() if set(pair) <= there]
+        if not wanted:
+            continue
+        volume = read_image(scan.map)
+        kept: dict[tuple[str, int], Reading] = {}
+        for key in {key for _, pair in wanted for key in pair}:
+            reading = read_reading(scan.shapes(*key))
+            if reading.record.state == "submitted":
+                kept[key] = reading
+        for title, (first, second) in wanted:
+            if first in kept and second in kept:
+                found[title] += overlaps(kept[first].shapes, kept[second].shapes, volume)
+    for title, rows in found.items():
+        if rows:
+            regions = dict.fromkeys(row.region for row in rows)
+            out[title] = {
+                region: _measures(row for row in rows if row.region == region) for region in regions
+            }
+            if len(regions) > 1:
+                out[title][POOLED] = _measures(rows)
+    return out
+
+
+def _measures(rows: Iterable[Overlap]) -> list[Measure]:
+    rows = list(rows)
+    return [
+        _mean("dice", np.array([row.dice for row in rows])),
+        _mean("distance_mm", np.array([row.distance_mm for row in rows])),
+    ]
+
+
+def _mean(name: str, values: np.ndarray) -> Measure:
+    values = values[np.isfinite(values)]
+    n = len(values)
+    mean = float(values.mean()) if n else math.nan
+    if n < 2:
+        return Measure(name, n, mean)
+    half = float(stats.t.ppf(0.975, n - 1) * stats.sem(values))
+    return Measure(name, n, mean, mean - half, mean + half)

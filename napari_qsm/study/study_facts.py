@@ -1,0 +1,245 @@
+"""What a study's folder tells about how it was done, gathered for its methods section."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from napari_qsm.errors import QsmError
+from napari_qsm.io.bids import inherited
+from napari_qsm.io.names import PHASE, REAL, part_of
+from napari_qsm.io.plain_data import PlainDataError, parse_json
+from napari_qsm.io.text import read_text
+from napari_qsm.study.folder import StudyFolder
+from napari_qsm.study.participants import Person, participants_of
+from napari_qsm.study.protocol import Protocol
+from napari_qsm.study.reading_log import read_events
+from napari_qsm.study.readings import ReadingRecord, read_reading
+from napari_qsm.study.rows import plain_id
+from napari_qsm.study.study_scan import Key
+from napari_qsm.study.worklist import Item, read_key
+
+#: Entries of sidecars that a methods section names: key, words, unit.
+ACQUISITION = (
+    ("Manufacturer", "manufacturer", ""),
+    ("ManufacturersModelName", "model", ""),
+    ("MagneticFieldStrength", "field strength", "T"),
+    ("ReceiveCoilName", "receive coil", ""),
+    ("PulseSequenceType", "sequence", ""),
+    ("MRAcquisitionType", "acquisition", ""),
+    ("RepetitionTime", "repetition time", "s"),
+    ("FlipAngle", "flip angle", "°"),
+    ("PixelBandwidth", "bandwidth", "Hz/pixel"),
+    ("ParallelReductionFactorInPlane", "parallel imaging factor", ""),
+    ("PartialFourier", "partial Fourier", ""),
+    ("AcquisitionDuration", "duration", "s"),
+)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A region as it was placed.
+
+    Attributes
+    ----------
+    name, words : str
+        ``"Caudate"``; ``"circle 6 mm, 3 slices"``.
+    sides : tuple of str
+    voxels, volume_mm3 : (low, high)
+        Over all readings.
+    """
+
+    name: str
+    words: str
+    sides: tuple[str, ...]
+    voxels: tuple[int, int]
+    volume_mm3: tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class StudyFacts:
+    """What the folder tells.
+
+    Attributes
+    ----------
+    protocol : Protocol
+    people : dict of str to Person
+        Of ``participants.tsv``.
+    scans : tuple of (participant, session)
+        Of which there is a map or raw data.
+    maps : dict of str to dict
+        How each map that was read was made, by the scan's name, as ``study collect`` notes it.
+    provenance : dict
+        Of the first of them, in full.
+    acquisition : dict of str to list of str
+        Entry of the sidecars to its different values over scans.
+    placed : tuple of Placed
+    records : dict of (participant, session) to list of ReadingRecord
+        Readings that were handed in.
+    codes : dict of str to Item
+        What the worklists' codes stand for; empty where nothing was assigned.
+    events : list of dict
+        The log.
+    """
+
+    protocol: Protocol
+    people: Mapping[str, Person]
+    scans: tuple[Key, ...]
+    maps: Mapping[str, Mapping[str, Any]]
+    provenance: Mapping[str, Any]
+    acquisition: Mapping[str, list[str]]
+    placed: tuple[Placed, ...]
+    records: Mapping[Key, list[ReadingRecord]]
+    codes: Mapping[str, Item] = field(default_factory=dict)
+    events: Sequence[Mapping[str, Any]] = ()
+
+    def raters(self) -> dict[str, int]:
+        """Readings handed in by each rater."""
+        counts: dict[str, int] = {}
+        for record in self.all_records():
+            counts[record.rater] = counts.get(record.rater, 0) + 1
+        return counts
+
+    def all_records(self) -> list[ReadingRecord]:
+        """Every reading that was handed in."""
+        return [record for records in self.records.values() for record in records]
+
+    @property
+    def is_blinded(self) -> bool:
+        """Whether every reading stands on a worklist of codes."""
+        listed = {(i.rater, i.participant, i.session, i.reading) for i in self.codes.values()}
+        made = {(r.rater, *key, r.number) for key, rs in self.records.items() for r in rs}
+        return bool(made) and made <= listed
+
+    def unblinded_before_last(self) -> bool:
+        """Whether codes were looked up before the last reading was handed in."""
+        names = [event.get("event") for event in self.events]
+        last = max((n for n, e in enumerate(names) if e == "reading submitted"), default=-1)
+        return "unblinded" in names[: last + 1]
+
+
+def facts_of_study(study: StudyFolder, long: pd.DataFrame, maps: Mapping[str, Any]) -> StudyFacts:
+    """Gather them.
+
+    Parameters
+    ----------
+    study : StudyFolder
+    long : DataFrame
+        ``roi_long.tsv`` as text.
+    maps : mapping
+        ``Scans`` of ``roi_long.json``.
+
+    Raises
+    ------
+    QsmError
+        If a file of the study is damaged.
+    """
+    records: dict[Key, list[ReadingRecord]] = {}
+    read_scans = []
+    for scan in study.scans:
+        made = [read_reading(scan.shapes(*each)).record for each in scan.readings()]
+        done = [record for record in made if record.state == "submitted"]
+        if done:
+            records[scan.key] = done
+            read_scans.append(scan)
+    provenance: dict[str, Any] = {}
+    for scan in read_scans:
+        if scan.provenance.name in scan.files:
+            provenance = _json(read_text(scan.provenance, "provenance"))
+            break
+    return StudyFacts(
+        protocol=study.protocol,
+        people=participants_of(study),
+        scans=tuple(sorted({*study.imported, *(s.key for s in study.scans if s.is_reconstructed)})),
+        maps=maps,
+        provenance=provenance,
+        acquisition=_acquisition(study),
+        placed=_placed(study, long),
+        records=records,
+        codes=read_key(study),
+        events=read_events(study.root),
+    )
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        said = parse_json(text)
+    except PlainDataError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _acquisition(study: StudyFolder) -> dict[str, list[str]]:
+    """Different values of each entry, over the first phase image of every scan."""
+    found: dict[str, dict[str, None]] = {}
+    listed: dict[Any, Any] = {}
+    for scan in study.scans:
+        folder = study.raw_folder(scan)
+        raw = study.raw
+        if folder is None or raw is None:
+            continue
+        images = sorted(
+            path for path in folder.rglob("*.nii*") if part_of(path, {}) in (PHASE, REAL)
+        )
+        if not images:
+            continue
+        try:
+            said = inherited(images[0], raw, listed)
+        except QsmError:
+            continue  # what is wrong with it is for 'check' to say
+        for key, _, unit in ACQUISITION:
+            if key in said:
+                value = said[key]
+                text = f"{value:g}" if isinstance(value, int | float) else str(value)
+                found.setdefault(key, {})[f"{text} {unit}".strip()] = None
+    return {key: list(values) for key, values in found.items()}
+
+
+def _placed(study: StudyFolder, long: pd.DataFrame) -> tuple[Placed, ...]:
+    numbers = long.assign(
+        voxels=pd.to_numeric(long["voxels"], errors="coerce"),
+        volume=pd.to_numeric(long["volume_mm3"], errors="coerce"),
+    )
+    numbers = numbers[numbers["voxels"] > 0]
+    sides: dict[str, list[str]] = {}
+    words: dict[str, str] = {}
+    for step in study.protocol.steps():
+        name = plain_region(step.region_name, step.side)
+        sides.setdefault(name, []).append(step.side)
+        words.setdefault(name, step.shape.words)
+    out = []
+    for name, its in sides.items():
+        part = numbers[numbers["region"] == name]
+        if part.empty:
+            continue
+        out.append(
+            Placed(
+                name,
+                words[name],
+                tuple(side for side in its if side),
+                (int(part["voxels"].min()), int(part["voxels"].max())),
+                (float(part["volume"].min()), float(part["volume"].max())),
+            )
+        )
+    return tuple(out)
+
+
+def plain_region(name: str, side: str) -> str:
+    """A region of a protocol without its letter of side."""
+    return name.removesuffix(f" {side[0].upper()}") if side else name
+
+
+def counted(values: Iterable[float]) -> tuple[float, float, int]:
+    """Mean, SD and number of the values that are known."""
+    known = np.array([v for v in values if v is not None and np.isfinite(v)], dtype=float)
+    sd = float(known.std(ddof=1)) if known.size > 1 else float("nan")
+    return (float(known.mean()) if known.size else float("nan")), sd, int(known.size)
+
+
+def left_out_by_plan(protocol: Protocol) -> dict[str, str]:
+    """Participants that the plan leaves out, with the reason."""
+    return {plain_id(name): why for name, why in protocol.plan().exclude.items()}
