@@ -83,7 +83,7 @@ def test_wheel_and_source_package_hold_manifest_and_recipes(built):
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert names.issuperset([*DATA_FILES, "napari.yaml", "dev.py", "pyproject.toml"])
     assert not [name for name in names if name.startswith("docs/images/")]
-    assert sdist.stat().st_size < 4e6
+    assert sdist.stat().st_size < 9e6  # five and a half of them are the finished heads
 
 
 def test_napari_finds_the_plugin_in_a_wheel(built, tmp_path):

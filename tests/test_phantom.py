@@ -7,13 +7,23 @@ import numpy as np
 import pytest
 import scipy.ndimage as ndi
 
-from napari_qsm.errors import Cancelled, GeometryError, MetadataError, QsmError
-from napari_qsm.phantom import SMALL, SUBJECTS, TABLE_1, make_anatomy, make_head, regions, signal
+from napari_qsm.errors import Cancelled, FileError, GeometryError, MetadataError, QsmError
+from napari_qsm.phantom import (
+    SMALL,
+    SUBJECTS,
+    TABLE_1,
+    finished,
+    make_anatomy,
+    make_head,
+    regions,
+    signal,
+)
 from napari_qsm.phantom.grid import block_mean, make_grid
 from napari_qsm.phantom.shapes import coverage, ellipsoid, tube
 from napari_qsm.phantom.tissue import AIR_PPM, CSF
 from napari_qsm.recon import fourier
 from napari_qsm.recon.fourier import GAMMA_BAR_HZ_PER_T
+from napari_qsm.recon.recipe import load_recipe
 from napari_qsm.volume import b0_direction, check_same_grid
 
 # The case report, written out here so that a slip in the package cannot hide.
@@ -480,3 +490,34 @@ def test_distances_are_distances():
     # The volume of an ellipsoid by its coverage.
     volume = coverage(ellipsoid(x, y, z, (0.3, 0, -0.2), (9, 5, 7)), 1.0).sum()
     assert volume == pytest.approx(4 / 3 * np.pi * 9 * 5 * 7, rel=0.01)
+
+
+def test_a_finished_head_comes_back_as_it_was_written(tmp_path):
+    head = make_head("patient", shape=(20, 24, 12), voxel_size_mm=(8.0, 8.0, 12.0), snr=None)
+    chi = head.chi.with_data(np.where(head.mask.data != 0, head.chi.data, 0))
+    finished.write_finished(tmp_path, head, chi, {"recipe": {"name": "x"}})
+    back = finished.read_finished("patient", tmp_path)
+    np.testing.assert_allclose(back.chi.data, chi.data, atol=0.000501)
+    np.testing.assert_array_equal(back.labels.data, head.labels.data)
+    np.testing.assert_array_equal(back.chi.affine, chi.affine)
+    magnitude = head.scan.magnitude[0].data
+    bright = magnitude > 60
+    np.testing.assert_allclose(back.magnitude.data[bright], magnitude[bright], atol=5.01)
+    assert back.provenance["recipe"] == {"name": "x"} and back.chi.unit == "ppm"
+    (tmp_path / "patient-chi.xz").write_bytes(b"no archive")
+    with pytest.raises(FileError, match="did not come"):
+        finished.read_finished("patient", tmp_path)
+
+
+def test_the_finished_heads_are_of_the_recipe_of_now():
+    """Else the demonstration computes for minutes: ``python docs/make_demonstration.py``."""
+    now = load_recipe("case-report").to_dict()["stages"]
+    for subject in SUBJECTS:
+        head = finished.read_finished(subject)
+        assert head.provenance["recipe"]["stages"] == now
+    # The numbers of the case report, which nobody computed from these files.
+    for label, side in ((3, "left"), (4, "right")):
+        inside = head.labels.data == label
+        table = TABLE_1["patient", side]
+        assert inside.sum() == table.voxels
+        assert head.chi.data[inside].mean() == pytest.approx(table.mean_ppm, rel=0.1)

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFrame, QVBoxLayout, QWidget
 from napari_qsm.viewer.canvas.arrangement import ViewArea
 from napari_qsm.viewer.frame.messages import MessageBar
 from napari_qsm.viewer.frame.start_page import Choice, StartPage
+from napari_qsm.viewer.frame.working import Working
 from napari_qsm.viewer.jobs import JobBar
 
 
@@ -47,6 +48,8 @@ class CentralArea(QWidget):
         layout.addWidget(area, 1)
         layout.addWidget(self.jobs)
         self.message = MessageBar(area)
+        self._working = Working(self, self.jobs.cancel)
+        self.jobs.told.connect(self._on_told)
         self._offer: QFrame | None = None
         area.installEventFilter(self)
 
@@ -71,7 +74,17 @@ class CentralArea(QWidget):
             self._place_offer(self._offer, shown)
         if shown:
             self.start.raise_()
+        self._working.setVisible(shown and self.jobs.busy)
+        self._working.place()
         self.message.raise_()
+
+    def _on_told(self, text: str, fraction: float) -> None:
+        """Show work in the middle, where nothing else is to be seen."""
+        self._working.tell(text, fraction)
+        shown = bool(text) and self.start_shown
+        if shown != self._working.isVisible():
+            self._working.setVisible(shown)
+            self._working.place()
 
     def _place_offer(self, offer: QFrame, on_page: bool) -> None:
         """Left work is offered on the start page, or over the views; asked for only once."""
@@ -94,6 +107,7 @@ class CentralArea(QWidget):
         """Keep the start page as large as the views, and what is offered at their top."""
         if event is not None and event.type() in (QEvent.Type.Resize, QEvent.Type.Move):
             self.start.setGeometry(self.area.geometry())
+            self._working.place()
             if self._offer is not None and self._offer.parentWidget() is self:
                 self._put_on_top(self._offer)
         return False

@@ -68,7 +68,7 @@ MENUS: dict[str, tuple[str, ...]] = {
     "View": ("Layout", "Views", "Tabs"),
     "Regions": ("Regions", "Drawing"),
     "Study": ("Study", "Cohort"),
-    "Help": ("Help",),
+    "Help": ("Help", "Demonstration"),
 }
 #: Keys of these groups count only while their tab is on show.
 TAB_GROUPS = frozenset({"Drawing"})

@@ -104,7 +104,16 @@ class Job:
 
 
 class JobBar(QWidget):
-    """Runs jobs one after the other and shows the one at work, with a cancel button."""
+    """Runs jobs one after the other and shows the one at work, with a cancel button.
+
+    Attributes
+    ----------
+    told : Signal
+        What is being done, and how much of it (below 0 while nobody knows); an empty text once
+        nothing is.
+    """
+
+    told = Signal(str, float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -175,6 +184,7 @@ class JobBar(QWidget):
         if not self._waiting:
             self._current = None
             self.hide()
+            self.told.emit("", 0.0)
             return
         job = self._current = self._waiting.pop(0)
         queued = Qt.ConnectionType.QueuedConnection
@@ -185,6 +195,7 @@ class JobBar(QWidget):
         self._cancel.setEnabled(True)
         self._bar.setRange(0, 0)
         self.show()
+        self.told.emit(job.title, -1.0)
         job.start()
 
     @Slot(float, str)
@@ -194,6 +205,7 @@ class JobBar(QWidget):
         self._bar.setRange(0, 1000 if fraction > 0 else 0)
         self._bar.setValue(int(1000 * min(max(fraction, 0), 1)))
         self._text.setText(what or self._current.title)
+        self.told.emit(what or self._current.title, fraction)
 
     @Slot(object)
     def _on_returned(self, result: Any) -> None:

@@ -104,10 +104,14 @@ def button(
 ) -> QPushButton:
     """A button; ``main`` for the one of a panel that matters most."""
     made = named(QPushButton(text), name, tip)
-    if main:
-        made.setStyleSheet(_MAIN)
+    set_main(made, main)
     made.clicked.connect(lambda _=False: slot())
     return made
+
+
+def set_main(button: QPushButton, main: bool) -> None:
+    """Make a button the one of its panel that matters most, or one among others."""
+    button.setStyleSheet(_MAIN if main else "")
 
 
 def toggle(text: str, name: str, slot: Callable[[bool], Any], *, tip: str = "") -> QPushButton:

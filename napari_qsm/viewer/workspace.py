@@ -26,6 +26,7 @@ from napari_qsm.viewer.data.saving import Closing, Saving
 from napari_qsm.viewer.display.panel import DisplayPanel
 from napari_qsm.viewer.docks import Docks
 from napari_qsm.viewer.figure.panel import FigurePanel
+from napari_qsm.viewer.frame.placing import place
 from napari_qsm.viewer.frame.recent_work import RecentWork
 from napari_qsm.viewer.frame.status_line import StatusLine
 from napari_qsm.viewer.help_page import HelpPage
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from napari_qsm.recon.recipe import Recipe
 
 _SIDE_WIDTH = 350
-_WINDOW_SIZE = (1500, 940)
 #: Workspaces whose window is open; a script may not keep the one it opened.
 _OPEN: set[Workspace] = set()
 Paths = Iterable[Path | str] | Path | str
@@ -68,10 +68,11 @@ def open_workspace(paths: Paths | None = None, *, show: bool = True) -> Workspac
     compat.no_binding_warning()
     viewer = napari.Viewer(title="napari-qsm", show=False)
     workspace = Workspace(viewer, owns_viewer=True)
-    size = load_settings().get("window")
-    viewer.window.resize(*(size if isinstance(size, list) and len(size) == 2 else _WINDOW_SIZE))
+    window, size = compat.qt_window(viewer), load_settings().get("window")
+    place(window, size)
     if show:
         viewer.window.show()
+        place(window, size)  # napari has given it a size of its own
         workspace.saving.offer_recoveries()
     if paths is not None:
         listed = [paths] if isinstance(paths, str | Path) else list(paths)
@@ -185,7 +186,7 @@ class Workspace:
         for target in self._drop_targets:
             target.setAcceptDrops(True)
             target.installEventFilter(self._drops)
-        self._closing = Closing(self.saving.may_close, self.leave)
+        self._closing = Closing(self.saving.may_close, self.leave, alone=owns_viewer)
         self._window.installEventFilter(self._closing)
         for each in (self.side, self.table_panel):
             spare_wheels(each)
@@ -359,6 +360,9 @@ class Workspace:
         connect(events.active_case, to=self._on_maps)
         connect(self.controller.said, to=self.services.message)
         connect(*(getattr(events, name) for name in REMEMBERED), to=self._remember)
+        self.panels.data.next_step.asked.connect(
+            lambda tab: self.tabs.setCurrentWidget(getattr(self.panels, tab))
+        )
         self.panels.reconstruct.painting_asked.connect(
             lambda: self.tabs.setCurrentWidget(self.panels.regions)
         )

@@ -2,13 +2,17 @@
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QRect, Qt
+from qtpy.QtGui import QCloseEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QLabel, QListWidget, QMenu
+from qtpy.QtWidgets import QApplication, QLabel, QListWidget, QMenu, QWidget
 
 from napari_qsm.io.nifti import write_volume
+from napari_qsm.recon.recipe import load_recipe
 from napari_qsm.session import recents
 from napari_qsm.viewer.command import MENUS
+from napari_qsm.viewer.data.saving import Closing
+from napari_qsm.viewer.frame.placing import fitted
 from napari_qsm.viewer.workspace import Workspace
 from tests.viewer.actions import CTRL, child, press
 from tests.viewer.conftest import ramp, settle
@@ -110,3 +114,67 @@ def test_a_blinded_reader_is_not_told_by_naparis_status_in_plain_napari(workspac
     workspace.session.blinded = False
     settle()
     assert any(label.isVisible() for label in status.findChildren(QLabel))
+
+
+def test_a_window_is_within_a_screen_that_is_there():
+    screen = QRect(0, 0, 1280, 720)
+    first = fitted(screen, None, QRect(-4000, 30, 100, 100))
+    assert (first.width(), first.height()) == (1152, 648) and screen.contains(first)
+    assert screen.contains(fitted(screen, [1967, 1237], QRect(0, 0, 10, 10)))
+    kept = fitted(screen, [900, 600], QRect(40, 50, 10, 10))
+    assert (kept.x(), kept.y(), kept.width(), kept.height()) == (40, 50, 900, 600)
+    assert screen.contains(fitted(screen, ["wide", 3], QRect(0, 0, 10, 10)))
+
+
+class ByHand(QCloseEvent):
+    """A close as it comes from the frame of the window."""
+
+    def spontaneous(self):
+        return True
+
+
+def test_closing_by_hand_is_asked_once(qtbot):
+    """Napari's own question, which only a hand gets, is left out after ours."""
+    asked, window = [], QWidget()
+    qtbot.addWidget(window)
+    closing = Closing(lambda: bool(asked.append(1)) or True, lambda: None, alone=True)
+    window.installEventFilter(closing)
+    window.show()
+    event = ByHand()
+    assert closing.eventFilter(window, event) and not event.isAccepted()
+    until(lambda: not window.isVisible())
+    assert len(asked) == 2  # the second time there is nothing left to ask about
+    plain = Closing(lambda: True, lambda: None, alone=False)
+    assert not plain.eventFilter(window, ByHand())
+
+
+def test_the_demonstration_is_there_at_once_and_nobodys_work(workspace, monkeypatch):
+    from napari_qsm.phantom import finished, make_head
+    from napari_qsm.viewer.data import demonstration
+
+    def small(subject):
+        head = make_head(subject, shape=(42, 50, 28), voxel_size_mm=(4.0, 4.0, 5.0), snr=None)
+        known = finished.read_finished(subject).provenance
+        return finished.FinishedHead(
+            subject, head.scan.magnitude[0], head.chi, head.labels, head.label_names, known
+        )
+
+    monkeypatch.setattr(demonstration, "read_finished", small)
+    monkeypatch.setattr(demonstration, "show_figures", lambda workspace: None)
+    workspace.saving.unsaved.saved()
+    demonstration.open_demonstration(workspace)
+    assert workspace.central._working.isVisible()  # in the middle, while there is nothing else
+    until(lambda: not workspace.central.jobs.busy, 3000)
+    assert [e.name for e in workspace.session.of_role("map")] == ["χ control", "χ patient"]
+    assert not workspace.saving.unsaved.is_unsaved and not workspace.central._working.isVisible()
+    assert child(workspace, "qsm.data.next_step").text().startswith("Make a figure")
+    assert not child(workspace, "qsm.data.head_control").isVisible()
+    # By another recipe than now it is no result of this program: it is made anew.
+    made = []
+    monkeypatch.setattr(demonstration, "_next", lambda *given: made.append(given[2]))
+    monkeypatch.setattr(
+        demonstration, "load_recipe", lambda name: load_recipe("consensus"), raising=True
+    )
+    demonstration.open_demonstration(workspace)
+    until(lambda: made, 3000)
+    assert made == [["control", "patient"]]

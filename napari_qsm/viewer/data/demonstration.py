@@ -1,4 +1,7 @@
-"""The built-in control and patient in the window: reconstructed, measured, as figures."""
+"""The built-in control and patient in the window: reconstructed, measured, as figures.
+
+They come with the program reconstructed; on request they are made and reconstructed anew.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_qsm.errors import FileError
+from napari_qsm.phantom.finished import FinishedHead, read_finished
+from napari_qsm.recon.recipe import load_recipe
 from napari_qsm.rois.region import RegionTable
 from napari_qsm.scan import Scan
 from napari_qsm.session import MapEntry
@@ -36,19 +42,21 @@ _SUBJECTS = ("control", "patient")
 
 @dataclass(frozen=True, eq=False)
 class ShownSubject:
-    """What the window keeps of one subject."""
+    """What the window keeps of one subject; no scan where it was reconstructed beforehand."""
 
     subject: str
     magnitude: Volume
     chi: Volume
     labels: Volume
     regions: RegionTable
-    scan: Scan
+    scan: Scan | None
     provenance: Mapping[str, Any]
 
 
-def open_demonstration(workspace: Workspace, make: Maker | None = None) -> None:
-    """Make both heads, reconstruct them and show them with both figures of the case report.
+def open_demonstration(
+    workspace: Workspace, make: Maker | None = None, *, anew: bool = False
+) -> None:
+    """Show both heads with the figures of the case report.
 
     Parameters
     ----------
@@ -56,14 +64,60 @@ def open_demonstration(workspace: Workspace, make: Maker | None = None) -> None:
         Stays free meanwhile.
     make : callable
         Makes and reconstructs one subject; as ``napari-qsm demo`` does unless given.
+    anew : bool
+        Make and reconstruct them, which takes minutes, even where they came with the program.
     """
     if workspace.services.jobs.busy:
         workspace.services.message(
-            "Something is being worked on. Wait for it, or cancel it below the views."
+            "Something is being worked on. Wait for it, or cancel it at the foot of the window."
         )
         return
+    for subject in _SUBJECTS:
+        earlier = workspace.session.study.case(subject)
+        if earlier is not None and not workspace.saving.close_case(earlier):
+            return
+    if anew or make is not None:
+        _next(workspace, make, list(_SUBJECTS))
+        return
 
-    _next(workspace, make, list(_SUBJECTS))
+    def work(progress: Any, cancelled: Any) -> list[ShownSubject]:
+        found = []
+        for number, subject in enumerate(_SUBJECTS):
+            progress(number / len(_SUBJECTS), f"Reading the {subject}'s head")
+            head = read_finished(subject)
+            check_recipe(head)
+            found.append(_finished(head))
+        return found
+
+    def done(found: list[ShownSubject]) -> None:
+        for made in found:
+            show_subject(workspace, made)
+        show_figures(workspace)
+
+    def failed(error: Exception) -> None:
+        if not isinstance(error, FileError):
+            workspace.services.failed(error)
+            return
+        _next(workspace, None, list(_SUBJECTS))
+
+    workspace.services.jobs.run("Opening the demonstration", work, done=done, failed=failed)
+
+
+def check_recipe(head: FinishedHead) -> None:
+    """See that a head was reconstructed as the program would do it now.
+
+    Raises
+    ------
+    FileError
+        If the recipe has become another one since.
+    """
+    then, now = head.provenance["recipe"]["stages"], load_recipe("case-report").to_dict()["stages"]
+    if then != now:
+        raise FileError(f"The {head.subject}'s head was reconstructed by an earlier recipe.")
+
+
+def _finished(head: FinishedHead) -> ShownSubject:
+    return _shown(head.subject, head.magnitude, head.chi, head.labels, head, head.provenance)
 
 
 def _next(workspace: Workspace, make: Maker | None, left: list[str]) -> None:
@@ -80,7 +134,15 @@ def _next(workspace: Workspace, make: Maker | None, left: list[str]) -> None:
 
         steps = _Steps(progress, f"Head {number} of {len(_SUBJECTS)}")
         head, result = (make or reconstruct_subject)(subject, steps.told)
-        return _kept(subject, head, result)
+        made = _shown(
+            subject,
+            head.scan.magnitude[0],
+            result.volume("chi_ppm"),
+            head.labels,
+            head,
+            result.provenance,
+        )
+        return replace(made, scan=head.scan)
 
     def done(made: ShownSubject) -> None:
         show_subject(workspace, made)
@@ -110,29 +172,39 @@ class _Steps:
         self._progress(part, f"{self._title}, {what}")
 
 
-def _kept(subject: str, head: Head, result: Result) -> ShownSubject:
-    chi = replace(result.volume("chi_ppm"), name=f"χ {subject}")
+def _shown(
+    subject: str,
+    magnitude: Volume,
+    chi: Volume,
+    labels: Volume,
+    head: Head | FinishedHead,
+    provenance: Mapping[str, Any],
+) -> ShownSubject:
     return ShownSubject(
         subject,
-        replace(head.scan.magnitude[0], name=f"magnitude {subject}"),
-        chi,
-        replace(head.labels, name=f"regions {subject}"),
+        replace(magnitude, name=f"magnitude {subject}"),
+        replace(chi, name=f"χ {subject}"),
+        replace(labels, name=f"regions {subject}"),
         {region.index: region for region in head.label_names},
-        head.scan,
-        result.provenance,
+        None,
+        provenance,
     )
 
 
 def show_subject(workspace: Workspace, made: ShownSubject) -> None:
-    """Put a subject into the session, with the crosshair in the left putamen."""
+    """Put a subject into the session, with the crosshair in the left putamen.
+
+    It is nobody's work: it can be had again at any time.
+    """
     session = workspace.session
-    case = session.case_called(made.subject)
-    session.add(made.magnitude, role="magnitude", case=case)
-    chi = session.add(made.chi, role="map", case=case)
-    labels = session.add(made.labels, role="labels", regions=dict(made.regions), case=case)
-    chi.provenance = dict(made.provenance)
-    case.scan = made.scan
-    session.selected = chi.id
+    with session.no_work():
+        case = session.case_called(made.subject)
+        session.add(made.magnitude, role="magnitude", case=case)
+        chi = session.add(made.chi, role="map", case=case)
+        labels = session.add(made.labels, role="labels", regions=dict(made.regions), case=case)
+        chi.provenance = dict(made.provenance)
+        case.scan = made.scan
+        session.selected = chi.id
     _to_putamen(workspace, labels)
 
 
@@ -150,8 +222,8 @@ def show_figures(workspace: Workspace) -> None:
             _to_putamen(workspace, labels, marks[-1].at_mm)
 
     # The second one first: its arrows and circles then stand over the views too.
-    figure.templates.choose("case-report-2", to_marks)
-    figure.templates.choose("case-report-1")
+    figure.templates.choose("case-report-2", to_marks, is_work=False)
+    figure.templates.choose("case-report-1", is_work=False)
 
 
 def _to_putamen(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QGridLayout, QListWidget, QListWidgetItem, QWidget
 
@@ -14,6 +12,7 @@ from napari_qsm.viewer import ui
 from napari_qsm.viewer.central import Drops
 from napari_qsm.viewer.data.case_bar import CaseBar
 from napari_qsm.viewer.data.files import Files
+from napari_qsm.viewer.data.next_step import NextStep
 from napari_qsm.viewer.data.saving import Saving
 from napari_qsm.viewer.dialogs import Answer, ask
 from napari_qsm.viewer.regions.files import RegionFiles
@@ -42,28 +41,7 @@ class DataPanel(QWidget):
         self._context = context
         self._session = context.session
         self._filling = False
-        open_map = ui.button(
-            "Open a map …",
-            "qsm.data.open_map",
-            files.ask_map,
-            tip="One or more NIfTI files; you can also drop them on the window",
-            main=True,
-        )
-        folder = ui.button(
-            "Open a scanner folder …",
-            "qsm.data.open_folder",
-            files.ask_folder,
-            tip="A folder of DICOM files, a BIDS folder, or a saved session",
-        )
-        heads = [
-            ui.button(
-                f"Built-in head: {subject}",
-                f"qsm.data.head_{subject}",
-                partial(files.open_head, subject),
-                tip="A head made by formula, with known susceptibilities",
-            )
-            for subject in ("control", "patient")
-        ]
+        self.next_step = NextStep(files, lambda: self._session.case)
         self._hint = ui.quiet(
             "Nothing is open yet. Open a map or a scanner folder, or try the built-in head."
         )
@@ -97,9 +75,7 @@ class DataPanel(QWidget):
         self._cases = CaseBar(context, saving)
         self.setLayout(
             ui.column(
-                open_map,
-                folder,
-                ui.row(*heads, spacing=6),
+                self.next_step,
                 self._hint,
                 self._cases,
                 (self._list, 1),
@@ -135,6 +111,7 @@ class DataPanel(QWidget):
                     self._list.setCurrentRow(row)
         finally:
             self._filling = False
+        self.next_step.refresh()
         self._hint.setVisible(not entries)
         self._list.setVisible(bool(entries))
         self._remove.setVisible(bool(entries))

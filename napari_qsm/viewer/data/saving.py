@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal as PlainSignal
-from qtpy.QtCore import QEvent, QObject, Qt, Signal
-from qtpy.QtWidgets import QApplication
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_qsm.errors import QsmError
 from napari_qsm.session import Case
@@ -240,7 +240,7 @@ class Saving:
             "qsm.closing",
             "Save before closing?",
             f"{self.unsaved.sentence}.",
-            "Without saving, what was drawn and computed since then is lost.",
+            f"{self._whose_work()}Without saving, what was drawn and computed since then is lost.",
             (
                 Answer("save", "Save"),
                 Answer("drop", "Don't save", "destroys"),
@@ -251,6 +251,12 @@ class Saving:
             self._unwanted = self.unsaved.count
             return True
         return answer == "save" and self._save_before_closing()
+
+    def _whose_work(self) -> str:
+        """The cases with unsaved work, where there are several to tell apart."""
+        session = self._services.session
+        names = [f"'{shown_case(session, case)}'" for case in self.unsaved.cases]
+        return f"Cases: {', '.join(names)}. " if names and len(session.cases) > 1 else ""
 
     def _save_before_closing(self) -> bool:
         folder, copy_scans, overwrite = self.folder, None, False
@@ -332,11 +338,23 @@ class Saving:
 
 
 class Closing(QObject):
-    """Asks before a window closes, and notices when it did, before it is destroyed."""
+    """Asks before a window closes, and notices when it did, before it is destroyed.
 
-    def __init__(self, may_close: Callable[[], bool], closed: Callable[[], None]) -> None:
+    Parameters
+    ----------
+    may_close : callable
+        Whether the window may close; asks about unsaved work.
+    closed : callable
+        Called when it has.
+    alone : bool
+        Ours is the only question: napari's own, whether the window shall close, is not asked.
+    """
+
+    def __init__(
+        self, may_close: Callable[[], bool], closed: Callable[[], None], *, alone: bool
+    ) -> None:
         super().__init__()
-        self._may_close, self._closed = may_close, closed
+        self._may_close, self._closed, self._alone = may_close, closed, alone
         self._asked = False
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
@@ -345,6 +363,11 @@ class Closing(QObject):
             if event.type() == QEvent.Type.Close:
                 if not self._may_close():
                     event.ignore()
+                    return True
+                if self._alone and event.spontaneous() and isinstance(watched, QWidget):
+                    # napari asks where a hand closes the window, not where a program does.
+                    event.ignore()
+                    QTimer.singleShot(0, watched.close)
                     return True
                 self._asked = True
             elif event.type() == QEvent.Type.Hide and self._asked and not event.spontaneous():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -110,11 +111,27 @@ class TemplateBox(QWidget):
         """What the figure calls a map that is new to it."""
         return next((name for name, each in self.people() if each is entry), entry.name)
 
-    def choose(self, template: str, then: Callable[[FigureSpec], None] | None = None) -> None:
-        """Choose a template and make its figure; ``then`` is called with it."""
+    def choose(
+        self,
+        template: str,
+        then: Callable[[FigureSpec], None] | None = None,
+        *,
+        is_work: bool = True,
+    ) -> None:
+        """Choose a template and make its figure.
+
+        Parameters
+        ----------
+        template : str
+            Its name.
+        then : callable
+            Called with the figure.
+        is_work : bool
+            Whether figure and marks are somebody's work, which must not be lost.
+        """
         self._template.setCurrentIndex(self._template.findData(template))
         self._again.show()
-        self._work.attempt(lambda: self._make(template, then))
+        self._work.attempt(lambda: self._make(template, then, is_work=is_work))
 
     def _on_template(self, *_: Any) -> None:
         template = self._template.currentData()
@@ -122,7 +139,13 @@ class TemplateBox(QWidget):
         if template:
             self._work.attempt(lambda: self._make(template))
 
-    def _make(self, template: str, then: Callable[[FigureSpec], None] | None = None) -> None:
+    def _make(
+        self,
+        template: str,
+        then: Callable[[FigureSpec], None] | None = None,
+        *,
+        is_work: bool = True,
+    ) -> None:
         work, session = self._work, self._session
         people = self.people()
         if len({entry.id for _, entry in people}) < len(people):
@@ -138,7 +161,8 @@ class TemplateBox(QWidget):
 
         def done(spec: FigureSpec) -> None:
             work.choose(0)
-            adopt(session, spec)
+            with nullcontext() if is_work else session.no_work():
+                adopt(session, spec)
             if then is not None and session.figure is not None:
                 then(session.figure)
             if what.notes:

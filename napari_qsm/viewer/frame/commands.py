@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_qsm.viewer.command import Command
+from napari_qsm.viewer.data.demonstration import open_demonstration
 from napari_qsm.viewer.frame import recent_menu
 from napari_qsm.viewer.frame.about import show_about
 from napari_qsm.viewer.frame.cohort import CohortDialog
@@ -165,6 +166,13 @@ HELP = (
     Command(
         "qsm.palette", "find a command by its name", lambda w: w.keys.open_palette(), "F2",
         "Help", reach="window",
+    ),
+    Command(
+        "qsm.demo", "demonstration", lambda w: open_demonstration(w), group="Demonstration"
+    ),
+    Command(
+        "qsm.demo_anew", "demonstration, computed anew (minutes)",
+        lambda w: open_demonstration(w, anew=True), group="Demonstration",
     ),
     Command("qsm.about", "about napari-qsm", show_about, group="Help"),
 )  # fmt: skip

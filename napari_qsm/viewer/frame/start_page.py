@@ -29,6 +29,7 @@ Choice = tuple[str, str, str, Callable[[], Any]]
 _PICTURE = QSize(64, 64)
 _STYLE = (
     "#qsm\\.welcome { background: #101418; }"
+    " #qsm\\.welcome\\.recent_box { background: transparent; }"
     " #qsm\\.welcome QLabel { color: #e8edf2; background: transparent; }"
     " #qsm\\.welcome QPushButton { background: #1d2835; color: white; border: 1px solid #3d5874;"
     " border-radius: 8px; padding: 12px 18px; text-align: left; font-size: 16px; }"
@@ -124,6 +125,7 @@ class StartPage(QFrame):
                 spacing=6,
             )
         )
+        box.setObjectName("qsm.welcome.recent_box")
         box.setMaximumWidth(620)
         return box
 

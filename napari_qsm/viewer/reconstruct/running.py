@@ -177,14 +177,15 @@ class RunBar(QWidget):
             tip="All maps, how they were made, and report.html, as the command line writes them",
         )
         row = ui.row((self._run_all, 1), self._cancel, spacing=6)
-        self.setLayout(ui.column(row, self._plan, self._save, spacing=3, margins=(8, 2, 8, 6)))
+        # What is said stands above: however long it is, the buttons keep their places.
+        self.setLayout(ui.column(self._plan, row, self._save, spacing=3, margins=(8, 2, 8, 6)))
 
     def refresh(self, recon: Reconstruction) -> None:
         """Say what there is to do."""
         problems, stale, running = recon.missing(), recon.stale_stages(), bool(recon.running)
         self._run_all.setEnabled(bool(stale) and not problems and not running)
-        self._cancel.setVisible(running)
-        self._save.setVisible(not stale and not problems and not running)
+        self._cancel.setEnabled(running)
+        self._save.setEnabled(not stale and not problems and not running)
         if running:
             self.show_running(recon.running[0])
         elif problems:
@@ -205,4 +206,3 @@ class RunBar(QWidget):
         self._cancel.setEnabled(False)
         self._plan.setText("Stopping …")
         self._stop()
-        self._cancel.setEnabled(True)
