@@ -118,7 +118,8 @@ def agreement_of_study(study: StudyFolder, found: Sequence[Comparison]) -> dict[
         if one.title in out and len(one.readings) == 2
         for first, second in [one.readings]
     }
-    for title, by_region in shape_agreement(study, pairs).items():
+    counted = {one.title: set(one.frame.index) for one in found}
+    for title, by_region in shape_agreement(study, pairs, counted).items():
         for region, measures in by_region.items():
             if region in out[title]:
                 out[title][region] = [*out[title][region], *measures]
@@ -173,7 +174,7 @@ def agreement_texts(agreements: Mapping[str, Agreement]) -> dict[str, str]:
             f"proportional bias. '{POOLED}' holds differences between regions too, which raise its "
             "ICC. "
             + (
-                "Dice and distance of centres (mm): means over scans and sides."
+                "Dice and distance of centres (mm): means over scans, sides averaged."
                 if has_shapes
                 else "Dice and the distance of centres need the readings themselves."
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from scipy import stats
 
 from napari_qsm.io.formats import read_image
 from napari_qsm.rois.shape_table import region_name
-from napari_qsm.rois.shapes import FixedShape, voxels_of
+from napari_qsm.rois.shapes import FixedShape, snap, voxels_of
 from napari_qsm.study.folder import StudyFolder
 from napari_qsm.study.readings import Reading, read_reading
 from napari_qsm.study.reliability import Measure
@@ -31,7 +31,7 @@ class Overlap:
     dice : float
         Twice the shared voxels over the sum of both.
     distance_mm : float
-        Between their centres.
+        Between their centres as they are measured: on the grid where shapes are snapped.
     """
 
     region: str
@@ -60,12 +60,30 @@ def overlaps(
         shared = len(np.intersect1d(a, b))
         whole = len(a) + len(b)
         dice = 2 * shared / whole if whole else math.nan
-        out.append(Overlap(region_name(shape), dice, math.dist(shape.centre_mm, other.centre_mm)))
+        centres = [snap(each, volume).centre_mm for each in (shape, other)]
+        out.append(Overlap(region_name(shape), dice, math.dist(*centres)))
     return out
 
 
+def sides_averaged(rows: Iterable[Overlap]) -> list[Overlap]:
+    """One overlap a region: the mean of both sides."""
+    by_region: dict[str, list[Overlap]] = {}
+    for row in rows:
+        by_region.setdefault(row.region, []).append(row)
+    return [
+        Overlap(
+            region,
+            float(np.mean([row.dice for row in both])),
+            float(np.mean([row.distance_mm for row in both])),
+        )
+        for region, both in by_region.items()
+    ]
+
+
 def shape_agreement(
-    study: StudyFolder, pairs: Mapping[str, tuple[tuple[str, int], tuple[str, int]]]
+    study: StudyFolder,
+    pairs: Mapping[str, tuple[tuple[str, int], tuple[str, int]]],
+    counted: Mapping[str, Collection[tuple[str, str, str]]],
 ) -> dict[str, dict[str, list[Measure]]]:
     """Dice and distance of centres for pairs of readings, by region and pooled.
 
@@ -74,12 +92,14 @@ def shape_agreement(
     study : StudyFolder
     pairs : mapping of str to ((rater, reading), (rater, reading))
         What is compared.
+    counted : mapping of str to collection of (region, participant, session)
+        Values that are compared there: nothing that is excluded or stale.
 
     Returns
     -------
     dict of str to dict
-        What is compared, to region, to ``dice`` and ``distance_mm``: means over scans and sides
-        with the t interval of the mean.
+        What is compared, to region, to ``dice`` and ``distance_mm``: the mean over scans, in each of
+        which sides are averaged, with its t interval.
     """
     out: dict[str, dict[str, list[Measure]]] = {}
     found: dict[str, list[Overlap]] = {title: [] for title in pairs}
@@ -96,7 +116,10 @@ def shape_agreement(
                 kept[key] = reading
         for title, (first, second) in wanted:
             if first in kept and second in kept:
-                found[title] += overlaps(kept[first].shapes, kept[second].shapes, volume)
+                rows = overlaps(kept[first].shapes, kept[second].shapes, volume)
+                found[title] += [
+                    row for row in sides_averaged(rows) if (row.region, *scan.key) in counted[title]
+                ]
     for title, rows in found.items():
         if rows:
             regions = dict.fromkeys(row.region for row in rows)
@@ -123,4 +146,5 @@ def _mean(name: str, values: np.ndarray) -> Measure:
     if n < 2:
         return Measure(name, n, mean)
     half = float(stats.t.ppf(0.975, n - 1) * stats.sem(values))
-    return Measure(name, n, mean, mean - half, mean + half)
+    low, high = max(mean - half, 0.0), mean + half
+    return Measure(name, n, mean, low, min(high, 1.0) if name == "dice" else high)

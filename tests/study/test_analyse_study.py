@@ -87,7 +87,7 @@ def test_overlap_and_distance_of_shapes(group):
     ball = ((np.indices((5, 5, 5)) - 2) ** 2).sum(axis=0) <= 1.5**2
     shared = (ball & np.roll(ball, 1, axis=1)).sum()
     assert found.loc[("Caudate", "dice"), "value"] == pytest.approx(shared / ball.sum())
-    assert found.loc[("Caudate", "distance_mm"), ["n", "value"]].tolist() == [6, 2.0]
+    assert found.loc[("Caudate", "distance_mm"), ["n", "value"]].tolist() == [3, 2.0]
     assert ("all regions", "dice") in found.index and ("Putamen", "icc_2_1") in found.index
 
 
