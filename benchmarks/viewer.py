@@ -1,6 +1,7 @@
 """How fast the window is: a real window on the display, sizes of real studies.
 
-Run with ``python benchmarks/viewer.py``; on Linux without a display, under Xvfb.
+Run with ``python -m benchmarks viewer``; on Linux without a display, under Xvfb. Times are of the
+processor, all threads together, as other programs at work change them least.
 """
 
 from __future__ import annotations
@@ -10,9 +11,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from qtpy.QtCore import QEvent
+
+    from napari_qsm.study import MapEntry
+    from napari_qsm.viewer.canvas.slice_view import SliceView
+    from napari_qsm.viewer.regions.painter import Painter as PaintBrush
+    from napari_qsm.viewer.workspace import Workspace
 
 SIZES = {
     "384×312×72": ((384, 312, 72), (0.625, 0.625, 2.0)),
@@ -69,84 +80,147 @@ def start_seconds(size: str, runs: int = 3) -> list[float]:
         ]
 
 
-def draw_all(workspace, drawn: list[int]) -> None:
-    """Let Qt paint until every canvas whose picture changed has been drawn."""
+def busy_seconds(act: Callable[[int], None], times: int = STEPS) -> list[float]:
+    """Processor seconds of each time something is done and drawn."""
     from qtpy.QtWidgets import QApplication
 
-    before = len(drawn)
+    seconds = []
+    for index in range(times):
+        start = time.process_time()
+        act(index)
+        for _ in range(3):
+            QApplication.processEvents()
+        seconds.append(time.process_time() - start)
+    return seconds
+
+
+def with_regions(workspace: Workspace, size: str) -> tuple[MapEntry, PaintBrush]:
+    """A magnitude, a map and a region map of 26 drawn regions; the brush, not yet in hand."""
+    from qtpy.QtWidgets import QApplication, QWidget
+
+    from napari_qsm.rois.presets import built_in_presets
+    from napari_qsm.session.regions import new_region_map
+
+    chi, magnitude = volume_of(size)
+    workspace.session.add(magnitude, role="magnitude")
+    entry = new_region_map(
+        workspace.session, workspace.session.add(chi), built_in_presets()[1].regions
+    )
+    # 26 blocks round the middle, of about the size of the nuclei.
+    for index in range(26):
+        corner = np.array(chi.shape) // 2 + [(index % 6 - 3) * 24, (index // 6 - 2) * 24, -8]
+        entry.editable[tuple(slice(max(c, 0), c + 16) for c in corner)] = index + 1
+    workspace.session.take_outside_edit(entry)
+    workspace.session.history.clear()
     for _ in range(20):
         QApplication.processEvents()
-        if len(drawn) > before:
-            break
-    QApplication.sendPostedEvents()
+    return entry, workspace.viewer.window._qt_window.findChild(QWidget, "qsm.paint").painter
 
 
-def moving_seconds(size: str) -> tuple[list[float], list[float], float, int, int]:
-    """Seconds per slice step and per crosshair move, in three linked views with two maps.
+def sender(view: SliceView) -> Callable[[QEvent.Type, tuple[float, float]], None]:
+    """Sends mouse events to a view as the system does."""
+    from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+    from qtpy.QtGui import QMouseEvent, QWheelEvent
+    from qtpy.QtWidgets import QApplication
 
-    Also the mean processor seconds of all of them, which other programs at work change less;
-    the bytes of the maps; and the bytes by which the process grew on showing them.
-    """
-    import psutil
+    left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
+    plain = Qt.KeyboardModifier.NoModifier
+
+    def send(kind: QEvent.Type, at: tuple[float, float], notches: int = 0) -> None:
+        place = QPointF(*at)
+        there = QPointF(view.native.mapToGlobal(place.toPoint()))
+        if kind == QEvent.Type.Wheel:
+            turn = QPoint(0, 120 * notches)
+            phase = Qt.ScrollPhase.NoScrollPhase
+            event = QWheelEvent(place, there, QPoint(0, 0), turn, none, plain, phase, False)
+        else:
+            button = none if kind == QEvent.Type.MouseMove else left
+            event = QMouseEvent(kind, place, there, button, left, plain)
+        QApplication.sendEvent(view.native, event)
+
+    return send
+
+
+def moving_seconds(size: str) -> dict[str, list[float]]:
+    """Processor seconds of a step, a turn of the wheel, a move of a drag and one of a brush."""
+    from qtpy.QtCore import QEvent
     from qtpy.QtWidgets import QApplication
 
     from napari_qsm.viewer.workspace import open_workspace
 
     workspace = open_workspace()
     workspace.viewer.window.resize(1600, 1000)
-    for _ in range(20):
-        QApplication.processEvents()
-    drawn: list[int] = []
-    for view in workspace.controller.views:
-        view.qt.canvas.events.draw.connect(lambda event: drawn.append(1))
-    chi, magnitude = volume_of(size)
-    process = psutil.Process()
-    before = process.memory_info().rss
-    workspace.session.add(magnitude)
-    workspace.session.add(chi)
-    draw_all(workspace, drawn)
-    grown = process.memory_info().rss - before
-    for layer in workspace.viewer.layers:
-        for view in workspace.controller.views[1:]:
-            assert np.shares_memory(view.layers[layer].data, layer.data)
-    steps, drags = [], []
-    busy = time.process_time()
-    for index in range(STEPS):
-        start = time.perf_counter()
-        workspace.controller.step("axial", 1 if index < STEPS // 2 else -1)
-        draw_all(workspace, drawn)
-        steps.append(time.perf_counter() - start)
-    reference = workspace.session.reference
-    centre = np.array(reference.shape) / 2
-    for index in range(STEPS):
+    workspace.tabs.setCurrentWidget(workspace.panels.regions)
+    _entry, painter = with_regions(workspace, size)
+    controller = workspace.controller
+    view = controller.main
+    middle = np.array([view.native.width(), view.native.height()]) / 2
+    send = sender(view)
+
+    def around(index: int, reach: float) -> tuple[float, float]:
         angle = 2 * np.pi * index / STEPS
-        voxel = centre * (1 + 0.4 * np.array([np.cos(angle), np.sin(angle), 0]))
-        start = time.perf_counter()
-        workspace.controller.go_to(reference.voxel_to_world(voxel))
-        draw_all(workspace, drawn)
-        drags.append(time.perf_counter() - start)
-    busy = (time.process_time() - busy) / (2 * STEPS)
-    assert len(drawn) >= STEPS + 2 * STEPS  # one canvas per step, two per crosshair move
-    held = chi.data.nbytes + magnitude.data.nbytes
+        return middle[0] + reach * np.cos(angle), middle[1] + reach * np.sin(angle)
+
+    def there(index: int) -> int:
+        return 1 if index < STEPS // 2 else -1
+
+    found = {
+        "step": busy_seconds(lambda i: controller.step("axial", there(i))),
+        "wheel": busy_seconds(lambda i: send(QEvent.Type.Wheel, tuple(middle), there(i))),
+    }
+    for name, reach, kind in (("drag", 150.0, ""), ("brush", 60.0, "brush")):
+        if kind:
+            painter.options.update({"kind": kind, "diameter_mm": 6.0, "protect": False})
+        send(QEvent.Type.MouseButtonPress, around(0, reach))
+        found[name] = busy_seconds(
+            lambda i, reach=reach: send(QEvent.Type.MouseMove, around(i, reach))
+        )
+        send(QEvent.Type.MouseButtonRelease, around(0, reach))
+        QApplication.processEvents()
     workspace.close()
-    return steps, drags, busy, held, grown
+    return found
+
+
+def case_seconds(size: str) -> list[float]:
+    """Processor seconds of showing one of two patients who were reconstructed before."""
+    from napari_qsm.viewer.workspace import open_workspace
+
+    workspace = open_workspace()
+    session = workspace.session
+    for name in ("control", "patient"):
+        case = session.case_called(name)
+        chi, magnitude = volume_of(size)
+        for volume, role in ((magnitude, "magnitude"), (chi, "map")):
+            session.add(volume, role=role, case=case)
+    cases = [case.id for case in session.cases if case.maps]
+    busy_seconds(lambda i: None, 3)
+    seconds = busy_seconds(lambda i: setattr(session, "active_case", cases[i % 2]), 8)
+    workspace.close()
+    return seconds
 
 
 def main() -> None:
     """Print the table."""
-    print(
-        f"{'size':14}{'start, cold / warm':>22}{'slice step':>16}{'crosshair':>18}{'processor':>13}{'memory':>34}"
-    )
+    print("| | " + " | ".join(SIZES) + " |")
+    print("|---|" + "---|" * len(SIZES))
+    found = {size: moving_seconds(size) for size in SIZES}
     for size in SIZES:
-        starts = start_seconds(size)
-        steps, drags, busy, held, grown = moving_seconds(size)
-        step, drag = statistics.median(steps), statistics.median(drags)
-        print(
-            f"{size:14}{starts[0]:>9.1f} s /{min(starts[1:]):>7.1f} s"
-            f"{1e3 * step:>11.0f} ms   {1 / drag:>9.0f} per s"
-            f"{1e3 * busy:>10.0f} ms  "
-            f"maps {held / 2**20:.0f} MiB, shown +{grown / 2**20:.0f} MiB"
+        found[size]["case"] = case_seconds(size)
+    for name, title in (
+        ("step", "slice step, ms"),
+        ("wheel", "a notch of the wheel, ms"),
+        ("drag", "a move of the crosshair, ms"),
+        ("brush", "a move of the brush, ms"),
+        ("case", "showing another patient, ms"),
+    ):
+        cells = (
+            f"{1e3 * statistics.median(times):.1f} (worst {1e3 * max(times):.0f})"
+            for times in (found[size][name] for size in SIZES)
         )
+        print(f"| {title} | " + " | ".join(cells) + " |", flush=True)
+    starts = (start_seconds(size) for size in SIZES)
+    print("| start, cold / warm, s of the clock | ", end="")
+    print(" | ".join(f"{each[0]:.1f} / {min(each[1:]):.1f}" for each in starts) + " |")
 
 
 if __name__ == "__main__":

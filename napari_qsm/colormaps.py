@@ -204,6 +204,39 @@ def has_thresholds(display: Coloured) -> bool:
     return display.threshold_low is not None or display.threshold_high is not None
 
 
+def colour_steps(values: Array, low: float, high: float, steps: int = STEPS) -> Array:
+    """Which step of a colour table each value takes.
+
+    Parameters
+    ----------
+    values : ndarray
+    low, high : float
+        Values at the ends of the table.
+    steps : int
+        Length of the table.
+
+    Returns
+    -------
+    ndarray of whole numbers, shape values.shape
+        0 for what is not finite, 1 below ``low``, 2 for the table's first step and so on,
+        ``steps + 2`` above ``high``.
+    """
+    values = np.asarray(values)
+    if values.dtype == bool:
+        values = values.astype(np.uint8)
+    lost = ~np.isfinite(values) if values.dtype.kind == "f" else np.zeros((), bool)
+    with np.errstate(over="ignore", invalid="ignore"):
+        position = (values - low) / (high - low) * steps
+    if lost.any():
+        position[lost] = 0
+    above = position > steps
+    out: Array = (np.clip(position, -1, steps - 1) + 2).astype(np.intp)
+    out[above] = steps + 2
+    if lost.any():
+        out[lost] = 0
+    return out
+
+
 def colours(values: Array, display: Coloured) -> Array:
     """RGBA of values, as the window draws them; NaN is transparent.
 
@@ -219,13 +252,8 @@ def colours(values: Array, display: Coloured) -> Array:
     ndarray, shape values.shape + (4,), float32
     """
     low, high = effective_window(display)
-    values = np.asarray(values)
     table = lookup_table(display)
-    finite = np.isfinite(values)
-    position = np.where(finite, (values - low) / (high - low), 0)
-    out = table[np.clip((position * STEPS).astype(np.int64), 0, STEPS - 1)]
     first, last = end_colours(display)
-    out[position < 0] = first
-    out[position > 1] = last
-    out[~finite] = 0
+    every = np.vstack([np.zeros_like(first), first, table, last])
+    out: Array = every[colour_steps(values, low, high)]
     return out

@@ -25,7 +25,10 @@ HEAVY_LIBRARIES = {"matplotlib", "nibabel", "numpy", "pandas", "scipy"}
 # A room may import from rooms of its own rank and below.
 RANKS = (
     ("_version",),
-    ("volume", "scan", "errors", "typed", "anatomy", "arrays", "colormaps", "units", "quantities"),
+    (
+        *("volume", "scan", "errors", "typed", "anatomy", "arrays", "colormaps", "compositing"),
+        *("units", "quantities"),
+    ),
     ("recon", "rois", "figures", "io", "phantom"),
     ("study", "session", "outputs", "qc", "inspect", "demo", "scripting"),
     ("viewer", "cli", "batch"),

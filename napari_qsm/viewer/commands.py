@@ -39,7 +39,7 @@ def step(workspace: Workspace, steps: int) -> None:
     """Step slices in the view the mouse was last in."""
     controller, view = workspace.controller, workspace.keys.last_view
     # The mouse may last have been in a view that the layout has since hidden.
-    if view is None or view not in controller.views or not view.qt.isVisible():
+    if view is None or view not in controller.views or not view.widget.isVisible():
         view = controller.main
     controller.step(view.plane, steps)
 

@@ -17,7 +17,7 @@ from napari.settings import get_settings
 from napari.utils.colormaps import AVAILABLE_COLORMAPS, Colormap
 from qtpy.QtCore import QPointF, Qt
 from qtpy.QtGui import QAction, QKeySequence
-from qtpy.QtWidgets import QMainWindow, QMenu, QMenuBar, QWidget
+from qtpy.QtWidgets import QMainWindow, QMenu, QMenuBar, QVBoxLayout, QWidget
 from vispy.gloo import gl
 from vispy.gloo.glir import GlirProgram
 
@@ -50,7 +50,16 @@ def new_canvas(model: ViewerModel) -> QtViewer:
     view.dims.hide()
     view.dims.setMaximumHeight(0)
     view.setAcceptDrops(False)
+    column_of(view).setContentsMargins(0, 0, 0, 0)
     return view
+
+
+def column_of(view: QtViewer) -> QVBoxLayout:
+    """The layout that a view's canvas lies in, above its sliders."""
+    parent = native(view).parentWidget()
+    layout = None if parent is None else parent.layout()
+    assert isinstance(layout, QVBoxLayout)
+    return layout
 
 
 def native(view: QtViewer) -> QWidget:

@@ -156,7 +156,7 @@ class Workspace:
         self.area = ViewArea(viewer)
         self.central = CentralArea(self.area, self.open)
         self._window.centralWidget().layout().addWidget(self.central)
-        self.controller = Controller(viewer, session, self.area)
+        self.controller = Controller(viewer, session, self.area, painted=side is None)
         self.services = services = Services(session, self.controller, self.central)
         self.files = Files(services)
         self.saving = Saving(services, self.files, titled=owns_viewer)

@@ -6,6 +6,7 @@ from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
+from napari_qsm.anatomy import DEPTH_AXIS, nearest_voxel
 from tests.viewer.conftest import settle
 
 LEFT = Qt.MouseButton.LeftButton
@@ -107,8 +108,30 @@ def press(workspace, name):
 def picture(view):
     """What a canvas shows, without what lies over it: (height, width, 3), 0 to 255."""
     settle()
-    shot = view.qt.screenshot(flash=False)
-    return np.asarray(shot)[..., :3].astype(float)
+    return view.surface.picture().astype(float)
+
+
+def slice_of(workspace, entry, view):
+    """Which slice of a map, counted along its own axis, a view says it shows."""
+    frame = workspace.controller.frame
+    axis = DEPTH_AXIS[view.plane]
+    display = frame.world_to_display(workspace.session.crosshair_mm)
+    display[axis] = view.depth_mm
+    return nearest_voxel(entry.volume, frame.display_to_world(display))[axis]
+
+
+def assert_slice_is_drawn(workspace, entry, view):
+    """Grey levels in the picture are those of the map's values in the slice it should show."""
+    axis, shape = DEPTH_AXIS[view.plane], entry.volume.shape
+    low, high = entry.display.window
+    shot = picture(view)
+    scale = shot.shape[1] / view.native.width()
+    for part in (0.3, 0.45, 0.6):
+        there = np.rint(part * np.array(shape)).astype(int)
+        there[axis] = slice_of(workspace, entry, view)
+        at = pixel_of(workspace, view, entry.volume.voxel_to_world(there)) * scale
+        grey = np.clip((entry.volume.data[tuple(there)] - low) / (high - low), 0, 1) * 255
+        assert abs(shot[at.y(), at.x()] - grey).max() <= 1.5, (view.plane, there)
 
 
 class Answers:

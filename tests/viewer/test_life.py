@@ -106,7 +106,8 @@ def test_nothing_of_a_left_workspace_stays_alive(make_napari_viewer):
             made.controller,
             made.session,
             made.controller.views[1],
-            made.controller.views[1].model,
+            made.controller.views[1].native,
+            made.controller.painting,
             made.readout,
             made.table_panel,
         )

@@ -11,6 +11,7 @@ from tests.viewer.actions import (
     MIDDLE,
     RIGHT,
     SHIFT,
+    assert_slice_is_drawn,
     child,
     click,
     double_click,
@@ -20,6 +21,7 @@ from tests.viewer.actions import (
     picture,
     pixel_of,
     press,
+    slice_of,
     wheel,
 )
 from tests.viewer.conftest import ORDERS, SHAPE, affine_of, code_of, ramp, settle, stored_in
@@ -57,16 +59,12 @@ def test_click_moves_the_other_views_to_the_right_voxel(workspace, order, degree
         here = workspace.session.crosshair_mm
         assert nearest_voxel(entry.volume, here) == tuple(expected)
         for other in workspace.controller.views:
+            assert_slice_is_drawn(workspace, entry, other)
             axis = {"axial": 2, "coronal": 1, "sagittal": 0}[other.plane]
-            # napari draws that slice: its (z, y, x) point is the voxel's own place.
-            point = other.model.dims.point[2 - axis]
-            layer = other.model.layers[0]
-            index = (point - layer.translate[2 - axis]) / layer.scale[2 - axis]
-            assert index == pytest.approx(expected[axis], abs=1e-6)
-            drawn = layer._slice.image.raw
-            assert drawn.size == np.prod(SHAPE) / SHAPE[axis]
-            taken = np.take(entry.volume.data, expected[axis], axis=axis)
-            np.testing.assert_array_equal(np.sort(drawn, axis=None), np.sort(taken, axis=None))
+            assert slice_of(workspace, entry, other) == expected[axis]
+        main = workspace.controller.main
+        axis = {"axial": 2, "coronal": 1, "sagittal": 0}[main.plane]
+        assert workspace.viewer.dims.point[2 - axis] == pytest.approx(main.depth_mm)
 
 
 @pytest.mark.parametrize("radiological", [True, False])
@@ -185,7 +183,7 @@ def test_a_turned_volume_is_never_mirrored(workspace, asymmetric):
     workspace.session.layout = "volume"
     settle(20)
     view = workspace.controller.main
-    camera = view.model.scene.camera
+    camera = view.canvas.model.scene.camera
     for orientation in [("away", "down", "left"), ("towards", "up", "left")]:
         camera.orientation = orientation
         settle()
@@ -223,7 +221,7 @@ def test_wheel_steps_slices_and_ctrl_wheel_zooms(workspace):
     zoom = view.camera().zoom
     wheel(view, at, 3, CTRL)
     assert view.camera().zoom == pytest.approx(zoom * 1.2**3)
-    assert view.model.scene.camera.zoom == pytest.approx(view.camera().zoom)
+    assert workspace.viewer.scene.camera.zoom == pytest.approx(view.camera().zoom)
     np.testing.assert_allclose(view.camera().to_display((150, 120), 0), before)
 
 
@@ -271,9 +269,9 @@ def test_double_click_makes_a_view_large_and_alone(workspace):
     assert main.overlay.content.letters.top == "S"
     double_click(main, QPoint(50, 50))
     assert workspace.session.layout == "one"
-    assert not workspace.controller.views[1].qt.isVisible()
+    assert not workspace.controller.views[1].widget.isVisible()
     double_click(main, QPoint(50, 50))
-    assert workspace.controller.views[1].qt.isVisible()
+    assert workspace.controller.views[1].widget.isVisible()
 
 
 def test_keys(workspace):

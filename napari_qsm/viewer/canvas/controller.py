@@ -21,6 +21,7 @@ from napari_qsm.viewer.canvas.layer_sync import LayerSync
 from napari_qsm.viewer.canvas.mouse import Tool
 from napari_qsm.viewer.canvas.overlay_content import overlay_content
 from napari_qsm.viewer.canvas.overlay_items import OverlayItem
+from napari_qsm.viewer.canvas.painting import Painting
 from napari_qsm.viewer.canvas.slice_view import SliceView
 from napari_qsm.viewer.canvas.views import Views
 from napari_qsm.viewer.canvas.windowing import WindowDrag
@@ -48,14 +49,17 @@ class Controller:
     tool_changed = Signal(object)  # the tool that now has the left button, or None
     region_picked = Signal(object)  # world mm of an Alt + click, which chooses a region
 
-    def __init__(self, viewer: Any, session: Session, area: ViewArea) -> None:
+    def __init__(
+        self, viewer: Any, session: Session, area: ViewArea, *, painted: bool = True
+    ) -> None:
         self.viewer = viewer
         self.session = session
         self.overlay_items: list[Callable[[SliceView], Sequence[OverlayItem]]] = []
         self._disposed = False
-        self._views = Views(viewer, session, area)
+        self._views = Views(viewer, session, area, painted=painted)
         self.views = self._views.all
         self.sync = LayerSync(session, self._views)
+        self.painting = Painting(session, self._views, self.sync)
         self.mixed = MixedLayer(session, self.sync)
         self.windowing = WindowDrag(session, self._views.mouse, self.shown_in, self.repaint)
         self.overlay_items.append(self.windowing.words)
@@ -208,8 +212,7 @@ class Controller:
         self.session.large_plane = PLANES[(at + 1) % len(PLANES)]
 
     def _on_added(self, view: SliceView) -> None:
-        for layer in self.viewer.layers:
-            self.sync.mirrors.add(layer)
+        self.painting.choose()
         self.set_visible()
         if self.frame is not None:
             view.show_depth(self.frame.world_to_display(self.session.crosshair_mm))
@@ -243,10 +246,13 @@ class Controller:
                 for index, view in enumerate(self.views):
                     drawn = layer if index == 0 else view.layers.get(layer)
                     if drawn is not None:
-                        _show(drawn, is_drawn(self.session, entry, index, is_3d=view.is_3d))
+                        shown = is_drawn(self.session, entry, index, is_3d=view.is_3d)
+                        _show(drawn, shown and (index == 0 or view.draws_napari))
             for layer in self.sync.mirrors.sources - set(self.sync.layers.values()):
-                for copy in self.sync.mirrors.copies(layer):
-                    _show(copy, layer.visible)
+                for view in self._views.beside:
+                    if layer in view.layers:
+                        _show(view.layers[layer], layer.visible and view.draws_napari)
+        self.painting.redraw()
 
     def _on_selected(self) -> None:
         entry = self.session.selected_entry
@@ -327,6 +333,7 @@ class Controller:
         hear(views.tool_changed, to=self.tool_changed.emit)
         hear(views.added, to=self._on_added)
         hear(views.dropping, to=sync.mirrors.drop_view)
+        hear(self.painting.switched, to=self.set_visible)
         hear(sync.first_shown, to=self.first_look)
         hear(sync.settled, to=self._on_settled)
         hear(sync.restyled, to=self._on_restyled)
@@ -342,6 +349,7 @@ class Controller:
         self._heard.dispose()
         self.windowing.dispose()
         self.mixed.dispose()
+        self.painting.dispose()
         self.sync.dispose()
         self._views.dispose()
         compat.forget_ramps()

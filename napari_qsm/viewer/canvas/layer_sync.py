@@ -28,6 +28,7 @@ from napari_qsm.viewer.canvas.layers import (
     take_new_data,
 )
 from napari_qsm.viewer.canvas.mirrors import Mirrors
+from napari_qsm.viewer.canvas.slice_view import SliceView
 from napari_qsm.viewer.canvas.strokes import LabelStrokes
 from napari_qsm.viewer.canvas.views import Views
 from napari_qsm.viewer.contributions import REGIONS_KEY, VOLUME_KEY
@@ -71,6 +72,7 @@ class LayerSync:
         self._heard.connect(layers.events.removed, to=self._on_layer_removed)
         self._heard.connect(layers.events.reordered, to=self.mirrors.sort)
         self._heard.connect(layers.selection.events.active, to=self._on_active)
+        self._heard.connect(views.canvas_made, to=self._on_canvas_made)
 
     def dispose(self) -> None:
         """Stop following; layers stay in the viewer."""
@@ -295,12 +297,22 @@ class LayerSync:
         active = self.viewer.layers.selection.active
         if self._views.is_blocked("layers"):
             return
-        for view in self._views.beside:
-            copy = view.layers.get(active) if active is not None else None
-            view.model.layers.selection.active = copy
+        self._choose_copies()
         entry = self.entry_of(active)
         if entry is not None and not self._views.is_blocked("select"):
             self.session.selected = entry.id
+
+    def _choose_copies(self) -> None:
+        active = self.viewer.layers.selection.active
+        for view in self._views.beside:
+            if view.canvas is not None:
+                copy = view.layers.get(active) if active is not None else None
+                view.canvas.model.layers.selection.active = copy
+
+    def _on_canvas_made(self, view: SliceView) -> None:
+        for layer in self.viewer.layers:
+            self.mirrors.add(layer)
+        self._choose_copies()
 
     # -- what the session says ------------------------------------------------------------
 

@@ -59,6 +59,7 @@ class LayerMirror:
         self._hook(source.events.data, self._on_data)
         if hasattr(source.events, "mode"):
             self._hook(source.events.mode, self._on_mode)
+            self._on_mode()
         if isinstance(source, Labels):
             self._hook(self.copy.events.labels_update, self._on_move)
             self._hook(self.copy.events.paint, self._on_stroke)
@@ -108,7 +109,7 @@ class LayerMirror:
 
 
 class Mirrors:
-    """Every layer of the viewer that is 3-D, once in each view beside the large one.
+    """Every layer of the viewer that is 3-D, once in each canvas beside the large one.
 
     Attributes
     ----------
@@ -127,13 +128,13 @@ class Mirrors:
         self._mirrors: dict[tuple[SliceView, Layer], LayerMirror] = {}
 
     def add(self, layer: Layer) -> None:
-        """Copy a layer into every view that has no copy yet."""
+        """Copy a layer into every canvas that has no copy yet."""
         if layer.ndim != 3:
             return
         viewer_layers = self._views.viewer.layers
         below = list(viewer_layers)[: viewer_layers.index(layer)]
         for view in self._views.beside:
-            if layer in view.layers:
+            if layer in view.layers or view.canvas is None:
                 continue
             mirror = self._mirrors[view, layer] = LayerMirror(layer)
             mirror.painted.connect(self._on_painted)
@@ -142,7 +143,7 @@ class Mirrors:
             self.made.emit(mirror.copy)
             index = sum(other in view.layers for other in below)
             with view.signals_blocked():
-                view.model.layers.insert(index, mirror.copy)
+                view.canvas.model.layers.insert(index, mirror.copy)
 
     def remove(self, layer: Layer) -> None:
         """Take the copies of a layer away."""
@@ -151,8 +152,8 @@ class Mirrors:
             if mirror is not None:
                 mirror.dispose()
                 del view.layers[layer]
-                if mirror.copy in view.model.layers:
-                    view.model.layers.remove(mirror.copy)
+                if view.canvas is not None and mirror.copy in view.canvas.model.layers:
+                    view.canvas.model.layers.remove(mirror.copy)
 
     def copies(self, layer: Layer) -> list[Layer]:
         """The copies of a layer."""
@@ -166,10 +167,12 @@ class Mirrors:
     def sort(self, event: Any = None) -> None:
         """Bring the copies into the order of the viewer's layers."""
         for view in self._views.beside:
+            if view.canvas is None:
+                continue
             for layer in self._views.viewer.layers:
                 copy = view.layers.get(layer)
-                if copy is not None and copy in view.model.layers:
-                    view.model.layers.move(view.model.layers.index(copy), -1)
+                if copy is not None and copy in view.canvas.model.layers:
+                    view.canvas.model.layers.move(view.canvas.model.layers.index(copy), -1)
 
     def drop_view(self, view: SliceView) -> None:
         """Forget the copies in a view that is about to be closed."""

@@ -89,15 +89,15 @@ class Mouse(QObject):
         self._start = (0.0, 0.0)
         self._notches = 0.0
         self.tool: Tool | None = None
-        view.native.installEventFilter(self)
+        view.surface.watch(self)
 
     def dispose(self) -> None:
         """Let go of the canvas."""
-        self._view.native.removeEventFilter(self)
+        self._view.surface.unwatch(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Take what is ours; everything else goes to napari."""
-        if event is None or self._view.is_3d or not self._view.model.layers:
+        if event is None or self._view.is_3d or not self._view.viewer.layers:
             return False
         kind = event.type()
         if kind == QEvent.Type.MouseButtonPress and isinstance(event, QMouseEvent):
@@ -146,7 +146,7 @@ class Mouse(QObject):
 
     def _painting(self) -> bool:
         """Whether the active layer is in a tool of napari's own."""
-        active = self._view.model.layers.selection.active
+        active = self._view.viewer.layers.selection.active
         return active is not None and str(active.mode) not in ("pan_zoom", "transform")
 
     def _at(self, event: QMouseEvent | QWheelEvent) -> tuple[float, float]:

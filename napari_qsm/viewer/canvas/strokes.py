@@ -90,6 +90,9 @@ class LabelStrokes:
         entry = self._entry_of(layer)
         if entry is None:
             return
+        if self._views.slicing.is_catching_up:
+            self._look_again.start()
+            return
         if event.type == "set_data":
             # Also sent by a mere step to another slice, which changes no label.
             point = tuple(self._views.viewer.dims.point)
@@ -128,7 +131,7 @@ class LabelStrokes:
             compat.clear_history(self._layers[entry.id])
 
     def _on_labels_edited(self, key: str, box: Box) -> None:
-        """Draw changed labels in every view."""
+        """Let napari draw changed labels in every canvas of its own."""
         layer = self._layers.get(key)
         if layer is None:
             return
@@ -136,7 +139,9 @@ class LabelStrokes:
         placed = isinstance(layer, Labels) and isinstance(layer.data, np.ndarray)
         with self._views.signals_blocked("paint"):
             for each in [layer, *self._mirrors.copies(layer)]:
-                if placed and entry is not None and entry.editable is not None:
+                if each is layer and self._views.slicing.is_off:
+                    self._views.slicing.owe(layer)
+                elif placed and entry is not None and entry.editable is not None:
                     compat.refresh_labels(each, (box[2], box[1], box[0]))
                 else:
                     each.refresh()

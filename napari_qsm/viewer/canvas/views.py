@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,11 +10,13 @@ import numpy as np
 from psygnal import Signal
 
 from napari_qsm.anatomy import PLANES, DisplayFrame, Plane
+from napari_qsm.compositing import Sheet
 from napari_qsm.session import Session
 from napari_qsm.viewer import compat
 from napari_qsm.viewer.canvas.arrangement import ViewArea
 from napari_qsm.viewer.canvas.mouse import Mouse, MouseSignals, Tool
 from napari_qsm.viewer.canvas.slice_view import SliceView, Zoom
+from napari_qsm.viewer.canvas.slicing import Slicing
 
 MAX_COMPARED = 4
 
@@ -28,14 +30,21 @@ class Views:
         The large one first.
     mouse : MouseSignals
         What the mouse asks for in any of them.
+    always_napari : bool
+        Whether napari draws every view, as it does where its window is not ours.
+    sheets_of : callable
+        What a painted view shows, from the bottom to the top.
+    slicing : Slicing
+        When napari slices its layers.
     """
 
     moved = Signal(object)  # a view whose picture changed its place
     tool_changed = Signal(object)  # the tool that now has the left button, or None
     added = Signal(object)  # a view that is empty yet
+    canvas_made = Signal(object)  # a view whose canvas of napari's is empty yet
     dropping = Signal(object)  # a view that is about to close
 
-    def __init__(self, viewer: Any, session: Session, area: ViewArea) -> None:
+    def __init__(self, viewer: Any, session: Session, area: ViewArea, *, painted: bool) -> None:
         self.viewer = viewer
         self._session = session
         self._area = area
@@ -45,8 +54,11 @@ class Views:
         self.mouse = MouseSignals()
         self.mouse.enlarged.connect(self._enlarged)
         self._ours: set[str] = set()
+        self.always_napari = not painted
+        self.sheets_of: Callable[[SliceView], list[Sheet]] = lambda view: []
+        self.slicing = Slicing(viewer)
         self.all: list[SliceView] = []
-        self._join(SliceView("large", viewer=viewer, plane=session.large_plane))
+        self._join(self._new("large", session.large_plane, is_large=True))
 
     @property
     def main(self) -> SliceView:
@@ -85,15 +97,30 @@ class Views:
 
     def add(self, plane: Plane) -> None:
         """Open one more view."""
-        view = SliceView(
-            f"side{len(self.all)}", plane=plane, radiological=self._session.radiological
-        )
-        compat.share_keys(self.main.qt, view.qt)
+        view = self._new(f"side{len(self.all)}", plane)
         view.extent = self.main.extent
         self._join(view)
+        if view.canvas is not None:
+            self._on_canvas_made(view)
         self.added.emit(view)
 
+    def _new(self, name: str, plane: Plane, *, is_large: bool = False) -> SliceView:
+        return SliceView(
+            name,
+            self.viewer,
+            None if self.always_napari else lambda view: self.sheets_of(view),
+            is_large=is_large,
+            plane=plane,
+            radiological=self._session.radiological,
+        )
+
+    def _on_canvas_made(self, view: SliceView) -> None:
+        assert view.canvas is not None
+        compat.share_keys(compat.qt_viewer(self.viewer), view.canvas.qt)
+        self.canvas_made.emit(view)
+
     def _join(self, view: SliceView) -> None:
+        view.canvas_made.connect(self._on_canvas_made)
         self.all.append(view)
         view.zoom = self._zoom if self._session.views_linked else Zoom()
         self._mice[view] = Mouse(view, self.mouse)
@@ -106,9 +133,10 @@ class Views:
         for other in self.all:  # none may go by the size of a view that is gone
             other.linked_views = [other]
         self.dropping.emit(view)
-        compat.unshare_keys(self.main.qt, view.qt)
+        if view.canvas is not None:
+            compat.unshare_keys(compat.qt_viewer(self.viewer), view.canvas.qt)
         self.all.remove(view)
-        self._area.release(view.qt)
+        self._area.release(view.widget)
         self._mice.pop(view).dispose()
         view.dispose()
 
@@ -117,6 +145,7 @@ class Views:
         for view in self.beside:
             self.drop(view)
         self._mice.pop(self.main).dispose()
+        self.slicing.dispose()
         self.main.dispose()
         # Whoever still holds the views must not hold a closed window with them.
         self.all.clear()
@@ -143,7 +172,7 @@ class Views:
                 view.turn_to(plane, session.radiological)
             else:
                 view.plane = plane
-        widgets = [view.qt for view in self.all]
+        widgets = [view.widget for view in self.all]
         if comparing and count == 4:
             self._area.show_columns([widgets[:1] + widgets[2:3], widgets[1:4:2]], [1, 1])
         elif comparing:

@@ -31,18 +31,18 @@ class _Uses(QObject):
     def __init__(self, changed: Callable[[], None]) -> None:
         super().__init__()
         self._changed = changed
-        self._natives: dict[QObject, SliceView] = {}
+        self._views: list[SliceView] = []
         self.last: SliceView | None = None
 
     def watch(self, views: list[SliceView]) -> None:
         """Watch these views from now on."""
-        for native in [n for n, view in self._natives.items() if view not in views]:
-            native.removeEventFilter(self)
-            del self._natives[native]
+        for view in self._views:
+            if view not in views and view.viewer is not None:
+                view.surface.unwatch(self)
         for view in views:
-            if view.native not in self._natives:
-                self._natives[view.native] = view
-                view.native.installEventFilter(self)
+            if view not in self._views:
+                view.surface.watch(self)
+        self._views = list(views)
         if self.last not in views:
             self.last = None
 
@@ -50,7 +50,7 @@ class _Uses(QObject):
         """Notice; never keep an event from its receiver."""
         kinds = (QEvent.Type.MouseButtonPress, QEvent.Type.Wheel)
         if event is not None and watched is not None and event.type() in kinds:
-            view = self._natives.get(watched)
+            view = next((each for each in self._views if each.surface.holds(watched)), None)
             if view is not self.last:
                 self.last = view
                 self._changed()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer, Signal
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QWidget
 
 from napari_qsm.arrays import Box
@@ -83,7 +84,9 @@ class ReconstructPanel(QWidget):
         self._benches: dict[str, Bench] = {}
         self._judged: dict[str, Judgement] = {}
         self._disposed = False
-        self._setup()
+        self._sections: dict[str, StageSection] = {}
+        self._take_up_case()
+        self._show_case()
         self._heard = ui.Subscriptions()
         session, controller, hear = self._session, context.controller, self._heard.connect
         maps = session.maps.events
@@ -97,11 +100,12 @@ class ReconstructPanel(QWidget):
 
     # -- building -------------------------------------------------------------------------
 
-    def _setup(self) -> None:
-        """Build everything around the reconstruction of the active case, which gets one here."""
+    def _take_up_case(self) -> None:
+        """Turn to the reconstruction of the active case, which gets one here."""
         self.tryouts.close()
         if self.quality is not None:
             self.quality.dispose()
+            self.quality = None
         case = self._session.case
         recon = case.reconstruction or Reconstruction()
         bench = self._benches.get(case.id)
@@ -113,6 +117,11 @@ class ReconstructPanel(QWidget):
         self.recon, self.results, self.runner = recon, bench.results, bench.runner
         case.reconstruction = recon
         self.recon.changed.connect(self.refresh)
+
+    def _show_case(self) -> None:
+        """Build the controls of the case, unless they are there: the tab need not be seen."""
+        if self.quality is not None or self._disposed:
+            return
         old, self._body = self._body, self._build()
         if old is not None:
             self._layout.replaceWidget(old, self._body)
@@ -121,6 +130,19 @@ class ReconstructPanel(QWidget):
         else:
             self._layout.addWidget(self._body)
         self._draw_icons()
+
+    @property
+    def sections(self) -> dict[str, StageSection]:
+        """The steps of the active case, by stage."""
+        self._show_case()
+        return self._sections
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Catch up with cases that were changed while another tab was in front."""
+        if self.quality is None:
+            self._show_case()
+            self.refresh()
+        super().showEvent(event)
 
     def _new_bench(self, case: Case, recon: Reconstruction) -> Bench:
         """What goes on working on a case while another is on show."""
@@ -134,7 +156,7 @@ class ReconstructPanel(QWidget):
     def _build(self) -> QWidget:
         self._inputs = InputBox(self.recon, self._on_choose_scan)
         self._recipes = RecipeRow(self.recon, self._context.message)
-        self.sections = {
+        self._sections = {
             stage: StageSection(
                 stage, number, self.recon, self.case, self._do, self._on_give, self._on_drop
             )
@@ -148,7 +170,7 @@ class ReconstructPanel(QWidget):
                 ui.heading("Recipe"),
                 self._recipes,
                 ui.heading("Steps"),
-                *self.sections.values(),
+                *self._sections.values(),
                 self.quality,
                 None,
                 spacing=5,
@@ -194,17 +216,16 @@ class ReconstructPanel(QWidget):
 
     def refresh(self) -> None:
         """Show everything as it stands."""
-        if self._disposed:
+        if self._disposed or self.quality is None:
             return
         recon = self.recon
         self._inputs.refresh(self.case.scan_sources())
         self._recipes.refresh()
         shown = self.results.shown_stage()
-        for stage, section in self.sections.items():
+        for stage, section in self._sections.items():
             section.refresh(shown=stage == shown, flipped=self.results.flipped == stage)
         self._bar.refresh(recon)
-        if self.quality is not None:
-            self.quality.refresh()
+        self.quality.refresh()
 
     def _finished(self) -> Subject | None:
         return finished_map(self.recon, self.case)
@@ -228,7 +249,7 @@ class ReconstructPanel(QWidget):
 
     def _draw_icons(self, event: Any = None) -> None:
         eye = icon("eye", is_dark(self._context.controller.viewer.theme))
-        for section in self.sections.values():
+        for section in self._sections.values():
             section.set_icon(eye)
 
     # -- what the session says ------------------------------------------------------------
@@ -252,7 +273,9 @@ class ReconstructPanel(QWidget):
             return
         self._take_mask()
         self.recon.changed.disconnect(self.refresh)
-        self._setup()
+        self._take_up_case()
+        if self.isVisible():
+            self._show_case()
         self._on_maps()
 
     def _on_case_closed(self, index: int, case: Case) -> None:
@@ -263,8 +286,10 @@ class ReconstructPanel(QWidget):
         self._judged.pop(case.id, None)
 
     def _on_drawn(self) -> None:
+        if self.quality is None:
+            return
         shown = self.results.shown_stage()
-        for stage, section in self.sections.items():
+        for stage, section in self._sections.items():
             section.show_eye(stage == shown)
 
     def _on_labels(self, key: str, box: Box) -> None:
@@ -328,7 +353,7 @@ class ReconstructPanel(QWidget):
             )
 
     def _on_progress(self, bench: Bench, stage: str, fraction: float) -> None:
-        if bench is not self.bench:
+        if bench is not self.bench or self.quality is None:
             return
         if fraction == 0:
             self._scroll.ensureWidgetVisible(self.sections[stage], 0, 20)
@@ -337,7 +362,7 @@ class ReconstructPanel(QWidget):
 
     def _on_failed(self, bench: Bench, stage: str) -> None:
         """Bring the sentence into sight, where the tab may be scrolled or another one."""
-        if bench is not self.bench:
+        if bench is not self.bench or self.quality is None:
             return
         self._scroll.ensureWidgetVisible(self.sections[stage] if stage else self._inputs, 0, 20)
 

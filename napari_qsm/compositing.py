@@ -1,0 +1,283 @@
+"""Slices of maps and labels put over each other, as pixels.
+
+One rule for which voxel a pixel shows and which colour it has, whoever draws: the window's views
+paint what :func:`compose` gives. Colours come from :mod:`napari_qsm.colormaps`, as in figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES, Plane
+from napari_qsm.arrays import Array
+from napari_qsm.colormaps import colour_steps
+
+#: Opaque black, on which all pictures lie.
+BLACK = np.uint32(0xFF000000)
+_PAIRS = np.uint32(0x00FF00FF)
+_HALF = np.uint32(0x00800080)
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """A volume that takes part in a picture.
+
+    Attributes
+    ----------
+    data : array-like, shape (z, y, x)
+        Read only in the slice that is drawn.
+    scale, translate : (z, y, x)
+        Voxel size and middle of the first voxel, display mm.
+    colours : callable
+        Packed colours (see :func:`packed`) of an array of values.
+    smooth : bool
+        Whether values between voxel middles are interpolated linearly; nearest voxel otherwise.
+    outline : int
+        Of labels, how many voxels inwards from their edges are drawn; 0 for all.
+    """
+
+    data: Any
+    scale: tuple[float, float, float]
+    translate: tuple[float, float, float]
+    colours: Callable[[Array], Array]
+    smooth: bool = False
+    outline: int = 0
+
+
+def packed(rgba: Array, opacity: float = 1.0) -> Array:
+    """Colours as one whole number each.
+
+    Parameters
+    ----------
+    rgba : ndarray, shape (..., 4)
+        0 to 1, not multiplied by alpha.
+    opacity : float
+        Factor on alpha.
+
+    Returns
+    -------
+    ndarray of uint32, shape (...)
+        ``0xAARRGGBB``, each colour multiplied by alpha.
+    """
+    rgba = np.clip(np.asarray(rgba, dtype=np.float64), 0, 1)
+    alpha = rgba[..., 3] * opacity
+    parts = [alpha, *(rgba[..., channel] * alpha for channel in range(3))]
+    whole = [np.rint(part * 255).astype(np.uint32) for part in parts]
+    return (whole[0] << 24) | (whole[1] << 16) | (whole[2] << 8) | whole[3]
+
+
+def unpacked(picture: Array) -> Array:
+    """Red, green and blue of packed colours, shape (..., 3), uint8."""
+    return np.stack([(picture >> shift).astype(np.uint8) for shift in (16, 8, 0)], axis=-1)
+
+
+def map_colours(
+    window: tuple[float, float],
+    table: Array,
+    ends: tuple[Array, Array],
+    opacity: float = 1.0,
+    lost: Array | None = None,
+) -> Callable[[Array], Array]:
+    """How values of a map become packed colours.
+
+    Parameters
+    ----------
+    window : (low, high)
+        Values at the ends of the table.
+    table : ndarray, shape (n, 4)
+        RGBA in even steps through the window.
+    ends : (below, above)
+        RGBA of values beyond it.
+    opacity : float
+        Factor on alpha.
+    lost : RGBA, optional
+        Of what is not finite; transparent unless given.
+    """
+    low, high = window
+    lost = np.zeros(4) if lost is None else lost
+    colours = packed(np.vstack([lost, ends[0], table, ends[1]]), opacity)
+
+    def colour(values: Array) -> Array:
+        return np.take(colours, colour_steps(values, low, high, len(table)))
+
+    return colour
+
+
+def label_colours(
+    rgba_of: Callable[[Array], Array], opacity: float = 1.0
+) -> Callable[[Array], Array]:
+    """How labels become packed colours; ``rgba_of`` gives RGBA of an array of labels.
+
+    It is asked for each label once, not for each voxel.
+    """
+    known: dict[str, Array] = {}
+
+    def colour(labels: Array) -> Array:
+        if not labels.size:
+            return np.zeros(labels.shape, np.uint32)
+        lowest, highest = int(labels.min()), int(labels.max())
+        if lowest < 0 or highest > 1 << 16:
+            values, at = np.unique(labels, return_inverse=True)
+            return packed(rgba_of(values), opacity)[at].reshape(labels.shape)
+        table = known.get("table")
+        if table is None or len(table) <= highest:
+            every = np.arange(max(highest + 1, 256)).astype(labels.dtype)
+            table = known["table"] = packed(rgba_of(every), opacity)
+        return np.take(table, labels)
+
+    return colour
+
+
+def over(top: Array, below: Array) -> Array:
+    """Packed colours laid over others of the same shape."""
+    alpha = top >> np.uint32(24)
+    if (alpha == 255).all():
+        return top
+    rest = np.uint32(255) - alpha
+    odd = (below & _PAIRS) * rest + _HALF
+    odd = ((odd + ((odd >> np.uint32(8)) & _PAIRS)) >> np.uint32(8)) & _PAIRS
+    even = ((below >> np.uint32(8)) & _PAIRS) * rest + _HALF
+    even = (even + ((even >> np.uint32(8)) & _PAIRS)) & ~_PAIRS
+    return top + (odd | even)
+
+
+def outlined(labels: Array, thickness: int) -> Array:
+    """Labels of a slice at their edges; zero inside, as napari's contours are.
+
+    Parameters
+    ----------
+    labels : ndarray, shape (rows, columns)
+    thickness : int
+        Voxels, at least 1.
+    """
+    inner = labels
+    for _ in range(thickness):
+        inner = _extreme(inner, np.minimum)
+    return np.where(_extreme(labels, np.maximum) == inner, labels.dtype.type(0), labels)
+
+
+def _extreme(labels: Array, pick: Any) -> Array:
+    """Lowest or highest label among each voxel and its four neighbours."""
+    out = labels.copy()
+    for here, there in ((np.s_[1:], np.s_[:-1]), (np.s_[:-1], np.s_[1:])):
+        pick(out[here], labels[there], out=out[here])
+        pick(out[:, here], labels[:, there], out=out[:, here])
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class _Cut:
+    """Which part of a sheet's slice lies under which pixels."""
+
+    values: Array
+    rows: Array  # of `values`, for each pixel row; whole numbers unless the sheet is smooth
+    columns: Array
+    at: tuple[slice, slice]  # those pixels
+    grid: tuple[Any, ...] | None  # equal for cuts whose voxels lie under the same pixels
+
+
+def compose(
+    sheets: Iterable[Sheet], plane: Plane, depth_mm: float, across_mm: Array, up_mm: Array
+) -> Array:
+    """The picture of one slice through sheets, later ones over earlier ones, on black.
+
+    Parameters
+    ----------
+    sheets : iterable of Sheet
+        From the bottom to the top.
+    plane : Plane
+    depth_mm : float
+        Display position of the slice along the axis through the screen.
+    across_mm, up_mm : ndarray
+        Display positions of the pixels' middles, from left to right and from top to bottom;
+        each rises or falls throughout.
+
+    Returns
+    -------
+    ndarray of uint32, shape (len(up_mm), len(across_mm))
+        Packed colours, opaque. A voxel reaches half its size to each side of its middle; the
+        same voxel is under the same pixel whichever part of the picture is asked for.
+    """
+    out = np.full((len(up_mm), len(across_mm)), BLACK)
+    waiting: tuple[_Cut, Array] | None = None
+    for sheet in sheets:
+        cut = _cut(sheet, plane, depth_mm, across_mm, up_mm)
+        if cut is None:
+            continue
+        colours = _coloured(sheet, cut)
+        if waiting is not None and cut.grid is not None and cut.grid == waiting[0].grid:
+            waiting = (cut, over(colours, waiting[1]))
+            continue
+        if waiting is not None:
+            _lay(out, *waiting)
+        waiting = (cut, colours)
+    if waiting is not None:
+        _lay(out, *waiting)
+    return out
+
+
+def _cut(
+    sheet: Sheet, plane: Plane, depth_mm: float, across_mm: Array, up_mm: Array
+) -> _Cut | None:
+    """The values of a sheet in a slice under given pixels; None where there are none."""
+    depth = 2 - DEPTH_AXIS[plane]
+    across, up = (2 - axis for axis in DRAWN_AXES[plane])
+    shape = np.shape(sheet.data)
+    index = np.rint((depth_mm - sheet.translate[depth]) / sheet.scale[depth])
+    if not 0 <= index < shape[depth]:
+        return None
+    where: list[slice] = []
+    exact: list[Array] = []
+    key: list[Any] = []
+    for axis, mm in ((up, up_mm), (across, across_mm)):
+        at = (mm - sheet.translate[axis]) / sheet.scale[axis]
+        inside = np.flatnonzero((at >= -0.5) & (at < shape[axis] - 0.5))
+        if not inside.size:
+            return None
+        pixels = slice(int(inside[0]), int(inside[-1]) + 1)
+        where.append(pixels)
+        exact.append(at[pixels])
+        key += [sheet.scale[axis], sheet.translate[axis], shape[axis]]
+    box: list[Any] = [int(index)] * 3
+    inner: list[slice] = []
+    places: list[Array] = []
+    for axis, at in zip((up, across), exact, strict=True):
+        last = shape[axis] - 1
+        at = np.clip(at, 0, last) if sheet.smooth else np.floor(at + 0.5)
+        low = int(np.floor(at.min()))
+        high = min(int(np.floor(at.max())) + (2 if sheet.smooth else 1), last + 1)
+        wide = slice(max(low - sheet.outline, 0), min(high + sheet.outline, last + 1))
+        box[axis] = wide
+        inner.append(slice(low - wide.start, high - wide.start))
+        places.append(at - low if sheet.smooth else (at - low).astype(np.intp))
+    values = np.asarray(sheet.data[tuple(box)])
+    if sheet.outline:
+        values = outlined(values, sheet.outline)[tuple(inner)]
+    grid = None if sheet.smooth else tuple(key)
+    return _Cut(values, places[0], places[1], (where[0], where[1]), grid)
+
+
+def _coloured(sheet: Sheet, cut: _Cut) -> Array:
+    """Colours of the voxels of a cut; of its pixels where it is smooth."""
+    if not sheet.smooth:
+        return sheet.colours(cut.values)
+    values = cut.values.astype(np.result_type(cut.values.dtype, np.float32))
+    for axis, at in ((0, cut.rows), (1, cut.columns)):
+        low = np.floor(at).astype(np.intp)
+        high = np.minimum(low + 1, values.shape[axis] - 1)
+        part = (at - low).astype(values.dtype)
+        part = part[:, None] if axis == 0 else part
+        first = values.take(low, axis=axis)
+        values = first + (values.take(high, axis=axis) - first) * part
+    return sheet.colours(values)
+
+
+def _lay(out: Array, cut: _Cut, colours: Array) -> None:
+    """Lay colours of voxels under their pixels, over what is there."""
+    if cut.grid is not None:
+        colours = colours.take(cut.rows, axis=0, mode="clip").take(cut.columns, axis=1, mode="clip")
+    out[cut.at] = over(colours, out[cut.at])
