@@ -40,8 +40,12 @@ def batch(
         typer.Option(metavar="LABEL...", help="Only these, with or without 'ses-'."),
     ] = None,
     recipe: Annotated[
-        str, typer.Option(help="Preset (case-report, consensus) or a recipe file.")
-    ] = "case-report",
+        str | None,
+        typer.Option(
+            help="Preset (case-report, consensus) or a recipe file; unless given, that of the study's "
+            "protocol, else case-report."
+        ),
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="stage.setting=value", metavar="CHANGE...")
     ] = None,
@@ -81,9 +85,10 @@ def batch(
     ] = None,
 ) -> None:
     """Reconstruct every scan of a data set; the same command goes on where it was stopped."""
-    from napari_qsm.recon.recipe import load_recipe, with_settings
+    from napari_qsm.recon.recipe import with_settings
     from napari_qsm.study.batch.status import log_to
     from napari_qsm.study.batch.whole import Means, NothingAsked, plan_batch, run_batch, share_of
+    from napari_qsm.study.protocol import recipe_for
 
     if level not in ("", "participant", "group"):
         _refuse(f"'{level}' is no level; it is participant or group.")
@@ -109,7 +114,7 @@ def batch(
         planned = plan_batch(
             raw,
             out,
-            with_settings(load_recipe(recipe), set_ or []),
+            with_settings(recipe_for(out, recipe), set_ or []),
             participants=[label.removeprefix("sub-") for label in participant_label or []],
             sessions=[label.removeprefix("ses-") for label in session_label or []],
             overwrite=overwrite,

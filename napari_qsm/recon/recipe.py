@@ -13,6 +13,8 @@ their defaults.
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -126,6 +128,12 @@ def parse_recipe(data: Any, *, where: str = "The recipe") -> Recipe:
         raise RecipeError(f"{where} does not say what to do at: {', '.join(missing)}.")
     choices = {stage: _choice(stage, stages[stage], where) for stage in STAGES}
     return Recipe(str(data.get("name", "unnamed")), str(data.get("description", "")), choices)
+
+
+def recipe_sha256(recipe: Mapping[str, Any]) -> str:
+    """Checksum of the methods and settings of a recipe, whatever its name."""
+    text = json.dumps(recipe.get("stages"), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def with_settings(recipe: Recipe, assignments: Sequence[str]) -> Recipe:

@@ -15,7 +15,7 @@ from napari_qsm.study.folder import StudyFolder
 from napari_qsm.study.participants import Person, participants_of
 from napari_qsm.study.readings import checksum_of, read_reading
 from napari_qsm.study.rows import plain_id, read_rows, some
-from napari_qsm.study.scan_facts import differences, facts_of
+from napari_qsm.study.scan_facts import departures, differences, facts_of
 from napari_qsm.study.scores import INSTRUMENTS
 from napari_qsm.study.study_scan import Key, StudyScan
 from napari_qsm.study.worklist import read_key, read_worklist
@@ -212,6 +212,7 @@ def _maps(study: StudyFolder, found: StudyCheck, progress: Callable[[float], Non
                 facts[scan.name] = made
         _try(found, partial(_readings, scan, found))
     found.notes += differences(facts)
+    found.notes += _try(found, lambda: departures(study.protocol, facts)) or []
     progress(1.0)
 
 

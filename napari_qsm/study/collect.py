@@ -21,7 +21,7 @@ from napari_qsm.study.folder import StudyFolder
 from napari_qsm.study.participants import Person, participants_of
 from napari_qsm.study.readings import Reading, checksum_of, read_reading, swapped_sides
 from napari_qsm.study.rows import plain_id, some
-from napari_qsm.study.scan_facts import ScanFacts, differences, facts_of
+from napari_qsm.study.scan_facts import ScanFacts, departures, differences, facts_of
 from napari_qsm.study.study_scan import StudyScan
 from napari_qsm.units import factor
 from napari_qsm.volume import Volume
@@ -131,7 +131,7 @@ def collect(
     if mixed and not allow_mixed:
         raise MetadataError(f"{mixed[0]} They can be pooled only with --allow-mixed.")
     out.frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    out.notes = [*mixed, *out.notes, *_notes(out, waiting)]
+    out.notes = [*mixed, *departures(study.protocol, out.facts), *out.notes, *_notes(out, waiting)]
     progress(1.0)
     return out
 

@@ -40,6 +40,7 @@ from napari_qsm.study.reading_log import write_event
 from napari_qsm.units import SusceptibilityUnit
 
 PROTOCOL_FILE = "study.yaml"
+DEFAULT_RECIPE = "case-report"
 Placement = Literal["independent", "suggested", "carried"]
 
 #: Divides what people may edit from what the program notes below it.
@@ -113,7 +114,7 @@ class Protocol(_Part):
     note: str = ""
     regions: tuple[dict[str, Any], ...] = Field(min_length=1)
     unit: SusceptibilityUnit = "ppb"
-    recipe: str | dict[str, Any] = "case-report"
+    recipe: str | dict[str, Any] = DEFAULT_RECIPE
     reference: str = ""
     placement: Placement = "independent"
     window_ppb: tuple[float, float] = (-100.0, 200.0)
@@ -260,6 +261,20 @@ def read_protocol(path: Path, *, changed: bool = False) -> Protocol:
             f'or state it: napari-qsm study amend {path.parent} --reason "...".'
         )
     return protocol
+
+
+def recipe_for(study: Path, name: str | None = None) -> Recipe:
+    """The recipe that is named, else that of a study's protocol, else the first preset.
+
+    Raises
+    ------
+    QsmError
+        If recipe or protocol cannot be used.
+    """
+    if name:
+        return load_recipe(name)
+    path = study / PROTOCOL_FILE
+    return read_protocol(path).chosen_recipe() if path.is_file() else load_recipe(DEFAULT_RECIPE)
 
 
 def _plain(text: str, who: str) -> Any:

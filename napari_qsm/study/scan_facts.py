@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +9,9 @@ from typing import Any
 from napari_qsm.errors import FileError
 from napari_qsm.io.plain_data import PlainDataError, parse_json
 from napari_qsm.io.text import read_text
+from napari_qsm.recon.recipe import recipe_sha256
+from napari_qsm.study.protocol import Protocol
+from napari_qsm.study.rows import some
 from napari_qsm.study.study_scan import StudyScan
 
 #: How far field strengths (T) and echo times (ms) of one protocol may lie apart.
@@ -74,7 +75,7 @@ def facts_of(scan: StudyScan, voxel_size_mm: Sequence[float] = ()) -> ScanFacts:
     return ScanFacts(
         version=str(_dict(said, "software").get("napari-qsm", "")),
         recipe=str(recipe.get("name", "")),
-        recipe_sha256=hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest(),
+        recipe_sha256=recipe_sha256(recipe) if recipe else "",
         field_strength_t=float(strength) if isinstance(strength, int | float) else None,
         echo_times_s=tuple(
             float(t) for t in _list(said, "echo_times_s") if isinstance(t, int | float)
@@ -114,6 +115,26 @@ def differences(facts: Mapping[str, ScanFacts]) -> list[str]:
             for n, f in facts.items()
         }
     return [sentence for what, by_scan in told.items() if (sentence := _sentence(what, by_scan))]
+
+
+def departures(protocol: Protocol, facts: Mapping[str, ScanFacts]) -> list[str]:
+    """Maps that were made otherwise than the protocol says, in sentences that name scans."""
+    recipe = protocol.chosen_recipe()
+    wanted = recipe_sha256(recipe.to_dict())
+    other = [n for n, f in facts.items() if f.recipe_sha256 and f.recipe_sha256 != wanted]
+    out = []
+    if other:
+        out.append(
+            f"{len(other)} maps were not made with the protocol's recipe '{recipe.name}' and its "
+            f"settings ({some(other)})."
+        )
+    said = protocol.reference
+    odd = [n for n, f in facts.items() if said and f.reference and f.reference != said]
+    if odd:
+        out.append(
+            f"{len(odd)} maps have another reference than the protocol's '{said}' ({some(odd)})."
+        )
+    return out
 
 
 def _sentence(what: str, by_scan: Mapping[str, str]) -> str:

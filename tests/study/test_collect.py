@@ -216,6 +216,27 @@ def test_maps_made_in_different_ways_are_pooled_only_with_leave(study, changed, 
     assert any(what in note for note in collect(study, allow_mixed=True).notes)
 
 
+def test_maps_made_otherwise_than_the_protocol_says_are_told_of(study, capsys):
+    hand_in(study)
+    made = study.protocol.chosen_recipe().to_dict()
+    for scan in study.scans:
+        scan.provenance.write_text(json.dumps(PROVENANCE | {"recipe": made}))
+    assert not any("protocol's" in note for note in collect(study).notes)
+    other = json.loads(json.dumps(made))
+    other["stages"]["reference"] = {"method": "none"}
+    study.scans[2].provenance.write_text(json.dumps(PROVENANCE | {"recipe": other}))
+    text = study.protocol_file.read_text("utf-8").replace("reference: ''", "reference: csf")
+    study.protocol_file.write_text(text, "utf-8")
+    assert main(["study", "amend", str(study.root), "--reason", "ventricles"]) == 0
+    assert "Amended: reference" in capsys.readouterr().out
+    study.refresh()
+    notes = collect(study, allow_mixed=True).notes
+    assert any(
+        "1 maps were not made with the protocol's recipe" in n and "sub-c1" in n for n in notes
+    )
+    assert any("3 maps have another reference than the protocol's 'csf'" in n for n in notes)
+
+
 def test_what_cannot_be_collected_is_refused_in_words(study, capsys):
     hand_in(study)
     people = study.root / "participants.tsv"

@@ -7,7 +7,7 @@ import yaml
 
 from napari_qsm.errors import FileError, QsmError
 from napari_qsm.study.folder import StudyFolder, make_derivatives, make_study
-from napari_qsm.study.protocol import amend, freeze, load_protocol, read_protocol
+from napari_qsm.study.protocol import amend, freeze, load_protocol, read_protocol, recipe_for
 from napari_qsm.study.reading_log import read_events
 from napari_qsm.study.study_scan import rater_label, rater_of
 
@@ -194,3 +194,14 @@ def test_a_log_that_a_crash_cut_off_is_read_to_there(study):
     study.log_file.write_text('nonsense\n{"event": "x"}\n')
     with pytest.raises(FileError, match="line 1"):
         read_events(study.root)
+
+
+def test_a_batch_takes_the_recipe_of_the_protocol(study, tmp_path):
+    assert recipe_for(study.root).name == "case-report"
+    text = study.protocol_file.read_text("utf-8").replace(
+        "recipe: case-report", "recipe: consensus"
+    )
+    study.protocol_file.write_text(text, "utf-8")
+    assert recipe_for(study.root).name == "consensus"
+    assert recipe_for(study.root, "case-report").name == "case-report"
+    assert recipe_for(tmp_path / "new").name == "case-report"

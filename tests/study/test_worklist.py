@@ -13,6 +13,7 @@ from napari_qsm.io.nifti import read_volume
 from napari_qsm.qc.rating import add_rating, make_rating
 from napari_qsm.study.folder import StudyFolder
 from napari_qsm.study.reading_log import read_events
+from napari_qsm.study.reading_order import spread
 from napari_qsm.study.readings import new_reading, submit_reading
 from napari_qsm.study.study_scan import StudyScan
 from napari_qsm.study.worklist import (
@@ -22,7 +23,6 @@ from napari_qsm.study.worklist import (
     mark,
     read_key,
     read_worklist,
-    spread,
 )
 from tests.study.cohort_maker import make_cohort, placed, write_map
 

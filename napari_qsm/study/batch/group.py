@@ -17,7 +17,7 @@ from napari_qsm.qc.group_page import GroupScan, group_pages, qc_table
 from napari_qsm.qc.quality import QualityReport, findings, from_dict
 from napari_qsm.qc.rating import read_ratings
 from napari_qsm.qc.thumbnail import thumbnail
-from napari_qsm.study.batch.planning import recipe_sha256
+from napari_qsm.recon.recipe import recipe_sha256
 from napari_qsm.study.batch.status import ScanStatus, read_status
 from napari_qsm.study.batch.task import picture_path
 from napari_qsm.study.folder import StudyFolder

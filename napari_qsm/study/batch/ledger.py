@@ -16,9 +16,9 @@ from typing import Any
 
 from napari_qsm._version import __version__
 from napari_qsm.io.atomic import write_text
-from napari_qsm.recon.recipe import Recipe
+from napari_qsm.recon.recipe import Recipe, recipe_sha256
 from napari_qsm.session.locks import locked
-from napari_qsm.study.batch.planning import read_records, recipe_sha256
+from napari_qsm.study.batch.planning import read_records
 from napari_qsm.study.batch.status import ScanStatus, read_status, write_status
 from napari_qsm.study.folder import StudyFolder
 

@@ -28,7 +28,7 @@ from napari_qsm.outputs import Layout
 from napari_qsm.recon.inputs import Inputs
 from napari_qsm.recon.pipeline import memory_needed_gib
 from napari_qsm.recon.provenance import input_record
-from napari_qsm.recon.recipe import Recipe
+from napari_qsm.recon.recipe import Recipe, recipe_sha256
 from napari_qsm.study.batch.status import ScanStatus
 from napari_qsm.study.batch.task import Task, visit_layout
 from napari_qsm.study.identity import case_name
@@ -216,12 +216,6 @@ def record_of(scan: PlannedScan, recipe: str) -> dict[str, Any]:
         "recipe_sha256": recipe,
         "version": __version__,
     }
-
-
-def recipe_sha256(recipe: Mapping[str, Any]) -> str:
-    """Checksum of the methods and settings of a recipe, whatever its name."""
-    text = json.dumps(recipe.get("stages"), sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def file_sha256(path: Path) -> str:

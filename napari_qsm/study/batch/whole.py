@@ -16,7 +16,7 @@ from napari_qsm.errors import QsmError
 from napari_qsm.io.bids import dataset_root
 from napari_qsm.io.moving import finish, sweep
 from napari_qsm.recon.parallel import threads
-from napari_qsm.recon.recipe import Recipe
+from napari_qsm.recon.recipe import Recipe, recipe_sha256
 from napari_qsm.study.batch import planning
 from napari_qsm.study.batch.ledger import Ledger
 from napari_qsm.study.batch.planning import PlannedScan, file_sha256, record_of
@@ -293,7 +293,7 @@ def _open(ledger: Ledger, batch: Batch) -> None:
     before = read_status(batch.study / "batch" / "status.tsv")
     notes = planning.read_records(batch.study / "batch" / "plan.json")
     todo = {scan.name for scan in batch.todo}
-    wanted = planning.recipe_sha256(batch.recipe.to_dict())
+    wanted = recipe_sha256(batch.recipe.to_dict())
     for scan in batch.scans:
         named = (scan.name, scan.participant, scan.session)
         row = before.get(scan.name)
