@@ -30,9 +30,9 @@ class Command:
         Part of a menu (:data:`MENUS`) and of the help page.
     needs : str
         Where it makes sense: an expression of :func:`state_of`; always if empty.
-    reach : {"views", "window", "program"}
-        Who hears its key in a window of our own: the views, or all of it. In plain napari the
-        views hear it, and none does where it is the key of a program: napari's means stay.
+    reach : {"window", "program"}
+        In a window of our own the whole window hears its key. In plain napari the views do, and
+        none does where it is the key of a program: napari's means stay.
     submenu : str
         Menu within the menu that it stands in with others; none if empty.
     says : callable, optional
@@ -41,6 +41,10 @@ class Command:
         Whether it is ticked, for what is either so or not.
     fill : callable, optional
         Fills a menu of its own, each time it opens.
+    itksnap, napari : str or None
+        Its key in the set of keys of this name, where that is another one; empty for none.
+    release : callable, optional
+        What happens when the key is let go, for one that is held while the mouse is at work.
     """
 
     id: str
@@ -49,11 +53,14 @@ class Command:
     key: str = ""
     group: str = "Views"
     needs: str = ""
-    reach: Literal["views", "window", "program"] = "views"
+    reach: Literal["window", "program"] = "window"
     submenu: str = ""
     says: Callable[[Workspace], str] | None = None
     is_on: Callable[[Workspace], bool] | None = None
     fill: Callable[[Workspace, QMenu], None] | None = None
+    itksnap: str | None = None
+    napari: str | None = None
+    release: Callable[[Workspace], Any] | None = None
 
     def title_now(self, workspace: Workspace) -> str:
         """What it is called at this moment, with a capital."""
@@ -70,5 +77,5 @@ MENUS: dict[str, tuple[str, ...]] = {
     "Study": ("Study", "Cohort"),
     "Help": ("Help", "Demonstration"),
 }
-#: Keys of these groups count only while their tab is on show.
+#: In plain napari keys of these groups count only while their tab is on show.
 TAB_GROUPS = frozenset({"Drawing"})

@@ -6,8 +6,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from napari_qsm.colormaps import Colouring
+from napari_qsm.session.region_looks import (
+    change_opacity,
+    region_maps,
+    shown_regions,
+    toggle_outline,
+    toggle_shown,
+)
 from napari_qsm.viewer.command import Command
 from napari_qsm.viewer.frame.commands import HELP, PROGRAM
+from napari_qsm.viewer.pictures import ask_picture_folder, take_picture
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.services import Services
@@ -30,6 +38,8 @@ def state_of(workspace: Workspace) -> dict[str, Any]:
         "undo": bool(session.history.undo_text),
         "redo": bool(session.history.redo_text),
         "rows": len(workspace.table_panel.rows()),
+        "drawn": len(region_maps(session)),
+        "hand": workspace.controller.tool is not None,
         "outline": paint.painter.has_outline,
         "tool": bool(paint.options.kind),
     }
@@ -37,11 +47,7 @@ def state_of(workspace: Workspace) -> dict[str, Any]:
 
 def step(workspace: Workspace, steps: int) -> None:
     """Step slices in the view the mouse was last in."""
-    controller, view = workspace.controller, workspace.keys.last_view
-    # The mouse may last have been in a view that the layout has since hidden.
-    if view is None or view not in controller.views or not view.widget.isVisible():
-        view = controller.main
-    controller.step(view.plane, steps)
+    workspace.controller.step(workspace.keys.view.plane, steps)
 
 
 def next_map(workspace: Workspace) -> None:
@@ -110,6 +116,32 @@ def _region(number: int) -> Callable[[Workspace], None]:
     return choose
 
 
+def _tool(kind: str) -> Callable[[Workspace], None]:
+    """Take up a drawing tool, or put it away; its settings come to the front."""
+
+    def use(workspace: Workspace) -> None:
+        if kind and workspace.owns_viewer:
+            workspace.tabs.setCurrentWidget(workspace.panels.regions)
+        workspace.panels.regions.paint.painter.use(kind)
+
+    return use
+
+
+def _eraser(workspace: Workspace) -> None:
+    if workspace.owns_viewer:
+        workspace.tabs.setCurrentWidget(workspace.panels.regions)
+    workspace.panels.regions.paint.toggle_eraser()
+
+
+def _next_region(steps: int) -> Callable[[Workspace], None]:
+    """Choose a region by its place in the list, seen from the one that is chosen."""
+
+    def choose(workspace: Workspace) -> None:
+        workspace.panels.regions.list.step(steps)
+
+    return choose
+
+
 def _tab(name: str) -> Callable[[Workspace], None]:
     """Bring a tab to the front."""
 
@@ -146,7 +178,7 @@ _VIEWS = (
     ),
     Command(
         "qsm.crosshair", "crosshair shown or hidden", _toggle("crosshair_visible", True, False),
-        "H", says=lambda w: "crosshair", is_on=lambda w: w.session.crosshair_visible,
+        "H", itksnap="X", says=lambda w: "crosshair", is_on=lambda w: w.session.crosshair_visible,
     ),
     Command(
         "qsm.swap", "another plane becomes the large one", lambda w: w.controller.swap(), "W"
@@ -164,8 +196,17 @@ _VIEWS = (
     ),
     Command(
         "qsm.centre", "views centred on the crosshair", lambda w: w.controller.centre(), "Home",
-        needs="maps > 0",
+        needs="maps > 0", itksnap="C",
     ),
+    Command(
+        "qsm.undo_window", "window of the map on top as before it was dragged",
+        lambda w: w.controller.windowing.undo(w.keys.view), needs="maps > 0",
+    ),
+    Command(
+        "qsm.picture", "picture of the view last used, as file and on the clipboard",
+        take_picture, "F12", needs="maps > 0",
+    ),
+    Command("qsm.picture_folder", "folder for pictures of views …", ask_picture_folder),
 )  # fmt: skip
 _TABS = tuple(
     Command(f"qsm.tab_{name}", f"tab {name.capitalize()}", _tab(name), group="Tabs", submenu="Tab")
@@ -175,24 +216,60 @@ _DRAWING = (
     *(
         Command(
             f"qsm.region_{n}", f"choose region {n} of the list",
-            _region(n), str(n), "Drawing", submenu="Choose region",
+            _region(n), str(n), "Drawing", submenu="Choose region", itksnap="", napari="",
         )
         for n in range(1, 10)
     ),
     Command(
-        "qsm.brush", "brush", lambda w: w.panels.regions.paint.painter.use("brush"), "B", "Drawing"
+        "qsm.last_region", "the region before", _next_region(-1), ",", "Drawing",
+        needs="regions > 0", submenu="Choose region", napari="-",
     ),
     Command(
-        "qsm.eraser", "eraser, and back to the brush",
-        lambda w: w.panels.regions.paint.toggle_eraser(), "X", "Drawing",
+        "qsm.next_region", "the region after", _next_region(1), ".", "Drawing",
+        needs="regions > 0", submenu="Choose region", napari="=",
+    ),
+    Command("qsm.brush", "brush", _tool("brush"), "B", "Drawing", itksnap="4", napari="2"),
+    Command(
+        "qsm.eraser", "eraser, and back to the brush", _eraser, "X", "Drawing", itksnap="E",
+        napari="1",
+    ),
+    Command("qsm.polygon", "polygon", _tool("polygon"), "P", "Drawing", itksnap="3", napari="3"),
+    Command("qsm.lasso", "lasso", _tool("lasso"), "L", "Drawing"),
+    Command("qsm.fill", "fill", _tool("fill"), "F", "Drawing", napari="4"),
+    Command("qsm.pick", "pick a region", _tool("pick"), "I", "Drawing", napari="5"),
+    Command(
+        "qsm.no_tool", "no tool: a click moves the crosshair", _tool(""), "", "Drawing",
+        itksnap="1", napari="6",
+    ),
+    Command(
+        "qsm.aim", "held down: the crosshair instead of the tool", lambda w: w.controller.aim(True),
+        "Space", "Drawing", needs="hand", release=lambda w: w.controller.aim(False),
     ),
     Command(
         "qsm.narrower", "narrower brush", lambda w: w.panels.regions.paint.options.wider(-1), "[",
-        "Drawing",
+        "Drawing", itksnap="-",
     ),
     Command(
         "qsm.wider", "wider brush", lambda w: w.panels.regions.paint.options.wider(1), "]",
-        "Drawing",
+        "Drawing", itksnap="=",
+    ),
+    Command(
+        "qsm.regions_shown", "regions shown or hidden", lambda w: toggle_shown(w.session), "S",
+        "Drawing", needs="drawn > 0", says=lambda w: "regions shown",
+        is_on=lambda w: bool(shown_regions(w.session)),
+    ),
+    Command(
+        "qsm.regions_outline", "regions as outlines or filled", lambda w: toggle_outline(w.session),
+        "O", "Drawing", needs="drawn > 0", says=lambda w: "regions as outlines",
+        is_on=lambda w: any(each.display.outline for each in shown_regions(w.session)),
+    ),
+    Command(
+        "qsm.regions_fainter", "regions fainter", lambda w: change_opacity(w.session, -1), "A",
+        "Drawing", needs="drawn > 0",
+    ),
+    Command(
+        "qsm.regions_stronger", "regions stronger", lambda w: change_opacity(w.session, 1), "D",
+        "Drawing", needs="drawn > 0",
     ),
     # Text fields need these three themselves, so they are taken only when they have a meaning.
     Command(

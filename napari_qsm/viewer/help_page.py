@@ -9,7 +9,8 @@ from qtpy.QtGui import QKeyEvent, QMouseEvent
 from qtpy.QtWidgets import QFrame, QLabel, QWidget
 
 from napari_qsm.viewer import ui
-from napari_qsm.viewer.command import MENUS, Command
+from napari_qsm.viewer.command import MENUS
+from napari_qsm.viewer.key_sets import digits
 from napari_qsm.viewer.keys import Keys
 
 #: Keys of napari that a reader needs most; they keep doing what they do.
@@ -22,15 +23,18 @@ _MOUSE = (
     ("click or drag", "crosshair"),
     ("wheel", "slices"),
     ("Ctrl wheel, right drag", "zoom"),
+    ("Ctrl drag", "brightness and contrast; Ctrl double click: back"),
     ("middle drag, Shift drag", "move the picture"),
     ("double click", "make this view the large one"),
     ("Alt click", "choose the region under the pointer"),
+    ("right button, drawing", "erase; close a polygon"),
 )
 _TITLES = {
     **dict.fromkeys(MENUS["View"], "Views"),
     **dict.fromkeys(MENUS["File"] + MENUS["Edit"] + MENUS["Help"] + MENUS["Study"], "Program"),
-    "Drawing": "On the Regions tab",
+    "Drawing": "Drawing",
 }
+_ON_THE_TAB = " (while the Regions tab is on show)"
 
 
 class HelpPage(QFrame):
@@ -47,14 +51,14 @@ class HelpPage(QFrame):
         self._text = ui.named(QLabel(), "qsm.help.text")
         self._text.setTextFormat(Qt.TextFormat.RichText)
         self.setLayout(ui.column(self._text, margins=(28, 20, 28, 20)))
-        self._text.setText(_page(keys.bound))
+        self._text.setText(_page(keys))
         self._canvas = parent
         parent.installEventFilter(self)
         self.hide()
 
     def open(self) -> None:
         """Show the page in the middle of the views."""
-        self._text.setText(_page(self._keys.bound))
+        self._text.setText(_page(self._keys))
         self.adjustSize()
         self._place()
         self.show()
@@ -82,19 +86,21 @@ class HelpPage(QFrame):
         self.hide()
 
 
-def _page(bound: list[tuple[Command, str]]) -> str:
+def _page(keys: Keys) -> str:
     left = [_table("Mouse", _MOUSE), _table("napari's own keys", _NAPARI_KEYS)]
     parts: dict[str, list[tuple[str, str]]] = {}
-    for command, key in bound:
+    for command, key in keys.bound:
         title = _TITLES.get(command.group, command.group)
         parts.setdefault(title, []).append((key, command.title))
-    left += [_table(_TITLES["Drawing"], _merged(parts.pop(_TITLES["Drawing"], [])))]
+    drawing = "Drawing" if keys.are_ours else f"Drawing{_ON_THE_TAB}"
+    middle = [_table(drawing, _merged(parts.pop("Drawing", [])))]
+    middle += [f"<p>{digits({command.id: key for command, key in keys.bound})}</p>"]
     right = [_table(title, _merged(rows)) for title, rows in parts.items()]
-    return (
-        "<h3>Keys and mouse</h3><table><tr>"
-        f"<td style='padding-right:40px' valign='top'>{''.join(left)}</td>"
-        f"<td valign='top'>{''.join(right)}</td></tr></table>"
+    columns = "".join(
+        f"<td style='padding-right:34px' valign='top'>{''.join(each)}</td>"
+        for each in (left, middle, right)
     )
+    return f"<h3>Keys and mouse</h3><table><tr>{columns}</tr></table>"
 
 
 def _merged(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:

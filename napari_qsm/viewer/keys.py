@@ -1,65 +1,67 @@
 """Commands under the user's hand: keys, menu, palette, and keys of one's own choice.
 
-The register is :data:`~napari_qsm.viewer.commands.COMMANDS`. A key that napari uses in its views
-stays napari's; keys of a program (Ctrl+S) are taken from napari's menus in a window of our own.
+The register is :data:`~napari_qsm.viewer.commands.COMMANDS`. In a window of our own keys are ours,
+in all of it: napari's menus give theirs up, and fields that one types in keep what they need. In
+plain napari a key that napari uses stays napari's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from app_model.backends.qt import QKeyBindingSequence, QModelKeyBindingEdit
+from app_model.backends.qt import QKeyBindingSequence
 from app_model.expressions import parse_expression
-from app_model.types import KeyBinding, KeyCode
-from napari.settings import get_settings
+from app_model.types import KeyBinding
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QKeyEvent, QKeySequence
 from qtpy.QtWidgets import (
+    QApplication,
     QDialog,
-    QGridLayout,
-    QLabel,
     QListWidget,
     QListWidgetItem,
     QShortcut,
     QWidget,
 )
 
-from napari_qsm.session.settings import load_settings, save_settings
 from napari_qsm.viewer import compat, ui
 from napari_qsm.viewer.command import TAB_GROUPS, Command
 from napari_qsm.viewer.commands import COMMANDS, state_of
 from napari_qsm.viewer.frame.menus import Menus
+from napari_qsm.viewer.key_editor import KeyEditor
+from napari_qsm.viewer.key_sets import choose_key, choose_set, chosen_keys, key_set, taken_keys
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.canvas.slice_view import SliceView
     from napari_qsm.viewer.workspace import Workspace
 
-_SETTING = "keys"
 #: Napari's own undo knows only its layers; the session's one history takes these keys over.
 _OVER = frozenset({"qsm.undo", "qsm.redo"})
 
 
-def taken_keys() -> set[str]:
-    """Keys napari uses now, with whatever its user has changed."""
-    shortcuts = get_settings().shortcuts.shortcuts
-    return {str(key) for keys in shortcuts.values() for key in keys}
+class _Release(QObject):
+    """Tells, wherever the keyboard is, that a key was let go or can no longer be heard."""
 
+    def __init__(self, key: int, call: Callable[[], None]) -> None:
+        super().__init__()
+        self._key, self._call = key, call
+        QApplication.instance().installEventFilter(self)
 
-def chosen_keys() -> dict[str, str]:
-    """The key of each command: the user's choice, or the one it comes with."""
-    known = load_settings().get(_SETTING)
-    known = known if isinstance(known, dict) else {}
-    keys = {each.id: known.get(each.id, each.key) for each in COMMANDS}
-    # A damaged settings file must not keep the window from opening.
-    return {
-        each: key if isinstance(key, str) and _is_key(key) else "" for each, key in keys.items()
-    }
+    def stop(self) -> None:
+        """Listen no longer."""
+        QApplication.instance().removeEventFilter(self)
 
-
-def _is_key(key: str) -> bool:
-    parts = KeyBinding.from_str(key).parts
-    return len(parts) == 1 and parts[0].key != KeyCode.UNKNOWN
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Look at keys that come up; keep nothing from its receiver."""
+        if event is None:
+            return False
+        gone = event.type() in (QEvent.Type.WindowDeactivate, QEvent.Type.ApplicationDeactivate)
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyRelease:
+            gone = event.key() == self._key and not event.isAutoRepeat()
+        if gone:
+            self._call()
+        return False
 
 
 class Keys:
@@ -69,21 +71,22 @@ class Keys:
     ----------
     bound : list of (Command, str)
         Commands that have a key here, with that key.
-    last_view : SliceView or None
-        The view the mouse was last in.
     """
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._viewer = workspace.viewer
-        self.last_view: SliceView | None = None
+        self._last_view: SliceView | None = None
         self.bound: list[tuple[Command, str]] = []
         self._shortcuts: list[tuple[QShortcut, Command]] = []
+        self._held: tuple[Command, _Release] | None = None
         self._needs = {c.id: parse_expression(c.needs) for c in COMMANDS if c.needs}
         self._subscriptions = ui.Subscriptions()
         self._subscriptions.connect(workspace.controller.entered, to=self._on_entered)
         self._subscriptions.connect(
-            workspace.panels.regions.paint.painter.changed, to=self._refresh_shortcuts
+            workspace.panels.regions.paint.painter.changed,
+            workspace.controller.tool_changed,
+            to=self._refresh_shortcuts,
         )
         self._menus = Menus(workspace, COMMANDS, self.run, self.enabled)
         self._bind()
@@ -93,9 +96,14 @@ class Keys:
         self._subscriptions.dispose()
         self._unbind()
         self._menus.dispose()
-        self.last_view = None
+        self._last_view = None
 
     # -- binding --------------------------------------------------------------------------
+
+    @property
+    def are_ours(self) -> bool:
+        """Whether the window is our own, so that no key of it is napari's."""
+        return self._workspace.owns_viewer
 
     def _bind(self) -> None:
         taken, keys = taken_keys(), chosen_keys()
@@ -103,24 +111,25 @@ class Keys:
             key = keys[command.id]
             if key and self._bind_one(command, key, taken):
                 self.bound.append((command, key))
-        if self._workspace.owns_viewer:
-            self._menus.take_keys(key for command, key in self.bound if command.reach != "views")
+        if self.are_ours:
+            self._menus.take_keys(key for _, key in self.bound)
         self._menus.show_keys({command.id: key for command, key in self.bound})
         self._refresh_shortcuts()
 
     def _bind_one(self, command: Command, key: str, taken: set[str]) -> bool:
-        if command.group in TAB_GROUPS:
-            self._hear(command, key, self._workspace.panels.regions)
+        if self.are_ours:
+            window = compat.qt_window(self._viewer)
+            self._hear(command, key, self._workspace.central if command.release else window)
             return True
-        if command.reach != "views" and self._workspace.owns_viewer:
-            self._hear(command, key, compat.qt_window(self._viewer))
+        if command.group in TAB_GROUPS and command.release is None:
+            self._hear(command, key, self._workspace.panels.regions)
             return True
         over = command.id in _OVER
         if command.reach == "program" or (not over and self._is_taken(key, taken)):
             return False
 
-        def pressed(viewer: Any) -> None:
-            command.call(self._workspace)
+        def pressed(viewer: Any) -> Iterator[None] | None:
+            return _pressed(command, self._workspace)
 
         self._viewer.bind_key(key, pressed, overwrite=over)
         return True
@@ -134,15 +143,34 @@ class Keys:
         one = [QKeyBindingSequence(KeyBinding.from_str(key))]
         for sequence in both if key == "Enter" else one:
             shortcut = QShortcut(sequence, widget)
+            if command.release is not None:
+                shortcut.setAutoRepeat(False)
+                shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(partial(self._on_heard, command))
             shortcut.activatedAmbiguously.connect(partial(self._on_heard, command))
             self._shortcuts.append((shortcut, command))
 
     def _on_heard(self, command: Command) -> None:
-        if self.enabled(command):
-            command.call(self._workspace)
+        if not self.enabled(command):
+            return
+        command.call(self._workspace)
+        if command.release is not None:
+            self._let_go()
+            key = KeyBinding.from_str(chosen_keys()[command.id])
+            code = QKeyBindingSequence(key)[0]
+            self._held = command, _Release(_key_of(code), self._let_go)
+
+    def _let_go(self) -> None:
+        """The key that is held was let go."""
+        held, self._held = self._held, None
+        if held is not None:
+            command, listening = held
+            listening.stop()
+            if command.release is not None:
+                command.release(self._workspace)
 
     def _unbind(self) -> None:
+        self._let_go()
         in_views = {each for shortcut, each in self._shortcuts}
         for command, key in self.bound:
             if command not in in_views:
@@ -154,15 +182,23 @@ class Keys:
         self._shortcuts.clear()
 
     def _on_entered(self, view: SliceView) -> None:
-        self.last_view = view
+        self._last_view = view
 
     def _refresh_shortcuts(self) -> None:
         """Keys that a field of the tab needs itself are taken only while they mean something."""
         state = state_of(self._workspace)
         for shortcut, command in self._shortcuts:
-            if command.group in TAB_GROUPS:
+            if command.group in TAB_GROUPS and command.needs:
                 needs = self._needs.get(command.id)
                 shortcut.setEnabled(needs is None or bool(needs.eval(state)))
+
+    @property
+    def view(self) -> SliceView:
+        """The view the mouse was last in; the large one if the layout has since hidden that."""
+        controller, view = self._workspace.controller, self._last_view
+        if view is None or view not in controller.views or not view.widget.isVisible():
+            return controller.main
+        return view
 
     # -- what the user does ---------------------------------------------------------------
 
@@ -192,25 +228,49 @@ class Keys:
         if other is not None:
             return f"'{key}' already means: {other.title}."
         on_canvas = command.group not in TAB_GROUPS and command.id not in _OVER
-        on_canvas &= command.reach == "views" or not self._workspace.owns_viewer
-        if key and on_canvas and key in taken_keys():
+        if key and on_canvas and not self.are_ours and key in taken_keys():
             return f"'{key}' is a key of napari's."
-        own = load_settings().get(_SETTING)
-        own = dict(own) if isinstance(own, dict) else {}
-        own[command.id] = key
-        if key == command.key:
-            del own[command.id]
-        self._keep(own)
+        choose_key(command, key)
+        self._bind_anew()
         return ""
 
-    def reset(self) -> None:
-        """Give every command the key it comes with."""
-        self._keep({})
+    def use_set(self, name: str) -> None:
+        """Give every command the key of a set; see :data:`~napari_qsm.viewer.key_sets.KEY_SETS`."""
+        choose_set(name)
+        self._bind_anew()
 
-    def _keep(self, own: dict[str, str]) -> None:
-        save_settings({_SETTING: own})
+    def reset(self) -> None:
+        """Give every command the key of the set in use."""
+        self.use_set(key_set())
+
+    def _bind_anew(self) -> None:
         self._unbind()
         self._bind()
+
+
+def _pressed(command: Command, workspace: Workspace) -> Iterator[None] | None:
+    """What napari calls for a key: the rest of an iterator when it is let go."""
+    if command.release is None:
+        command.call(workspace)
+        return None
+    return _held(command, workspace)
+
+
+def _held(command: Command, workspace: Workspace) -> Iterator[None]:
+    command.call(workspace)
+    yield
+    if command.release is not None:
+        command.release(workspace)
+
+
+def _key_of(code: Any) -> int:
+    """The key without its modifiers, under Qt 5 and 6."""
+    if hasattr(code, "key"):
+        return int(getattr(code.key(), "value", code.key()))
+    mask = int(getattr(Qt.KeyboardModifier.KeyboardModifierMask, "value", 0)) or int(
+        Qt.KeyboardModifier.KeyboardModifierMask
+    )
+    return int(code) & ~mask
 
 
 class Palette(QDialog):
@@ -268,70 +328,3 @@ class Palette(QDialog):
                 self._on_item(self.list.currentItem())
                 return True
         return False
-
-
-class KeyEditor(QDialog):
-    """The key of every command, to be changed by pressing another one."""
-
-    def __init__(self, keys: Keys, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setObjectName("qsm.keys")
-        self.setWindowTitle("Keys")
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setMinimumSize(520, 560)
-        self._keys = keys
-        self._fields: dict[str, QModelKeyBindingEdit] = {}
-        grid = QGridLayout()
-        chosen = chosen_keys()
-        for row, command in enumerate(COMMANDS):
-            title = f"{command.group}: {command.title}"
-            field = ui.named(QModelKeyBindingEdit(), f"qsm.keys.{command.id.removeprefix('qsm.')}")
-            field.setMaximumWidth(150)
-            _show_key(field, chosen[command.id])
-            field.editingFinished.connect(partial(self._on_key, command))
-            none = ui.button(
-                "No key", f"{field.objectName()}.none", partial(self._set, command, "")
-            )
-            for place, widget in enumerate((QLabel(title), field, none)):
-                grid.addWidget(widget, row, place)
-            self._fields[command.id] = field
-        self._says = ui.label(
-            "Click a field and press a key. Keys of napari's stay napari's.", "qsm.keys.says"
-        )
-        reset = ui.button("Back to the keys it came with", "qsm.keys.reset", self._on_reset)
-        close = ui.button("Close", "qsm.keys.close", self.close)
-        for each in self.findChildren(QWidget):
-            each.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setLayout(
-            ui.column(
-                ui.scrolled(ui.panel(grid)), self._says, ui.row(reset, None, close),
-                spacing=6, margins=(10, 10, 10, 10),
-            )
-        )  # fmt: skip
-
-    def _on_key(self, command: Command) -> None:
-        binding = self._fields[command.id].keyBinding()
-        # One key: what was pressed after it within a second is not part of it.
-        self._set(command, "" if binding is None else str(binding.part0))
-
-    def _set(self, command: Command, key: str) -> None:
-        if key != chosen_keys()[command.id]:
-            self._says.setText(self._keys.set_key(command, key) or "Kept.")
-        self._refresh()
-
-    def _on_reset(self) -> None:
-        self._keys.reset()
-        self._says.setText("All keys are as they came.")
-        self._refresh()
-
-    def _refresh(self) -> None:
-        for key, name in chosen_keys().items():
-            _show_key(self._fields[key], name)
-
-
-def _show_key(field: QModelKeyBindingEdit, key: str) -> None:
-    with ui.signals_blocked(field):
-        if key:
-            field.setKeySequence(QKeyBindingSequence(KeyBinding.from_str(key)))
-        else:
-            field.clear()

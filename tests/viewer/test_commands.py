@@ -3,11 +3,11 @@
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QLabel, QMenu
+from qtpy.QtWidgets import QApplication, QComboBox, QLabel, QMenu
 
 from napari_qsm.session.settings import load_settings, save_settings
 from napari_qsm.viewer.commands import COMMANDS
-from napari_qsm.viewer.keys import taken_keys
+from napari_qsm.viewer.key_sets import KEY_SETS, chosen_keys, digits, key_in, taken_keys
 from tests.viewer.actions import key, press
 from tests.viewer.conftest import ramp, settle
 
@@ -54,8 +54,9 @@ def test_every_command_is_in_a_menu_and_no_key_means_two_things(workspace, keys)
     found = entries(workspace)
     filled = {command.id for command in COMMANDS if command.fill is not None}
     assert {command.id for command in COMMANDS} - filled <= set(found)
-    defaults = [command.key for command in COMMANDS if command.key]
-    assert len(set(defaults)) == len(defaults)
+    for name in KEY_SETS:
+        taken = [key_in(command, name) for command in COMMANDS if key_in(command, name)]
+        assert len(set(taken)) == len(taken)
     titles = [command.title for command in COMMANDS]
     assert len(set(titles)) == len(titles)
     # In plain napari the keys of a program stay napari's.
@@ -140,6 +141,29 @@ def test_a_key_is_changed_kept_and_given_back(workspace, keys):
     key(workspace.controller.main, "U")
     assert workspace.session.unit != before
     assert load_settings()["keys"] == {}
+    editor.close()
+
+
+def test_sets_of_keys_that_hands_know(workspace, keys):
+    workspace.session.add(ramp())
+    keys.edit()
+    editor = shown("qsm.keys")
+    chosen = editor.findChild(QComboBox, "qsm.keys.set")
+    says = editor.findChild(QLabel, "qsm.keys.digits")
+    assert says.text() == "Digits: 1 to 9 choose the region of that place."
+    QTest.keyClick(editor._fields["qsm.unit"], Qt.Key.Key_F8)
+    editor._fields["qsm.unit"].editingFinished.emit()
+    chosen.setCurrentText("ITK-SNAP")
+    chosen.activated.emit(chosen.currentIndex())
+    settle()
+    assert says.text().startswith("Digits: 1 no tool") and "4 brush" in says.text()
+    assert load_settings()["key_set"] == "itksnap" and load_settings()["keys"] == {}
+    assert chosen_keys()["qsm.crosshair"] == "X" and chosen_keys()["qsm.region_1"] == ""
+    workspace.help.open()
+    text = workspace.help.findChild(QLabel, "qsm.help.text").text()
+    assert digits(chosen_keys()) in text and "<b>4</b>" in text
+    workspace.help.hide()
+    keys.use_set("qsm")
     editor.close()
 
 

@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QRect, Qt
-from qtpy.QtGui import QCloseEvent
+from qtpy.QtCore import QPoint, QRect, Qt
+from qtpy.QtGui import QCloseEvent, QImage
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QLabel, QListWidget, QMenu, QWidget
 
 from napari_qsm.io.nifti import write_volume
 from napari_qsm.recon.recipe import load_recipe
-from napari_qsm.session import recents
+from napari_qsm.session import recents, regions
+from napari_qsm.session.settings import save_settings
 from napari_qsm.viewer.command import MENUS
 from napari_qsm.viewer.data.saving import Closing
 from napari_qsm.viewer.frame.placing import fitted
@@ -76,6 +77,7 @@ def test_a_window_of_our_own_and_napari_as_it_was_afterwards(make_napari_viewer,
     made.open([folder / "sub-01_ses-t0_Chimap.nii.gz"])
     until(lambda: recents.listed())
     assert recents.listed()[0].state == "map"
+    check_that_keys_are_ours(made, tmp_path)
     before = made.area.geometry()
     made.services.message("A warning.")
     made.services.success("It went well.")
@@ -103,6 +105,58 @@ def test_a_window_of_our_own_and_napari_as_it_was_afterwards(make_napari_viewer,
     assert open_files.shortcut().toString() == their_key
     assert any(label.isVisible() for label in status.findChildren(QLabel))
     assert not [w for w in QApplication.allWidgets() if w.objectName() == "qsm.status"]
+
+
+def check_that_keys_are_ours(made, tmp_path):
+    """In any tab, held ones too; what is being typed keeps its own."""
+    session, main = made.session, made.controller.main
+    paint = made.panels.regions.paint
+    made.keys.run("qsm.new_regions")
+    labels = session.painted_entry
+    for name in ("one", "two", "three"):
+        regions.add_region(session, labels, name)
+    made.tabs.setCurrentWidget(made.panels.display)
+    QTest.keyClick(made.tabs, Qt.Key.Key_2)
+    assert session.active_region == 2
+    QTest.keyClick(made.tabs, Qt.Key.Key_Period)
+    assert session.active_region == 3
+    high = child(made, "qsm.display.high")
+    high.setFocus()
+    QTest.keyClick(high, Qt.Key.Key_1)
+    assert session.active_region == 3 and "1" in high.text()
+    QTest.keyClick(made.tabs, Qt.Key.Key_B)  # the brush, and its settings
+    assert paint.options.kind == "brush" and made.tabs.currentWidget() is made.panels.regions
+    at = QPoint(main.native.width() // 2 + 60, main.native.height() // 2)
+    before = session.crosshair_mm
+    main.native.setFocus()
+    QTest.keyPress(main.native, Qt.Key.Key_Space)
+    assert made.controller.is_aiming
+    QTest.mouseClick(main.native, Qt.MouseButton.LeftButton, pos=at)
+    assert session.crosshair_mm != before and not labels.editable.any()
+    QTest.keyRelease(main.native, Qt.Key.Key_Space)
+    assert not made.controller.is_aiming
+    QTest.mouseClick(main.native, Qt.MouseButton.LeftButton, pos=at)
+    assert labels.editable.any()
+    QTest.keyClick(made.tabs, Qt.Key.Key_D)
+    assert labels.display.opacity == pytest.approx(0.6)
+    QTest.keyClick(made.tabs, Qt.Key.Key_S)
+    assert not labels.display.visible
+    QTest.keyClick(made.tabs, Qt.Key.Key_Escape)
+    assert paint.options.kind == ""
+    # A picture of the view, for the clipboard and a folder that is made when it is needed.
+    save_settings({"picture_folder": str(tmp_path / "pictures" / "new")})
+    QTest.keyClick(made.tabs, Qt.Key.Key_F12)
+    (path,) = (tmp_path / "pictures" / "new").iterdir()
+    assert path.name.startswith("axial-slice-")
+    kept, board = QImage(str(path)), QApplication.clipboard().image()
+    assert kept == board.convertToFormat(kept.format())
+    letters = kept.copy(0, kept.height() // 2 - 12, 40, 24)
+    assert any(
+        letters.pixelColor(x, y).lightness() > 200 for x in range(40) for y in range(24)
+    )  # the letter at the left edge
+    press(made, "qsm.message.close")
+    session.remove(labels)
+    settle(20)
 
 
 def test_a_blinded_reader_is_not_told_by_naparis_status_in_plain_napari(workspace):

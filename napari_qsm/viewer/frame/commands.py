@@ -90,11 +90,11 @@ _FILE = (
 _EDIT = (
     Command(
         "qsm.undo", "undo", lambda w: w.session.history.undo(), "Ctrl+Z", "Work", needs="undo",
-        reach="window", says=_undo_title,
+        says=_undo_title,
     ),
     Command(
         "qsm.redo", "redo", lambda w: w.session.history.redo(), "Ctrl+Shift+Z", "Work",
-        needs="redo", reach="window", says=_redo_title,
+        needs="redo", says=_redo_title,
     ),
     Command("qsm.keys", "change keys …", lambda w: w.keys.edit(), group="Choices"),
     Command(
@@ -162,10 +162,10 @@ _STUDY = (
 PROGRAM = (*_FILE, *_EDIT, *_LAYOUT, *_REGIONS, *_STUDY)
 HELP = (
     Command("qsm.guide", "user guide", show_guide, group="Help"),
-    Command("qsm.help", "keys and mouse", lambda w: w.toggle_help(), "F1", "Help", reach="window"),
+    Command("qsm.help", "keys and mouse", lambda w: w.toggle_help(), "F1", "Help"),
     Command(
         "qsm.palette", "find a command by its name", lambda w: w.keys.open_palette(), "F2",
-        "Help", reach="window",
+        "Help",
     ),
     Command(
         "qsm.demo", "demonstration", lambda w: open_demonstration(w), group="Demonstration"

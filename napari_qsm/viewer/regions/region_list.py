@@ -279,6 +279,15 @@ class RegionList(QWidget):
             self.rows.clearSelection()
             self._session.active_region = sorted(entry.regions)[row]
 
+    def step(self, steps: int) -> None:
+        """Make the region so many rows further on the one that is drawn, round the end."""
+        entry = self.entry
+        if entry is not None and entry.regions and entry.role == "labels":
+            rows = sorted(entry.regions)
+            here = self._session.active_region
+            at = rows.index(here) if here in rows else (-1 if steps > 0 else 0)
+            self.choose_row((at + steps) % len(rows))
+
     def _on_renamed(self, label: int, name: str) -> None:
         entry = self.entry
         if entry is not None:
