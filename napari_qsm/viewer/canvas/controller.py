@@ -61,7 +61,9 @@ class Controller:
         self.sync = LayerSync(session, self._views)
         self.painting = Painting(session, self._views, self.sync)
         self.mixed = MixedLayer(session, self.sync)
-        self.windowing = WindowDrag(session, self._views.mouse, self.shown_in, self.repaint)
+        self.windowing: WindowDrag = WindowDrag(
+            session, self._views.mouse, self.shown_in, self.repaint
+        )
         self.overlay_items.append(self.windowing.words)
         self._heard = ui.Subscriptions()
         self._connect()
