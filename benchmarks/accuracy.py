@@ -27,7 +27,13 @@ from napari_qsm.recon.pipeline import Inputs, run
 from napari_qsm.recon.recipe import Recipe, load_recipe, with_settings
 
 #: What is compared: name, preset, changes to it.
-_PLAIN = ("inversion.updates=0", "inversion.iterations=24", "inversion.follow_noise=false")
+_PLAIN = (
+    "echoes.coil_curvature=false",
+    "inversion.updates=0",
+    "inversion.iterations=24",
+    "inversion.follow_noise=false",
+    "inversion.settle_trend=false",
+)
 RECIPES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("case-report", "case-report", ()),
     ("consensus", "consensus", ()),

@@ -51,14 +51,19 @@ _DRAWN = {
 }
 #: Susceptibility of fluid, grey and white matter against the T1 template's grey values.
 _T1_LEVELS, _T1_CHI = (20.0, 60.0, 135.0, 190.0, 230.0), (0.0, 0.0, 0.02, -0.03, -0.04)
-_GAP_MM = 5.0
-_LOW_PASS_MM = 3.0
+#: How far sources outside keep off, and their low-pass, mm: mostly, and for a steep rim.
+_GAP_MM = (5.0, 1.5)
+_LOW_PASS_MM = (3.0, 2.0)
 _FIELD_T = 3.0
 
 
 @dataclass(frozen=True)
 class Case:
-    """How one head differs from the others."""
+    """How one head differs from the others.
+
+    ``coil_r2`` is the bowl of the coils' phase, rad at the ends of the axes; ``air`` other than 1 makes
+    what lies outside that much stronger and brings it nearer, so that the phase at the rim is steep.
+    """
 
     name: str
     seed: int = 0
@@ -71,6 +76,7 @@ class Case:
     skull: bool = False
     built_in: bool = False
     coil_r2: float = 0.0
+    air: float = 1.0
 
 
 #: Settings are chosen on these ...
@@ -79,6 +85,7 @@ CHOOSING = (
     Case("atlas 1, 2 mm", seed=1, follows=False),
     Case("atlas 2, lesions", seed=2, lesions=True, echo_times_s=(0.024,), skull=True),
     Case("atlas 3, five echoes", seed=3, echo_times_s=(0.005, 0.01, 0.015, 0.02, 0.025), snr=60),
+    Case("atlas 8, coil's bowl", seed=12, coil_r2=1.0),
 )
 #: ... and reported on these.
 REPORTING = (
@@ -92,6 +99,14 @@ REPORTING = (
         follows=False,
         echo_times_s=(0.004, 0.01, 0.016, 0.022, 0.028),
         skull=True,
+    ),
+    Case(
+        "atlas 9, 1 x 1 x 2 mm, coil's bowl, steep rim",
+        seed=14,
+        voxel_mm=(1, 1, 2),
+        echo_times_s=(0.025,),
+        coil_r2=-0.8,
+        air=2.0,
     ),
 )
 
@@ -166,7 +181,7 @@ def _atlas(case: Case, data: Path) -> BenchHead:
     tilt = np.deg2rad(case.tilt_deg)
     b0 = (0.0, float(np.sin(tilt)), float(np.cos(tilt)))
     outside = _skull(data, mask) if case.skull else _blobs(mask, rng)
-    outside = _kept_off(outside, mask)
+    outside = case.air * _kept_off(outside, mask, near=case.air != 1)
     local, background = _fields((chi, outside), b0)
     total = local + _shimmed(background, mask)
     factors = case.voxel_mm
@@ -333,10 +348,12 @@ def _skull(data: Path, mask: Array) -> Array:
     )
 
 
-def _kept_off(outside: Array, mask: Array) -> Array:
+def _kept_off(outside: Array, mask: Array, near: bool) -> Array:
     """Low-passed and, smoothly, nothing near the mask."""
     apart = ndimage.distance_transform_edt(~mask)
-    smooth = ndimage.gaussian_filter(np.where(apart > _GAP_MM, outside, 0), _LOW_PASS_MM)
+    smooth = ndimage.gaussian_filter(
+        np.where(apart > _GAP_MM[near], outside, 0), _LOW_PASS_MM[near]
+    )
     return smooth * np.clip((apart - 1) / 3, 0, 1) * (apart > 1)
 
 

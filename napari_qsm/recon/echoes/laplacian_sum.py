@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from napari_qsm.arrays import Array
+from napari_qsm.recon.echoes.curvature import Curvature, without_bowl
 from napari_qsm.recon.echoes.prepare import Field, finish, prepare
 from napari_qsm.recon.stages import Progress, Warn, method, no_progress, no_warning
 
@@ -25,7 +26,9 @@ def laplacian_sum(
     magnitude_echo_times_s: Sequence[float] = (),
     field_strength_t: float = 0.0,
     phase: Array | None = None,
+    voxel_size_mm: Sequence[float] = (1.0, 1.0, 1.0),
     *,
+    coil_curvature: Curvature = False,
     progress: Progress = no_progress,
     warn: Warn = no_warning,
 ) -> Field:
@@ -39,6 +42,9 @@ def laplacian_sum(
     )
     progress(0.3)
     total = np.sum(data.unwrapped, axis=0)
+    if coil_curvature:
+        total = without_bowl(total * data.mask, data.mask, voxel_size_mm)
+    progress(0.6)
     variance: Array = np.full_like(total, len(data.times_s))
     if data.weights is not None:
         variance = np.sum([1 / weight for weight in data.weights], axis=0)

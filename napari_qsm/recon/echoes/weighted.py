@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
+from napari_qsm.recon.echoes.curvature import Curvature, without_bowl
 from napari_qsm.recon.echoes.offsets import phase_offset
 from napari_qsm.recon.echoes.prepare import Field, finish, prepare
 from napari_qsm.recon.stages import Param, Progress, Warn, method, no_progress, no_warning
@@ -44,6 +45,7 @@ def weighted(
     offset_sigma_mm: Annotated[
         float, Param("Smoothing of that phase.", unit="mm", ge=0, le=50)
     ] = 5.0,
+    coil_curvature: Curvature = False,
     progress: Progress = no_progress,
     warn: Warn = no_warning,
 ) -> Field:
@@ -115,4 +117,7 @@ def weighted(
         top += weight * te * (data.unwrapped[echo] - start)
         bottom += weight * te * te
         progress(0.5 + 0.3 * (echo + 1) / echoes)
-    return finish(data, top / bottom, 1 / np.sqrt(bottom), data.times_s[0], progress)
+    mean = top / bottom
+    if coil_curvature and (echoes == 1 or offset == "none"):
+        mean = without_bowl(mean * data.mask, data.mask, voxel_size_mm)
+    return finish(data, mean, 1 / np.sqrt(bottom), data.times_s[0], progress)

@@ -39,9 +39,9 @@ CUT_OVER_LAMBDA = 30.0
 
 #: Steps between two updates of the field, and at least as many after the last one.
 STEPS_BETWEEN = 8
-#: Updates approach their end from one side and slowly where the field varies slowly; a longer
-#: step is safe, as ball means take away at most the whole of a field.
-_UPDATE_RELAXATION = 1.6
+#: Updates approach their end from one side, and slowly where the field varies slowly; so few of
+#: them are better made long. What they overshoot, the steps of the inversion between them take back.
+_UPDATE_RELAXATION = 2.5
 
 #: From the map so far, the field to explain; calls its second argument often.
 Renewal = Callable[[Array, Callable[[], None]], Array]

@@ -58,11 +58,17 @@ def beyond_the_papers(settings: Mapping[str, Any], warnings: Sequence[str]) -> s
     """For the methods paragraph: that and how the background was estimated anew."""
     if not settings["updates"] or NO_TOTAL_FIELD in warnings:
         return ""
-    return (
+    said = (
         "Beyond the cited methods, napari-qsm estimated the background field anew after every "
         f"{STEPS_BETWEEN} steps of the inversion (at most {settings['updates']} times), as the mean "
         "over the largest fitting ball of the total field less the field of the map so far."
     )
+    if settings["settle_trend"]:
+        said += (
+            " The map's trend with the squared distance from the centre, whose field cannot be told "
+            "from background, was settled by a robust fit to the slopes in the tissue."
+        )
+    return said
 
 
 class TotalField:

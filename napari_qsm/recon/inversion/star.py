@@ -51,6 +51,7 @@ from napari_qsm.recon.inversion.settings import (
     edges_of,
     followed,
 )
+from napari_qsm.recon.inversion.trend import SettleTrend, settled
 from napari_qsm.recon.stages import Param, Progress, Warn, method, no_progress, no_warning
 
 #: Around strong sources, field values the first map cannot explain are distrusted this far.
@@ -102,6 +103,7 @@ def star(
     outlier_sd: OutlierSd = 4.0,
     updates: Updates = 0,
     follow_noise: FollowNoise = False,
+    settle_trend: SettleTrend = False,
     progress: Progress = no_progress,
     warn: Warn = no_warning,
 ) -> Array:
@@ -167,7 +169,8 @@ def star(
         total=total,
         updates=updates,
     )
-    return centred(problem, chi)
+    chi = centred(problem, chi)
+    return settled(chi, local_mask, voxel_size_mm) if settle_trend and total is not None else chi
 
 
 def solve_star(

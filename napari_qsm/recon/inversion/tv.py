@@ -20,6 +20,7 @@ from napari_qsm.recon.inversion.settings import (
     edges_of,
     followed,
 )
+from napari_qsm.recon.inversion.trend import SettleTrend, settled
 from napari_qsm.recon.stages import Progress, Warn, method, no_progress, no_warning
 
 
@@ -51,6 +52,7 @@ def tv(
     outlier_sd: OutlierSd = 4.0,
     updates: Updates = 0,
     follow_noise: FollowNoise = False,
+    settle_trend: SettleTrend = False,
     progress: Progress = no_progress,
     warn: Warn = no_warning,
 ) -> Array:
@@ -102,4 +104,5 @@ def tv(
         renew=renew if total is not None else None,
         updates=updates,
     )
-    return centred(problem, chi)
+    chi = centred(problem, chi)
+    return settled(chi, local_mask, voxel_size_mm) if settle_trend and total is not None else chi
