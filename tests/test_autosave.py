@@ -212,7 +212,8 @@ def test_a_full_disk_is_told_and_the_state_before_stays(tmp_path, kept, monkeypa
     assert problems == [] and np.flatnonzero(back.entry("regions").editable.ravel("F")) == [5]
     assert (os.fsync, os.replace) != (real_fsync, real_replace)
     monkeypatch.undo()
-    assert autosave.flush()  # there is room again
+    assert autosave.flush()  # there is room again, and that is told too
+    assert told[1:] == [""]
     back, problems, _ = restored(tmp_path / "recovery")
     np.testing.assert_array_equal(back.entry("regions").editable, labels.editable)
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -377,6 +378,46 @@ def test_computed_maps_are_not_written_again(tmp_path):
     session.notes = "more"
     save_session(session, tmp_path / "work")
     assert path.stat().st_ino == first.st_ino and path.stat().st_mtime_ns == first.st_mtime_ns
+
+
+def test_saving_writes_only_what_has_changed(tmp_path):
+    session = work(tmp_path)
+    session.add(ramp(name="computed"))
+    folder = tmp_path / "work"
+    for note in ("a", "b"):
+        session.notes = note
+        save_session(session, folder)
+    places = [folder / "regions.nii.gz", folder / "regions.txt"]
+    previous = [folder / "previous" / name for name in ("regions.nii.gz", "computed.nii.gz")]
+    first = [path.stat().st_ino for path in (*places, *previous)]
+    session.notes = "c"
+    save_session(session, folder)
+    assert [path.stat().st_ino for path in (*places, *previous)] == first
+    # What was drawn, renamed or written by somebody else is written again.
+    session.edit_labels(session.entry("regions"), np.arange(50), 4)
+    save_session(session, folder)
+    assert places[0].stat().st_ino != first[0]
+    held = read_volume(places[0]).to_canonical().data
+    assert (held.ravel(order="F")[:50] == 4).all()
+    entry = session.entry("regions")
+    label = min(entry.regions)
+    entry.regions = {**entry.regions, label: replace(entry.regions[label], name="Renamed")}
+    save_session(session, folder)
+    assert "Renamed" in places[1].read_text(encoding="utf-8")
+    # So is a session that was opened again.
+    places.append(folder / "computed.nii.gz")
+    first = [path.stat().st_ino for path in places]
+    back, problems = again(folder)
+    assert problems == [] and everything(back) == everything(session)
+    save_session(back, folder)
+    assert [path.stat().st_ino for path in places] == first
+    last, problems = again(folder)
+    assert problems == [] and everything(last) == everything(session)
+    back.edit_labels(back.entry("regions"), np.arange(80), 4)
+    places[2].unlink()
+    save_session(back, folder)
+    last, problems = again(folder)
+    assert problems == [] and everything(last) == everything(back)
 
 
 def contents(folder):

@@ -108,7 +108,7 @@ class Exchange:
         backup.mkdir()
         # Copies, not links: other programs write straight into files they have opened.
         for name in old:
-            shutil.copy2(self.folder / name, backup / name)
+            _back_up(self.folder / name, self.folder / self._previous / name, backup / name)
         moved: list[str] = []
         try:
             for name in new:
@@ -133,6 +133,16 @@ class Exchange:
             if previous.exists():
                 previous.rename(aside)
             backup.rename(previous)
+
+
+def _back_up(path: Path, earlier: Path, target: Path) -> None:
+    """Copy a file; where the version before holds the same already, that copy is used again."""
+    with contextlib.suppress(OSError):
+        now, then = path.stat(), earlier.stat()
+        if (now.st_size, now.st_mtime_ns) == (then.st_size, then.st_mtime_ns):
+            os.link(earlier, target)  # nobody writes into that folder
+            return
+    shutil.copy2(path, target)
 
 
 def _put_back(backup: Path, place: Path) -> None:

@@ -26,6 +26,7 @@ from napari_qsm.session.references import (
     References,
     SavedAs,
     Stamp,
+    drawing_checksum,
     own_volume,
     stamp_in,
     stamp_of,
@@ -174,7 +175,11 @@ class VolumeWriter:
         return {"file": _file_record(file, stamp)}
 
     def _drawn(self, entry: MapEntry, name: str) -> Record:
-        """Labels as uint8 or uint16, with a table beside them."""
+        """Labels as uint8 or uint16, with a table beside them; as they lie there if unchanged."""
+        held = drawing_checksum(entry)
+        kept = self._kept_drawing(entry.id, held)
+        if kept is not None:
+            return kept
         file = self._free(name, ".nii.gz")
         if entry.role == "labels":
             written = write_labels(
@@ -183,11 +188,25 @@ class VolumeWriter:
         else:
             write_volume(entry.volume, self._staging / file)
             written = [self._staging / file]
-        self.names += [path.name for path in written]
-        return {
-            "file": _file_record(file, stamp_of(self._staging / file)),
-            "table": written[1].name if len(written) > 1 else None,
-        }
+        names = [path.name for path in written]
+        self.names += names
+        self._now.drawings[entry.id] = (held, names)
+        return _drawn_record(names, stamp_of(self._staging / file))
+
+    def _kept_drawing(self, key: str, held: str) -> Record | None:
+        """The record of a drawing whose files hold it already; None if they do not."""
+        before = self._before
+        known, names = before.drawings.get(key, ("", [])) if before is not None else ("", [])
+        if before is None or known != held or any(name in self.names for name in names):
+            return None
+        stamps = [before.stamps.get(name) for name in names]
+        for name, stamp in zip(names, stamps, strict=True):
+            if stamp is None or not stamp.agrees(self._now.folder / name):
+                return None
+        self.names += names
+        self.kept += names
+        self._now.drawings[key] = (held, names)
+        return _drawn_record(names, before.stamps[names[0]])
 
     def _free(self, name: str, ending: str) -> str:
         plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name.replace("χ", "chi")).strip("_.") or "map"
@@ -199,6 +218,13 @@ class VolumeWriter:
         while file.lower() in taken:
             file, number = f"{plain}_{number}{ending}", number + 1
         return file
+
+
+def _drawn_record(names: list[str], stamp: Stamp) -> Record:
+    return {
+        "file": _file_record(names[0], stamp),
+        "table": names[1] if len(names) > 1 else None,
+    }
 
 
 def _file_record(name: str, stamp: Stamp) -> Record:

@@ -14,6 +14,7 @@ from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError, QsmError
 from napari_qsm.io.formats import is_image
 from napari_qsm.io.nifti import read_volume
+from napari_qsm.study.entry import MapEntry
 from napari_qsm.volume import Volume
 
 #: Folder within a session's folder that holds the version before.
@@ -145,6 +146,9 @@ class SavedAs:
         Name of each file there that the session wrote or read, with its stamp.
     copies : dict
         For maps written there, their values and the name of the file.
+    drawings : dict
+        For label maps and masks written there, a checksum of what they held and the names of
+        their files.
     references : References
         For maps that stayed where they were.
     copy_scans : bool
@@ -154,6 +158,7 @@ class SavedAs:
     folder: Path
     stamps: dict[str, Stamp] = field(default_factory=dict)
     copies: dict[str, tuple[Array, str]] = field(default_factory=dict)
+    drawings: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
     references: References = field(default_factory=References)
     copy_scans: bool = False
 
@@ -178,6 +183,14 @@ def saved_as_in(record: object) -> SavedAs | None:
     except (AttributeError, KeyError, OSError, TypeError, ValueError):
         return None
     return SavedAs(folder, stamps, copy_scans=record.get("copy_scans") is True)
+
+
+def drawing_checksum(entry: MapEntry) -> str:
+    """Of everything that the files of a label map or mask are written from."""
+    about = (entry.role, entry.name, sorted(entry.regions.items()), entry.labels.shape)
+    digest = hashlib.sha256(repr((about, entry.labels.dtype)).encode())
+    digest.update(np.asfortranarray(entry.labels).T)
+    return digest.hexdigest()
 
 
 def _reference(volume: Volume) -> Reference | None:

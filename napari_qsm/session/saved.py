@@ -24,6 +24,7 @@ from napari_qsm.session.records import (
 )
 from napari_qsm.session.references import (
     SavedAs,
+    drawing_checksum,
     find,
     own_volume,
     place_in,
@@ -33,6 +34,7 @@ from napari_qsm.session.references import (
 from napari_qsm.session.scan_record import restore_reconstruction, scan_from
 from napari_qsm.session.upgrade import FORMAT, upgraded
 from napari_qsm.study.case import Case
+from napari_qsm.study.entry import MapEntry
 from napari_qsm.volume import Volume
 
 
@@ -185,12 +187,27 @@ class SavedSession:
             return [f"The map '{each.name}' could not be read and was left out."]
         if isinstance(each.record.get("id"), str):
             ids[each.record["id"]] = entry.id
+        self._know_files(each, entry)
         if each.record.get("removed") is True:
             session.set_display(entry, visible=False)
             problems.append(
                 f"'{entry.name}' had been removed; it is back, hidden, in case it is wanted."
             )
         return problems + odd
+
+    def _know_files(self, each: SavedMap, entry: MapEntry) -> None:
+        """Remember which files hold an entry, so that the next save leaves them as they are."""
+        known, file = self.saved_as, each.record.get("file")
+        if known is None or known.folder != self.folder or not isinstance(file, dict):
+            return
+        table = each.record.get("table")
+        names = [Path(str(name)).name for name in (file.get("name"), table) if name]
+        if any(name not in known.stamps for name in names):
+            return
+        if entry.editable is None:
+            known.copies[entry.id] = (entry.volume.data, names[0])
+        else:
+            known.drawings[entry.id] = (drawing_checksum(entry), names)
 
     def _add_scan(
         self, record: Record, case: Case, ids: dict[str, str], session: Session

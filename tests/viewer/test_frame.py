@@ -88,6 +88,13 @@ def test_a_window_of_our_own_and_napari_as_it_was_afterwards(make_napari_viewer,
     assert made.central.message.text == "A warning."
     press(made, "qsm.message.close")
     assert made.central.message.text == ""
+    # Work that cannot be kept stays said until it can.
+    made.saving._news.said.emit("The disk is full.")
+    made.services.success("It went well.")
+    made.central.message._timer.timeout.emit()
+    assert made.central.message.text == "The disk is full."
+    made.saving._news.said.emit("")
+    assert made.central.message.text == ""
     QTest.keyClick(made.tabs, Qt.Key.Key_N, CTRL)  # a new case: the start page
     settle()
     assert made.central.start_shown and made.session.case.is_empty

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_qsm.study import Case
 from napari_qsm.viewer import ui
@@ -15,7 +15,7 @@ from napari_qsm.viewer import ui
 if TYPE_CHECKING:
     from napari_qsm.viewer.data.files import Files
 
-#: Tab, words on the button, what it is for.
+#: Tab, words on the button, its tooltip.
 _STEPS = {
     "reconstruct": ("Make the map", "The scan is open; its susceptibility map comes next."),
     "regions": ("Draw regions", "The map is open; regions to measure come next."),
@@ -55,7 +55,6 @@ class NextStep(QWidget):
         self._step = ""
         self._go = ui.button("", "qsm.data.next_step", self._on_go, main=True)
         self._go.setMinimumHeight(44)
-        self._why = ui.quiet("", "qsm.data.next_why")
         map_tip = "One or more NIfTI files; you can also drop them on the window"
         folder_tip = "A folder of DICOM files, a BIDS folder, or a saved session"
         self._first = ui.button(
@@ -80,12 +79,12 @@ class NextStep(QWidget):
         self.setLayout(
             ui.column(
                 self._go,
-                self._why,
                 ui.row((self._first, 1), (self._second, 1), spacing=6),
                 self._heads,
                 spacing=6,
             )
         )
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.refresh()
 
     def refresh(self) -> None:
@@ -96,9 +95,8 @@ class NextStep(QWidget):
         if leads:
             text, why = _STEPS[self._step]
             self._go.setText(f"{text} ▸")
-            self._why.setText(why)
-        for widget in (self._go, self._why):
-            widget.setVisible(leads)
+            self._go.setToolTip(why)
+        self._go.setVisible(leads)
         ui.set_main(self._first, not case.maps)
         for button in (self._first, self._second):
             button.setMinimumHeight(0 if case.maps else 36)

@@ -81,13 +81,17 @@ class MessageBar(QWidget):
         return False
 
     def _place(self) -> None:
-        lines = [each for each in (self._trouble, self._warning, self._good) if each.shown]
-        self.setVisible(bool(lines))
-        if not lines:
+        some = any(line.shown for line in (self._trouble, self._warning, self._good))
+        self.setVisible(some)
+        if not some:
             return
         area = self._area.geometry()
         width = min(area.width() - 2 * _MARGIN, _WIDEST)
-        height = sum(line.height_for(width) for line in lines) + 4 * (len(lines) - 1)
+        layout = self.layout()
+        if layout is None:
+            return
+        layout.invalidate()  # a hidden line may still be counted, with its room
+        height = max(layout.heightForWidth(width), layout.minimumSize().height())
         left = area.left() + (area.width() - width) // 2
         self.setGeometry(left, area.bottom() - height - _MARGIN, width, height)
         self.raise_()
@@ -137,8 +141,3 @@ class _Line(QFrame):
         self.shown = False
         super().hide()
         self.changed.emit()
-
-    def height_for(self, width: int) -> int:
-        layout = self.layout()
-        found = layout.heightForWidth(width) if layout is not None else -1
-        return max(found, self.sizeHint().height() if found < 0 else 0)
