@@ -97,10 +97,13 @@ def _page(keys: Keys) -> str:
     middle += [f"<p>{digits({command.id: key for command, key in keys.bound})}</p>"]
     right = [_table(title, _merged(rows)) for title, rows in parts.items()]
     columns = "".join(
-        f"<td style='padding-right:34px' valign='top'>{''.join(each)}</td>"
+        f"<td style='padding-right:26px' valign='top'>{''.join(each)}</td>"
         for each in (left, middle, right)
     )
-    return f"<h3>Keys and mouse</h3><table><tr>{columns}</tr></table>"
+    return (
+        "<div style='font-size:12px'><h3>Keys and mouse</h3>"
+        f"<table><tr>{columns}</tr></table></div>"
+    )
 
 
 def _merged(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -120,8 +123,7 @@ def _spaced(key: str) -> str:
 
 def _table(title: str, rows: tuple[tuple[str, str], ...] | list[tuple[str, str]]) -> str:
     lines = "".join(
-        f"<tr><td style='padding:2px 18px 2px 0'><b>{key}</b></td>"
-        f"<td style='padding:2px 0'>{does}</td></tr>"
+        f"<tr><td style='padding:0 14px 0 0'><b>{key}</b></td><td>{does}</td></tr>"
         for key, does in rows
     )
-    return f"<p style='margin:8px 0 2px 0; color:#8fc3ff'><b>{title}</b></p><table>{lines}</table>"
+    return f"<p style='margin:5px 0 1px 0; color:#8fc3ff'><b>{title}</b></p><table>{lines}</table>"

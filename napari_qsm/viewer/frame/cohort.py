@@ -127,20 +127,23 @@ class CohortDialog(QDialog):
         notes: list[str] = []
 
         def work(progress: Any, cancelled: Any) -> str:
+            from napari_qsm.figures.draw import DRAWING
             from napari_qsm.study.agree import agree_files
             from napari_qsm.study.analysis_files import analyse_files
 
-            if self._what == "agree":
-                return agree_files(table, out, overwrite=overwrite, warn=notes.append)
-            return analyse_files(
-                table,
-                out,
-                participants=others["participants"],
-                phenotype=others["phenotype"],
-                plan_path=others["plan"],
-                overwrite=overwrite,
-                warn=notes.append,
-            )
+            progress(0.0, f"{_TITLES[self._what]} …")
+            with DRAWING:
+                if self._what == "agree":
+                    return agree_files(table, out, overwrite=overwrite, warn=notes.append)
+                return analyse_files(
+                    table,
+                    out,
+                    participants=others["participants"],
+                    phenotype=others["phenotype"],
+                    plan_path=others["plan"],
+                    overwrite=overwrite,
+                    warn=notes.append,
+                )
 
         def done(text: str) -> None:
             self._out = out

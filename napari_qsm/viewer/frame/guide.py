@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QUrl
-from qtpy.QtGui import QDesktopServices
+from qtpy.QtCore import Qt, QUrl
+from qtpy.QtGui import QDesktopServices, QImage
 from qtpy.QtWidgets import QDialog, QTextBrowser, QWidget
 
 from napari_qsm.errors import FileError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _ROOT = Path(__file__).resolve().parents[2]
 #: Beside the package in the project's folder; within the package where it was installed.
 _PLACES = (_ROOT.parent / "docs", _ROOT / "docs")
+_MARGIN, _NARROWEST = 40, 300
 _FIRST = Path("user-guide") / "index.md"
 
 
@@ -90,8 +91,14 @@ class _Page(QTextBrowser):
         self.setSource(self.source().resolved(url))
 
     def loadResource(self, kind: int, name: QUrl) -> object:
-        """Read a page; anything else as Qt does it."""
+        """Read a page, or a picture no wider than the page; anything else as Qt does it."""
         path = Path(self.source().resolved(name).toLocalFile())
+        if path.suffix == ".png":
+            picture = QImage(str(path))
+            room = max(self.viewport().width() - _MARGIN, _NARROWEST)
+            if picture.width() <= room:
+                return picture
+            return picture.scaledToWidth(room, Qt.TransformationMode.SmoothTransformation)
         if path.suffix != ".md":
             return super().loadResource(kind, name)
         try:
