@@ -189,7 +189,7 @@ def drawing_checksum(entry: MapEntry) -> str:
     """Of everything that the files of a label map or mask are written from."""
     about = (entry.role, entry.name, sorted(entry.regions.items()), entry.labels.shape)
     digest = hashlib.sha256(repr((about, entry.labels.dtype)).encode())
-    digest.update(np.asfortranarray(entry.labels).T)
+    digest.update(np.asfortranarray(entry.labels).T.data)
     return digest.hexdigest()
 
 
