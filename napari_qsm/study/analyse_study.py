@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from napari_qsm.study.analysis_files import (
     write_figures,
 )
 from napari_qsm.study.checklist import checklist, checklist_text
+from napari_qsm.study.cohort import Cohort
 from napari_qsm.study.cohort_figures import agreement_figures, cohort_figures
 from napari_qsm.study.collected import LONG, collected
 from napari_qsm.study.flow import flow_figure
@@ -39,7 +40,6 @@ from napari_qsm.study.plan import Correction, Plan, read_plan
 from napari_qsm.study.plate import plate_of_visits
 from napari_qsm.study.protocol import Protocol
 from napari_qsm.study.study_facts import StudyFacts, facts_of_study
-from napari_qsm.study.study_scan import Key
 
 Warn = Callable[[str], None]
 
@@ -88,7 +88,8 @@ def analyse_study(
     plan, plan_note = chosen_plan(study.protocol, plan_path, correction)
     table = _table(study, plan)
     found = answered(table, plan)
-    facts = facts_of_study(study, _as_text(study.group / LONG), said.get("Scans", {}))
+    long = _as_text(study.group / LONG)
+    facts = facts_of_study(study, long, said.get("Scans", {}), leave_out=plan.exclude)
     compared, notes = comparisons(table.values)
     agreements = agreement_of_study(study, compared)
     for note in dict.fromkeys(
@@ -96,13 +97,13 @@ def analyse_study(
     ):
         warn(note)
     text = f"{plan_note}\n\n{found.text}"
-    found = type(found)(**{**vars(found), "text": text})
+    found = replace(found, text=text)
     specs: dict[str, FigureSpec] = {}
     if figures:
         specs = cohort_figures(found.rows, found.cohort, plan)
         specs |= agreement_figures(two_columns(compared))
-        specs["flow"] = _flow(study, facts, table, found.cohort, plan)
-        plate = plate_of_visits(study, found.cohort, facts, warn)
+        specs["flow"] = _flow(facts, table, found.cohort, plan)
+        plate = plate_of_visits(study, found.cohort, plan.rater or facts.busiest(), warn)
         if plate is not None:
             specs["plate"] = plate
     sources = [study.group / LONG, study.protocol_file, *filter(None, [study.participants])]
@@ -187,21 +188,8 @@ def chosen_plan(
     )
 
 
-def _flow(
-    study: StudyFolder, facts: StudyFacts, table: LongTable, cohort: Any, plan: Plan
-) -> FigureSpec:
+def _flow(facts: StudyFacts, table: LongTable, cohort: Cohort, plan: Plan) -> FigureSpec:
     """The flow of participants from ``participants.tsv`` to the analysis."""
-    done = {
-        (p, s) for p, s in zip(table.values["participant"], table.values["session"], strict=True)
-    }
-    unread: dict[Key, str] = {}
-    rated = {scan.key: scan for scan in study.scans}
-    for key in facts.scans:
-        if key in done or key in table.excluded or key[0] in plan.exclude:
-            continue
-        scan = rated.get(key)
-        has_map = scan is not None and scan.is_reconstructed
-        unread[key] = "not read" if has_map else "no map"
     enrolled = {name: person.group for name, person in facts.people.items()}
     return flow_figure(
         cohort,
@@ -209,7 +197,7 @@ def _flow(
         excluded=table.excluded,
         enrolled=enrolled or None,
         scanned=facts.scans,
-        unread=unread,
+        unread=facts.unread,
     )
 
 

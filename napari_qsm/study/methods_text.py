@@ -268,6 +268,7 @@ def exclusions(facts: StudyFacts, analysis: Analysis) -> str:
     """Who and what was left out, and why; which visits are missing."""
     said = [f"participant {p}: {why}" for p, why in left_out_by_plan(facts.protocol).items()]
     scans = Counter(analysis.table.excluded.values())
+    scans += Counter(facts.unread.values())
     said += [f"{count} scan{'' if count == 1 else 's'}: {why}" for why, count in scans.items()]
     text = f"Left out were {'; '.join(said)}." if said else "Nothing was left out."
     verdicts = analysis.table.values.drop_duplicates(["participant", "session"])["verdict"]

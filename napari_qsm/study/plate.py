@@ -15,14 +15,13 @@ from napari_qsm.figures.subjects import Subject
 from napari_qsm.figures.templates import from_template
 from napari_qsm.study.cohort import Cohort
 from napari_qsm.study.folder import StudyFolder
-from napari_qsm.study.study_facts import StudyFacts
 
 #: Visits on one page.
 _MOST_VISITS = 4
 
 
 def plate_of_visits(
-    study: StudyFolder, cohort: Cohort, facts: StudyFacts, warn: Callable[[str], None]
+    study: StudyFolder, cohort: Cohort, rater: str, warn: Callable[[str], None]
 ) -> FigureSpec | None:
     """The template ``fixed-shape-plate`` with the visits of the person nearest to the medians.
 
@@ -30,8 +29,8 @@ def plate_of_visits(
     ----------
     study : StudyFolder
     cohort : Cohort
-    facts : StudyFacts
-        Whose readings are shown: those of the rater who read most.
+    rater : str
+        Whose readings are shown.
     warn : callable
         Told why there is no plate.
 
@@ -40,8 +39,6 @@ def plate_of_visits(
     FigureSpec or None
         None if nobody has maps and burnt shapes of every visit.
     """
-    counts = facts.raters()
-    rater = max(counts, key=lambda name: counts[name])
     visits = cohort.visits[:_MOST_VISITS]
     for person in typical(cohort):
         subjects, sources = [], {}

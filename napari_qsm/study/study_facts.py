@@ -14,6 +14,7 @@ from napari_qsm.io.bids import inherited
 from napari_qsm.io.names import PHASE, REAL, part_of
 from napari_qsm.io.plain_data import PlainDataError, parse_json
 from napari_qsm.io.text import read_text
+from napari_qsm.qc.rating import read_ratings
 from napari_qsm.study.folder import StudyFolder
 from napari_qsm.study.participants import Person, participants_of
 from napari_qsm.study.protocol import Protocol
@@ -80,6 +81,8 @@ class StudyFacts:
     placed : tuple of Placed
     records : dict of (participant, session) to list of ReadingRecord
         Readings that were handed in.
+    unread : dict of (participant, session) to str
+        Scans of which no reading was handed in, with the reason.
     codes : dict of str to Item
         What the worklists' codes stand for; empty where nothing was assigned.
     events : list of dict
@@ -94,6 +97,7 @@ class StudyFacts:
     acquisition: Mapping[str, list[str]]
     placed: tuple[Placed, ...]
     records: Mapping[Key, list[ReadingRecord]]
+    unread: Mapping[Key, str] = field(default_factory=dict)
     codes: Mapping[str, Item] = field(default_factory=dict)
     events: Sequence[Mapping[str, Any]] = ()
 
@@ -103,6 +107,11 @@ class StudyFacts:
         for record in self.all_records():
             counts[record.rater] = counts.get(record.rater, 0) + 1
         return counts
+
+    def busiest(self) -> str:
+        """The rater who read most."""
+        counts = self.raters()
+        return max(counts, key=lambda name: counts[name])
 
     def all_records(self) -> list[ReadingRecord]:
         """Every reading that was handed in."""
@@ -122,7 +131,13 @@ class StudyFacts:
         return "unblinded" in names[: last + 1]
 
 
-def facts_of_study(study: StudyFolder, long: pd.DataFrame, maps: Mapping[str, Any]) -> StudyFacts:
+def facts_of_study(
+    study: StudyFolder,
+    long: pd.DataFrame,
+    maps: Mapping[str, Any],
+    *,
+    leave_out: Iterable[str] = (),
+) -> StudyFacts:
     """Gather them.
 
     Parameters
@@ -132,6 +147,8 @@ def facts_of_study(study: StudyFolder, long: pd.DataFrame, maps: Mapping[str, An
         ``roi_long.tsv`` as text.
     maps : mapping
         ``Scans`` of ``roi_long.json``.
+    leave_out : iterable of str
+        Participants whose scans need not be read.
 
     Raises
     ------
@@ -151,18 +168,39 @@ def facts_of_study(study: StudyFolder, long: pd.DataFrame, maps: Mapping[str, An
         if scan.provenance.name in scan.files:
             provenance = _json(read_text(scan.provenance, "provenance"))
             break
+    scans = {*study.imported, *(scan.key for scan in study.scans if scan.is_reconstructed)}
     return StudyFacts(
         protocol=study.protocol,
         people=participants_of(study),
-        scans=tuple(sorted({*study.imported, *(s.key for s in study.scans if s.is_reconstructed)})),
+        scans=tuple(sorted(scans)),
         maps=maps,
         provenance=provenance,
         acquisition=_acquisition(study),
         placed=_placed(study, long),
         records=records,
+        unread=_unread(study, scans - set(records), {plain_id(name) for name in leave_out}),
         codes=read_key(study),
         events=read_events(study.root),
     )
+
+
+def _unread(study: StudyFolder, keys: Iterable[Key], leave_out: set[str]) -> dict[Key, str]:
+    """Why scans were not read, as far as the folder tells."""
+    out = {}
+    for key in sorted(keys):
+        if key[0] in leave_out:
+            continue
+        scan = study.scan(*key)
+        latest = None
+        if scan.rating.name in scan.files:
+            latest = read_ratings(scan.folder, prefix=scan.prefix).latest()
+        if not scan.is_reconstructed:
+            out[key] = "no map"
+        elif latest is not None and latest.verdict == "fail":
+            out[key] = "quality of the map: fail"
+        else:
+            out[key] = "not read"
+    return out
 
 
 def _json(text: str) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def local(
             threads_per_worker=1,
             processes=True,
             memory_limit=limit_bytes,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # None takes port 8787, and complains where it is taken
             silence_logs=logging.CRITICAL,
             env=environment,
         )
