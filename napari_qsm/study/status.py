@@ -12,6 +12,8 @@ from napari_qsm.study.participants import participants_of
 from napari_qsm.study.readings import read_reading
 from napari_qsm.study.rows import plain_id, read_rows
 from napari_qsm.study.study_scan import Key, StudyScan, rater_label
+from napari_qsm.study.transforms import visits_of
+from napari_qsm.study.visit_names import natural, visit_order
 from napari_qsm.study.worklist import read_worklist
 
 STEPS = ("imported", "reconstructed", "qc", "registered")
@@ -68,8 +70,10 @@ def status_of(study: StudyFolder) -> list[ScanStatus]:
     imported = set(study.imported)
     batch = _batch_states(study)
     raters = _rater_states(study)
+    visits = visits_of(study)
+    order = {(who, visit): n for who in visits for n, visit in enumerate(visits[who])}
     out = []
-    for key in sorted([*listed, *absent]):
+    for key in sorted([*listed, *absent], key=lambda key: (natural(key[0]), order.get(key, 0))):
         found = by_key.get(key)
         person = people.get(key[0])
         done = found is not None and found.is_reconstructed
@@ -81,7 +85,7 @@ def status_of(study: StudyFolder) -> list[ScanStatus]:
                 imported="yes" if key in imported else "",
                 reconstructed="done" if done else batch.get(key, ""),
                 qc=_verdict(found),
-                registered=_registered(study, key, listed),
+                registered=_registered(study, key, visits.get(key[0], [])),
                 raters={label: states.get(key, "") for label, states in raters.items()},
             )
         )
@@ -106,13 +110,12 @@ def _verdict(scan: StudyScan | None) -> str:
     return latest.verdict if latest else ""
 
 
-def _registered(study: StudyFolder, key: Key, listed: set[Key]) -> str:
-    visits = sorted(session for person, session in listed if person == key[0])
+def _registered(study: StudyFolder, key: Key, visits: Sequence[str]) -> str:
     if len(visits) < 2:
         return ""
     if key[1] == visits[0]:
         return "first"
-    return "yes" if study.xfm(key[0], key[1], visits[0]).is_file() else ""
+    return "yes" if study.xfm(*key, visits[0]).is_file() else ""
 
 
 def _rater_states(study: StudyFolder) -> dict[str, dict[Key, str]]:
@@ -157,7 +160,7 @@ def status_text(study: StudyFolder, rows: Sequence[ScanStatus]) -> str:
     if not rows:
         raise QsmError(f"'{study.root.name}' holds no scans, and knows no raw data that do.")
     raters = list(rows[0].raters)
-    visits = sorted({row.session for row in rows})
+    visits = sorted({row.session for row in rows}, key=visit_order)
     by_key = {row.key: row for row in rows}
     heads = ["I", "R", "Q", "X", *raters]
     lines = [

@@ -15,6 +15,7 @@ from napari_qsm.study.folder import StudyFolder
 from napari_qsm.study.reading_log import read_events
 from napari_qsm.study.reading_order import spread
 from napari_qsm.study.readings import new_reading, submit_reading
+from napari_qsm.study.status import status_of
 from napari_qsm.study.study_scan import StudyScan
 from napari_qsm.study.worklist import (
     assign,
@@ -224,3 +225,17 @@ def test_new_makes_a_study_and_refuses_a_second(tmp_path, capsys):
     assert main([*line[:-1], str(tmp_path / "none.yaml")]) == 1
     assert main(["study", "status", str(tmp_path / "s")]) == 1
     assert "holds no scans" in capsys.readouterr().err
+
+
+def test_status_tells_visits_in_their_order_and_what_is_registered(tmp_path, capsys):
+    study = make_cohort(tmp_path / "s", [("2", "t10"), ("2", "t2"), ("10", "t2")], readings=())
+    xfm = study.xfm("2", "t10", "t2")
+    xfm.parent.mkdir()
+    xfm.touch()
+    rows = status_of(study)
+    assert [row.key for row in rows] == [("2", "t2"), ("2", "t10"), ("10", "t2")]
+    assert [row.registered for row in rows] == ["first", "yes", ""]
+    assert [row.group for row in rows] == ["patient"] * 3
+    assert main(["study", "status", str(study.root)]) == 0
+    grid = capsys.readouterr().out.splitlines()
+    assert [word for word in grid[3].split() if word.startswith("ses-")] == ["ses-t2", "ses-t10"]
