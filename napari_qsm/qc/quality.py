@@ -104,9 +104,21 @@ def from_dict(data: Mapping[str, Any]) -> QualityReport:
         raise QsmError("These are not the quality numbers of this program.") from error
 
 
+#: As many values as a line of a processor's cache holds.
+_PLANES = 16
+
+
 def map_checksum(chi_ppm: Array) -> str:
-    """SHA-256 of a map's values as float32, by which numbers and ratings know their map."""
-    return hashlib.sha256(np.ascontiguousarray(chi_ppm, dtype=np.float32).data).hexdigest()
+    """SHA-256 of a map's values as float32, by which numbers and ratings know their map.
+
+    They are hashed in C order; a few planes at a time, as files hold them in the other order and
+    turning a whole map round takes longer than all the rest.
+    """
+    found = hashlib.sha256()
+    for start in range(0, len(chi_ppm), _PLANES):
+        planes = chi_ppm[start : start + _PLANES]
+        found.update(np.ascontiguousarray(planes, dtype=np.float32).data)
+    return found.hexdigest()
 
 
 @dataclass(frozen=True)

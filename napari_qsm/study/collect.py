@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,6 +15,7 @@ from napari_qsm.errors import FileError, MetadataError, QsmError
 from napari_qsm.io.formats import read_image
 from napari_qsm.io.maps import read_map
 from napari_qsm.qc.rating import read_ratings
+from napari_qsm.recon.parallel import threads
 from napari_qsm.rois.measures import Measures, measures_of
 from napari_qsm.rois.shape_checks import flags_of_all, values_under
 from napari_qsm.rois.shape_table import region_name
@@ -26,7 +29,8 @@ from napari_qsm.study.study_scan import StudyScan
 from napari_qsm.units import factor
 from napari_qsm.volume import Volume
 
-Warn = Callable[[str], None]
+#: Most maps that are unpacked side by side.
+_AHEAD = 4
 
 #: The columns of ``roi_long.tsv`` and what each holds.
 COLUMNS = {
@@ -110,18 +114,17 @@ def collect(
     out = Collected(pd.DataFrame(columns=list(COLUMNS)), {})
     waiting: list[str] = []
     rows: list[dict[str, object]] = []
-    for number, scan in enumerate(scans):
-        progress(number / len(scans))
+    jobs: list[tuple[StudyScan, list[Reading]]] = []
+    for scan in scans:
         study.scan(*scan.key)  # refuses two maps of one visit
-        readings = []
-        for rater, again in scan.readings():
-            reading = read_reading(scan.shapes(rater, again))
-            if reading.record.state == "submitted":
-                readings.append(reading)
-            else:
-                waiting.append(f"{scan.name} ({reading.label})")
+        every = [read_reading(scan.shapes(*each)) for each in scan.readings()]
+        readings = [reading for reading in every if reading.record.state == "submitted"]
+        waiting += [f"{scan.name} ({r.label})" for r in every if r not in readings]
         if readings:
-            rows += _rows(study, scan, readings, people.get(scan.participant), out)
+            jobs.append((scan, readings))
+    for number, ((scan, readings), measured) in enumerate(_with_maps(jobs)):
+        progress(number / len(jobs))
+        rows += _rows(study, scan, readings, measured, people.get(scan.participant), out)
     if not rows:
         raise QsmError(
             f"Nobody has handed in a reading of '{study.root.name}' yet."
@@ -145,22 +148,54 @@ def _check_people(study: StudyFolder, scans: list[StudyScan], people: dict[str, 
         )
 
 
-def _rows(
-    study: StudyFolder,
-    scan: StudyScan,
-    readings: list[Reading],
-    person: Person | None,
-    out: Collected,
-) -> Iterator[dict[str, object]]:
+@dataclass(frozen=True)
+class _Measured:
+    """A map to be measured, with what is known of it."""
+
+    volume: Volume
+    mask: Volume | None
+    checksum: str
+    facts: ScanFacts
+
+
+def _with_maps(
+    jobs: list[tuple[StudyScan, list[Reading]]],
+) -> Iterator[tuple[tuple[StudyScan, list[Reading]], _Measured]]:
+    """Scans with their maps, which are unpacked ahead, side by side, as that takes most of the time."""
+    count = min(_AHEAD, threads())
+    with ThreadPoolExecutor(count) as pool:
+        pending: deque[tuple[tuple[StudyScan, list[Reading]], Future[_Measured]]] = deque()
+        for job in jobs:
+            pending.append((job, pool.submit(_measured, job[0])))
+            if len(pending) > count:
+                done, future = pending.popleft()
+                yield done, future.result()
+        for done, future in pending:
+            yield done, future.result()
+
+
+def _measured(scan: StudyScan) -> _Measured:
     if not scan.is_reconstructed:
         raise FileError(f"{scan.name} was read, but its map '{scan.map.name}' is missing.")
     volume = read_map(scan.map)
     mask = _mask_of(scan)
-    checksum = checksum_of(volume)
     facts = replace(
         facts_of(scan, volume.to_canonical().voxel_size_mm),
         whole_brain_ppm=_mean_within(volume, mask),
     )
+    return _Measured(volume, mask, checksum_of(volume), facts)
+
+
+def _rows(
+    study: StudyFolder,
+    scan: StudyScan,
+    readings: list[Reading],
+    measured: _Measured,
+    person: Person | None,
+    out: Collected,
+) -> Iterator[dict[str, object]]:
+    volume, mask, checksum = measured.volume, measured.mask, measured.checksum
+    facts = measured.facts
     out.facts[scan.name] = facts
     verdict = read_ratings(scan.folder, prefix=scan.prefix).latest(checksum)
     left_out = {plain_id(who): why for who, why in study.protocol.plan().exclude.items()}
@@ -203,7 +238,7 @@ def _mean_within(volume: Volume, mask: Volume | None) -> float | None:
     """Mean of a map in ppm over its mask; None without one on its grid."""
     if mask is None or mask.shape != volume.shape:
         return None
-    values = volume.data[np.asarray(mask.data) > 0]
+    values = volume.data.T[np.asarray(mask.data).T > 0]  # as files hold them: far faster
     values = values[np.isfinite(values)]
     return float(values.mean()) * factor(volume.unit, "ppm") if values.size else None
 
