@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from napari_qsm.io.plain_data import PlainDataError, parse_yaml
 from napari_qsm.io.text import read_text
 from napari_qsm.recon.parallel import THREADS_VARIABLE
 from napari_qsm.study.batch.dask_workers import DaskWorkers
+from napari_qsm.study.batch.workers import block_interrupts
 
 #: Environment of a worker process before it starts. Dask sets MALLOC_TRIM_THRESHOLD_ as well, by
 #: which each large array goes back to the system at once; with that a third of all processor time
@@ -55,17 +55,25 @@ def local(
         As for :class:`DaskWorkers`.
     """
     environment = {THREADS_VARIABLE: str(threads), "NUMBA_NUM_THREADS": str(threads)}
-    with _quiet():
-        cluster = distributed.LocalCluster(
-            n_workers=count,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=limit_bytes,
-            dashboard_address="127.0.0.1:0",  # None takes port 8787, and complains where it is taken
-            silence_logs=logging.CRITICAL,
-            env=environment,
-        )
-        return _joined(cluster, raw, study, cluster=cluster, **more)
+    settings = _settings()
+    cluster = distributed.LocalCluster(
+        n_workers=0,  # they come one by one, and scans are handed out to the first
+        threads_per_worker=1,
+        processes=True,
+        memory_limit=limit_bytes,
+        dashboard_address="127.0.0.1:0",  # None takes port 8787, and complains where it is taken
+        silence_logs=logging.CRITICAL,
+        env=environment,
+    )
+    cluster.sync(_block_interrupts)
+    workers = _joined(cluster, raw, study, cluster=cluster, settings=settings, **more)
+    cluster.scale(count)
+    return workers
+
+
+async def _block_interrupts() -> None:
+    """Let no Ctrl-C reach the thread of the cluster, nor the processes that it starts."""
+    block_interrupts()
 
 
 def joined(address: str, raw: Path, study: Path, **more: Any) -> DaskWorkers:
@@ -84,9 +92,8 @@ def joined(address: str, raw: Path, study: Path, **more: Any) -> DaskWorkers:
     QsmError
         If nobody answers there.
     """
-    with _quiet():
-        where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
-        return _joined(where, raw, study, **more)
+    where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
+    return _joined(where, raw, study, settings=_settings(), **more)
 
 
 def slurm(
@@ -117,13 +124,14 @@ def slurm(
     except ImportError as error:
         raise QsmError('--slurm needs dask-jobqueue: pip install "napari-qsm[cluster]".') from error
     wanted = slurm_options(options, needed_gib)
-    with _quiet():
-        try:
-            cluster = SLURMCluster(**wanted)
-        except (TypeError, ValueError) as error:
-            raise QsmError(f"SLURM's options cannot be used: {error}") from error
-        cluster.scale(jobs=jobs)
-        return _joined(cluster, raw, study, cluster=cluster, **more)
+    settings = _settings()
+    try:
+        cluster = SLURMCluster(**wanted)
+    except (TypeError, ValueError) as error:
+        raise QsmError(f"SLURM's options cannot be used: {error}") from error
+    workers = _joined(cluster, raw, study, cluster=cluster, settings=settings, **more)
+    cluster.scale(jobs=jobs)
+    return workers
 
 
 def slurm_options(path: Path | None, needed_gib: float) -> dict[str, Any]:
@@ -182,11 +190,14 @@ def _close(cluster: Any) -> None:
         cluster.close(timeout=5)
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Our settings, without what Dask tells of workers that come, go and die."""
+def _settings() -> contextlib.ExitStack:
+    """Our settings until the stack closes, and silence about workers that come, go and die.
+
+    They have to last: Dask reads them whenever it starts a worker.
+    """
     for name in ("distributed", *dask.config.get("logging", {}), "distributed.nanny"):
         if name.startswith("distributed"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
-    with dask.config.set(_CONFIG):
-        yield
+    stack = contextlib.ExitStack()
+    stack.enter_context(dask.config.set(_CONFIG))
+    return stack

@@ -53,6 +53,8 @@ class DaskWorkers:
         Folders that every worker must see under the same path.
     cluster : optional
         What was started for this run, and is closed with it.
+    settings : ExitStack, optional
+        Closed last.
     stop_file : Path, optional
         Made when the user stops a run on workers that are not ours to end.
     note : callable
@@ -73,12 +75,14 @@ class DaskWorkers:
         study: Path,
         *,
         cluster: Any = None,
+        settings: contextlib.ExitStack | None = None,
         stop_file: Path | None = None,
         note: Callable[[str], None] = lambda sentence: None,
         work: Work = carry_out,
     ) -> None:
         self._client = client
         self._cluster = cluster
+        self._settings = settings or contextlib.ExitStack()
         self._raw, self._study = raw, study
         self._stop_file = stop_file
         self._note = note
@@ -219,15 +223,38 @@ class DaskWorkers:
             self._stop_file.write_bytes(b"")
             with contextlib.suppress(Exception):
                 distributed.wait(pending, timeout=_STOP_S)
-        if at_once and isinstance(self._cluster, distributed.LocalCluster):
-            for worker in self._cluster.workers.values():
-                worker.auto_restart = False
-                _end_process(worker.pid)
+        end_them = at_once and isinstance(self._cluster, distributed.LocalCluster)
+        if end_them:
+            self._cluster.shutdown_on_close = False  # or Dask waits for them when Python ends
+            self._end_processes()
         with contextlib.suppress(Exception):
-            self._client.close(timeout=2)
+            self._client.close(timeout=0.5 if end_them else 5)
         if self._cluster is not None:
             with contextlib.suppress(Exception):
-                self._cluster.close(timeout=2 if at_once else 10)
+                self._cluster.close(timeout=0.5 if end_them else 10)
+        if end_them:
+            self._end_processes()  # that were being started
+        self._settings.close()
+
+    def _end_processes(self) -> None:
+        """Kill the workers of our own cluster, and wait until they write no more.
+
+        They are not waited for by the system's call for that: Dask does, and then could not.
+        """
+        workers = list(self._cluster.workers.values())
+        for worker in workers:
+            worker.auto_restart = False
+        pids = [worker.pid for worker in workers if worker.pid]
+        end = time.monotonic() + 2
+        for pid in pids:
+            with contextlib.suppress(psutil.Error):
+                psutil.Process(pid).kill()
+        for pid in pids:
+            with contextlib.suppress(psutil.Error):
+                while psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                    if time.monotonic() > end:
+                        return
+                    time.sleep(0.02)
 
 
 def _look(raw: str, token: str) -> Seen:
@@ -253,12 +280,3 @@ def _look(raw: str, token: str) -> Seen:
 def _is_death(error: BaseException | None) -> bool:
     """Whether a task failed because its process is gone, not by what it did."""
     return isinstance(error, distributed.scheduler.KilledWorker)
-
-
-def _end_process(pid: int | None) -> None:
-    """Kill a process, and wait until it is gone."""
-    if pid is not None:
-        with contextlib.suppress(psutil.Error):
-            process = psutil.Process(pid)
-            process.kill()
-            process.wait(2)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -83,7 +84,11 @@ class OneProcess:
             context = multiprocessing.get_context("spawn")
             self._pipe, theirs = context.Pipe()
             self._process = context.Process(target=_serve, args=(theirs, self._work), daemon=True)
-            self._process.start()
+            before = block_interrupts()
+            try:
+                self._process.start()
+            finally:
+                unblock_interrupts(before)
             theirs.close()
         self._tasks.append(task)
         assert self._pipe is not None
@@ -128,6 +133,23 @@ def _serve(pipe: Connection, work: Work) -> None:
         except (EOFError, OSError):
             return
         pipe.send(work(task))
+
+
+def block_interrupts() -> set[signal.Signals | int]:
+    """Let no Ctrl-C reach this thread, nor any process that it starts; returns what was blocked.
+
+    A terminal sends it to every process of a command, while only the first should act on it.
+    Windows has no such mask; there a process ignores it from when it takes its first scan.
+    """
+    if sys.platform == "win32":
+        return set()
+    return set(signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}))
+
+
+def unblock_interrupts(before: set[signal.Signals | int]) -> None:
+    """Let through again what was before :func:`block_interrupts`."""
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def leave_ctrl_c_to_the_driver() -> None:
