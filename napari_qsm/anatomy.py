@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -81,12 +82,12 @@ class DisplayFrame:
 
     reference: Volume
 
-    @property
+    @cached_property
     def size_mm(self) -> Array:
         """Voxel size of the reference, (x, y, z)."""
         return np.array(self.reference.voxel_size_mm)
 
-    @property
+    @cached_property
     def origin_mm(self) -> Array:
         """Display position of the centre of the reference's first voxel, (x, y, z)."""
         rotation = self.reference.affine[:3, :3] / self.size_mm

@@ -119,7 +119,8 @@ def label_colours(
     def colour(labels: Array) -> Array:
         if not labels.size:
             return np.zeros(labels.shape, np.uint32)
-        lowest, highest = int(labels.min()), int(labels.max())
+        lowest = 0 if labels.dtype.kind == "u" else int(labels.min())
+        highest = int(labels.max())
         if lowest < 0 or highest > 1 << 16:
             values, at = np.unique(labels, return_inverse=True)
             return packed(rgba_of(values), opacity)[at].reshape(labels.shape)
@@ -134,9 +135,19 @@ def label_colours(
 
 def over(top: Array, below: Array) -> Array:
     """Packed colours laid over others of the same shape."""
-    alpha = top >> np.uint32(24)
-    if (alpha == 255).all():
+    if (top >= BLACK).all():
         return top
+    at = np.flatnonzero(top)
+    if 2 * at.size < top.size:  # as of drawn regions: most is left as it is
+        out = below.copy()
+        out.reshape(-1)[at] = _blended(top.reshape(-1)[at], below.reshape(-1)[at])
+        return out
+    return _blended(top, below)
+
+
+def _blended(top: Array, below: Array) -> Array:
+    """Two bytes of each number are worked out at once."""
+    alpha = top >> np.uint32(24)
     rest = np.uint32(255) - alpha
     odd = (below & _PAIRS) * rest + _HALF
     odd = ((odd + ((odd >> np.uint32(8)) & _PAIRS)) >> np.uint32(8)) & _PAIRS
@@ -202,28 +213,39 @@ def compose(
         Packed colours, opaque. A voxel reaches half its size to each side of its middle; the
         same voxel is under the same pixel whichever part of the picture is asked for.
     """
+    cuts: list[tuple[_Cut, Array]] = []
+    covered: set[Any] = set()  # grids of which every voxel is hidden from here on down
+    for sheet in reversed(list(sheets)):
+        cut = _cut(sheet, plane, depth_mm, across_mm, up_mm, covered)
+        if cut is not None:
+            colours = _coloured(sheet, cut)
+            cuts.insert(0, (cut, colours))
+            if cut.grid is not None and (colours >= BLACK).all():
+                covered.add(cut.grid)
     out = np.full((len(up_mm), len(across_mm)), BLACK)
-    waiting: tuple[_Cut, Array] | None = None
-    for sheet in sheets:
-        cut = _cut(sheet, plane, depth_mm, across_mm, up_mm)
-        if cut is None:
+    blank, below = True, None
+    for cut, colours in cuts:
+        if below is not None and cut.grid is not None and cut.grid == below[0].grid:
+            below = (cut, over(colours, below[1]))
             continue
-        colours = _coloured(sheet, cut)
-        if waiting is not None and cut.grid is not None and cut.grid == waiting[0].grid:
-            waiting = (cut, over(colours, waiting[1]))
-            continue
-        if waiting is not None:
-            _lay(out, *waiting)
-        waiting = (cut, colours)
-    if waiting is not None:
-        _lay(out, *waiting)
+        if below is not None:
+            _lay(out, *below, blank=blank)
+            blank = False
+        below = (cut, colours)
+    if below is not None:
+        _lay(out, *below, blank=blank)
     return out
 
 
 def _cut(
-    sheet: Sheet, plane: Plane, depth_mm: float, across_mm: Array, up_mm: Array
+    sheet: Sheet,
+    plane: Plane,
+    depth_mm: float,
+    across_mm: Array,
+    up_mm: Array,
+    covered: set[Any],
 ) -> _Cut | None:
-    """The values of a sheet in a slice under given pixels; None where there are none."""
+    """The values of a sheet in a slice under given pixels; None where there are none to be seen."""
     depth = 2 - DEPTH_AXIS[plane]
     across, up = (2 - axis for axis in DRAWN_AXES[plane])
     shape = np.shape(sheet.data)
@@ -242,6 +264,9 @@ def _cut(
         where.append(pixels)
         exact.append(at[pixels])
         key += [sheet.scale[axis], sheet.translate[axis], shape[axis]]
+    grid = tuple(key)
+    if grid in covered:
+        return None
     box: list[Any] = [int(index)] * 3
     inner: list[slice] = []
     places: list[Array] = []
@@ -254,11 +279,12 @@ def _cut(
         box[axis] = wide
         inner.append(slice(low - wide.start, high - wide.start))
         places.append(at - low if sheet.smooth else (at - low).astype(np.intp))
-    values = np.asarray(sheet.data[tuple(box)])
+    # In one piece: slices along the array's short steps take long to go through.
+    values = np.ascontiguousarray(sheet.data[tuple(box)])
     if sheet.outline:
         values = outlined(values, sheet.outline)[tuple(inner)]
-    grid = None if sheet.smooth else tuple(key)
-    return _Cut(values, places[0], places[1], (where[0], where[1]), grid)
+    pixels_of = (where[0], where[1])
+    return _Cut(values, places[0], places[1], pixels_of, None if sheet.smooth else grid)
 
 
 def _coloured(sheet: Sheet, cut: _Cut) -> Array:
@@ -276,8 +302,10 @@ def _coloured(sheet: Sheet, cut: _Cut) -> Array:
     return sheet.colours(values)
 
 
-def _lay(out: Array, cut: _Cut, colours: Array) -> None:
-    """Lay colours of voxels under their pixels, over what is there."""
+def _lay(out: Array, cut: _Cut, colours: Array, *, blank: bool) -> None:
+    """Lay colours of voxels under their pixels, over what is there; ``blank`` if it is black."""
+    if blank:
+        colours = colours | BLACK
     if cut.grid is not None:
         colours = colours.take(cut.rows, axis=0, mode="clip").take(cut.columns, axis=1, mode="clip")
-    out[cut.at] = over(colours, out[cut.at])
+    out[cut.at] = colours if blank else over(colours, out[cut.at])

@@ -141,7 +141,12 @@ class Volume:
     def world_to_voxel(self, xyz_mm: npt.ArrayLike) -> Array:
         """Fractional voxel indices of world RAS mm; shape (..., 3) in and out."""
         xyz = np.asarray(xyz_mm, dtype=np.float64)
-        return (xyz - self.affine[:3, 3]) @ np.linalg.inv(self.affine[:3, :3]).T
+        return (xyz - self.affine[:3, 3]) @ self._voxels_per_mm.T
+
+    @cached_property
+    def _voxels_per_mm(self) -> Array:
+        """World mm to steps of voxels: asked for many times at each move of the mouse."""
+        return np.linalg.inv(self.affine[:3, :3])
 
     def with_data(self, data: Array, *, unit: str | None = None, name: str | None = None) -> Volume:
         """Another array on the same grid; the spatial shape must agree."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from qtpy.QtCore import QPointF, QRect, QRectF, Qt
-from qtpy.QtGui import QBrush, QColor, QFont, QImage, QPainter, QPaintEvent, QPen
+from qtpy.QtCore import QPointF, QRect, QRectF, QSize, Qt
+from qtpy.QtGui import QBrush, QColor, QFont, QImage, QPainter, QPaintEvent, QPen, QRegion
 from qtpy.QtWidgets import QWidget
 
 from napari_qsm.anatomy import Letters
@@ -18,12 +18,16 @@ from napari_qsm.arrays import Array
 from napari_qsm.viewer.canvas.overlay_items import (
     HALO,
     LIGHT,
+    Outline,
     OverlayItem,
     Patch,
+    Ring,
     draw_text,
     font_of,
 )
 
+#: Room for the longest title and the tallest bar, at the lower right.
+_BAR_WIDTH, _BAR_HEIGHT = 420, 300
 CROSSHAIR = QColor(90, 200, 255, 200)
 MARGIN = 12
 
@@ -79,6 +83,7 @@ class Overlay(QWidget):
         # napari's style sheet gives every widget a background; this one has none.
         self.setStyleSheet("background: transparent;")
         self.content = OverlayContent()
+        self._kept_bar: tuple[tuple[ColourBar, int, float], QImage, QSize] | None = None
         self.resize(canvas.size())
         self.show()
 
@@ -86,7 +91,7 @@ class Overlay(QWidget):
         """Draw this from now on."""
         if content != self.content:
             before, self.content = self.content, content
-            area = _moved(before, content)
+            area = _moved(before, content, self.size())
             if area is None:
                 self.update()
             else:
@@ -107,23 +112,45 @@ class Overlay(QWidget):
         if content.bar_mm:
             _scale_bar(painter, content, height)
         if content.colour_bar is not None and height > 260:
-            _colour_bar(painter, content.colour_bar, width, height)
+            picture, left, top = self._bar(content.colour_bar, width, height)
+            painter.drawImage(QPointF(left, top), picture)
         painter.end()
 
+    def _bar(self, bar: ColourBar, width: int, height: int) -> tuple[QImage, int, int]:
+        """The colour bar as a picture, and where it lies; most repaints find it as it was."""
+        key = (bar, height, self.devicePixelRatioF())
+        if self._kept_bar is None or self._kept_bar[0] != key:
+            size = QSize(min(width, _BAR_WIDTH), min(height, _BAR_HEIGHT))
+            picture = QImage(size * key[2], QImage.Format.Format_ARGB32_Premultiplied)
+            picture.setDevicePixelRatio(key[2])
+            picture.fill(Qt.GlobalColor.transparent)
+            painter = QPainter(picture)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            _colour_bar(painter, bar, size.width(), size.height(), height)
+            painter.end()
+            self._kept_bar = (key, picture, size)
+        _, picture, size = self._kept_bar
+        return picture, width - size.width(), height - size.height()
 
-def _moved(before: OverlayContent, after: OverlayContent) -> QRect | None:
-    """Where two contents differ, if only patches do; None for everywhere.
+
+def _moved(before: OverlayContent, after: OverlayContent, size: QSize) -> QRegion | None:
+    """Where two contents differ, if only crosshair and items do; None for everywhere.
 
     Drawing a whole canvas anew takes longer than all the work of a drag.
     """
-    if replace(before, items=after.items) != after:
+    if replace(before, items=after.items, crosshair=after.crosshair) != after:
         return None
-    area = QRect()
+    area = QRegion()
     gone = [item for item in before.items if item not in after.items]
     for item in gone + [item for item in after.items if item not in before.items]:
-        if not isinstance(item, Patch):
+        if not isinstance(item, Ring | Outline | Patch):
             return None
         area = area.united(item.reach())
+    for at in {before.crosshair, after.crosshair} if before.crosshair != after.crosshair else ():
+        if at is not None:
+            x, y = round(at[0]), round(at[1])
+            area = area.united(QRect(0, y - 3, size.width(), 7))
+            area = area.united(QRect(x - 3, 0, 7, size.height()))
     return area
 
 
@@ -186,9 +213,11 @@ def _scale_bar(painter: QPainter, content: OverlayContent, height: int) -> None:
     draw_text(painter, QPointF(x, y - 10), f"{content.bar_mm:g} mm", font_of(13))
 
 
-def _colour_bar(painter: QPainter, bar: ColourBar, width: int, height: int) -> None:
+def _colour_bar(
+    painter: QPainter, bar: ColourBar, width: int, height: int, canvas_height: int
+) -> None:
     thick = 16.0
-    tall = float(min(max(height * 0.34, 110), 240))
+    tall = float(min(max(canvas_height * 0.34, 110), 240))
     box = QRectF(width - MARGIN - thick - 2, height - MARGIN - tall - 4, thick, tall)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(QBrush(QColor(60, 60, 60)))

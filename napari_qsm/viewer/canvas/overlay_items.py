@@ -51,8 +51,21 @@ class Ring:
         for colour, pen_width in ((HALO, 4.0), (YELLOW, 1.8)):
             painter.setPen(QPen(colour, pen_width))
             painter.drawEllipse(centre, self.radius, self.radius)
-        at = (centre.x() + self.radius + 8, centre.y() + 5)
-        draw_lines(painter, at, [line for line in self.text.split("\n") if line])
+        draw_lines(painter, self._text_at, self._lines)
+
+    def reach(self) -> QRect:
+        """All that it can draw on."""
+        (x, y), radius = self.centre, self.radius
+        rim = [(x - radius, y - radius), (x + radius, y + radius)]
+        return _around(rim, self._text_at, self._lines)
+
+    @property
+    def _text_at(self) -> tuple[float, float]:
+        return self.centre[0] + self.radius + 8, self.centre[1] + 5
+
+    @property
+    def _lines(self) -> list[str]:
+        return [line for line in self.text.split("\n") if line]
 
 
 @dataclass
@@ -102,8 +115,16 @@ class Outline:
             painter.drawEllipse(QPointF(x, y), 4.0, 4.0)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         if self.text:
-            x, y = self.points[-1]
-            draw_lines(painter, (x + 8, y - 6), [self.text])
+            draw_lines(painter, self._text_at, [self.text])
+
+    def reach(self) -> QRect:
+        """All that it can draw on."""
+        return _around(list(self.points), self._text_at, [self.text] if self.text else [])
+
+    @property
+    def _text_at(self) -> tuple[float, float]:
+        x, y = self.points[-1] if self.points else (0.0, 0.0)
+        return x + 8, y - 6
 
 
 @dataclass
@@ -167,14 +188,22 @@ class Patch:
     def reach(self) -> QRect:
         """All that it can draw on."""
         points = [point for loop in self.loops for point in loop] + self.curve
-        if self.text:
-            x, y = self.text_at
-            lines = self.text.split("\n")
-            points += [(x, y - 20), (x + 12.0 * max(map(len, lines)), y + 18 * len(lines))]
-        across, down = zip(*points, strict=True) if points else ((0.0,), (0.0,))
-        low = QPoint(floor(min(across)), floor(min(down)))
-        high = QPoint(ceil(max(across)), ceil(max(down)))
-        return QRect(low, high).adjusted(-8, -8, 8, 8)
+        return _around(points, self.text_at, self.text.split("\n") if self.text else [])
+
+
+def _around(
+    points: list[tuple[float, float]], text_at: tuple[float, float], lines: list[str]
+) -> QRect:
+    """All that lines through points and words beside them can reach."""
+    if lines:
+        x, y = text_at
+        points = [*points, (x, y - 20), (x + 12.0 * max(map(len, lines)), y + 18 * len(lines))]
+    if not points:
+        return QRect()
+    across, down = zip(*points, strict=True)
+    low = QPoint(floor(min(across)), floor(min(down)))
+    high = QPoint(ceil(max(across)), ceil(max(down)))
+    return QRect(low, high).adjusted(-8, -8, 8, 8)
 
 
 def draw_lines(painter: QPainter, at: tuple[float, float], lines: list[str]) -> None:

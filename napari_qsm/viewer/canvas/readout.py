@@ -106,6 +106,7 @@ class Readout(QWidget):
         self.setObjectName("qsm.readout")
         self._controller = controller
         self._pointer: Array | None = None
+        self._grid_notes: dict[str, str] = {}  # by entry, until maps or their frame change
         fixed = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
@@ -152,12 +153,12 @@ class Readout(QWidget):
         self._heard = ui.Subscriptions()
         self._heard.connect(controller.hovered, to=self._on_hover)
         self._heard.connect(
-            controller.drawn_again,
             session.events.crosshair_mm,
             session.events.unit,
             session.labels_edited,
             to=self.update_soon,
         )
+        self._heard.connect(controller.drawn_again, to=self._on_drawn)
         self._heard.on_dispose(self._timer.stop)
 
     def dispose(self) -> None:
@@ -168,6 +169,10 @@ class Readout(QWidget):
         """Update within a few hundredths of a second."""
         if not self._timer.isActive():
             self._timer.start()
+
+    def _on_drawn(self) -> None:
+        self._grid_notes.clear()
+        self.update_soon()
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Fill in what was left out while hidden."""
@@ -194,7 +199,10 @@ class Readout(QWidget):
             self.table.setFixedHeight(28 + 22 * min(max(len(entries), 1), 6))
         notes = []
         for row, entry in enumerate(entries):
-            note = grid_note(entry, self._controller.frame)
+            note = self._grid_notes.get(entry.id)
+            if note is None:
+                note = grid_note(entry, self._controller.frame)
+                self._grid_notes[entry.id] = note
             if note:
                 notes.append(f"{shown_name(session, entry)}: {note}")
             self._cell(row, 0, shown_name(session, entry) + (" *" if note else ""), note)

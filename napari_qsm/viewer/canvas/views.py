@@ -56,6 +56,7 @@ class Views:
         self._ours: set[str] = set()
         self.always_napari = not painted
         self.sheets_of: Callable[[SliceView], list[Sheet]] = lambda view: []
+        self._frame: DisplayFrame | None = None  # kept: it is asked for at every turn
         self.slicing = Slicing(viewer)
         self.all: list[SliceView] = []
         self._join(self._new("large", session.large_plane, is_large=True))
@@ -74,7 +75,11 @@ class Views:
     def frame(self) -> DisplayFrame | None:
         """The frame the views are laid out in."""
         reference = self._session.reference
-        return None if reference is None else DisplayFrame(reference)
+        if reference is None:
+            return None
+        if self._frame is None or self._frame.reference is not reference:
+            self._frame = DisplayFrame(reference)
+        return self._frame
 
     # -- changes made here ----------------------------------------------------------------
 
