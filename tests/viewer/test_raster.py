@@ -248,13 +248,10 @@ def test_napari_draws_what_only_it_can_and_gives_the_views_back(shown):
             np.testing.assert_array_equal(picture(view), old)
 
     middle = np.array([map_layer.translate + 8 * np.array(map_layer.scale)])
-    here = workspace.session.crosshair_mm
-
-    def remove_points():
-        viewer.layers.remove("marks")
-        workspace.session.crosshair_mm = here  # napari moves its slider when a layer goes
-
-    check(lambda: viewer.add_points(middle, name="marks", size=4), remove_points)
+    check(
+        lambda: viewer.add_points(middle, name="marks", size=4),
+        lambda: viewer.layers.remove("marks"),  # napari's slider jumps when a layer goes
+    )
     for layer, name, value in (
         (map_layer, "blending", "additive"),
         (map_layer, "interpolation2d", "spline36"),

@@ -332,6 +332,7 @@ class Controller:
         hear(views.mouse.hovered, to=self._on_hovered)
         hear(views.mouse.stepped, to=self._on_stepped)
         hear(views.moved, to=self.repaint)
+        hear(views.shaken, to=self._on_crosshair)
         hear(views.tool_changed, to=self.tool_changed.emit)
         hear(views.added, to=self._on_added)
         hear(views.dropping, to=sync.mirrors.drop_view)

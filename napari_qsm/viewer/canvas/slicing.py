@@ -25,8 +25,6 @@ class Slicing:
         Whether slices are put off.
     is_catching_up : bool
         Whether what layers tell now comes from being sliced, not from new values.
-    count : int
-        How often napari was asked for slices.
     """
 
     def __init__(self, viewer: Any) -> None:
@@ -34,7 +32,6 @@ class Slicing:
         self._behind = False
         self._changed: list[Layer] = []
         self.is_off = self.is_catching_up = False
-        self.count = 0
         self._rest = QTimer()
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
@@ -73,7 +70,6 @@ class Slicing:
         self.is_catching_up = True
         changed, self._changed = self._changed, []
         behind, self._behind = self._behind, False
-        self.count += 1
         try:
             if behind:
                 compat_drawing.slice_layers(self._viewer)

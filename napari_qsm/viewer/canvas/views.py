@@ -42,6 +42,7 @@ class Views:
     tool_changed = Signal(object)  # the tool that now has the left button, or None
     added = Signal(object)  # a view that is empty yet
     canvas_made = Signal(object)  # a view whose canvas of napari's is empty yet
+    shaken = Signal()  # napari may have stepped to another slice, which nobody asked for
     dropping = Signal(object)  # a view that is about to close
 
     def __init__(self, viewer: Any, session: Session, area: ViewArea, *, painted: bool) -> None:
@@ -60,6 +61,9 @@ class Views:
         self.slicing = Slicing(viewer)
         self.all: list[SliceView] = []
         self._join(self._new("large", session.large_plane, is_large=True))
+        # napari's slider gets another length when a layer goes, and jumps on the way.
+        viewer.layers.events.removing.connect(self._on_removing)
+        viewer.layers.events.removed.connect(self._on_removed)
 
     @property
     def main(self) -> SliceView:
@@ -97,6 +101,13 @@ class Views:
     def is_blocked(self, what: str) -> bool:
         """Whether changes of this kind are the program's own now."""
         return what in self._ours
+
+    def _on_removing(self) -> None:
+        self._ours.add("dims")
+
+    def _on_removed(self) -> None:
+        self._ours.discard("dims")
+        self.shaken.emit()
 
     # -- which views there are ------------------------------------------------------------
 
@@ -149,6 +160,8 @@ class Views:
         """Close the views of our own, and give napari its canvas back."""
         for view in self.beside:
             self.drop(view)
+        self.viewer.layers.events.removing.disconnect(self._on_removing)
+        self.viewer.layers.events.removed.disconnect(self._on_removed)
         self._mice.pop(self.main).dispose()
         self.slicing.dispose()
         self.main.dispose()
