@@ -6,6 +6,7 @@ Written for napari 0.9; each function says what it reaches for.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -60,6 +61,25 @@ def column_of(view: QtViewer) -> QVBoxLayout:
     layout = None if parent is None else parent.layout()
     assert isinstance(layout, QVBoxLayout)
     return layout
+
+
+def hide_slice_numbers(viewer: Any) -> Callable[[], None]:
+    """Keep napari's sliders from counting slices from 0 beside views that count them from 1.
+
+    Returns what ends this.
+    """
+    view = qt_viewer(viewer)
+
+    def hide(event: Any = None) -> None:
+        for slider in view.dims.slider_widgets:
+            for label in slider.findChildren(QWidget):
+                if label.objectName().startswith("slice_label"):
+                    label.hide()
+
+    # Sliders come with dimensions, and napari's own slot makes them first.
+    viewer.dims.events.ndim.connect(hide, position="last")
+    hide()
+    return lambda: viewer.dims.events.ndim.disconnect(hide)
 
 
 def native(view: QtViewer) -> QWidget:

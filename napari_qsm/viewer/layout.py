@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TypeAlias, TypeVar
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, QObject, QPoint, Qt, QTimer
 from qtpy.QtWidgets import (
     QBoxLayout,
     QFormLayout,
@@ -77,12 +78,55 @@ def panel(layout: QLayout, name: str = "") -> QWidget:
     return widget
 
 
+class _Scroll(QScrollArea):
+    """Scrolls up and down; never narrower than its content beside the scroll bar."""
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Follow the content, which may need more room than before."""
+        if event is not None and event.type() == QEvent.Type.LayoutRequest:
+            self.fit()
+        return bool(super().eventFilter(watched, event))
+
+    def fit(self) -> None:
+        """Be as wide as the content needs."""
+        body, bar = self.widget(), self.verticalScrollBar()
+        if body is None or bar is None:
+            return
+        width = body.minimumSizeHint().width() + bar.sizeHint().width()
+        if width != self.minimumWidth():
+            self.setMinimumWidth(width)
+
+
 def scrolled(body: QWidget, name: str = "") -> QScrollArea:
-    """Let a panel scroll up and down, never sideways."""
-    area = QScrollArea()
+    """Let a panel scroll up and down, never sideways; nothing is cut at the scroll bar."""
+    area = _Scroll()
     area.setObjectName(name)
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setWidget(body)
+    area.fit()
     return area
+
+
+def bring_into_view(widget: QWidget) -> None:
+    """Scroll, once it has its new size, so far that a widget is seen, its top first of all."""
+    QTimer.singleShot(0, widget, partial(_bring, widget))
+
+
+def _bring(widget: QWidget) -> None:
+    area = widget.parentWidget()
+    while area is not None and not isinstance(area, QScrollArea):
+        area = area.parentWidget()
+    body = area.widget() if isinstance(area, QScrollArea) else None
+    bar = area.verticalScrollBar() if isinstance(area, QScrollArea) else None
+    viewport = area.viewport() if isinstance(area, QScrollArea) else None
+    if body is None or bar is None or viewport is None:
+        return
+    layout = body.layout()
+    if layout is not None:
+        layout.activate()
+    top = widget.mapTo(body, QPoint(0, 0)).y()
+    bottom = top + widget.sizeHint().height()
+    if bottom > bar.value() + viewport.height() or top < bar.value():
+        bar.setValue(min(top, max(bottom - viewport.height(), 0)))

@@ -29,6 +29,7 @@ from qtpy.QtWidgets import (
 from superqt import QDoubleSlider
 from superqt.utils import signals_blocked
 
+from napari_qsm.viewer.layout import bring_into_view as bring_into_view
 from napari_qsm.viewer.layout import column, panel
 from napari_qsm.viewer.layout import form as form
 from napari_qsm.viewer.layout import row as row
@@ -346,6 +347,8 @@ class Section(QWidget):
     def _on_toggled(self, is_open: bool) -> None:
         self._content.setVisible(is_open)
         self.heading.setText(f"{'▾' if is_open else '▸'} {self._title}")
+        if is_open and self.isVisible():
+            bring_into_view(self)
 
 
 class Subscriptions:

@@ -177,6 +177,7 @@ class Workspace:
         self.docks.add(self.side, self.table_panel, side)
         if owns_viewer:
             self.docks.show_napari_as_last()
+            self._subscriptions.on_dispose(compat.hide_slice_numbers(viewer))
         self.keys = Keys(self)
         self.status = StatusLine(session, self.saving, self.central.jobs, viewer, own=owns_viewer)
         self.recents = RecentWork(self)

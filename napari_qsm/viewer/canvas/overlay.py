@@ -175,15 +175,20 @@ def _letters(painter: QPainter, letters: Letters, width: int, height: int) -> No
 def _corner_text(painter: QPainter, content: OverlayContent, width: int) -> None:
     y = MARGIN + 13.0
     small = 13 if width > 420 else 12
-    lines = [(content.title, font_of(small + 1, bold=True)), (content.slice_text, font_of(small))]
+    room = max(width // 2 - MARGIN - 8, 60)
+    bold = font_of(small + 1, bold=True)
+    titles = [content.title]
+    if _width(painter, content.title, bold) > room:
+        titles = content.title.split(" · ", 1)
+    lines = [*((title, bold) for title in titles), (content.slice_text, font_of(small))]
     lines += [(note, font_of(12)) for note in content.notes]
     for text, font in lines:
         if not text:
             continue
         painter.setFont(font)
-        text = painter.fontMetrics().elidedText(
-            text, Qt.TextElideMode.ElideRight, max(width // 2 - MARGIN - 8, 60)
-        )
+        # Beside the upper letter there is half the width, below it all.
+        free = room if y < MARGIN + 36 else max(width - 2 * MARGIN, room)
+        text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, free)
         draw_text(painter, QPointF(MARGIN, y), text, font)
         y += font.pixelSize() + 6
 

@@ -11,10 +11,12 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHeaderView,
     QLabel,
+    QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
     QWidget,
 )
+from superqt import QElidingLabel
 
 from napari_qsm.anatomy import (
     DisplayFrame,
@@ -29,9 +31,12 @@ from napari_qsm.arrays import Array
 from napari_qsm.session import MapEntry, Session
 from napari_qsm.session.appearance import value_text
 from napari_qsm.session.blinding import HIDDEN, hides_values, shown_name
+from napari_qsm.session.settings import load_settings, save_settings
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.canvas.controller import Controller
 
+#: Whether more than one line is shown, as it is remembered.
+_OPENED = "readout_open"
 #: The pointer may send hundreds of places a second; eyes read far fewer.
 _EVERY_MS = 33
 
@@ -118,7 +123,7 @@ class Readout(QWidget):
         )
         for row, (title, position, voxel, name) in enumerate(rows):
             grid.addWidget(QLabel(f"<b>{title}</b>"), 2 * row, 0)
-            grid.addWidget(QLabel("voxel"), 2 * row + 1, 0)
+            grid.addWidget(QLabel("voxel, from 0"), 2 * row + 1, 0)
             for line_, (label, what) in enumerate(((position, "position"), (voxel, "voxel"))):
                 label.setObjectName(f"qsm.readout.{name}.{what}")
                 label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -144,7 +149,20 @@ class Readout(QWidget):
             numbers.hide()
             numbers.setDefaultSectionSize(22)
         self._note = ui.label("", "qsm.readout.note")
-        self.setLayout(ui.column(grid, self.table, self._note, margins=(8, 4, 8, 4)))
+        self._fold = ui.tool(
+            "qsm.readout.fold", self._on_fold, tip="Everything at both places", checkable=True
+        )
+        self._fold.setStyleSheet("QToolButton { border: none; padding: 2px; }")
+        # Elided, so that a long name never widens the window.
+        self._line = ui.named(QElidingLabel(), "qsm.readout.line")
+        self._line.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._line.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._more = ui.panel(ui.column(grid, self.table, self._note))
+        head = ui.row(self._fold, (self._line, 1), spacing=0)
+        self.setLayout(ui.column(head, self._more, margins=(4, 2, 4, 4)))
+        opened = load_settings().get(_OPENED) is True
+        self._fold.setChecked(opened)
+        self._show_folded(opened)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_EVERY_MS)
@@ -164,6 +182,14 @@ class Readout(QWidget):
     def dispose(self) -> None:
         """Stop listening."""
         self._heard.dispose()
+
+    def _on_fold(self, opened: bool) -> None:
+        save_settings({_OPENED: opened})
+        self._show_folded(opened)
+
+    def _show_folded(self, opened: bool) -> None:
+        self._more.setVisible(opened)
+        self._fold.setText("▾" if opened else "▸")
 
     def update_soon(self) -> None:
         """Update within a few hundredths of a second."""
@@ -194,6 +220,7 @@ class Readout(QWidget):
         ):
             if label.text() != text:
                 label.setText(text)
+        self._say_shortly(entries, here if self._pointer is None else there)
         if self.table.rowCount() != len(entries):
             self.table.setRowCount(len(entries))
             self.table.setFixedHeight(28 + 22 * min(max(len(entries), 1), 6))
@@ -211,6 +238,21 @@ class Readout(QWidget):
         self.setVisible(bool(entries))
         self._note.setText("* " + "; ".join(notes) if notes else "")
         self._note.setVisible(bool(notes))
+
+    def _say_shortly(self, entries: list[MapEntry], place: Place) -> None:
+        """One line: where, the value of the map on top, and the region there."""
+        said, image = [], False
+        for entry, value in zip(entries, place.values, strict=True):
+            is_image = entry.editable is None
+            if (is_image and not image) or (not is_image and value not in ("–", "outside")):
+                said.append(value if is_image else value.partition(" ")[2] or value)
+            image |= is_image
+        position = place.position.replace("  ", " ")
+        text = " · ".join([position, *reversed(said)])
+        if self._line.text() != text:
+            where = "the crosshair" if self._pointer is None else "the pointer"
+            self._line.setText(text)
+            self._line.setToolTip(f"At {where}: {text}")
 
     def _cell(self, row: int, column: int, text: str, note: str) -> None:
         item = self.table.item(row, column)

@@ -73,20 +73,20 @@ class DataPanel(QWidget):
         self._facts.setVerticalSpacing(3)
         self._keep = SaveButtons(saving, region_files)
         self._cases = CaseBar(context, saving)
-        self.setLayout(
-            ui.column(
-                self.next_step,
-                self._hint,
-                self._cases,
-                (self._list, 1),
-                ui.row(self._remove, None),
-                self._echo,
-                self._facts,
-                self._keep,
-                spacing=6,
-                margins=(9, 9, 9, 9),
-            )
+        body = ui.column(
+            self.next_step,
+            self._hint,
+            self._cases,
+            (self._list, 1),
+            ui.row(self._remove, None),
+            self._echo,
+            self._facts,
+            self._keep,
+            spacing=6,
+            margins=(9, 9, 9, 9),
         )
+        self._list.setMinimumHeight(90)
+        self.setLayout(ui.column(ui.scrolled(ui.panel(body))))
         self._heard = ui.Subscriptions()
         self._heard.connect(context.controller.drawn_again, to=self.refresh)
         self._heard.on_dispose(self._keep.dispose, self._cases.dispose)

@@ -83,6 +83,8 @@ class TemplateBox(QWidget):
 
     def _touch(self, who: str, _: Any) -> None:
         self._touched.add(who)
+        if self._session.figure is not None and self._template.currentData():
+            self._on_template()  # the figure on show is about whoever is chosen
 
     def refresh(self, *_: Any) -> None:
         """Offer the maps that are open; names say who is who unless somebody chose."""

@@ -206,6 +206,8 @@ class StageSection(QFrame):
         self._fold.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
         if opened:
             self.refresh_offers()
+            if self.isVisible():
+                ui.bring_into_view(self)
 
     @property
     def is_open(self) -> bool:

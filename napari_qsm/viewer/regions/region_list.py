@@ -175,8 +175,8 @@ class RegionList(QWidget):
             self._hint.setText(text)
             self._hint.setVisible(bool(text))
             self._new.setVisible(entry is None and like is not None)
-            for widget in (self._map, self._another):
-                widget.setVisible(bool(drawn))
+            self._map.setVisible(bool(drawn))
+            self._another.setVisible(entry is not None)
             self._presets.setVisible(like is not None)
             self._presets.stand_alone(not drawn)
             self.rows.setVisible(is_list and bool(entry and entry.regions))
@@ -207,7 +207,8 @@ class RegionList(QWidget):
             if entry is not None:
                 regions.list_labels(entry)
                 if self._session.active_region not in entry.regions:
-                    self._session.active_region = 0
+                    # A stroke goes somewhere at once; the sentence of the tools says where.
+                    self._session.active_region = min(entry.regions, default=0)
             else:
                 self._session.active_region = 0
         self.refresh()

@@ -93,7 +93,7 @@ class RegionTable(QWidget):
         self._map = QComboBox()
         self._map.setObjectName("qsm.stats.map")
         self._map.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        self._map.setMinimumWidth(150)
+        self._map.setMinimumWidth(70)
         self._map.currentIndexChanged.connect(self._on_map)
         # Elided, so that a long note never widens the window.
         self._note = QElidingLabel()
@@ -109,7 +109,9 @@ class RegionTable(QWidget):
         self._transfer.clicked.connect(lambda _=False: self.actions_.transfer())
         self._transfer.hide()
         head = QHBoxLayout()
-        head.addWidget(QLabel("<b>Regions</b> on"))
+        title = QLabel("<b>Regions</b> on")
+        title.setMinimumWidth(1)  # the first to give way on a narrow screen
+        head.addWidget(title)
         head.addWidget(self._map)
         for button in self.actions_.left:
             head.addWidget(button)
