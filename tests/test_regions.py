@@ -10,7 +10,7 @@ from napari_qsm.errors import GeometryError, QsmError
 from napari_qsm.io.label_table import Region
 from napari_qsm.rois import edit
 from napari_qsm.rois.presets import built_in_presets
-from napari_qsm.rois.region import labels_present
+from napari_qsm.rois.region import default_color, labels_present, shape_colour
 from napari_qsm.session import Session, regions
 from napari_qsm.volume import Volume
 
@@ -306,3 +306,12 @@ def test_rows_fields_and_voxels_share_one_undo(work):
     np.testing.assert_array_equal(entry.editable, before)
     session.history.redo()
     assert session.notes == "seen twice" and (entry.editable == new).sum() == 9
+
+
+def test_a_fixed_shape_has_one_colour_in_views_and_table():
+    table = {3: Region(3, "Putamen L", "left", "#112233"), 4: Region(4, "Red nucleus R", "right", "")}
+    assert shape_colour("Putamen L", 0, table) == "#112233"
+    assert shape_colour("Red nucleus R", 9, table) == default_color(4)
+    assert shape_colour("elsewhere", 3, table) == default_color(3)
+    assert shape_colour("", 3, table) == "#112233"
+    assert shape_colour("", 0, table) not in {default_color(n) for n in range(1, 30)}

@@ -28,8 +28,11 @@ __all__ = [
     "region_of",
     "region_side",
     "region_table",
+    "shape_colour",
     "side_of",
 ]
+#: Of shapes that stand for no region.
+_OF_NO_REGION = "#ffd640"
 
 #: What the values of a label map mean, in the order of the labels.
 RegionTable = dict[int, Region]
@@ -91,6 +94,24 @@ def name_of(table: Mapping[int, Region], label: int) -> str:
 def region_side(region: Region | None) -> str:
     """``"left"``, ``"right"`` or empty: as the table says or, failing that, as the name does."""
     return "" if region is None else region.side or side_of(region.name)
+
+
+def shape_colour(name: str, label: int, regions: Mapping[int, Region]) -> str:
+    """The colour of a fixed shape, in views and tables: that of its region, by name or label.
+
+    Parameters
+    ----------
+    name : str
+        Name of its region; may be empty.
+    label : int
+        Label of its region; 0 for none.
+    regions : dict of int to Region
+    """
+    named = next((each for each in regions.values() if name and each.name == name), None)
+    found = named or (regions.get(label) if not name else None)
+    if found is not None:
+        return found.color or default_color(found.index)
+    return default_color(label) if label else _OF_NO_REGION
 
 
 def clean_name(name: str) -> str:

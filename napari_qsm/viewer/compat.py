@@ -6,8 +6,7 @@ Written for napari 0.9; each function says what it reaches for.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np

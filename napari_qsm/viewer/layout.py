@@ -111,7 +111,11 @@ def scrolled(body: QWidget, name: str = "") -> QScrollArea:
 
 def bring_into_view(widget: QWidget) -> None:
     """Scroll, once it has its new size, so far that a widget is seen, its top first of all."""
-    QTimer.singleShot(0, widget, partial(_bring, widget))
+    timer = QTimer(widget)  # goes with the widget
+    timer.setSingleShot(True)
+    timer.timeout.connect(partial(_bring, widget))
+    timer.timeout.connect(timer.deleteLater)
+    timer.start(0)
 
 
 def _bring(widget: QWidget) -> None:

@@ -10,7 +10,14 @@ import numpy as np
 from napari_qsm.arrays import Array, Box
 from napari_qsm.rois.live import LiveStatistics
 from napari_qsm.rois.measures import Measures, measures_of
-from napari_qsm.rois.region import Region, RegionTable, default_color, name_of, region_side
+from napari_qsm.rois.region import (
+    Region,
+    RegionTable,
+    default_color,
+    name_of,
+    region_side,
+    shape_colour,
+)
 from napari_qsm.rois.shapes import FixedShape, voxels_of
 from napari_qsm.session import MapEntry, Session
 from napari_qsm.session.blinding import shown_name
@@ -236,14 +243,14 @@ class Numbers:
             for shape in case.shapes if own else ():
                 labels = own[0].labels
                 region = labels.regions.get(shape.region) if labels is not None else None
-                row = self._shape_row(shape, region)
+                row = self._shape_row(shape, region, labels.regions if labels is not None else {})
                 for shown in own:
                     row.measures[shown.entry.id] = self._shape_measures(shape, shown.entry)
                 rows.append(row)
         return rows
 
-    def _shape_row(self, shape: FixedShape, region: Region | None) -> Row:
-        color = region.color if region is not None else default_color(shape.region or 1)
+    def _shape_row(self, shape: FixedShape, region: Region | None, regions: RegionTable) -> Row:
+        color = shape_colour(shape.region_name, shape.region, regions)
         hidden = self._session.blinded and not (region is not None and region.locked)
         name = f"{shape.name} – {shape.words}" if shape.region_name else shape.words
         return Row(f"shape {shape.id}", shape.region, name, shape.side, color, shape, hidden)

@@ -13,9 +13,9 @@ from psygnal import Signal
 from napari_qsm.anatomy import Plane
 from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
-from napari_qsm.io.label_table import default_color, side_of
+from napari_qsm.io.label_table import side_of
 from napari_qsm.rois.canonical_grid import index_of, within
-from napari_qsm.rois.region import region_side
+from napari_qsm.rois.region import region_side, shape_colour
 from napari_qsm.rois.shape_changes import Applied, applied, mirrored, nudged, turned
 from napari_qsm.rois.shape_checks import Numbers, flags_of, numbers_under
 from napari_qsm.rois.shape_files import read_shapes, write_shapes
@@ -133,13 +133,7 @@ class ShapeWork:
         """Those of their regions."""
         labels = self.labels
         regions = labels.regions if labels is not None else {}
-        known = {
-            region.name: region.color or default_color(index) for index, region in regions.items()
-        }
-        return [
-            known.get(s.region_name) or (default_color(s.region) if s.region else "#ffd640")
-            for s in shapes
-        ]
+        return [shape_colour(shape.region_name, shape.region, regions) for shape in shapes]
 
     def values_hidden(self, shape: FixedShape) -> bool:
         """Whether its numbers must not be shown yet: reading blind, and its region not locked."""

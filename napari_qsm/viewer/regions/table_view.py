@@ -16,7 +16,7 @@ from qtpy.QtCore import (
     QTimer,
     Signal,
 )
-from qtpy.QtGui import QFont
+from qtpy.QtGui import QFont, QResizeEvent
 from qtpy.QtWidgets import QAbstractItemView, QTableView
 
 from napari_qsm.session.table.content import Content, Line
@@ -215,6 +215,8 @@ class ContentTable(QTableView):
             swatches = dict(line.colors)
             for index, text in enumerate(line.cells):
                 self._fit(index, text, swatch=index in swatches)
+        if changed:
+            self._spread()
         if changed and self._sorted[0] >= 0:
             self._soon.start()
 
@@ -261,6 +263,21 @@ class ContentTable(QTableView):
     def _fit(self, column: int, text: str, *, swatch: bool = False) -> None:
         """Widen a column for a text; columns never shrink while numbers run."""
         width = self.fontMetrics().horizontalAdvance(text) + _PADDING + (_SWATCH + 6) * swatch
-        if width > self._widths[column]:
-            self._widths[column] = min(width, _WIDEST)
-            self.setColumnWidth(column, self._widths[column])
+        self._widths[column] = max(self._widths[column], min(width, _WIDEST))
+
+    def _spread(self) -> None:
+        """Give the columns what they need, and an equal share of the room that is left."""
+        viewport = self.viewport()
+        if not self._widths or viewport is None:
+            return
+        spare = max(viewport.width() - sum(self._widths), 0)
+        shares = [spare // len(self._widths)] * len(self._widths)
+        shares[-1] += spare - sum(shares)
+        for column, (width, share) in enumerate(zip(self._widths, shares, strict=True)):
+            if self.columnWidth(column) != width + share:
+                self.setColumnWidth(column, width + share)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Be as wide as the window."""
+        super().resizeEvent(event)
+        self._spread()
