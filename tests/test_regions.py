@@ -309,7 +309,10 @@ def test_rows_fields_and_voxels_share_one_undo(work):
 
 
 def test_a_fixed_shape_has_one_colour_in_views_and_table():
-    table = {3: Region(3, "Putamen L", "left", "#112233"), 4: Region(4, "Red nucleus R", "right", "")}
+    table = {
+        3: Region(3, "Putamen L", "left", "#112233"),
+        4: Region(4, "Red nucleus R", "right", ""),
+    }
     assert shape_colour("Putamen L", 0, table) == "#112233"
     assert shape_colour("Red nucleus R", 9, table) == default_color(4)
     assert shape_colour("elsewhere", 3, table) == default_color(3)
