@@ -13,7 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 MANIFEST = ROOT / "napari_qsm" / "napari.yaml"
 RECIPES = sorted((ROOT / "napari_qsm" / "recon" / "recipes").glob("*.yaml"))
-DATA_FILES = [path.relative_to(ROOT).as_posix() for path in [MANIFEST, *RECIPES]]
+ATLAS = sorted((ROOT / "napari_qsm" / "registration" / "cit168").iterdir())
+DATA_FILES = [path.relative_to(ROOT).as_posix() for path in [MANIFEST, *RECIPES, *ATLAS]]
 
 DISCOVER = """
 import sys

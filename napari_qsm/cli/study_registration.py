@@ -11,6 +11,7 @@ from napari_qsm.cli.terminal import note, say
 
 if TYPE_CHECKING:
     from napari_qsm.study.register import Registered
+    from napari_qsm.study.suggest import Suggested
 
 Study = Annotated[Path, typer.Argument(help="The folder of the study.", metavar="STUDY")]
 Participants = Annotated[
@@ -62,6 +63,39 @@ def _words(done: Registered) -> str:
     return f"{moved}{again}. {done.message}".rstrip(". ") + "."
 
 
+def suggest(
+    study: Study,
+    participant_label: Participants = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Fit the atlas anew where it was fitted before.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Suggest places for the protocol's shapes: from an atlas, and from the first visit."""
+    from napari_qsm.study.suggest import suggest_study
+
+    def told(done: Suggested, number: int, count: int) -> None:
+        if done.state in ("refused", "failed"):
+            note(f"{done.name} {done.state}: {done.message}")
+        elif not quiet:
+            again = " (atlas fitted before)" if done.state == "kept" else ""
+            say(f"{number}/{count} {done.name}: {done.count} places{again}.")
+
+    found = suggest_study(
+        study, participants=participant_label or (), overwrite=overwrite, told=told
+    )
+    without = dict(pair for done in found for pair in done.without.items() if done.count)
+    if without and not quiet:
+        for why in sorted(set(without.values())):
+            names = ", ".join(name for name, reason in without.items() if reason == why)
+            say(f"Without a suggestion ({why}): {names}.")
+    if not found:
+        say("The study has no maps yet; there is nothing to suggest.")
+    if any(done.state in ("refused", "failed") for done in found):
+        raise typer.Exit(1)
+
+
 def add_to(app: typer.Typer) -> None:
     """Put these commands under ``napari-qsm study``."""
     app.command()(register)
+    app.command()(suggest)

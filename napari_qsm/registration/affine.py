@@ -70,9 +70,7 @@ def fit_affine(
             rest = (seen - offset) / gain - values[ok]
             prior = float((rest**2).mean()) * shared / spread_mm**2
         away = _parameters(np.linalg.inv(start) @ matrix, centre)
-        change = np.linalg.solve(
-            rows.T @ rows + prior * np.eye(12), rows.T @ rest + prior * away
-        )
+        change = np.linalg.solve(rows.T @ rows + prior * np.eye(12), rows.T @ rest + prior * away)
         linear = np.eye(3) + change[:9].reshape(3, 3) / _ARM_MM
         matrix = matrix @ np.linalg.inv(turn_matrix(linear, centre, centre + change[9:]))
         if np.abs(change).max() < _SETTLED_MM:

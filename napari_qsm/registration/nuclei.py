@@ -64,9 +64,7 @@ class _Search:
 _PUTAMEN = (1, 5, 9, 11)
 _SEARCHES = (
     _Search((_STRIATUM, _right(_STRIATUM), _MIDBRAIN + _right(_MIDBRAIN)), 10, 2, 3, 6, 6),
-    _Search(
-        ((3,), (4,), _PUTAMEN, _right(_PUTAMEN), _MIDBRAIN, _right(_MIDBRAIN)), 5, 1, 2, 6, 4
-    ),
+    _Search(((3,), (4,), _PUTAMEN, _right(_PUTAMEN), _MIDBRAIN, _right(_MIDBRAIN)), 5, 1, 2, 6, 4),
     _Search(
         (
             *((3,), (4,), (1,), (2,), (9, 11), (10, 12), (5,), (6,)),
@@ -116,7 +114,7 @@ class AtlasFit:
     @property
     def match(self) -> float:
         """Mean correlation over the nuclei."""
-        return float(np.mean(list(self.matches.values())))
+        return float(np.mean(list(self.matches.values()))) if self.matches else 0.0
 
     @property
     def problem(self) -> str:
@@ -169,7 +167,7 @@ class AtlasFit:
         high = np.clip(np.ceil(index.max(axis=0)).astype(int) + 1, 0, grid.shape)
         out = np.zeros(grid.shape, np.uint8)
         parts = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-        voxels = np.stack(np.mgrid[parts], axis=-1).reshape(-1, 3)
+        voxels = np.argwhere(np.ones(tuple(high - low), bool)) + low
         if not len(voxels):
             return out
         at = labels.world_to_voxel(self.to_atlas(grid.voxel_to_world(voxels))).T
@@ -252,6 +250,8 @@ def fit_atlas(chi: Volume, mask: Volume, *, progress: Progress = no_progress) ->
         if match > LOWEST_BRAIN and other > here + _FLIPPED_BETTER:
             flipped = axes
         progress(0.4 if flip[1] < 0 else 0.5)
+    if flipped:
+        return AtlasFit(matrix, {}, brain_match, {}, flipped)
     matrix, _ = fit_affine(
         template, region, image, matrix, smooth_mm=2.5, voxel_mm=2.0, spread_mm=_USUAL_MM
     )
@@ -376,10 +376,7 @@ def _bent(shifts: Mapping[int, Sequence[float] | Array]) -> tuple[Volume, Array]
     for label, shift in shifts.items():
         table[label] = [*shift, 1]
     spread = np.stack(
-        [
-            ndimage.gaussian_filter(column[np.asarray(labels.data)], _REACH_MM)
-            for column in table.T
-        ]
+        [ndimage.gaussian_filter(column[np.asarray(labels.data)], _REACH_MM) for column in table.T]
     )
     return labels, spread[:3] / (spread[3] + 1e-3)
 

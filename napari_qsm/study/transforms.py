@@ -17,7 +17,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -182,6 +182,14 @@ def _to_first(folder: StudyFolder, participant: str, session: str, first: str) -
             f"'napari-qsm study register {folder.root}', and look at what it refuses."
         )
     return read_transform(path).matrix
+
+
+def doubts_of(folder: StudyFolder, participant: str, sessions: Iterable[str]) -> list[str]:
+    """What is doubted about the registration of some visits, in sentences."""
+    first = visits_of(folder)[participant][0]
+    paths = {session: folder.xfm(participant, session, first) for session in sessions}
+    doubts = {v: read_transform(path).doubt for v, path in paths.items() if path.is_file()}
+    return [f"{case_name(participant, v)}: {doubt}" for v, doubt in doubts.items() if doubt]
 
 
 def visits_of(folder: StudyFolder) -> dict[str, list[str]]:
