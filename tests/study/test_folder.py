@@ -1,6 +1,7 @@
 """The folder of a study: where files lie, which scans there are, and its protocol."""
 
 import json
+from pathlib import Path
 
 import pytest
 import yaml
@@ -205,3 +206,12 @@ def test_a_batch_takes_the_recipe_of_the_protocol(study, tmp_path):
     assert recipe_for(study.root).name == "consensus"
     assert recipe_for(study.root, "case-report").name == "case-report"
     assert recipe_for(tmp_path / "new").name == "case-report"
+
+
+def test_the_protocol_in_the_guide_is_one(tmp_path):
+    page = Path(__file__).resolve().parents[2] / "docs" / "user-guide" / "study.md"
+    text = page.read_text("utf-8").partition("```yaml\n")[2].partition("```")[0]
+    (tmp_path / "guide.yaml").write_text(text, "utf-8")
+    protocol = load_protocol(tmp_path / "guide.yaml")
+    assert [step.region_name for step in protocol.steps()][2:] == ["Putamen L", "Putamen R"]
+    assert protocol.plan().visits == ("t0", "t1", "t2")
