@@ -14,13 +14,16 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from qtpy.QtCore import QEvent, QPointF, Qt
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt, QTimer
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication, QPushButton, QScrollArea, QToolButton, QWidget
 
+from napari_qsm.phantom.finished import read_finished
 from napari_qsm.rois.presets import built_in_presets
+from napari_qsm.session import recents
 from napari_qsm.session.opening import load_head
 from napari_qsm.session.settings import settings_file
+from napari_qsm.viewer.data.demonstration import finished_subject, show_subject
 from napari_qsm.viewer.workspace import Workspace, open_workspace
 
 IMAGES = Path(__file__).parent / "images"
@@ -193,14 +196,53 @@ def reconstruct() -> None:
     workspace.close()
 
 
-def main() -> None:
-    """Make all pictures."""
+def frame() -> None:
+    """The start page with what was opened lately, a menu, and what unsaved work brings with it."""
     workspace = open_workspace()
     workspace.viewer.window.resize(*SIZE)
-    shoot(workspace, "workspace-empty")
+    session = workspace.session
+    with tempfile.TemporaryDirectory() as there:
+        for subject in ("patient", "control"):
+            show_subject(workspace, finished_subject(read_finished(subject)))
+            folder = Path(there) / f"{subject}-visit-1"
+            folder.mkdir()
+            recents.remember(session, [folder], [session.case], is_session=True)
+        settle(1)
+        workspace.services.success("Saved in 'control-visit-1'.")
+        file = next(iter(workspace.services.window.menuBar().actions())).menu()
+        file.popup(workspace.services.window.menuBar().mapToGlobal(QPoint(4, 22)))
+        shoot_screen(workspace, "workspace-menus")
+        file.close()
+        labels = session.entry("regions control")
+        session.edit_labels(labels, np.flatnonzero(labels.labels.ravel("F") == 3)[:40], 0)
+
+        def answer() -> None:
+            box = next(w for w in QApplication.topLevelWidgets() if w.objectName() == "qsm.closing")
+            box.move(450, 330)
+            shoot_screen(workspace, "saving-closing")
+            box.reject()
+
+        QTimer.singleShot(1500, answer)
+        workspace.saving.may_close()
+        workspace.saving.autosave.flush()
+        workspace.close()  # unasked, as if the program had ended
+        workspace = open_workspace()
+        workspace.viewer.window.resize(*SIZE)
+        workspace.saving.offer_recoveries()
+        shoot(workspace, "saving-recovery")
+        workspace.saving.box.offer([])
+        shoot(workspace, "workspace-empty")
+        workspace.close()
+
+
+def main() -> None:
+    """Make all pictures of the window as a whole."""
+    frame()
+    workspace = open_workspace()
+    workspace.viewer.window.resize(*SIZE)
     session = workspace.session
     for subject in ("patient", "control"):
-        load_head(subject).into(session)
+        show_subject(workspace, finished_subject(read_finished(subject)))
     workspace.tabs.setCurrentWidget(workspace.panels.display)
     chi, patient = session.entry("χ control"), session.entry("χ patient")
     at_putamen(workspace, "control")
@@ -251,6 +293,7 @@ if __name__ == "__main__":
         IMAGES.mkdir(exist_ok=True)
         parts: dict[str, Callable[[], None]] = {
             "workspace": main,
+            "frame": frame,
             "reconstruct": reconstruct,
             "regions": regions,
         }

@@ -86,7 +86,7 @@ def open_demonstration(
             progress(number / len(_SUBJECTS), f"Reading the {subject}'s head")
             head = read_finished(subject)
             check_recipe(head)
-            found.append(_finished(head))
+            found.append(finished_subject(head))
         return found
 
     def done(found: list[ShownSubject]) -> None:
@@ -116,7 +116,8 @@ def check_recipe(head: FinishedHead) -> None:
         raise FileError(f"The {head.subject}'s head was reconstructed by an earlier recipe.")
 
 
-def _finished(head: FinishedHead) -> ShownSubject:
+def finished_subject(head: FinishedHead) -> ShownSubject:
+    """What the window keeps of a head that was reconstructed beforehand."""
     return _shown(head.subject, head.magnitude, head.chi, head.labels, head, head.provenance)
 
 
