@@ -52,6 +52,7 @@ ENTRIES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("sharp", {}),
     ("resharp", {}),
     ("resharp", {"regularization": 1e-3}),
+    ("ismv", {}),
     ("pdf", {}),
     ("lbv", {}),
 )

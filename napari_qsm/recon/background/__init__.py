@@ -31,8 +31,9 @@ mask is clean and poor where it is not. ``python -m benchmarks.background`` prin
 # isort: off
 from napari_qsm.recon.background.sharp import sharp, vsharp
 from napari_qsm.recon.background.resharp import resharp
+from napari_qsm.recon.background.ismv import ismv
 from napari_qsm.recon.background.pdf import pdf
 from napari_qsm.recon.background.lbv import lbv
 # isort: on
 
-__all__ = ["lbv", "pdf", "resharp", "sharp", "vsharp"]
+__all__ = ["ismv", "lbv", "pdf", "resharp", "sharp", "vsharp"]

@@ -16,6 +16,8 @@ from napari_qsm.recon.fourier import ball, fast_shape, irfftn, pad_to, rfftn
 from napari_qsm.recon.parallel import by_slab
 from napari_qsm.recon.stages import Warn
 
+#: No voxel of a ball has more than this part of its weight.
+_MOST_OF_ONE_VOXEL = 0.5
 #: Products per voxel of the array that cost as much as a transform of it.
 DIRECT_SUMS = 20
 
@@ -43,7 +45,7 @@ def balanced_ball(radius_mm: float, voxel_size_mm: Sequence[float]) -> Array:
     by the part of each voxel inside the ball do not help; weights that give the harmonic
     polynomials of degree 2 and 4 a mean of zero do (odd ones vanish by symmetry). Of all such
     weights those closest to equal ones are taken. Where a small or flat ball would need
-    weights below zero, degree 4 is left out, then degree 2.
+    weights below zero, or nearly all of it at the centre, degree 4 is left out, then degree 2.
     """
     plain = ball(radius_mm, voxel_size_mm)
     inside = plain > 0
@@ -63,7 +65,10 @@ def balanced_ball(radius_mm: float, voxel_size_mm: Sequence[float]) -> Array:
         miss = wanted - conditions.sum(axis=1) * equal
         change = conditions.T @ np.linalg.lstsq(gram, miss, rcond=1e-10)[0]
         weights = equal * (1 + change)
-        if weights.min() >= 0 and np.abs(conditions @ weights - wanted).max() < 1e-9:
+        # A centre and its six neighbours can meet all conditions by being the centre alone, which is
+        # no mean: what is less its own value is nothing.
+        spread = weights.max() < _MOST_OF_ONE_VOXEL
+        if spread and weights.min() >= 0 and np.abs(conditions @ weights - wanted).max() < 1e-9:
             plain[inside] = weights
             return plain
     return plain

@@ -80,7 +80,7 @@ def error(local, truth, mask):
     return np.linalg.norm(r - t) / np.linalg.norm(t)
 
 
-ALL = ("vsharp/none", "vsharp/truncated", "vsharp/tissue", "sharp", "resharp", "pdf", "lbv")
+ALL = ("vsharp/none", "vsharp/truncated", "vsharp/tissue", "sharp", "resharp", "ismv", "pdf", "lbv")
 
 #: Iterative methods, stopped early where two runs must take the same way through rounding.
 STEADY = {"pdf": {"tolerance": 1e-2}, "vsharp/tissue": {"iterations": 10}}
@@ -120,6 +120,12 @@ def test_ball_means_of_harmonic_fields_are_their_centre(sides, radius):
     for degree, values in harmonics(x, y, z):
         if degree <= exact:
             assert (weights * values).sum() == pytest.approx(0, abs=1e-8 * radius**degree)
+
+
+@pytest.mark.parametrize(("radius", "side"), [(5.0, 4.0), (4.0, 3.0), (3.0, 2.5)])
+def test_a_small_ball_of_coarse_voxels_is_a_mean_and_not_its_centre(radius, side):
+    weights = balls.balanced_ball(radius, (side, side, side))
+    assert (weights > 0.05).sum() == 7
 
 
 def test_ball_stays_plain_where_it_is_flat():
@@ -202,6 +208,7 @@ def test_harmonic_background_is_removed(name, sides):
         ("vsharp/tissue", 0.37),
         ("sharp", 0.55),
         ("resharp", 0.46),
+        ("ismv", 0.50),
         ("pdf", 0.40),
         ("lbv", 0.50),
     ],
@@ -561,7 +568,7 @@ def test_a_field_without_anything_stays_empty(head):
 
 def test_methods_are_registered():
     known = methods("background")
-    assert list(known) == ["vsharp", "sharp", "resharp", "pdf", "lbv"]
+    assert list(known) == ["vsharp", "sharp", "resharp", "ismv", "pdf", "lbv"]
     assert known["vsharp"].settings["deconvolution"].param.choices == (
         "none",
         "truncated",
