@@ -273,8 +273,11 @@ def facts(entry: MapEntry, *, with_file: bool = True) -> list[tuple[str, str]]:
     stored = volume.to_stored()
     size = " × ".join(f"{v:.4g}" for v in stored.voxel_size_mm)
     shape = " × ".join(str(n) for n in stored.data.shape)
+    said = f" ({volume.unit})" if volume.unit else ""
+    if not said and entry.role == "other":
+        said = " (nothing tells its unit)"
     lines = [
-        ("Holds", _ROLE_TITLES[entry.role] + (f" ({volume.unit})" if volume.unit else "")),
+        ("Holds", _ROLE_TITLES[entry.role] + said),
         ("Voxels", shape),
         ("Voxel size", f"{size} mm"),
         (
