@@ -11,6 +11,7 @@ from napari_qsm.io.atomic import write_text
 from napari_qsm.io.text import read_text
 
 TABLE, DICTIONARY = "participants.tsv", "participants.json"
+_UNKNOWN = (None, "", "n/a")
 _COLUMNS = {
     "participant_id": {"Description": "Label of the participant."},
     "group": {"Description": "Group that is compared with others, such as control or patient."},
@@ -23,7 +24,7 @@ _COLUMNS = {
 
 
 def add_participant(root: Path, subject: str, **known: str) -> None:
-    """Add a participant's row, if there is none; whatever stands in the table stays as it is.
+    """Add a participant's row, or what is known to one that says n/a; all else stays as it is.
 
     Parameters
     ----------
@@ -67,23 +68,34 @@ def with_participant(root: Path, subject: str, **known: str) -> str:
     if "participant_id" not in columns:
         raise FileError(f"'{path}' has no column 'participant_id', so sub-{subject} was not added.")
     place = columns.index("participant_id")
-    for line in lines:
+    missing = [name for name in told if name not in columns]
+    for number, line in enumerate(lines):
         cells = [cell.strip() for cell in line.split("\t")]
         if len(cells) > place and cells[place].removeprefix("sub-") == subject:
-            _check(path, dict(zip(columns, cells, strict=False)), subject, told)
-            return ""
-    missing = [name for name in told if name not in columns]
-    if missing:
-        raise FileError(
-            f"'{path}' has no column '{missing[0]}', so sub-{subject} was not added; add the column."
-        )
+            row = dict(zip(columns, cells, strict=False))
+            _check(path, row, subject, told)
+            new = {name: value for name, value in told.items() if row.get(name) in _UNKNOWN}
+            if not new:
+                return ""
+            _need(path, missing, subject)
+            lines[number] = "\t".join((row | new).get(name, "n/a") for name in columns)
+            return "\n".join([head, *lines]) + "\n"
+    _need(path, missing, subject)
     text = text if text.endswith("\n") else text + "\n"
     return text + _row(columns, subject, told)
 
 
+def _need(path: Path, missing: list[str], subject: str) -> None:
+    if missing:
+        raise FileError(
+            f"'{path}' has no column '{missing[0]}', so that of sub-{subject} was not added; add the "
+            "column."
+        )
+
+
 def _check(path: Path, row: Mapping[str, str], subject: str, told: Mapping[str, str]) -> None:
     for name, value in told.items():
-        if row.get(name, "n/a") not in ("n/a", "", value):
+        if row.get(name) not in (*_UNKNOWN, value):
             raise FileError(f"{name} of sub-{subject} is '{row[name]}' in '{path}', not '{value}'.")
 
 

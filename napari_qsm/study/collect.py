@@ -134,6 +134,11 @@ def collect(
     if mixed and not allow_mixed:
         raise MetadataError(f"{mixed[0]} They can be pooled only with --allow-mixed.")
     out.frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    unread = sorted(set(people) - {scan.participant for scan in scans})
+    if unread:
+        out.notes.append(
+            f"Of {len(unread)} participants there is no reading ({some([f'sub-{p}' for p in unread])})."
+        )
     out.notes = [*mixed, *departures(study.protocol, out.facts), *out.notes, *_notes(out, waiting)]
     progress(1.0)
     return out

@@ -10,6 +10,7 @@ from napari_qsm.errors import Cancelled, FileError, QsmError
 from napari_qsm.io.bids import check_subject, visit_place
 from napari_qsm.io.dicom import import_dicom
 from napari_qsm.io.participants import add_participant, with_participant
+from napari_qsm.study.long_table import age_in
 from napari_qsm.study.rows import plain_id, read_rows
 
 _PERSON = ("group", "age", "sex")
@@ -103,7 +104,10 @@ def read_visits(path: Path) -> list[Visit]:
             if key in seen:
                 raise FileError(f"{where}: '{what}' stands in line {seen[key]} already.")
             seen[key] = row.line
+        age_in(table, row)  # refuses what is none
         person = {name: row[name] for name in _PERSON if row[name]}
+        if "age" in person:
+            person["age"] = person["age"].replace(",", ".")
         visits.append(Visit(row.line, folder, subject, session, row["series"], person))
     both = {v.subject for v in visits if v.session} & {v.subject for v in visits if not v.session}
     if both:

@@ -160,6 +160,9 @@ def test_an_amendment_counts_once(study):
     assert (collected.readings, collected.amendments, len(collected.frame)) == (3, 1, 78)
     chi = values(0)[inside(moved.shapes[0].centre_mm)].astype(float)
     assert collected.frame["mean_ppb"][0] == pytest.approx(1e3 * chi.mean(), abs=1e-9)
+    with (study.root / "participants.tsv").open("a") as handle:
+        handle.write("sub-77\tcontrol\t60\tM\n")
+    assert any("1 participants there is no reading (sub-77)" in n for n in collect(study).notes)
     (kept,) = (study.reading / "amended").iterdir()
     assert "desc-AA_1_shapes.json" in kept.name
     event = read_events(study.root)[-1]

@@ -23,6 +23,7 @@ def imports(monkeypatch):
         anat = out / f"sub-{subject}" / f"ses-{session}" / "anat"
         anat.mkdir(parents=True, exist_ok=True)
         (anat / f"sub-{subject}_ses-{session}_part-phase_T2starw.nii.gz").touch()
+        add_participant(out, subject)  # as the import itself does
         return SimpleNamespace(scan=SimpleNamespace(description="1 echo"), warnings=())
 
     monkeypatch.setattr(import_table, "import_dicom", fake)
@@ -99,7 +100,8 @@ def test_a_table_of_participants_keeps_what_people_wrote(tmp_path):
     path.write_text("participant_id\tsite\tage\nsub-05\tB\t70", "utf-8")
     add_participant(tmp_path, "06", age="66")
     add_participant(tmp_path, "05")
-    assert path.read_text() == "participant_id\tsite\tage\nsub-05\tB\t70\nsub-06\tn/a\t66\n"
+    add_participant(tmp_path, "06", site="A", age="66")
+    assert path.read_text() == "participant_id\tsite\tage\nsub-05\tB\t70\nsub-06\tA\t66\n"
     with pytest.raises(FileError, match="no column 'group'"):
         add_participant(tmp_path, "07", group="control")
     path.write_text("id\n1\n")
