@@ -135,7 +135,7 @@ def test_erase_spare_and_lock(work):
     before = entry.editable.copy()
     click(main, at)
     np.testing.assert_array_equal(entry.editable, before)
-    assert "locked" in work.central.message.findChild(type(child(work, "qsm.paint.says"))).text()
+    assert "locked" in work.central.message.text
 
 
 def test_only_values_within_the_limits(work):
