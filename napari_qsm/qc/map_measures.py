@@ -71,9 +71,9 @@ def _chi_spread(of: Evidence) -> float | None:
     decimals=4,
     stages=("inversion", "reference"),
     limits=(
-        # Noise over spread at signal-to-noise ratios of 40, 20, 10, 5, smoothed by the noise:
-        # 0.21, 0.29, 0.41, 0.68; smoothed as if it were low: 0.3, 0.54, 0.80, 0.94; a coarse real
-        # scan: 0.26.
+        # Noise over spread at signal-to-noise ratios of 40, 15, 10, 5, smoothed by the noise:
+        # 0.17, 0.30, 0.37, 0.59; smoothed as if it were low, at 40, 20, 10, 5: 0.3, 0.54, 0.80,
+        # 0.94; a coarse real scan: 0.26.
         Limit(
             "noise",
             "warning",
@@ -96,7 +96,7 @@ def _chi_noise(of: Evidence) -> float | None:
     "the others. Above 1.2 streaks are likely; far below 0.7, fine structures are lost.",
     stages=("inversion", "reference"),
     limits=(
-        # Truth 0.84; presets 0.70 to 0.97 at signal-to-noise ratios of 40 to 5; a coarse real scan
+        # Truth 0.84; presets 0.71 to 0.97 at signal-to-noise ratios of 40 to 5; a coarse real scan
         # 0.78; truncated division at 0.05: 1.07 to 1.55.
         Limit(
             "streaks",
@@ -121,7 +121,7 @@ def _streak_ratio(of: Evidence) -> float | None:
     usual="0.4 to 1.3",
     meaning="How much the outer 2 mm of the map vary, over its inner part.",
     limits=(
-        # Built-in head: 0.43 to 0.58, 1.15 where it is oblique; a coarse real scan: 1.32; a mask
+        # Built-in head: 0.51 to 0.60, 1.32 where it is oblique; a coarse real scan: 1.32; a mask
         # one voxel too wide: 1.6.
         Limit(
             "mask-rim",
@@ -161,7 +161,7 @@ def _residual_rms(of: Evidence) -> float | None:
     text="{residual_rms_ppm} ({value})",
     stages=("inversion", "reference"),
     limits=(
-        # Presets: 0.27 to 0.59 on the built-in head, 0.71 where the signal-to-noise ratio is 5, 0.65
+        # Presets: 0.25 to 0.59 on the built-in head, 0.68 where the signal-to-noise ratio is 5, 0.65
         # on a coarse real scan; a direction 45 degrees off: 0.66 to 0.79; lambda 40 times too
         # large: 0.58 to 0.99.
         Limit(
