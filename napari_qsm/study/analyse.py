@@ -218,9 +218,12 @@ def _correlation(cohort: Cohort, plan: Plan) -> Rows:
                 change = wide[:, late] - wide[:, early]
                 better = improvement(cohort, plan, name, early, late)
                 known = np.isfinite(change) & np.isfinite(better)
-                if known.sum() <= FEWEST or not (
-                    tests.differ(change[known]) and tests.differ(better[known])
-                ):
+                if known.sum() <= FEWEST:
+                    cohort.notes.append(
+                        f"{known.sum()} participants are too few to correlate changes with {name}."
+                    )
+                    continue
+                if not (tests.differ(change[known]) and tests.differ(better[known])):
                     continue
                 row = partial(
                     Result, "correlation", region, f"{cohort.visits[early]}-{cohort.visits[late]}"

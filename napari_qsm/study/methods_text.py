@@ -300,7 +300,8 @@ def statistics(facts: StudyFacts, analysis: Analysis, plan_note: str) -> str:
             said[-1] += f", and by least squares adjusted for {held} (also with HC3 errors)"
     if "rm_anova" in made:
         text = "Visits were compared by one-way repeated-measures ANOVA with partial η² and the "
-        text += "correction of Greenhouse and Geisser, beside Friedman's test"
+        text += "correction of Greenhouse and Geisser"
+        text += ", beside Friedman's test" if "friedman" in made else ""
         said.append(text)
     if "mixed" in made:
         which = " as the main test, as visits are missing" if "mixed_complete_case" in made else ""

@@ -18,6 +18,8 @@ from napari_qsm.study.folder import StudyFolder
 
 #: Visits on one page.
 _MOST_VISITS = 4
+#: Of a page for so many, so that a few slices fit on it.
+_WIDTHS_MM = {1: 85.0, 2: 114.0}
 
 
 def plate_of_visits(
@@ -66,7 +68,7 @@ def plate_of_visits(
 
 
 def arranged(spec: FigureSpec, visits: int) -> FigureSpec:
-    """Visits below each other where each has many slices, else side by side, in ppb.
+    """Visits side by side, their slices below each other, in ppb, with room for names of regions.
 
     Parameters
     ----------
@@ -75,18 +77,19 @@ def arranged(spec: FigureSpec, visits: int) -> FigureSpec:
     visits : int
         How many.
     """
-    maps = list(dict.fromkeys(panel.map for panel in spec.panels if isinstance(panel, ImagePanel)))
-    most = max(sum(getattr(p, "map", "") == name for p in spec.panels) for name in maps)
+    maps: list[str] = []
     seen: Counter[str] = Counter()
     panels = []
     for panel in spec.panels:
         assert isinstance(panel, ImagePanel)
-        visit, number = maps.index(panel.map), seen[panel.map]
+        if panel.map not in maps:
+            maps.append(panel.map)
+        cell = Cell(row=seen[panel.map], column=maps.index(panel.map))
         seen[panel.map] += 1
-        row, column = (visit, number) if most > visits else (number, visit)
-        panels.append(panel.model_copy(update={"cell": Cell(row=row, column=column)}))
-    columns = most if most > visits else visits
-    return spec.model_copy(update={"panels": tuple(panels), "columns": columns, "unit": "ppb"})
+        panels.append(panel.model_copy(update={"cell": cell}))
+    style = spec.style.model_copy(update={"width_mm": _WIDTHS_MM.get(visits, 174.0)})
+    changes = {"panels": tuple(panels), "columns": visits, "unit": "ppb", "style": style}
+    return spec.model_copy(update=changes)
 
 
 def typical(cohort: Cohort) -> list[str]:

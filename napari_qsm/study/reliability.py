@@ -66,8 +66,10 @@ def icc(ratings: Array, level: float = 0.95) -> list[Measure]:
     absolute = _ratio(subjects - error, subjects + (k - 1) * error + k * (raters - error) / n)
     low, high = _absolute_interval(absolute, subjects, raters, error, n, k, tail)
     out.append(Measure("icc_2_1", n, absolute, low, high))
-    of_mean = _ratio(subjects - error, subjects + (raters - error) / n)
-    up = [_ratio(k * x, 1 + (k - 1) * x) for x in (low, high)]
+    whole = subjects + (raters - error) / n
+    of_mean = _ratio(subjects - error, whole) if whole > 0 else math.nan
+    # Of a mean, nothing bounds it from below once that of one reading lies under -1/(k-1).
+    up = [k * x / (1 + (k - 1) * x) if 1 + (k - 1) * x > 0 else -math.inf for x in (low, high)]
     out.append(Measure("icc_2_k", n, of_mean, *up))
     one_way(error, df_e, "icc_3_1")
     sem = math.sqrt(error)

@@ -42,6 +42,17 @@ def test_icc_of_shrout_and_fleiss():
     assert found["mdc95"].value == pytest.approx(2.80, abs=5e-3)
 
 
+def test_an_interval_of_few_readings_goes_the_right_way():
+    """Readings that do not agree at all: the mean's coefficient has no lower end."""
+    noise = np.random.default_rng(4)
+    open_ended = 0
+    for _ in range(40):
+        m = measures(icc(noise.normal(size=(4, 2))))["icc_2_k"]
+        assert m.ci_low <= m.value <= m.ci_high <= 1 or not np.isfinite(m.value)
+        open_ended += m.ci_low == -np.inf
+    assert open_ended
+
+
 def test_equal_readings_agree_wholly():
     found = measures(icc(np.repeat(np.arange(5.0)[:, None], 2, axis=1)))
     assert [found[f"icc_{k}"].value for k in ("1_1", "2_1", "3_1", "2_k")] == [1, 1, 1, 1]
