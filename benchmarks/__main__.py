@@ -16,6 +16,7 @@ NAMES = (
     "shapes",
     "autosave",
     "regions",
+    "registration",
 )
 
 
