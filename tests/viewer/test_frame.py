@@ -77,7 +77,6 @@ def test_a_window_of_our_own_and_napari_as_it_was_afterwards(make_napari_viewer,
     made.open([folder / "sub-01_ses-t0_Chimap.nii.gz"])
     until(lambda: recents.listed())
     assert recents.listed()[0].state == "map"
-    check_that_keys_are_ours(made, tmp_path)
     before = made.area.geometry()
     made.services.message("A warning.")
     made.services.success("It went well.")
@@ -90,10 +89,12 @@ def test_a_window_of_our_own_and_napari_as_it_was_afterwards(make_napari_viewer,
     assert made.central.message.text == ""
     # Work that cannot be kept stays said until it can.
     made.saving._news.said.emit("The disk is full.")
+    settle()
     made.services.success("It went well.")
     made.central.message._timer.timeout.emit()
     assert made.central.message.text == "The disk is full."
     made.saving._news.said.emit("")
+    settle()
     assert made.central.message.text == ""
     QTest.keyClick(made.tabs, Qt.Key.Key_N, CTRL)  # a new case: the start page
     settle()
@@ -105,6 +106,7 @@ def test_a_window_of_our_own_and_napari_as_it_was_afterwards(make_napari_viewer,
     settle()
     assert not made.central.start_shown
 
+    check_that_keys_are_ours(made, tmp_path)
     made.saving._unwanted = made.saving.unsaved.count
     made.leave()
     settle()
