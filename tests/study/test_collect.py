@@ -15,6 +15,7 @@ from napari_qsm.rois.shape_files import write_shapes
 from napari_qsm.study.collect import COLUMNS, collect
 from napari_qsm.study.folder import StudyFolder
 from napari_qsm.study.long_table import read_long_table
+from napari_qsm.study.protocol import freeze
 from napari_qsm.study.reading_log import read_events
 from napari_qsm.study.readings import (
     amend_reading,
@@ -53,6 +54,12 @@ def cohort(tmp_path_factory):
 @pytest.fixture
 def study(tmp_path):
     return make_cohort(tmp_path / "study", [("01", "t0"), ("01", "t1"), ("c1", "t0")], readings=())
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Return the same with files of shapes, which count as handed in."""
+    return make_cohort(tmp_path / "study", [("01", "t0"), ("01", "t1"), ("c1", "t0")])
 
 
 def hand_in(study, rater="AA", number=1, shift=(0.0, 0.0, 0.0)):
@@ -211,16 +218,18 @@ def test_verdicts_exclusions_and_repeats_stand_in_the_table(study):
         ({"stages": [{"stage": "reference", "method": "csf"}]}, "references"),
     ],
 )
-def test_maps_made_in_different_ways_are_pooled_only_with_leave(study, changed, what):
-    hand_in(study)
+def test_maps_made_in_different_ways_are_pooled_only_with_leave(read, changed, what):
+    study = read
     study.scans[2].provenance.write_text(json.dumps(PROVENANCE | changed))
     with pytest.raises(MetadataError, match=f"differ in their {what}.*sub-c1"):
         collect(study)
     assert any(what in note for note in collect(study, allow_mixed=True).notes)
 
 
-def test_maps_made_otherwise_than_the_protocol_says_are_told_of(study, capsys):
-    hand_in(study)
+def test_maps_made_otherwise_than_the_protocol_says_are_told_of(read, capsys):
+    study = read
+    freeze(study.protocol_file)
+    study.refresh()
     made = study.protocol.chosen_recipe().to_dict()
     for scan in study.scans:
         scan.provenance.write_text(json.dumps(PROVENANCE | {"recipe": made}))
