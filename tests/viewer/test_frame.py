@@ -34,7 +34,7 @@ def until(condition, rounds=400):
     raise AssertionError("it did not come")
 
 
-def test_a_window_of_our_own_and_napari_as_it_was_afterwards(make_napari_viewer, tmp_path):
+def test_a_window_of_our_own_and_napari_as_it_was_afterwards(make_napari_viewer, tmp_path, request):
     """One window for all of it: windows are dear."""
     viewer = make_napari_viewer(show=True)
     window = viewer.window._qt_window
@@ -43,6 +43,7 @@ def test_a_window_of_our_own_and_napari_as_it_was_afterwards(make_napari_viewer,
     open_files = next(a for a in viewer.window.file_menu.actions() if "Open File" in a.text())
     their_key = open_files.shortcut().toString()
     made = Workspace(viewer, owns_viewer=True)
+    request.addfinalizer(made.leave)  # a failed test must not wait for an answer
     asked = []
     made.files.ask_map = lambda: asked.append("map")
     settle()
