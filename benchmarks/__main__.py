@@ -8,6 +8,7 @@ import importlib
 NAMES = (
     "startup",
     "speed",
+    "batch",
     "scaling",
     "accuracy",
     "background",

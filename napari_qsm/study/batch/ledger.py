@@ -54,6 +54,10 @@ class Ledger:
             "recipe_sha256": recipe_sha256(recipe.to_dict()),
         }
         self._written = 0.0
+        self._stamps = ((-1, -1, -1), (-1, -1, -1))
+        self._all_rows: dict[str, ScanStatus] = {}
+        self._all_records: dict[str, dict[str, Any]] = {}
+        self._plan = ""
 
     def write(self, *, soon: bool = False) -> None:
         """Write both files; soon is when it was not done for a second.
@@ -65,16 +69,43 @@ class Ledger:
         """
         if soon and time.monotonic() - self._written < _WRITTEN_S:
             return
-        study = self._study
-        study.batch.mkdir(exist_ok=True)
-        with locked(study.batch):
-            rows = read_status(study.status_file) | self.rows
-            write_status(study.status_file, rows.values())
-            records = read_records(study.plan_file) | self.records
-            text = json.dumps({**self._head, "scans": records}, indent=1, ensure_ascii=False)
-            if not study.plan_file.is_file() or study.plan_file.read_text("utf-8") != f"{text}\n":
-                write_text(study.plan_file, f"{text}\n")
+        status, plan = self._study.status_file, self._study.plan_file
+        self._study.batch.mkdir(exist_ok=True)
+        with locked(self._study.batch):
+            if _stamp(status) != self._stamps[0]:  # somebody else has written
+                self._all_rows = read_status(status)
+            if _stamp(plan) != self._stamps[1]:
+                self._all_records = read_records(plan)
+            self._all_rows |= self.rows
+            write_status(status, self._all_rows.values())
+            self._all_records |= self.records
+            text = self._plan_text()
+            if text != self._plan:
+                write_text(plan, text)
+                self._plan = text
+            self._stamps = (_stamp(status), _stamp(plan))
         self._written = time.monotonic()
+
+    def _plan_text(self) -> str:
+        """The plan as JSON, one scan a line."""
+        head = ",\n".join(
+            f" {json.dumps(key)}: {json.dumps(said, ensure_ascii=False)}"
+            for key, said in self._head.items()
+        )
+        scans = ",\n".join(
+            f"  {json.dumps(name)}: {json.dumps(record, ensure_ascii=False)}"
+            for name, record in sorted(self._all_records.items())
+        )
+        return f'{{\n{head},\n "scans": {{\n{scans}\n }}\n}}\n'
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    """What tells a file from one that was written later."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return 0, 0, 0
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _way(raw: Path, study: Path) -> str:

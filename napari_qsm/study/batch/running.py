@@ -1,12 +1,13 @@
 """Hand out scans to workers until all are done, and judge what becomes of them.
 
-Each lane has one scan. Where scans are short, it has the next one as well, so that it need not
+Each lane has one scan. Where scans are short, it has the next ones as well, so that it need not
 wait for us. A scan whose process died, ran out of memory or out of time is tried once more, when
 nothing else runs; those that waited behind it in the same lane are handed out again, unblamed.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -17,8 +18,8 @@ from napari_qsm.study.batch.workers import Ended, Workers
 
 #: How long to wait for news before looking round, s.
 _LOOK_S = 0.5
-#: Scans that take less than this on average are handed out one ahead, s.
-_SHORT_S = 2.0
+#: Scans that take less than this on average are handed out ahead, for as long as news may take, s.
+_SHORT_S, _NEWS_S = 2.0, 0.5
 #: What a scan is given beyond its time to stop by itself before its process is ended, s.
 _GRACE_S = 30.0
 
@@ -69,9 +70,8 @@ class _Run:
         load: dict[str, int] = {}
         for each in self.tries.values():
             load[each.lane] = load.get(each.lane, 0) + 1
-        short = bool(self.seconds) and sum(self.seconds) / len(self.seconds) < _SHORT_S
         lanes = self.workers.lanes()
-        for depth in range(2 if short else 1):
+        for depth in range(1 + self._ahead()):
             for lane, threads in lanes.items():
                 if load.get(lane, 0) > depth:
                     continue
@@ -80,6 +80,11 @@ class _Run:
                     return
                 load[lane] = load.get(lane, 0) + 1
                 self._start(lane, threads, task, again=False)
+
+    def _ahead(self) -> int:
+        """How many scans a lane has beyond the one it is at."""
+        mean = sum(self.seconds) / len(self.seconds) if self.seconds else _SHORT_S
+        return math.ceil(_NEWS_S / max(mean, _NEWS_S / 16)) if mean < _SHORT_S else 0
 
     def _next(self) -> Task | None:
         """The next scan of a visit that no other lane is at; two would meet in its folder."""
