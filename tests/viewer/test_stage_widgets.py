@@ -25,6 +25,8 @@ def made():
         load_recipe("case-report"),
         [
             "mask.method=threshold",
+            "unwrap.exact=false",
+            "echoes.coil_curvature=false",
             "background.method=sharp",
             "background.radius_mm=9",
             "inversion.method=tkd",

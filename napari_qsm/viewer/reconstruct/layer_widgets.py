@@ -175,7 +175,9 @@ class StageWidget(QWidget):
         if "raw_phase" in volumes:
             have["metadata"] = _sidecar(volumes["raw_phase"][0])
         self._fill_in(volumes, sidecars)
-        if "echo_times_s" in self.method.inputs:
+        # Unwrapping needs times only in some ways, which it says itself; a field is nothing without.
+        typed = self.stage != "unwrap" or self._times.text().strip()
+        if "echo_times_s" in self.method.inputs and typed:
             have["echo_times_s"] = times = from_ms(self._times.text())
             count = len(volumes.get("unwrapped", volumes.get("phase", [])))
             if count != len(times):
