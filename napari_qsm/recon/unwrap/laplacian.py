@@ -14,7 +14,7 @@ from napari_qsm.recon.fourier import fast_shape
 from napari_qsm.recon.parallel import by_slab, threads
 from napari_qsm.recon.stages import Param, Progress, Warn, method, no_progress, no_warning
 from napari_qsm.recon.unwrap.checks import check_phase_and_mask
-from napari_qsm.recon.unwrap.quality_guided import unwrap_exactly
+from napari_qsm.recon.unwrap.exact import unwrap_exactly
 
 #: Free voxels kept round the mask, so that the borders of the box do not bend the solution.
 _MARGIN_VOXELS = 12
