@@ -395,7 +395,7 @@ def test_real_heavily_wrapped_crop(shared_data):
     out = quality_guided(phase, mask)
     assert whole_turns(out, phase, mask) < 1e-5
     assert jumps(phase[0], mask) > 1000
-    assert jumps(out[0], mask) <= min(130, jumps(restoration.unwrap_phase(phase[0], rng=0), mask))
+    assert jumps(out[0], mask) <= min(140, jumps(restoration.unwrap_phase(phase[0], rng=0), mask))
 
 
 def test_real_echoes_at_high_field(shared_data):
