@@ -1,6 +1,6 @@
 """Lists of regions to start from: small YAML files that can be copied and edited.
 
-    name: Basal ganglia, left and right
+    name: My nuclei, left and right
     note: What the user should know about it.
     regions:
       - {name: Putamen, abbreviation: Put, sides: [left, right], colors: ["#ff6b6b", "#d63a3a"]}
@@ -53,10 +53,11 @@ class RegionPreset:
 
 
 def built_in_presets() -> list[RegionPreset]:
-    """The lists that come with the program."""
+    """The lists that come with the program, the shortest first."""
     folder = resources.files("napari_qsm.rois") / "presets"
-    files = sorted((f for f in folder.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name)
-    return [parse_preset(f.read_text("utf-8"), f"'{f.name}'") for f in files]
+    files = [f for f in folder.iterdir() if f.name.endswith(".yaml")]
+    found = [parse_preset(f.read_text("utf-8"), f"'{f.name}'") for f in files]
+    return sorted(found, key=lambda preset: (len(preset.regions), preset.name))
 
 
 def presets_in(folder: Path) -> tuple[list[RegionPreset], list[str]]:

@@ -4,6 +4,7 @@ import pytest
 
 from napari_qsm.errors import FileError
 from napari_qsm.io.label_table import Region, write_label_table
+from napari_qsm.rois.guided import guided_presets, load_guided
 from napari_qsm.rois.presets import (
     built_in_presets,
     parse_preset,
@@ -14,8 +15,8 @@ from napari_qsm.rois.presets import (
 
 
 def test_built_in_lists():
-    basal, deep = built_in_presets()
-    assert [r.name for r in basal.regions] == [
+    lentiform, deep = built_in_presets()
+    assert [r.name for r in lentiform.regions] == [
         "Putamen L",
         "Putamen R",
         "Globus pallidus L",
@@ -26,6 +27,13 @@ def test_built_in_lists():
     assert len({r.color for r in deep.regions}) == 26
     assert all(r.side == {"L": "left", "R": "right"}[r.name[-1]] for r in deep.regions)
     assert "not a published protocol" in deep.note
+
+
+def test_one_title_never_names_two_lists():
+    drawn = {preset.name: {r.name for r in preset.regions} for preset in built_in_presets()}
+    for key, title in guided_presets().items():
+        placed = {step.region_name for step in load_guided(key).steps}
+        assert drawn.get(title, placed) == placed
 
 
 def test_a_list_written_comes_back(tmp_path):
