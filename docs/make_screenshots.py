@@ -6,6 +6,7 @@ of parts (``workspace``, ``regions``) make these alone.
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -128,7 +129,7 @@ def regions() -> None:
         panel.findChild(QWidget, name).set_open(True)
     settle()
     panel.findChild(QPushButton, "qsm.mirror.do").click()
-    workspace.central.message.hide()
+    workspace.central.message.clear()
     bar = panel.findChild(QScrollArea).verticalScrollBar()
     bar.setValue(bar.maximum())
     shoot(workspace, "regions-other-side")
@@ -138,6 +139,7 @@ def regions() -> None:
     workspace.viewer.theme = "light"
     workspace.viewer.window.resize(1280, 720)
     painter.use("brush")
+    workspace.central.message.clear()
     shoot(workspace, "regions-light")
     workspace.close()
 
@@ -236,8 +238,7 @@ def frame() -> None:
 
 
 def main() -> None:
-    """Make all pictures of the window as a whole."""
-    frame()
+    """Pictures of the window as a whole."""
     workspace = open_workspace()
     workspace.viewer.window.resize(*SIZE)
     session = workspace.session
@@ -282,20 +283,18 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as home:
-        # Pictures show the program as it first starts, whatever its user has chosen since.
-        import os
-
-        for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "APPDATA", "LOCALAPPDATA"):
-            os.environ[name] = home
-        if sys.platform == "darwin" and settings_file().exists():
-            sys.exit("Rename the settings file first; the pictures show a first start.")
-        IMAGES.mkdir(exist_ok=True)
-        parts: dict[str, Callable[[], None]] = {
-            "workspace": main,
-            "frame": frame,
-            "reconstruct": reconstruct,
-            "regions": regions,
-        }
-        for part in sys.argv[1:] or parts:
+    if sys.platform == "darwin" and settings_file().exists():
+        sys.exit("Rename the settings file first; the pictures show a first start.")
+    IMAGES.mkdir(exist_ok=True)
+    parts: dict[str, Callable[[], None]] = {
+        "workspace": main,
+        "frame": frame,
+        "reconstruct": reconstruct,
+        "regions": regions,
+    }
+    for part in sys.argv[1:] or parts:
+        # Each part shows the program as it first starts: no choices, no work left by another.
+        with tempfile.TemporaryDirectory() as home:
+            for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "APPDATA", "LOCALAPPDATA"):
+                os.environ[name] = home
             parts[part]()

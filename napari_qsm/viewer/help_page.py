@@ -34,11 +34,12 @@ _TITLES = {
     **dict.fromkeys(MENUS["File"] + MENUS["Edit"] + MENUS["Help"] + MENUS["Study"], "Program"),
     "Drawing": "Drawing",
 }
+_MARGIN = 24
 _ON_THE_TAB = " (while the Regions tab is on show)"
 
 
 class HelpPage(QFrame):
-    """All keys and mouse actions, over the views; a click or any key puts it away."""
+    """All keys and mouse actions, over the window; a click or any key puts it away."""
 
     def __init__(self, parent: QWidget, keys: Keys) -> None:
         super().__init__(parent)
@@ -50,15 +51,18 @@ class HelpPage(QFrame):
         )
         self._text = ui.named(QLabel(), "qsm.help.text")
         self._text.setTextFormat(Qt.TextFormat.RichText)
-        self.setLayout(ui.column(self._text, margins=(28, 20, 28, 20)))
+        self.setLayout(ui.column(self._text, margins=(_MARGIN, 16, _MARGIN, 16)))
         self._text.setText(_page(keys))
-        self._canvas = parent
         parent.installEventFilter(self)
         self.hide()
 
     def open(self) -> None:
-        """Show the page in the middle of the views."""
+        """Show the page in the middle of the window."""
         self._text.setText(_page(self._keys))
+        self._text.setWordWrap(False)
+        wanted, room = self._text.sizeHint().width(), self.window().width() - 2 * _MARGIN
+        self._text.setWordWrap(wanted > room)
+        self._text.setFixedWidth(min(wanted, room))
         self.adjustSize()
         self._place()
         self.show()
@@ -66,9 +70,10 @@ class HelpPage(QFrame):
         self.setFocus()
 
     def _place(self) -> None:
+        window = self.window()
         self.move(
-            max((self._canvas.width() - self.width()) // 2, 0),
-            max((self._canvas.height() - self.height()) // 2, 0),
+            max((window.width() - self.width()) // 2, 0),
+            max((window.height() - self.height()) // 2, 0),
         )
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:

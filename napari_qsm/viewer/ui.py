@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QAction, QIcon
+from qtpy.QtGui import QAction, QIcon, QPaintEvent
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
@@ -80,6 +80,19 @@ def quiet(text: str, name: str = "") -> QLabel:
     made.setFont(font)
     made.setProperty("quiet", True)
     return made
+
+
+class WholeLabel(QLabel):
+    """A text that gives way where there is no room, whole: a part of it would be a stray letter."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.setMinimumWidth(1)
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Show all of it, or nothing."""
+        if self.width() >= self.sizeHint().width():
+            super().paintEvent(event)
 
 
 def heading(text: str) -> QLabel:

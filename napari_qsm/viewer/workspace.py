@@ -181,7 +181,7 @@ class Workspace:
         self.keys = Keys(self)
         self.status = StatusLine(session, self.saving, self.central.jobs, viewer, own=owns_viewer)
         self.recents = RecentWork(self)
-        self.help = HelpPage(self.central, self.keys)
+        self.help = HelpPage(self._window, self.keys)
         self._drops = Drops(self.open)
         self._drop_targets = [compat.qt_viewer(viewer), self.side]
         for target in self._drop_targets:
@@ -205,9 +205,9 @@ class Workspace:
             bar.setDrawBase(False)
         for panel in self.panels:
             self.tabs.addTab(panel, panel.title)
-        side = ui.panel(ui.column(self.viewbar, (self.tabs, 1), self.readout), "qsm.side")
-        side.setMinimumWidth(_SIDE_WIDTH)
-        return side
+        layout = ui.column(self.viewbar, (self.tabs, 1), self.readout)
+        layout.addStrut(_SIDE_WIDTH)  # a least width of the widget would let wider panels be cut
+        return ui.panel(layout, "qsm.side")
 
     # -- what scripts use -----------------------------------------------------------------
 
@@ -343,6 +343,8 @@ class Workspace:
         self.central.hide()
         self.central.setParent(None)
         self.central.deleteLater()
+        self.help.hide()
+        self.help.deleteLater()
         compat.set_welcome(compat.qt_viewer(self.viewer), self._welcome_before)
         self.docks.remove()
         self.side.deleteLater()

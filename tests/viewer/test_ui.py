@@ -181,6 +181,21 @@ def test_a_section_folds(qtbot):
     assert section.is_open
 
 
+def test_a_text_without_room_is_left_out_whole(qtbot):
+    title = ui.WholeLabel("<b>Regions</b> on")
+    qtbot.addWidget(title)
+
+    def colours(width):
+        title.resize(width, 30)
+        picture = title.grab().toImage()
+        places = ((x, y) for x in range(picture.width()) for y in range(picture.height()))
+        return {picture.pixel(*place) for place in places}
+
+    wanted = title.sizeHint().width()
+    assert len(colours(wanted)) > 1
+    assert len(colours(wanted - 1)) == len(colours(8)) == 1
+
+
 def test_every_icon_that_is_named_exists_and_every_one_shows_something(qtbot):
     assert len(NAMES) > 20
     for name in NAMES:

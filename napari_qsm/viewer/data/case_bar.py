@@ -22,6 +22,8 @@ class CaseBar(QWidget):
         self._cases = QComboBox()
         self._cases.setObjectName("qsm.data.case")
         self._cases.setToolTip("The patient and visit on show; each has its own maps and regions")
+        # A long name is cut here, rather than the panel at the window's edge.
+        self._cases.setMinimumWidth(80)
         self._cases.activated.connect(self._on_chosen)
         self._next = ui.button("Next", "qsm.data.case_next", self._on_next)
         self._next.setToolTip("Show the next case (Shift N)")

@@ -46,6 +46,7 @@ class RegionList(QWidget):
         self._map = QComboBox()
         self._map.setObjectName("qsm.regions.map")
         self._map.setToolTip("The region map, or mask, that is drawn in")
+        self._map.setPlaceholderText("or draw in …")
         self._map.setMinimumContentsLength(10)
         self._map.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
@@ -84,7 +85,7 @@ class RegionList(QWidget):
             button.setToolTip(tip)
             button.clicked.connect(lambda _=False, c=call: self._try(c))
             row.addWidget(button)
-        split = QPushButton("Split")
+        split = QPushButton("Split ▾")
         split.setObjectName("qsm.regions.split")
         self._split_menu = QMenu(self)
         for text, call in (
@@ -93,6 +94,7 @@ class RegionList(QWidget):
         ):
             action = self._split_menu.addAction(text)
             action.triggered.connect(lambda _=False, c=call: self._try(c))
+        split.setStyleSheet("QPushButton::menu-indicator { image: none; width: 0; }")
         split.setMenu(self._split_menu)
         row.addWidget(split)
         layout = QVBoxLayout(self)
@@ -163,8 +165,7 @@ class RegionList(QWidget):
                 text = "Open a map first; regions are drawn on it."
             elif entry is None:
                 text = (
-                    f"Regions are drawn in a region map of their own. It lies on the grid of "
-                    f"'{like.name}'."
+                    "Regions are drawn in a region map of their own, on the grid of the map on top."
                     if like is not None
                     else "Open a map first."
                 )

@@ -44,11 +44,11 @@ class PresetsButton(QToolButton):
         self._context = context
         self._session = context.session
         self._like = like
-        self.setText("Lists")
+        self.setText("Lists ▾")
         self.setObjectName("qsm.regions.presets")
         self.setToolTip("Lists of regions to start from")
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.setStyleSheet(ui.TOOL_BUTTONS + " QToolButton { padding-right: 16px; }")
+        self.setStyleSheet(ui.TOOL_BUTTONS)
         self._lists = QMenu(self)
         self._lists.setToolTipsVisible(True)
         self._lists.aboutToShow.connect(self._fill_menu)
@@ -56,7 +56,7 @@ class PresetsButton(QToolButton):
 
     def stand_alone(self, alone: bool) -> None:
         """Say more, and take the whole row, where nothing stands beside it."""
-        self.setText("Start from a list of regions" if alone else "Lists")
+        self.setText("Start from a list of regions ▾" if alone else "Lists ▾")
         policy = QSizePolicy.Policy.Expanding if alone else QSizePolicy.Policy.Preferred
         self.setSizePolicy(policy, QSizePolicy.Policy.Fixed)
 

@@ -28,6 +28,7 @@ from napari_qsm.session.table.choice import Choice, load_choice, save_choice
 from napari_qsm.session.table.content import Content, Line, content_of, needs_ranks
 from napari_qsm.session.table.numbers import Numbers, Row, ShownMap, measurable, measured_map
 from napari_qsm.units import UNITS, decimals
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.regions.table_actions import TableActions
 from napari_qsm.viewer.regions.table_view import ContentTable
 from napari_qsm.viewer.services import Services
@@ -109,9 +110,7 @@ class RegionTable(QWidget):
         self._transfer.clicked.connect(lambda _=False: self.actions_.transfer())
         self._transfer.hide()
         head = QHBoxLayout()
-        title = QLabel("<b>Regions</b> on")
-        title.setMinimumWidth(1)  # the first to give way on a narrow screen
-        head.addWidget(title)
+        head.addWidget(ui.WholeLabel("<b>Regions</b> on"))  # the first to give way
         head.addWidget(self._map)
         for button in self.actions_.left:
             head.addWidget(button)
