@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, QRect, Qt
-from qtpy.QtGui import QCloseEvent, QImage
+from qtpy.QtGui import QCloseEvent, QCursor, QImage
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QLabel, QListWidget, QMenu, QWidget
 
@@ -64,7 +64,9 @@ def test_a_window_of_our_own_and_napari_as_it_was_afterwards(make_napari_viewer,
     assert not any("eraser" in text or "secret" in text or "0.7" in text for text in shown)
     viewer.layers.clear()
 
-    # Keys are heard in the whole window.
+    # Keys are heard in the whole window; the computer's own pointer is away from the views, so
+    # that the view last used is that of the events below.
+    QCursor.setPos(window.mapToGlobal(QPoint(2, 2)))
     window.activateWindow()
     assert QTest.qWaitForWindowActive(window, 10_000)
     made.tabs.setFocus()

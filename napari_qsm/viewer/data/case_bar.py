@@ -23,7 +23,7 @@ class CaseBar(QWidget):
         self._cases.setObjectName("qsm.data.case")
         self._cases.setToolTip("The patient and visit on show; each has its own maps and regions")
         # A long name is cut here, rather than the panel at the window's edge.
-        self._cases.setMinimumWidth(80)
+        self._cases.setMinimumWidth(100)
         self._cases.activated.connect(self._on_chosen)
         self._next = ui.button("Next", "qsm.data.case_next", self._on_next)
         self._next.setToolTip("Show the next case (Shift N)")
@@ -61,7 +61,7 @@ class CaseBar(QWidget):
                     self._cases.addItem(name, key)
             self._cases.setCurrentIndex(self._cases.findData(session.active_case))
         self.setVisible(len(wanted) > 1 or not session.case.is_empty)
-        self._next.setEnabled(len(wanted) > 1)
+        self._next.setVisible(len(wanted) > 1)
         self._rename.setEnabled(not session.blinded)
 
     def _on_chosen(self, index: int) -> None:

@@ -104,6 +104,6 @@ class Preferences(QDialog):
 def _choice(
     name: str, items: Sequence[tuple[Any, str]], chosen: object, slot: Callable[[Any], Any]
 ) -> QComboBox:
-    box = ui.combo(f"qsm.preferences.{name}", slot, items, characters=24)
+    box = ui.combo(f"qsm.preferences.{name}", slot, items, characters=32)
     ui.show_choices(box, items, chosen)
     return box

@@ -160,13 +160,13 @@ class StartPage(QFrame):
 
 def _item(recent: Recent, is_there: bool) -> QListWidgetItem:
     place = Path(recent.paths[0])
-    second = recent.state or "opened"
+    first = ", ".join(recent.names) or place.name
     if recent.moment is not None:
-        second += f" · {when_words(recent.moment)}"
+        first += f" · {when_words(recent.moment)}"
     kind = "saved in" if recent.is_session else "from"
     more = f" and {len(recent.paths) - 1} more" if len(recent.paths) > 1 else ""
     third = f"{kind} {place.name}{more}" if is_there else f"no longer in {place.parent}"
-    item = QListWidgetItem(f"{', '.join(recent.names) or place.name}\n{second}\n{third}")
+    item = QListWidgetItem(f"{first}\n{recent.state or 'opened'}\n{third}")
     item.setData(Qt.ItemDataRole.UserRole, recent)
     item.setToolTip("\n".join(recent.paths))
     item.setIcon(QIcon(_picture(recent)))

@@ -48,6 +48,7 @@ class ChangeBox(ui.Section):
         self._by.setSingleStep(0.5)
         self._by.setValue(1.0)
         self._by.setSuffix(" mm")
+        self._by.setMinimumWidth(122)
         self._by.setToolTip("How far to smooth, shrink or grow")
         self._how = QComboBox()
         self._how.setObjectName("qsm.change.how")
