@@ -99,7 +99,7 @@ class StartPage(QFrame):
         self._list.setIconSize(_PICTURE)
         self._list.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
         self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self._list.setTextElideMode(Qt.TextElideMode.ElideRight)
         self._list.setMinimumWidth(280)
         self._list.itemActivated.connect(self._on_item)
         self._list.itemClicked.connect(self._on_item)

@@ -95,6 +95,7 @@ class RegionTable(QWidget):
         self._map.setObjectName("qsm.stats.map")
         self._map.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self._map.setMinimumWidth(70)
+        self._map.setMaximumWidth(220)  # names of files may be long
         self._map.currentIndexChanged.connect(self._on_map)
         # Elided, so that a long note never widens the window.
         self._note = QElidingLabel()

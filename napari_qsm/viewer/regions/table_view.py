@@ -204,18 +204,19 @@ class ContentTable(QTableView):
 
     def show_content(self, content: Content) -> None:
         """Bring the cells up to date; marked rows stay marked."""
-        if content.columns != self.content.columns:
+        other_columns = content.columns != self.content.columns
+        if other_columns:
             self.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
             self._widths = [0] * len(content.columns)
         changed = self._model.show_content(content)
-        for index, column in enumerate(content.columns if changed else ()):
+        for index, column in enumerate(content.columns if changed or other_columns else ()):
             for text in column.title.split("\n"):
                 self._fit(index, text)
         for line in changed:
             swatches = dict(line.colors)
             for index, text in enumerate(line.cells):
                 self._fit(index, text, swatch=index in swatches)
-        if changed:
+        if changed or other_columns:
             self._spread()
         if changed and self._sorted[0] >= 0:
             self._soon.start()
