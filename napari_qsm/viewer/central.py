@@ -57,6 +57,7 @@ class CentralArea(QWidget):
         """Say what an empty window offers, and what shows work that was left behind."""
         self.start = StartPage(self, choices)
         self._offer = recovered
+        recovered.installEventFilter(self)
         self.show_start(True)
 
     @property
@@ -105,11 +106,18 @@ class CentralArea(QWidget):
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Keep the start page as large as the views, and what is offered at their top."""
-        if event is not None and event.type() in (QEvent.Type.Resize, QEvent.Type.Move):
+        if event is None:
+            return False
+        offer = self._offer
+        on_top = offer is not None and offer.parentWidget() is self
+        if watched is offer:
+            if offer is not None and on_top and event.type() == QEvent.Type.LayoutRequest:
+                self._put_on_top(offer)  # its words have changed
+        elif event.type() in (QEvent.Type.Resize, QEvent.Type.Move):
             self.start.setGeometry(self.area.geometry())
             self._working.place()
-            if self._offer is not None and self._offer.parentWidget() is self:
-                self._put_on_top(self._offer)
+            if offer is not None and on_top:
+                self._put_on_top(offer)
         return False
 
 
