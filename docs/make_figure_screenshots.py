@@ -50,8 +50,8 @@ def marks(workspace: Workspace, panel: Any) -> None:
     box._on_tool("line", True)
     drag(workspace, (x - 4, y - 19, z), (x + 3, y + 18, z))
     box._on_tool("text", True)
-    box._text.setText("iron")
     drag(workspace, (x - 22, y + 10, z), (x - 22, y + 11, z))
+    box._on_field("text", "iron")
 
 
 def main() -> None:
