@@ -15,7 +15,7 @@ from PIL import Image
 from qtpy.QtWidgets import QApplication, QPushButton, QScrollArea, QWidget
 
 from napari_qsm.phantom import make_head
-from napari_qsm.recon.recipe import load_recipe, with_settings
+from napari_qsm.recon.recipe import load_recipe
 from napari_qsm.viewer.workspace import Workspace, open_workspace
 
 _HEAD = {"shape": (112, 132, 64), "voxel_size_mm": (1.5, 1.5, 2.2)}
@@ -71,9 +71,7 @@ def main() -> None:
     session.case.scan = head.scan
     panel = workspace.panels.reconstruct
     workspace.tabs.setCurrentWidget(panel)
-    panel.recon.use_recipe(
-        with_settings(load_recipe("case-report"), ["background.deconvolution=none"])
-    )
+    panel.recon.use_recipe(load_recipe("case-report"))
     settle()
     press(workspace, "qsm.reconstruct.run_all")
     wait(workspace)
