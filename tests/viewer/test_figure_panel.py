@@ -687,8 +687,11 @@ def test_what_is_missing_is_said(workspace):
     said = workspace.central.message.text
     assert "Open the patient's map too" in said and "'Putamen L' has no voxel" in said
     assert session.figure is not None
+    work = workspace.panels.figure.work
+    work.draw()
+    wait_for(lambda: work.renderer._job is not None)  # under way when its labels go
     session.remove(empty)
-    workspace.panels.figure.work.draw()
+    work.draw()
     quiet(workspace)
     assert "no longer open" in child(workspace, "qsm.figure.preview").text()
 

@@ -61,6 +61,7 @@ class Renderer(QObject):
         self.cache = Cache()
         self._wanted: _Request | None = None
         self._job: Job | None = None
+        self._forgotten = False  # whether what the job draws is of no use any more
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_WAIT_MS)
@@ -80,8 +81,9 @@ class Renderer(QObject):
             self._timer.start()
 
     def forget(self) -> None:
-        """Draw nothing more for now."""
+        """Draw nothing more for now, and show nothing of what is being drawn."""
         self._wanted = None
+        self._forgotten = True
         self._timer.stop()
 
     def dispose(self) -> None:
@@ -96,6 +98,7 @@ class Renderer(QObject):
         request, self._wanted = self._wanted, None
         if request is None:
             return
+        self._forgotten = False
         spec, given, dpi = request.spec, request.given, request.dpi
 
         def work(progress: object, cancelled: object) -> Preview:
@@ -113,10 +116,12 @@ class Renderer(QObject):
 
     def _on_drawn(self, preview: Preview) -> None:
         self._next()
-        self.drawn.emit(preview)
+        if not self._forgotten:
+            self.drawn.emit(preview)
 
     def _on_failed(self, error: Exception) -> None:
         self._next()
         if not isinstance(error, QsmError):
             raise error
-        self.failed.emit(error)
+        if not self._forgotten:
+            self.failed.emit(error)

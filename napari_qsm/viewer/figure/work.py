@@ -146,6 +146,7 @@ class FigureWork:
         try:
             self.renderer.request(spec, self.given())
         except QsmError as error:
+            self.renderer.forget()
             self.show_problem(str(error))
 
     def show_problem(self, sentence: str) -> None:
