@@ -2,7 +2,7 @@
 
     python dev.py demo [args...]    open the program on its built-in head
     python dev.py test [args...]    run the tests; the arguments go to pytest
-    python dev.py lint              ruff check, ruff format --check, mypy
+    python dev.py lint              ruff, mypy, and the documentation's site, built into site/
     python dev.py bench [args...]   run the benchmarks
     python dev.py run ARGS...       any napari-qsm command
 
@@ -35,7 +35,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 VENVS = {"pyqt5": ".venv", "pyqt6": ".venv-pyqt6", "pyside6": ".venv-pyside6"}
 STAMP, EXE = "napari-qsm.json", ".exe" if os.name == "nt" else ""
-PROGRAM, TESTS = ["dicom"], ["dicom", "test"]
+PROGRAM, TESTS = ["dicom"], ["dicom", "docs", "test"]
 
 # What Qt's wheels expect to find on Debian and its relatives, and a display for the tests.
 QT_PACKAGES = """libgl1 libegl1 libgl1-mesa-dri libglib2.0-0 libdbus-1-3 libfontconfig1
@@ -154,8 +154,8 @@ def test(binding, args):
 def lint(binding, args):
     """Run every check, and fail if one fails."""
     python = ensure_venv(binding, TESTS) / ("python" + EXE)
-    checks = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"])
-    return max([run([python, "-m"] + check, cwd=ROOT) for check in checks])
+    checks = "ruff check .", "ruff format --check .", "mypy", "zensical build --strict"
+    return max([run([python, "-m"] + check.split(), cwd=ROOT) for check in checks])
 
 
 def bench(binding, args):

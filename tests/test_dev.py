@@ -352,7 +352,7 @@ def test_lint_runs_every_check_and_fails_if_one_fails(asked, monkeypatch):
 
     monkeypatch.setattr(dev, "run", fail_first)
     assert dev.main(["lint"]) == 1
-    assert commands == ["ruff", "ruff", "mypy"]
+    assert commands == ["ruff", "ruff", "mypy", "zensical"]
 
 
 def test_exit_codes_are_passed_on():

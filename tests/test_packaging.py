@@ -1,14 +1,19 @@
 """The plugin is found by napari from a wheel, from the source package and from a checkout."""
 
 import importlib.metadata
+import importlib.util
 import os
+import re
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+
+import napari_qsm
 
 ROOT = Path(__file__).resolve().parents[1]
 MANIFEST = ROOT / "napari_qsm" / "napari.yaml"
@@ -59,6 +64,32 @@ def discover(folder, pythonpath=None):
     assert done.returncode == 0, done.stderr
     file, commands = done.stdout.split("\n")[:2]
     return Path(file), int(commands)
+
+
+def test_published_pages_have_whole_addresses():
+    """Links work on a package index, where nothing lies beside the README."""
+    home = "https://example.org/qsm"
+    spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    text = "![a](docs/a.png) [b](docs/b.md#c) [d](https://d) [e](#f)"
+    assert module.whole_addresses(text, f"{home}/raw/v1", f"{home}/blob/v1") == (
+        f"![a]({home}/raw/v1/docs/a.png) [b]({home}/blob/v1/docs/b.md#c) [d](https://d) [e](#f)"
+    )
+    assert module.addresses("") == {}
+    assert module.addresses(home)["Issues"] == f"{home}/issues"
+
+
+def test_the_version_and_the_dependencies_are_said_once_more_but_alike():
+    said = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {napari_qsm.__version__}\n" in citation
+    recipe = (ROOT / "packaging" / "conda" / "recipe.yaml").read_text(encoding="utf-8")
+    there = set(re.findall(r"^    - ([\w-]+ ?[>=<.\d]*)$", recipe, flags=re.MULTILINE))
+    other = {"matplotlib": "matplotlib-base"}
+    for wanted in said["dependencies"]:
+        name, bound = re.fullmatch(r"([\w-]+)(.*)", wanted).groups()
+        assert f"{other.get(name, name)} {bound}" in there
 
 
 def test_top_level_manifest_is_the_packages_own():
