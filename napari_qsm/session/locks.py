@@ -31,6 +31,10 @@ _TAKEN = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}
 _WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
+class InUseError(FileError):
+    """Somebody else uses a folder."""
+
+
 class FolderLock:
     """Says that a folder is in use, as long as this process lives and :meth:`release` is not called.
 
@@ -45,8 +49,10 @@ class FolderLock:
 
     Raises
     ------
-    FileError
+    InUseError
         If somebody else uses the folder, another window of this process included.
+    FileError
+        If its disk knows no locks.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -57,7 +63,7 @@ class FolderLock:
         except OSError as error:
             handle.close()
             if error.errno in _TAKEN:
-                raise FileError(f"'{folder}' is in use by another window.") from error
+                raise InUseError(f"'{folder}' is in use by another window.") from error
             raise FileError(f"'{folder}' cannot be locked: {reason(error)}.") from error
         handle.truncate(0)
         handle.write(f"{os.getpid()}\n".encode())

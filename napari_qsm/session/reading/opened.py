@@ -1,0 +1,196 @@
+"""A scan of a study as its rater sees it: under its code, with places to start from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from napari_qsm.errors import QsmError
+from napari_qsm.io.maps import read_map, read_volume
+from napari_qsm.qc.rating import read_ratings
+from napari_qsm.registration.carry import carried
+from napari_qsm.rois.guided import Step
+from napari_qsm.rois.shapes import FixedShape, snap
+from napari_qsm.session.reading.kept import ReadingFile, neutral
+from napari_qsm.study.folder import StudyFolder
+from napari_qsm.study.magnitudes import magnitude_of, scan_files
+from napari_qsm.study.reading_log import write_event
+from napari_qsm.study.readings import Reading, read_reading
+from napari_qsm.study.study_scan import StudyScan
+from napari_qsm.study.suggestions import Places, read_suggestions
+from napari_qsm.study.transforms import points_between, visits_of
+from napari_qsm.study.worklist import Item
+from napari_qsm.volume import Volume
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedScan:
+    """What a rater's window holds of a scan. No name, path or session is among it.
+
+    Attributes
+    ----------
+    code : str
+    chi : Volume
+        The map in ppm, canonical, named by the code.
+    magnitude, mask : Volume or None
+        On their own grids.
+    steps : tuple of Step
+        What the protocol wants placed.
+    window_ppm : (low, high)
+        Of every map of the study.
+    places : mapping of str to FixedShape
+        Suggested, by the item's rule; empty for independent reading.
+    mirrors : bool
+        Whether the other side may be suggested once one side is placed.
+    reading : Reading
+        As it was begun.
+    stale : bool
+        Whether it was begun on another map.
+    file : ReadingFile
+        Where it is kept.
+    """
+
+    code: str
+    chi: Volume
+    magnitude: Volume | None
+    mask: Volume | None
+    steps: tuple[Step, ...]
+    window_ppm: tuple[float, float]
+    places: Mapping[str, FixedShape]
+    mirrors: bool
+    reading: Reading
+    stale: bool
+    file: ReadingFile = field(repr=False)
+
+
+def first_visit(study: StudyFolder, participant: str) -> str:
+    """The earliest visit of which there is a map; empty where there is none."""
+    visits = visits_of(study).get(participant, [])
+    return next((v for v in visits if study.scan(participant, v).is_reconstructed), "")
+
+
+def problem_of(study: StudyFolder, item: Item) -> str:
+    """Why an item cannot be read now, in words that follow its code; empty where it can.
+
+    The map was there when the list was made; since then it may have gone, or been judged.
+    """
+    scan = study.scan(*item.key)
+    if not scan.map.is_file():
+        return "has no map any more"
+    if scan.rating.is_file():
+        with_file = read_ratings(scan.folder, prefix=scan.prefix).latest()
+        if with_file is not None and with_file.verdict == "fail":
+            return "was judged to be of no use after the list was made"
+    return ""
+
+
+def open_scan(study: StudyFolder, item: Item, *, amending: bool = False) -> OpenedScan:
+    """Read everything that a rater needs of a scan.
+
+    Parameters
+    ----------
+    study : StudyFolder
+    item : Item
+        Of the rater's worklist.
+    amending : bool
+        Open a reading that was handed in, to change it.
+
+    Raises
+    ------
+    QsmError
+        If the map or a file beside it cannot be used; the sentence names the code only.
+    """
+    scan = study.scan(*item.key)
+    try:
+        return _opened(study, scan, item, amending)
+    except QsmError as error:
+        raise QsmError(neutral(str(error), study, scan, item.code)) from None
+
+
+def _opened(study: StudyFolder, scan: StudyScan, item: Item, amending: bool) -> OpenedScan:
+    protocol = study.protocol
+    low, high = protocol.window_ppb
+    source = read_map(scan.map, unit="ppm")
+    chi = _under(item.code, source)
+    kept = ReadingFile(study, scan, item, source, amending)
+    reading = kept.begun()
+    if reading.record.state == "submitted" and not amending:
+        raise QsmError(f"{item.code} was handed in already; a change of it needs a reason.")
+    return OpenedScan(
+        code=item.code,
+        chi=chi,
+        magnitude=_magnitude(study, scan, item.code),
+        mask=_mask(scan, item.code),
+        steps=protocol.steps(),
+        window_ppm=(low / 1000, high / 1000),
+        places=_places(study, scan, item, chi, is_new=not reading.shapes),
+        mirrors=item.placement != "independent",
+        reading=reading,
+        stale=kept.is_stale(reading),
+        file=kept,
+    )
+
+
+def _under(code: str, volume: Volume) -> Volume:
+    """The volume under another name, without the file and the header that it came from."""
+    return replace(volume.to_canonical(), name=code, origin=None, stored=None)
+
+
+def _mask(scan: StudyScan, code: str) -> Volume | None:
+    paths = [scan.image(name) for name in ("mask", "local_mask")]
+    found = next((path for path in paths if path.is_file()), None)
+    return None if found is None else _under(code, read_volume(found))
+
+
+def _magnitude(study: StudyFolder, scan: StudyScan, code: str) -> Volume | None:
+    """All echoes as one, where the study's raw data are at hand."""
+    try:
+        return _under(code, magnitude_of(scan_files(study, scan), code))
+    except QsmError:
+        return None
+
+
+# -- places to start from -----------------------------------------------------------------
+
+
+def _places(
+    study: StudyFolder, scan: StudyScan, item: Item, chi: Volume, *, is_new: bool
+) -> dict[str, FixedShape]:
+    """Suggested shapes by region, snapped to the map."""
+    if item.placement == "independent":
+        return {}
+    found = read_suggestions(scan.suggestion())
+    own = found.raters.get(item.rater, Places())
+    # The rule says 'carried' where a rater's own shapes of another visit may be the start.
+    learned = own.shapes if "reading of" not in own.source else ()
+    shapes = [*found.common.shapes, *learned]
+    if item.placement == "carried":
+        try:
+            shapes += _carried(study, scan, item, chi)
+        except QsmError as error:
+            if is_new:  # the rater sees that nothing is suggested; why is for the lead
+                write_event(
+                    study.root, "nothing to carry", scan=scan.stem, rater=item.rater,
+                    reading=item.reading, message=str(error),
+                )  # fmt: skip
+    return {shape.region_name: snap(shape, chi) for shape in shapes}
+
+
+def _carried(
+    study: StudyFolder, scan: StudyScan, item: Item, chi: Volume
+) -> tuple[FixedShape, ...]:
+    """The rater's own reading of the first visit in this one's head."""
+    first = first_visit(study, item.participant)
+    if item.session == first:
+        return ()
+    before = study.scan(item.participant, first)
+    path = before.shapes(item.rater)
+    reading = read_reading(path) if path.is_file() else None
+    if reading is None or reading.record.state != "submitted":
+        raise QsmError(f"{item.rater} has not handed in {before.name}.")
+    matrix = points_between(study, item.participant, first, item.session)
+    start = read_map(before.map, unit="ppm").to_canonical()
+    grid = start.with_data(np.broadcast_to(np.float32(0), start.shape))
+    return tuple(carried(shape, matrix, grid, chi).shape for shape in reading.shapes)
