@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from napari_qsm.cli import study_folder, study_registration
+from napari_qsm.cli import study_bundle, study_folder, study_registration
 from napari_qsm.cli.terminal import note, say
 from napari_qsm.errors import MetadataError
 
 app = typer.Typer(help="A cohort: from its folder to tests and agreement.", no_args_is_help=True)
 study_folder.add_to(app)
 study_registration.add_to(app)
+study_bundle.add_to(app)
 
 _Study = Annotated[
     Path | None, typer.Argument(metavar="[STUDY]", help="The study's folder, or else --table.")

@@ -117,6 +117,32 @@ def write_volume(volume: Volume, path: Path | str) -> None:
     path = Path(path)
     if not path.name.lower().endswith(ENDINGS):
         raise FileError(f"'{path.name}' must end in .nii or .nii.gz.")
+    image = _image(volume, path)
+    image.header["descrip"] = b"napari-qsm"
+    with atomic_path(path) as temporary:
+        image.to_filename(temporary)
+
+
+def nifti_bytes(volume: Volume, name: str) -> bytes:
+    """An unpacked NIfTI file whose header holds the grid and the type of values, and nothing else.
+
+    Parameters
+    ----------
+    volume : Volume
+        As for :func:`write_volume`.
+    name : str
+        Of the file, for messages.
+
+    Raises
+    ------
+    FileError, GeometryError
+        As from :func:`write_volume`.
+    """
+    return bytes(_image(volume, Path(name)).to_bytes())
+
+
+def _image(volume: Volume, path: Path) -> Any:
+    """A volume in the axis order of the file it came from; nothing else of that file's header."""
     back = volume.to_stored()
     data = _writable(back.data, path)
     source = back.stored.header if back.stored is not None else None
@@ -132,9 +158,7 @@ def write_volume(volume: Volume, path: Path | str) -> None:
         image.set_sform(back.affine, code=1)
         image.set_qform(back.affine, code=1)
         image.header.set_xyzt_units("mm")
-    image.header["descrip"] = b"napari-qsm"
-    with atomic_path(path) as temporary:
-        image.to_filename(temporary)
+    return image
 
 
 def _open(path: Path) -> tuple[Any, int]:

@@ -17,6 +17,19 @@ from napari_qsm.study.study_scan import StudyScan
 from napari_qsm.volume import Volume
 
 
+def magnitude_beside(folder: StudyFolder, scan: StudyScan) -> Volume:
+    """The magnitude of a scan that is read: the one that a bundle keeps, else from the raw data.
+
+    Raises
+    ------
+    FileError
+        Naming the visit, if there is neither.
+    """
+    if scan.magnitude.is_file():
+        return read_volume(scan.magnitude)
+    return magnitude_of(scan_files(folder, scan), scan.name)
+
+
 def scan_files(folder: StudyFolder, scan: StudyScan) -> ScanFiles:
     """The raw images that a scan of a study was made from.
 

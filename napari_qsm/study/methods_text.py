@@ -219,6 +219,12 @@ def reading(facts: StudyFacts) -> str:
             "with the visits of one participant and repeats far apart; participant, group, visit, "
             "values and other readings were hidden."
         )
+        away = {str(e["rater"]) for e in facts.events if e.get("event") == "bundle merged"}
+        if away:
+            text += (
+                f" {' and '.join(sorted(away))} read elsewhere, in the same program, from a file that "
+                "held nothing but maps under codes."
+            )
         if facts.unblinded_before_last():
             text += " CODES WERE LOOKED UP before the last reading was handed in."
     else:

@@ -156,6 +156,11 @@ class Protocol(_Part):
         """The plan of the analysis."""
         return plan_of(self.analysis, PROTOCOL_FILE)
 
+    def for_readers(self) -> Protocol:
+        """What concerns readers alone: without raters, plan and history, which may name people."""
+        nothing: dict[str, Any] = {"raters": {}, "analysis": {}, "frozen": None, "amendments": ()}
+        return self.model_copy(update=nothing)
+
     @property
     def sha256(self) -> str:
         """Of everything that the protocol says, in whatever order or layout it says it."""

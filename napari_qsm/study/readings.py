@@ -175,11 +175,12 @@ def submit_reading(
         already, or it was made on another map.
     """
     save_reading(study, scan, reading, volume)
-    _check_complete(study, scan, reading)
+    check_complete(study, scan, reading)
     _check_map(scan, reading, volume)
     record = reading.record.model_copy(update={"state": "submitted", "submitted_at": _now()})
     done = replace(reading, record=record)
-    _write_burnt(study, scan, done, volume)
+    with staged_folder(scan.folder, overwrite=True) as staging:
+        write_submitted(staging, study, scan, done, volume)
     _mark(study, scan, done, "submitted")
     _log(study, scan, done, "reading submitted")
     return done
@@ -202,7 +203,7 @@ def amend_reading(
         raise QsmError(
             f"{reading.label} has not handed in {scan.name}, so nothing is to be amended."
         )
-    _check_complete(study, scan, reading)
+    check_complete(study, scan, reading)
     _check_map(scan, reading, volume)
     reasons = (*before.record.amended, reason.strip())
     record = reading.record.model_copy(
@@ -212,7 +213,8 @@ def amend_reading(
     name = f"{path.name.removesuffix(_ENDING)}_{len(reasons)}{_ENDING}"
     with staged_folder(study.reading / "amended", overwrite=True) as staging:
         (staging / name).write_bytes(path.read_bytes())
-    _write_burnt(study, scan, done, volume)
+    with staged_folder(scan.folder, overwrite=True) as staging:
+        write_submitted(staging, study, scan, done, volume)
     _log(study, scan, done, "reading amended", reason=reason.strip(), kept=name)
     return done
 
@@ -232,7 +234,14 @@ def _now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def _check_complete(study: StudyFolder, scan: StudyScan, reading: Reading) -> None:
+def check_complete(study: StudyFolder, scan: StudyScan, reading: Reading) -> None:
+    """Refuse a reading in which a region is neither placed nor called not visible.
+
+    Raises
+    ------
+    QsmError
+        Naming scan, rater and regions.
+    """
     placed = [shape.region_name for shape in reading.shapes]
     done = {*placed, *reading.record.not_visible}
     missing = [s.region_name for s in study.protocol.steps() if s.region_name not in done]
@@ -265,8 +274,10 @@ def _write(path: Path, reading: Reading, volume: Volume) -> None:
     )
 
 
-def _write_burnt(study: StudyFolder, scan: StudyScan, reading: Reading, volume: Volume) -> None:
-    """Shapes and their label map, both or neither."""
+def write_submitted(
+    folder: Path, study: StudyFolder, scan: StudyScan, reading: Reading, volume: Volume
+) -> None:
+    """Write the files of a reading that is handed in, shapes and their label map, into a folder."""
     labels = np.zeros(volume.shape, np.uint16)
     order = [step.region_name for step in study.protocol.steps()]
     order += [s.region_name for s in reading.shapes if s.region_name not in order]
@@ -277,10 +288,9 @@ def _write_burnt(study: StudyFolder, scan: StudyScan, reading: Reading, volume: 
         labels[at] = np.where(labels[at] == 0, label, labels[at])
         regions.append(Region(label, shape.region_name, shape.side, default_color(label)))
     number = (reading.record.rater, reading.record.number)
-    with staged_folder(scan.folder, overwrite=True) as staging:
-        _write(staging / scan.shapes(*number).name, reading, volume)
-        burnt = volume.with_data(labels, unit="", name="")
-        write_labels(burnt, regions, staging / scan.dseg(*number).name)
+    _write(folder / scan.shapes(*number).name, reading, volume)
+    burnt = volume.with_data(labels, unit="", name="")
+    write_labels(burnt, regions, folder / scan.dseg(*number).name)
 
 
 def _mark(study: StudyFolder, scan: StudyScan, reading: Reading, state: State) -> None:

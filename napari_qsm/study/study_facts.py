@@ -126,9 +126,14 @@ class StudyFacts:
 
     def unblinded_before_last(self) -> bool:
         """Whether codes were looked up before the last reading was handed in."""
-        names = [event.get("event") for event in self.events]
-        last = max((n for n, e in enumerate(names) if e == "reading submitted"), default=-1)
-        return "unblinded" in names[: last + 1]
+        looked = [str(event["at"]) for event in self.events if event.get("event") == "unblinded"]
+        # A reading in a bundle was handed in where no code can be looked up, before it was merged.
+        last = [
+            str(event.get("submitted_at") or event["at"])
+            for event in self.events
+            if event.get("event") == "reading submitted"
+        ]
+        return bool(looked and last) and min(looked) < max(last)
 
 
 def facts_of_study(

@@ -86,6 +86,11 @@ class StudyScan:
         return self.map.name in self.files
 
     @property
+    def magnitude(self) -> Path:
+        """The magnitude that a bundle keeps beside a map, as it has no raw data."""
+        return self.path("part-mag_desc-combined_T2starw.nii")
+
+    @property
     def provenance(self) -> Path:
         """How the map was made."""
         return self.path("provenance.json")

@@ -88,6 +88,11 @@ class Suggestions:
 
 def write_suggestions(scan: StudyScan, suggestions: Suggestions, grid: Volume) -> None:
     """Write what is suggested for a scan, atomically; ``grid`` is its map's."""
+    write_text(scan.suggestion(), suggestions_text(suggestions, grid))
+
+
+def suggestions_text(suggestions: Suggestions, grid: Volume) -> str:
+    """The text of its file."""
     whole = {
         "format": FORMAT,
         "version": VERSION,
@@ -103,8 +108,7 @@ def write_suggestions(scan: StudyScan, suggestions: Suggestions, grid: Volume) -
         "map_sha256": suggestions.map_sha256,
         "atlas": dict(suggestions.atlas),
     }
-    text = json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False)
-    write_text(scan.suggestion(), text + "\n")
+    return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _rows(shapes: Iterable[FixedShape], grid: Volume) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from napari_qsm.errors import FileError, QsmError
 from napari_qsm.io.atomic import staged_folder, write_text
 from napari_qsm.io.plain_data import PlainDataError, parse_json
 from napari_qsm.io.text import read_text
+from napari_qsm.study.bundle_card import read_card
 from napari_qsm.study.folder import StudyFolder
 from napari_qsm.study.protocol import Placement
 from napari_qsm.study.reading_log import read_events, write_event
@@ -73,6 +74,8 @@ class Item:
 def read_key(study: StudyFolder) -> dict[str, Item]:
     """Every code and what it stands for; empty before anything was assigned.
 
+    In a bundle for another rater a code stands for itself.
+
     Raises
     ------
     FileError
@@ -80,7 +83,13 @@ def read_key(study: StudyFolder) -> dict[str, Item]:
     """
     path = study.key_file
     if not path.is_file():
-        return {}
+        card = read_card(study.root)
+        if card is None:
+            return {}
+        return {
+            code: Item(code, card.rater, scan.participant, scan.session, 1, scan.placement)
+            for code, scan in card.scans.items()
+        }
     try:
         said = parse_json(read_text(path, "key"))
         return {
@@ -110,6 +119,9 @@ def read_worklist(study: StudyFolder, rater: str) -> list[Item]:
     """
     path = study.worklist(rater)
     if not path.is_file():
+        card = read_card(study.root)
+        if card is not None and card.rater != rater:
+            raise FileError(f"'{study.root.name}' is a bundle for {card.rater}, not for {rater}.")
         raise FileError(
             f"'{study.root.name}' has no worklist for {rater}; make one with 'napari-qsm study assign'."
         )
@@ -136,7 +148,7 @@ def mark(study: StudyFolder, item: Item, state: str) -> list[Item]:
             opened = other.opened or now
             submitted = now if state == "submitted" else other.submitted
             items[number] = replace(other, state=state, opened=opened, submitted=submitted)
-    write_text(study.worklist(item.rater), _list_text(items))
+    write_text(study.worklist(item.rater), list_text(items))
     return items
 
 
@@ -178,6 +190,7 @@ def assign(
         If the rater has a list already, or there is nothing to read.
     """
     path = study.worklist(rater)
+    _refuse_bundle(study)
     _ = study.protocol  # refuses one that was changed after it was frozen
     before = read_worklist(study, rater) if path.is_file() else []
     if before and not add:
@@ -209,7 +222,7 @@ def assign(
     _force_independent(study, key, notes)
     items = [*before, *(key[item.code] for item in new)]
     with staged_folder(study.reading, overwrite=True) as staging:
-        (staging / path.name).write_text(_list_text(items), "utf-8", newline="\n")
+        (staging / path.name).write_text(list_text(items), "utf-8", newline="\n")
         (staging / study.key_file.name).write_text(_key_text(key), "utf-8", newline="\n")
     write_event(
         study.root, "assigned", rater=rater, seed=seed, scans=len(scans), repeats=again,
@@ -287,6 +300,14 @@ def _items(
     return items
 
 
+def _refuse_bundle(study: StudyFolder) -> None:
+    if read_card(study.root) is not None:
+        raise QsmError(
+            f"'{study.root.name}' is a bundle to be read; what its codes stand for, and who reads "
+            "what, is kept in the study that it was made from."
+        )
+
+
 def _code(chance: random.Random) -> str:
     pattern = (_LETTERS, _DIGITS, _LETTERS, _DIGITS)
     return "".join(chance.choice(signs) for signs in pattern)
@@ -313,7 +334,8 @@ def _force_independent(study: StudyFolder, key: dict[str, Item], notes: list[str
         )
 
 
-def _list_text(items: Iterable[Item]) -> str:
+def list_text(items: Iterable[Item]) -> str:
+    """The text of a worklist."""
     rows = [
         (n, item.code, item.state, item.opened or "n/a", item.submitted or "n/a")
         for n, item in enumerate(items, 1)
@@ -345,6 +367,7 @@ def unblind(study: StudyFolder, reason: str) -> dict[str, Item]:
     """
     if not reason.strip():
         raise QsmError("Unblinding needs a reason.")
+    _refuse_bundle(study)
     key = read_key(study)
     if not key:
         raise QsmError(f"'{study.root.name}' has no worklists, so there is nothing to unblind.")
