@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from napari_qsm.cli.terminal import note, one_number, say
+from napari_qsm.errors import MetadataError
 
 
 def stats(
@@ -19,20 +20,68 @@ def stats(
     table: Annotated[Path | None, typer.Option(help="Label names.")] = None,
     unit: Annotated[Literal["ppm", "ppb"], typer.Option(help="ppm or ppb.")] = "ppm",
     out: Annotated[Path | None, typer.Option(help="A .csv, .tsv, .xlsx or .json file.")] = None,
+    percentiles: Annotated[
+        bool, typer.Option("--percentiles", help="The 25th and 75th percentile as well.")
+    ] = False,
+    high: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LIMIT",
+            help="Part of each region above a limit in the unit of the table; NAME=LIMIT for one "
+            "region. Can be given several times.",
+        ),
+    ] = None,
+    edge: Annotated[
+        bool, typer.Option("--edge", help="Means without the outer layer of voxels.")
+    ] = False,
+    histogram: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the histogram of every region.")
+    ] = None,
+    bin_width: Annotated[
+        float | None,
+        typer.Option(
+            parser=one_number, metavar="FLOAT", help="Breadth of its bins; 5 ppb unless given."
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a table.")] = False,
 ) -> None:
     """Print or write voxels, volume, mean and SD of every region."""
-    from napari_qsm.rois.files import check_table_out, region_table, table_text, write_table
+    from napari_qsm.rois.files import (
+        check_table_out,
+        histogram_table,
+        region_table,
+        table_text,
+        write_table,
+    )
+    from napari_qsm.rois.high_part import high_limits
 
+    inputs = [map_, labels, *([table] if table else [])]
+    if bin_width is not None and histogram is None:
+        raise MetadataError("--bin-width goes with --histogram FILE.")
+    for path in (out, histogram):
+        if path is not None:
+            check_table_out(path, overwrite=True, inputs=inputs)
+    limits = high_limits(high or [], unit)
+    also = [
+        *(["p25", "p75"] if percentiles else []),
+        *(["high_from", "high_fraction", "high_mean", "high_voxels"] if limits else []),
+        *(["inner_mean", "edge_difference", "inner_voxels"] if edge else []),
+    ]
+    frame = region_table(
+        map_, labels, names_path=table, unit=unit, warn=note, also=also, high=limits
+    )
+    counts = None
+    if histogram is not None:
+        counts = histogram_table(map_, labels, names_path=table, unit=unit, width=bin_width)
+        check_table_out(histogram, overwrite=overwrite, same_as=counts)
     if out is not None:
-        check_table_out(out, overwrite=True, inputs=[map_, labels, *([table] if table else [])])
-    frame = region_table(map_, labels, names_path=table, unit=unit, warn=note)
-    if out is None:
+        # Measured again, the same table is no loss; another one is only written when asked for.
+        check_table_out(out, overwrite=overwrite, same_as=frame)
+        write_table(frame, out)
+    else:
         say(table_text(frame))
-        return
-    # Measured again, the same table is no loss; another one is only written when asked for.
-    check_table_out(out, overwrite=overwrite, same_as=frame)
-    write_table(frame, out)
+    if counts is not None and histogram is not None:
+        write_table(counts, histogram)
 
 
 def figure(

@@ -11,9 +11,9 @@ from napari_qsm.figures.gather import Loaded, labels_like, wanted_labels
 from napari_qsm.figures.kinds import PanelPlan, Setting
 from napari_qsm.figures.panels import Numbers
 from napari_qsm.figures.spec import FigureSpec
-from napari_qsm.rois.measures import measures_of
 from napari_qsm.rois.region import RegionTable
 from napari_qsm.rois.statistics import region_statistics
+from napari_qsm.rois.sums import measures_of
 from napari_qsm.units import factor
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,11 +16,14 @@ from napari_qsm.io.formats import stem
 from napari_qsm.io.neutral_names import shared_name, told_apart
 from napari_qsm.io.plain_data import parse_json
 from napari_qsm.io.spreadsheet import defused, defused_text
+from napari_qsm.rois.edge import edge_words
+from napari_qsm.rois.high_part import HighLimits
 from napari_qsm.rois.statistics import (
     column_decimals,
     column_meanings,
     column_of,
     exported_statistics,
+    needs,
 )
 from napari_qsm.units import UNITS, sizes_text
 from napari_qsm.volume import Volume
@@ -46,11 +49,14 @@ class Exported:
         Of the values.
     about : dict
         Words for people, see :func:`about_table`.
+    also : tuple of str
+        Statistics in it that other tables do not hold.
     """
 
     frame: pd.DataFrame
     unit: str
     about: dict[str, str] = field(default_factory=dict)
+    also: tuple[str, ...] = ()
 
 
 def about_table(
@@ -61,6 +67,7 @@ def about_table(
     regions_name: str,
     reference: str = "",
     notes: Sequence[str] = (),
+    more: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """What a reader of a table has to know besides the numbers.
 
@@ -77,6 +84,8 @@ def about_table(
         What counts as zero; looked up beside the map's file unless given.
     notes : sequence of str
         More sentences, for example about voxels without a number.
+    more : mapping of str to str
+        What else was asked for, see :func:`what_was_asked`.
     """
     from napari_qsm._version import __version__
 
@@ -87,6 +96,7 @@ def about_table(
         "Voxel size": sizes_text(values.voxel_size_mm, " x "),
         "SD": "of a sample (n - 1)",
         "Percentiles": "interpolated linearly",
+        **(more or {}),
         "Program": f"napari-qsm {__version__}",
         "Exported": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
@@ -95,6 +105,18 @@ def about_table(
     if notes:
         about["Notes"] = " ".join(notes)
     return about
+
+
+def what_was_asked(
+    values: Volume, unit: str, also: Collection[str], high: HighLimits
+) -> dict[str, str]:
+    """How the columns beyond the usual ones were made, by a heading for each kind."""
+    said = {}
+    if high and unit in ("ppm", "ppb") and needs("high", also):
+        said["High part"] = high.words("ppm" if unit == "ppm" else "ppb")
+    if needs("edge", also):
+        said["Edge"] = edge_words(values.voxel_size_mm)
+    return said
 
 
 def map_reference(origin: Path | None) -> str:
@@ -191,7 +213,7 @@ def joined(tables: Sequence[Exported]) -> pd.DataFrame:
     parts = []
     names = told_apart(table.about.get("Map", "") for table in tables)
     for name, table in zip(names, tables, strict=True):
-        plain = {column_of(each, table.unit): each.name for each in exported_statistics()}
+        plain = {column_of(each, table.unit): each.name for each in exported_statistics(table.also)}
         part = table.frame.rename(columns=plain)
         part.insert(0, "map", name)
         part.insert(1, "unit", table.unit)
@@ -202,11 +224,11 @@ def joined(tables: Sequence[Exported]) -> pd.DataFrame:
 def meanings(tables: Sequence[Exported]) -> dict[str, str]:
     """The data dictionary of one table, or of several below each other."""
     if len(tables) == 1:
-        return column_meanings(tables[0].unit)
+        return column_meanings(tables[0].unit, tables[0].also)
     return {
         "map": "What was measured.",
         "unit": "Of the columns that have the unit of the map.",
-        **column_meanings(""),
+        **column_meanings("", {name for table in tables for name in table.also}),
     }
 
 

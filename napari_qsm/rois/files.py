@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,11 +15,18 @@ from napari_qsm.io.neutral_names import shared_name
 from napari_qsm.io.segmentation import on_grid, read_labels
 from napari_qsm.io.spreadsheet import defused
 from napari_qsm.io.targets import check_out_file
-from napari_qsm.rois.exports import about_table, check_ending, write_xlsx
+from napari_qsm.io.whole_numbers import as_labels
+from napari_qsm.rois.exports import about_table, check_ending, what_was_asked, write_xlsx
+from napari_qsm.rois.high_part import NO_LIMITS, HighLimits
+from napari_qsm.rois.histogram import histogram_frame
+from napari_qsm.rois.live import LiveStatistics
+from napari_qsm.rois.region import name_of, region_side
+from napari_qsm.rois.repeatability import LITERATURE, Repeatability
+from napari_qsm.rois.shape_checks import values_under
 from napari_qsm.rois.shape_files import read_shapes
 from napari_qsm.rois.shape_table import shape_statistics
-from napari_qsm.rois.statistics import column_decimals, region_statistics
-from napari_qsm.units import SusceptibilityUnit, rounded
+from napari_qsm.rois.statistics import column_decimals, region_statistics, susceptibility
+from napari_qsm.units import SusceptibilityUnit, factor, rounded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +39,9 @@ def region_table(
     names_path: Path | None = None,
     unit: SusceptibilityUnit = "ppm",
     warn: Callable[[str], None] | None = None,
+    also: Collection[str] = (),
+    high: HighLimits = NO_LIMITS,
+    repeatability: Repeatability = LITERATURE,
 ) -> pd.DataFrame:
     """Statistics of a map file in the regions of a label file.
 
@@ -50,6 +60,8 @@ def region_table(
         Unit of the table.
     warn : callable, optional
         Told what the user should know.
+    also, high, repeatability
+        See :func:`napari_qsm.rois.statistics.region_statistics`.
 
     Returns
     -------
@@ -62,24 +74,92 @@ def region_table(
         if names_path:
             raise FileError("Fixed shapes have names of their own; leave out the label table.")
         shapes = read_shapes(labels_path).shapes
-        table = shape_statistics(values, shapes, unit=unit, warn=warn)
+        table = shape_statistics(
+            values,
+            shapes,
+            unit=unit,
+            warn=warn,
+            also=also,
+            high=high,
+            repeatability=repeatability,
+        )
         table.attrs["about"] = about_table(
-            values, unit=unit, map_name=values.name, regions_name=labels_path.name
+            values,
+            unit=unit,
+            map_name=values.name,
+            regions_name=labels_path.name,
+            more=what_was_asked(values, unit, also, high),
         )
         return table
     labels, regions = read_labels(labels_path, warn=warn, table=names_path is None)
     if names_path:
         regions = read_label_table(names_path)
     names = {region.index: region for region in regions}
-    table = region_statistics(values, on_grid(labels, values), names, unit=unit, warn=warn)
+    table = region_statistics(
+        values,
+        on_grid(labels, values),
+        names,
+        unit=unit,
+        warn=warn,
+        also=also,
+        high=high,
+        repeatability=repeatability,
+    )
     if warn is not None and names:
         for label in sorted(set(table["label"]) - set(names)):
             warn(f"Label {label} has no name in the label table.")
     regions_name = shared_name(labels.name, labels.origin or labels_path, "labels")
     table.attrs["about"] = about_table(
-        values, unit=unit, map_name=values.name, regions_name=regions_name
+        values,
+        unit=unit,
+        map_name=values.name,
+        regions_name=regions_name,
+        more=what_was_asked(values, unit, also, high),
     )
     return table
+
+
+def histogram_table(
+    map_path: Path,
+    labels_path: Path,
+    *,
+    names_path: Path | None = None,
+    unit: SusceptibilityUnit = "ppm",
+    width: float | None = None,
+) -> pd.DataFrame:
+    """Histograms of a map file in the regions of a label file.
+
+    Parameters
+    ----------
+    map_path, labels_path, names_path, unit
+        As for :func:`region_table`.
+    width : float, optional
+        Breadth of a bin in that unit.
+
+    Returns
+    -------
+    DataFrame
+        See :func:`napari_qsm.rois.histogram.histogram_frame`.
+    """
+    values = susceptibility(read_map(map_path))
+    scale = factor(values.unit, unit)
+    if labels_path.suffix.lower() == ".json":
+        shapes = read_shapes(labels_path).shapes
+        told = [
+            (shape.region or number, shape.name, shape.side, values_under(shape, values))
+            for number, shape in enumerate(shapes, 1)
+        ]
+        return histogram_frame(told, unit=unit, factor_=scale, width=width)
+    labels, regions = read_labels(labels_path, table=names_path is None)
+    if names_path:
+        regions = read_label_table(names_path)
+    table = {region.index: region for region in regions}
+    live = LiveStatistics(as_labels(on_grid(labels, values).like(values)), {"": values.data})
+    rows = (
+        (label, name_of(table, label), region_side(table.get(label)), live.values("", [label]))
+        for label in live.labels
+    )
+    return histogram_frame(rows, unit=unit, factor_=scale, width=width)
 
 
 def write_table(table: pd.DataFrame, path: Path, about: Mapping[str, str] | None = None) -> None:

@@ -9,12 +9,15 @@ their results are equal to the last bit.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from math import nan
 
 import numpy as np
 
 from napari_qsm.arrays import Array, Box
 from napari_qsm.errors import FileError, GeometryError
-from napari_qsm.rois.measures import Measures, Parts
+from napari_qsm.rois.measures import Measures
+from napari_qsm.rois.sums import Parts
 
 Voxel = tuple[int, int, int]
 
@@ -84,11 +87,22 @@ class LiveStatistics:
                 f"A map of {values.shape} voxels cannot be measured under labels of "
                 f"{self._labels.shape}."
             )
+        limits = self._maps[key].high if key in self._maps else HighFrom()
         self.remove_map(key)
-        made = _Map(values, len(self._label_of))
-        for place in range(values.shape[2]):
+        made = self._maps[key] = _Map(values, len(self._label_of))
+        self._fill(made, limits)
+
+    def set_high(self, key: str, limits: HighFrom) -> None:
+        """Say above which value of a map voxels are the high part of their region."""
+        made = self._maps[key]
+        if made.high != limits:
+            self._known = {known: value for known, value in self._known.items() if known[0] != key}
+            self._fill(made, limits)
+
+    def _fill(self, made: _Map, limits: HighFrom) -> None:
+        made.set_high(limits, self._label_of)
+        for place in range(made.values.shape[2]):
             made.fill(place, self._at[place], self._rows_at[place])
-        self._maps[key] = made
 
     def remove_map(self, key: str) -> None:
         """Forget a map."""
@@ -156,14 +170,15 @@ class LiveStatistics:
         ends = np.cumsum(np.bincount(rows, minlength=len(self._label_of)))
         for row, label in enumerate(self._label_of):
             own = values[ends[row - 1] if row else 0 : ends[row]]
-            self._known[key, label] = made.parts.measures([row], own)
+            self._known[key, label] = made.parts.measures([row], own, made.limits)
 
     def pooled(self, key: str, labels: Iterable[int], *, ranks: bool = False) -> Measures:
         """Numbers of several labels taken as one region."""
         labels = sorted(set(labels))
         rows = [row for row in map(self._row, labels) if row is not None]
         values = self.values(key, labels) if ranks else None
-        return self._maps[key].parts.measures(rows, values)
+        made = self._maps[key]
+        return made.parts.measures(rows, values, made.limits)
 
     def values(self, key: str, labels: Iterable[int]) -> Array:
         """Values of some labels on a map, float64, slice by slice; may hold NaN."""
@@ -175,6 +190,17 @@ class LiveStatistics:
             inside = here == rows[0] if len(rows) == 1 else np.isin(here, rows)
             found.append(taken[place][inside])
         return np.concatenate(found) if found else np.empty(0)
+
+    def places(self, label: int) -> Array:
+        """Where a label lies: (n, 3) ndarray of x, y, z, slice by slice."""
+        row = self._row(label)
+        if row is None:
+            return np.empty((0, 3), np.int64)
+        across, found = self._labels.shape[0], [np.empty((0, 3), np.int64)]
+        for place in np.flatnonzero(self._counts[row]):
+            y, x = np.divmod(self._at[place][self._rows_at[place] == row], across)
+            found.append(np.stack([x, y, np.full_like(x, place)], axis=1))
+        return np.concatenate(found)
 
     def centre(self, label: int) -> Voxel | None:
         """The voxel of a label that lies nearest to its centre of mass, on the slice through it.
@@ -258,7 +284,30 @@ class LiveStatistics:
         self._counts = grown
         for each in self._maps.values():
             each.parts.grow(size)
+            each.set_high(each.high, self._label_of)
         return self._row_of[found]
+
+
+@dataclass(frozen=True)
+class HighFrom:
+    """Values above which voxels are the high part of their region, in the unit of the map.
+
+    Attributes
+    ----------
+    of_all : float or None
+        For every label that ``by_label`` does not name; None for no such value.
+    by_label : mapping of int to float
+    """
+
+    of_all: float | None = None
+    by_label: Mapping[int, float] = field(default_factory=dict)
+
+    def rows(self, labels: list[int]) -> Array | None:
+        """(labels,) ndarray with NaN for none; None if no label has one."""
+        if self.of_all is None and not self.by_label:
+            return None
+        rest = nan if self.of_all is None else self.of_all
+        return np.array([self.by_label.get(label, rest) for label in labels], dtype=np.float64)
 
 
 class _Map:
@@ -266,10 +315,15 @@ class _Map:
 
     def __init__(self, values: Array, rows: int) -> None:
         self.values = values
+        self.high = HighFrom()
+        self.limits: Array | None = None
         self.parts = Parts(rows, values.shape[2])
         self.taken: list[Array] = [np.empty(0)] * values.shape[2]
+
+    def set_high(self, limits: HighFrom, labels: list[int]) -> None:
+        self.high, self.limits = limits, limits.rows(labels)
 
     def fill(self, place: int, at: Array, rows: Array) -> None:
         y, x = np.divmod(at, self.values.shape[0])
         self.taken[place] = self.values[:, :, place][x, y].astype(np.float64)
-        self.parts.fill(place, rows, self.taken[place])
+        self.parts.fill(place, rows, self.taken[place], self.limits)

@@ -1,4 +1,4 @@
-"""What is told of a region on a map: the register of statistics, and the sums they are made from.
+"""What is told of a region on a map: its statistics.
 
 A statistic is a function of a :class:`Pool`. Write one here, put ``@statistic`` on it, and it
 stands in the table below the views and its choice of columns, in every export and its data
@@ -12,133 +12,15 @@ dictionary, on the command line, and can be named in a figure's table::
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from math import nan, sqrt
 
-import numpy as np
+from napari_qsm.rois.register import STATISTICS, Pool, Statistic, statistic, told
 
-from napari_qsm.arrays import Array
-
+__all__ = ["STATISTICS", "Measures", "Pool", "Statistic", "measured", "statistic", "told"]
 #: Relative spread below which skewness is rounding noise.
 _FLAT = 1e-9
-
-
-@dataclass(frozen=True, eq=False)
-class Pool:
-    """All voxels of a region on one map, in the map's own unit.
-
-    Attributes
-    ----------
-    voxels : int
-        All voxels of the region.
-    numbers : int
-        Those that hold a number; NaN and infinity are none.
-    mean, min, max : float
-        NaN without a number.
-    second, third : float
-        Sums of powers of the deviation from the mean.
-    ordered : (numbers,) ndarray or None
-        The values, ascending; None unless gathered, which takes longer.
-    """
-
-    voxels: int
-    numbers: int
-    mean: float = nan
-    min: float = nan
-    max: float = nan
-    second: float = nan
-    third: float = nan
-    ordered: Array | None = None
-
-    def percentile(self, percent: float) -> float:
-        """A percentile, interpolated linearly; NaN without a number."""
-        if self.ordered is None or not self.ordered.size:
-            return nan
-        # As numpy interpolates, to the last bit, without its cost of a call for each region.
-        at = (self.ordered.size - 1) * (percent / 100)
-        below = int(at)
-        low = float(self.ordered[below])
-        high = float(self.ordered[min(below + 1, self.ordered.size - 1)])
-        part, apart = at - below, high - low
-        return low + apart * part if part < 0.5 else high - apart * (1 - part)
-
-
-@dataclass(frozen=True)
-class Statistic:
-    """A number that is told of regions.
-
-    Attributes
-    ----------
-    name : str
-        Of its column; the unit is added where it has that of the map.
-    title : str
-        In menus, ``"5th percentile"``.
-    compute : callable
-        From a :class:`Pool`; its docstring is the column's entry in data dictionaries.
-    heading : str
-        Above its column in the window and in figures.
-    needs_values : bool
-        Whether it needs every value and not only sums: it is then left out while nobody looks.
-    in_map_unit : bool
-        Whether it has the unit of the map.
-    decimals : int
-        Of what has another unit.
-    exported : bool
-        Whether tables in files hold it.
-    optional : bool
-        Whether the window offers it as a column of its own.
-    """
-
-    name: str
-    title: str
-    compute: Callable[[Pool], float]
-    heading: str
-    needs_values: bool = False
-    in_map_unit: bool = True
-    decimals: int = 2
-    exported: bool = True
-    optional: bool = True
-
-    @property
-    def meaning(self) -> str:
-        """What it is, in a sentence or two."""
-        return " ".join((inspect.getdoc(self.compute) or self.title).split())
-
-
-#: Name to statistic, in the order of columns.
-STATISTICS: dict[str, Statistic] = {}
-
-
-def statistic(
-    name: str,
-    title: str,
-    *,
-    heading: str = "",
-    needs_values: bool = False,
-    in_map_unit: bool = True,
-    decimals: int = 2,
-    exported: bool = True,
-    optional: bool = True,
-) -> Callable[[Callable[[Pool], float]], Callable[[Pool], float]]:
-    """Register a statistic; parameters are the attributes of :class:`Statistic`."""
-
-    def register(compute: Callable[[Pool], float]) -> Callable[[Pool], float]:
-        STATISTICS[name] = Statistic(
-            name,
-            title,
-            compute,
-            heading or title[0].lower() + title[1:],
-            needs_values,
-            in_map_unit,
-            decimals,
-            exported,
-            optional,
-        )
-        return compute
-
-    return register
 
 
 @statistic("mean", "Mean", optional=False)
@@ -219,6 +101,70 @@ def _missing(pool: Pool) -> float:
     return float(pool.voxels - pool.numbers)
 
 
+@statistic("high_from", "Limit of the high part", heading="high from", exported=False, needs="high")
+def _high_from(pool: Pool) -> float:
+    """Limit above which voxels count as the region's high part."""
+    return pool.high_from
+
+
+@statistic(
+    "high_fraction",
+    "High part, share of the region",
+    heading="high part",
+    in_map_unit=False,
+    decimals=3,
+    exported=False,
+    needs="high",
+)
+def _high_fraction(pool: Pool) -> float:
+    """Share (0-1) of the voxels with a number that lie above the limit."""
+    return pool.high / pool.numbers if pool.numbers else nan
+
+
+@statistic("high_mean", "High part, mean", heading="high part mean", exported=False, needs="high")
+def _high_mean(pool: Pool) -> float:
+    """Mean of the voxels above the limit; none where there is no such voxel."""
+    return pool.high_sum / pool.high if pool.high > 0 else nan
+
+
+@statistic(
+    "high_voxels",
+    "High part, voxels",
+    heading="high voxels",
+    in_map_unit=False,
+    decimals=0,
+    exported=False,
+    needs="high",
+)
+def _high_voxels(pool: Pool) -> float:
+    """Voxels above the limit."""
+    return pool.high
+
+
+told(
+    "inner_mean",
+    "Mean without edge",
+    "Mean without the outer layer of voxels; none where nothing is left.",
+    needs="edge",
+)
+told(
+    "edge_difference",
+    "Mean without edge, less mean",
+    "Mean without the outer layer of voxels, less the mean of all.",
+    heading="without edge − with",
+    needs="edge",
+)
+told(
+    "inner_voxels",
+    "Voxels without edge",
+    "Voxels that are left without the outer layer.",
+    heading="inner voxels",
+    in_map_unit=False,
+    decimals=0,
+    needs="edge",
+)
+
+
 @dataclass(frozen=True)
 class Measures:
     """Numbers of one region on one map, in the map's own unit.
@@ -259,129 +205,17 @@ class Measures:
         """One number by the name of its statistic; NaN if it was not asked for."""
         return self.found.get(name, nan)
 
+    def with_told(self, told: Mapping[str, float]) -> Measures:
+        """The same with numbers that do not follow from its values, by their names."""
+        return replace(self, found={**self.found, **told})
 
-def _measures(pool: Pool) -> Measures:
+
+def measured(pool: Pool) -> Measures:
+    """Every statistic of a region but those of its edge."""
     gathered = pool.ordered is not None
     found = {
         each.name: float(each.compute(pool))
         for each in STATISTICS.values()
-        if gathered or not each.needs_values
+        if each.compute is not None and (gathered or not each.needs_values)
     }
     return Measures(pool.voxels, pool.numbers, found, gathered)
-
-
-class Parts:
-    """Counts, means and central moments of many labels in many slices.
-
-    Parameters
-    ----------
-    rows, slices : int
-        Size of the arrays.
-
-    Attributes
-    ----------
-    voxels, numbers, mean, second, third, low, high : (rows, slices) ndarray
-        ``second`` and ``third`` are sums of powers of the deviation from the part's own mean.
-    """
-
-    NAMES = ("voxels", "numbers", "mean", "second", "third", "low", "high")
-
-    def __init__(self, rows: int, slices: int) -> None:
-        self.voxels = np.zeros((rows, slices), np.int64)
-        self.numbers = np.zeros((rows, slices), np.int64)
-        self.mean, self.second, self.third, self.low, self.high = (
-            np.zeros((rows, slices)) for _ in range(5)
-        )
-
-    def grow(self, rows: int) -> None:
-        """Make room for more labels."""
-        for name in self.NAMES:
-            old = getattr(self, name)
-            new = np.zeros((rows, old.shape[1]), old.dtype)
-            new[: len(old)] = old
-            setattr(self, name, new)
-
-    def fill(self, place: int, rows: Array, values: Array) -> None:
-        """Measure one slice.
-
-        Parameters
-        ----------
-        place : int
-            Which slice.
-        rows : (n,) ndarray of int
-            Row of each voxel.
-        values : (n,) ndarray of float64
-            Value of each voxel, in an order that follows from their places alone: equal
-            voxels give equal bits.
-        """
-        size = len(self.voxels)
-        self.voxels[:, place] = np.bincount(rows, minlength=size)
-        finite = np.isfinite(values)
-        if not finite.all():
-            rows, values = rows[finite], values[finite]
-        count = np.bincount(rows, minlength=size)
-        some = np.maximum(count, 1)
-        mean = np.bincount(rows, values, size) / some
-        deviation = values - mean[rows]
-        square = deviation * deviation
-        low, high = np.full(size, np.inf), np.full(size, -np.inf)
-        np.minimum.at(low, rows, values)
-        np.maximum.at(high, rows, values)
-        self.numbers[:, place] = count
-        self.mean[:, place] = mean
-        self.second[:, place] = np.bincount(rows, square, size)
-        self.third[:, place] = np.bincount(rows, square * deviation, size)
-        self.low[:, place], self.high[:, place] = low, high
-
-    def measures(self, rows: list[int], gathered: Array | None = None) -> Measures:
-        """All slices of some labels as one region.
-
-        Parameters
-        ----------
-        rows : list of int
-            Rows of the labels.
-        gathered : (n,) ndarray, optional
-            Their values, if statistics are wanted that need every one.
-
-        Notes
-        -----
-        Moments of parts are joined by the formulas of Chan et al. (1983) and Pébay (2008), in
-        the order of labels and slices, so that the result depends on the content alone.
-        """
-        voxels = int(self.voxels[rows].sum())
-        count = self.numbers[rows].ravel()
-        used = count > 0
-        n = count[used].astype(np.float64)
-        total = float(n.sum())
-        ordered = None if gathered is None else np.sort(gathered[np.isfinite(gathered)])
-        if total == 0:
-            return _measures(Pool(voxels, 0, ordered=ordered))
-        means = self.mean[rows].ravel()[used]
-        seconds = self.second[rows].ravel()[used]
-        mean = float((n * means).sum()) / total
-        off = means - mean
-        pool = Pool(
-            voxels,
-            int(total),
-            mean,
-            float(self.low[rows].ravel()[used].min()),
-            float(self.high[rows].ravel()[used].max()),
-            float((seconds + n * off**2).sum()),
-            float((self.third[rows].ravel()[used] + 3 * off * seconds + n * off**3).sum()),
-            ordered,
-        )
-        return _measures(pool)
-
-
-def measures_of(values: Array) -> Measures:
-    """Numbers of a plain set of values, with all statistics.
-
-    Parameters
-    ----------
-    values : (n,) ndarray
-        May hold NaN.
-    """
-    values = np.asarray(values, dtype=np.float64).ravel()
-    parts = Parts(1, 1)
-    parts.fill(0, np.zeros(values.size, np.intp), values)
-    return parts.measures([0], values)

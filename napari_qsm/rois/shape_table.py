@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from math import nan
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_qsm.errors import FileError
-from napari_qsm.rois.measures import Measures, measures_of
+from napari_qsm.rois.edge import edge_notes, with_edge
+from napari_qsm.rois.high_part import NO_LIMITS, HighLimits
+from napari_qsm.rois.measures import Measures
 from napari_qsm.rois.pairs import base_name
+from napari_qsm.rois.repeatability import LITERATURE, Repeatability
 from napari_qsm.rois.shape_checks import flags_of_all, values_under
-from napari_qsm.rois.shapes import FixedShape
-from napari_qsm.rois.statistics import frame_of, susceptibility
+from napari_qsm.rois.shapes import FixedShape, voxels_of
+from napari_qsm.rois.statistics import frame_of, needs, susceptibility
+from napari_qsm.rois.sums import measures_of
 from napari_qsm.units import SusceptibilityUnit, factor
 from napari_qsm.volume import Volume
 
@@ -24,6 +31,9 @@ def shape_statistics(
     *,
     unit: SusceptibilityUnit = "ppm",
     warn: Callable[[str], None] | None = None,
+    also: Collection[str] = (),
+    high: HighLimits = NO_LIMITS,
+    repeatability: Repeatability = LITERATURE,
 ) -> pd.DataFrame:
     """Statistics of a map under each of some fixed shapes.
 
@@ -38,6 +48,8 @@ def shape_statistics(
         Unit of the table.
     warn : callable, optional
         Told what may be wrong with where a shape lies.
+    also, high, repeatability
+        As for :func:`napari_qsm.rois.statistics.region_statistics`.
 
     Returns
     -------
@@ -57,17 +69,49 @@ def shape_statistics(
         raise FileError("There is no shape to measure.")
     rows: list[tuple[int, str, str, Measures]] = []
     for number, shape in enumerate(shapes, 1):
-        measures = measures_of(values_under(shape, values))
+        measures = shape_measures(shape, values, high, edge=needs("edge", also))
         rows.append((shape.region or number, shape.name, shape.side, measures))
     if warn is not None:
+        named = ((row[1], row[3]) for row in rows)
+        for note in edge_notes(named, factor(values.unit, "ppb"), repeatability):
+            warn(f"{note}.")
         for shape, flags in zip(shapes, flags_of_all(shapes, values), strict=True):
             for flag in flags:
                 warn(f"{shape.name}: {flag}.")
     table = frame_of(
-        rows, unit=unit, voxel_mm3=values.voxel_volume_mm3, factor=factor(values.unit, unit)
+        rows,
+        unit=unit,
+        voxel_mm3=values.voxel_volume_mm3,
+        factor=factor(values.unit, unit),
+        also=also,
     )
     table.insert(2, "region", [region_name(shape) for shape in shapes])
     return table
+
+
+def shape_measures(
+    shape: FixedShape, values: Volume, high: HighLimits = NO_LIMITS, *, edge: bool = False
+) -> Measures:
+    """Numbers of a map under a shape, in the map's own unit.
+
+    Parameters
+    ----------
+    shape : FixedShape
+        Any.
+    values : Volume
+        3-D map.
+    high : HighLimits
+        What its high part is; for maps in ppm or ppb.
+    edge : bool
+        Whether its mean without the outer layer of voxels is wanted.
+    """
+    limit = high.of(shape.name)
+    in_unit = nan if limit is None else limit * factor("ppm", values.unit)
+    measures = measures_of(values_under(shape, values), in_unit)
+    if edge:
+        at = np.unravel_index(voxels_of(shape, values), values.shape, order="F")
+        measures = with_edge(measures, values.data, np.stack(at, axis=1), values.voxel_size_mm)
+    return measures
 
 
 def region_name(shape: FixedShape) -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from napari_qsm.errors import MetadataError
 from napari_qsm.io.whole_numbers import as_labels
 from napari_qsm.quantities import checked_map
+from napari_qsm.rois.edge import edge_notes, with_edge
+from napari_qsm.rois.high_part import NO_LIMITS, HighLimits
 from napari_qsm.rois.live import LiveStatistics
-from napari_qsm.rois.measures import STATISTICS, Measures, Statistic
+from napari_qsm.rois.measures import STATISTICS, Measures
 from napari_qsm.rois.region import Region, name_of, region_side, region_table
+from napari_qsm.rois.register import Needs, Statistic
+from napari_qsm.rois.repeatability import LITERATURE, Repeatability
 from napari_qsm.units import SusceptibilityUnit, column_word, decimals, factor
 from napari_qsm.volume import Volume
 
@@ -26,15 +30,23 @@ _HEAD = {
 }
 
 
-def columns(unit: str = "ppm") -> list[str]:
+def columns(unit: str = "ppm", also: Collection[str] = ()) -> list[str]:
     """Column names of the region table; values carry the unit in their name."""
-    return list(column_meanings(unit))
+    return list(column_meanings(unit, also))
 
 
-def column_meanings(unit: str = "ppm") -> dict[str, str]:
-    """The data dictionary of the region table: what each column holds."""
+def column_meanings(unit: str = "ppm", also: Collection[str] = ()) -> dict[str, str]:
+    """The data dictionary of the region table: what each column holds.
+
+    Parameters
+    ----------
+    unit : str
+        Of the values.
+    also : collection of str
+        Statistics that stand in files only where they are asked for.
+    """
     said = dict(_HEAD)
-    for each in exported_statistics():
+    for each in exported_statistics(also):
         in_unit = f", {unit}" if each.in_map_unit and unit else ""
         said[column_of(each, unit)] = f"{each.meaning.rstrip('.')}{in_unit}."
     return said
@@ -46,15 +58,17 @@ def column_of(each: Statistic, unit: str) -> str:
     return f"{each.name}_{word}" if word else each.name
 
 
-def exported_statistics() -> list[Statistic]:
-    """Statistics that tables in files hold, in the order of their columns."""
-    return [each for each in STATISTICS.values() if each.exported]
+def exported_statistics(also: Collection[str] = ()) -> list[Statistic]:
+    """Statistics that tables in files hold: those that all do, then those asked for."""
+    every = STATISTICS.values()
+    asked = [each for each in every if each.name in also and not each.exported]
+    return [each for each in every if each.exported] + asked
 
 
 def column_decimals(unit: str = "ppm") -> dict[str, int]:
     """Decimals in which the columns of numbers are shown; files hold all digits."""
     shown = {"volume_mm3": decimals("mm³")}
-    for each in exported_statistics():
+    for each in STATISTICS.values():
         places = decimals(unit) if each.in_map_unit else each.decimals
         shown[column_of(each, unit)] = places
     return shown
@@ -67,6 +81,9 @@ def region_statistics(
     *,
     unit: SusceptibilityUnit = "ppm",
     warn: Callable[[str], None] | None = None,
+    also: Collection[str] = (),
+    high: HighLimits = NO_LIMITS,
+    repeatability: Repeatability = LITERATURE,
 ) -> pd.DataFrame:
     """Statistics of a map in every region of a label map.
 
@@ -82,7 +99,14 @@ def region_statistics(
     unit : {"ppm", "ppb"}
         Unit of the table.
     warn : callable, optional
-        Told in a sentence about regions with voxels that hold no number.
+        Told in a sentence about regions with voxels that hold no number, and about those whose
+        mean hangs on their edge if that is asked for.
+    also : collection of str
+        More statistics by name, in columns after the others.
+    high : HighLimits
+        What the high part of regions is.
+    repeatability : Repeatability
+        By how much the mean of a region may hang on its edge without a word.
 
     Returns
     -------
@@ -107,18 +131,35 @@ def region_statistics(
     """
     values = susceptibility(values)
     live = LiveStatistics(as_labels(labels.like(values)), {"": values.data})
-    live.measure_all("")
     table = {index: region for index, region in region_table(names).items() if index != 0}
+    live.set_high("", high.in_map(table, live.labels, values.unit))
+    live.measure_all("")
     rows = []
     for label in sorted(set(live.labels) | set(table)):
         measures = live.measures("", label, ranks=True)
         name = name_of(table, label)
         if warn is not None and measures.missing:
             warn(f"{name}: {missing_words(measures)}.")
+        if needs("edge", also):
+            measures = with_edge(measures, values.data, live.places(label), values.voxel_size_mm)
         rows.append((label, name, region_side(table.get(label)), measures))
+    for note in edge_notes(
+        ((row[1], row[3]) for row in rows), factor(values.unit, "ppb"), repeatability
+    ):
+        if warn is not None:
+            warn(f"{note}.")
     return frame_of(
-        rows, unit=unit, voxel_mm3=values.voxel_volume_mm3, factor=factor(values.unit, unit)
+        rows,
+        unit=unit,
+        voxel_mm3=values.voxel_volume_mm3,
+        factor=factor(values.unit, unit),
+        also=also,
     )
+
+
+def needs(what: Needs, names: Collection[str]) -> bool:
+    """Whether one of some statistics takes a limit, an edge, controls or another map."""
+    return any(STATISTICS[name].needs == what for name in names if name in STATISTICS)
 
 
 def susceptibility(values: Volume) -> Volume:
@@ -144,6 +185,7 @@ def frame_of(
     unit: str,
     voxel_mm3: float,
     factor: float = 1.0,
+    also: Collection[str] = (),
 ) -> pd.DataFrame:
     """Numbers of regions as the region table.
 
@@ -157,10 +199,12 @@ def frame_of(
         Volume of a voxel.
     factor : float
         From the map's unit to that of the table.
+    also : collection of str
+        More statistics by name.
     """
     import pandas as pd
 
-    told = exported_statistics()
+    told = exported_statistics(also)
     kept = [
         [
             *(label, name, side, measures.voxels, measures.voxels * voxel_mm3),
@@ -168,7 +212,7 @@ def frame_of(
         ]
         for label, name, side, measures in rows
     ]
-    table = pd.DataFrame(kept, columns=columns(unit))
+    table = pd.DataFrame(kept, columns=columns(unit, also))
     return table.astype({"label": int, "voxels": int, "name": object, "side": object})
 
 

@@ -16,10 +16,11 @@ from napari_qsm.io.formats import read_image
 from napari_qsm.io.maps import read_map
 from napari_qsm.qc.rating import read_ratings
 from napari_qsm.recon.parallel import threads
-from napari_qsm.rois.measures import Measures, measures_of
+from napari_qsm.rois.measures import Measures
 from napari_qsm.rois.shape_checks import flags_of_all, values_under
 from napari_qsm.rois.shape_table import region_name
 from napari_qsm.rois.shapes import FixedShape
+from napari_qsm.rois.sums import measures_of
 from napari_qsm.study.folder import StudyFolder
 from napari_qsm.study.participants import Person, participants_of
 from napari_qsm.study.readings import Reading, checksum_of, read_reading, swapped_sides

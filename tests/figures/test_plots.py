@@ -13,7 +13,7 @@ from napari_qsm.figures.plots import (
     draw_histogram,
     plot_page,
 )
-from napari_qsm.rois.measures import measures_of
+from napari_qsm.rois.sums import measures_of
 
 
 def group(name, color, values, dashed=False):

@@ -8,8 +8,8 @@ from scipy import stats
 
 from napari_qsm.errors import FileError, GeometryError
 from napari_qsm.rois.live import LiveStatistics
-from napari_qsm.rois.measures import measures_of
 from napari_qsm.rois.statistics import region_statistics
+from napari_qsm.rois.sums import measures_of
 from napari_qsm.session import Session
 from napari_qsm.volume import Volume
 

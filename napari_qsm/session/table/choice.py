@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from napari_qsm.rois.high_part import NO_LIMITS, HighLimits, high_limits
 from napari_qsm.rois.measures import STATISTICS
 from napari_qsm.session.settings import load_settings, save_settings
 
@@ -28,12 +29,15 @@ class Choice:
         A row for all regions together.
     shapes : bool
         Rows for fixed shapes.
+    high : HighLimits
+        What the high part of a region is; its columns are empty until somebody says.
     """
 
     columns: tuple[str, ...] = ("median", "min", "max")
     pairs: bool = False
     total: bool = False
     shapes: bool = True
+    high: HighLimits = NO_LIMITS
 
     def but(self, **changes: Any) -> Choice:
         """The choice with some fields changed."""
@@ -57,10 +61,22 @@ def load_choice() -> Choice:
         if field.name == "columns":
             listed = value if isinstance(value, list | tuple) else plain.columns
             value = tuple(name for name in optional() if name in listed)
+        elif field.name == "high":
+            value = _limits(value)
         else:
             value = bool(value)
         values[field.name] = value
     return Choice(**values)
+
+
+def _limits(value: Any) -> HighLimits:
+    """Limits as they were saved; none for anything odd."""
+    kept = value.get("ppm") if isinstance(value, dict) else None
+    try:
+        texts = [f"{name}={ppm:.12g}" if name else f"{ppm:.12g}" for name, ppm in kept or ()]
+        return high_limits(texts, "ppm")
+    except (TypeError, ValueError):
+        return NO_LIMITS
 
 
 def save_choice(choice: Choice) -> None:

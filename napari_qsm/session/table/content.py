@@ -16,6 +16,8 @@ from napari_qsm.units import NOTHING, decimals, fixed, mean_sd, percent
 
 TOTAL = "total"
 HIDDEN = "hidden until locked"
+#: What takes longer is worked out when the hand rests.
+SOON = "…"
 #: Columns that are always there.
 _HEADINGS = {"mean_sd": "mean ± SD", "voxels": "voxels", "volume": "volume (mm³)"}
 
@@ -165,6 +167,8 @@ def _cell(row: Row, shown: ShownMap, name: str, places: dict[str, int]) -> str:
     measures = row.measures.get(shown.entry.id)
     if row.hidden and name not in ("voxels", "volume"):
         return HIDDEN if name == "mean_sd" else NOTHING
+    if row.settling and name in STATISTICS and STATISTICS[name].needs == "edge":
+        return SOON
     return _text(measures, name, shown.factor, places[shown.entry.id], shown.voxel_mm3)
 
 

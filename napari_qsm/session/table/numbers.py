@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from napari_qsm.arrays import Array, Box
-from napari_qsm.rois.live import LiveStatistics
-from napari_qsm.rois.measures import Measures, measures_of
+from napari_qsm.rois.edge import with_edge
+from napari_qsm.rois.high_part import NO_LIMITS
+from napari_qsm.rois.live import HighFrom, LiveStatistics
+from napari_qsm.rois.measures import Measures
 from napari_qsm.rois.region import (
     Region,
     RegionTable,
@@ -18,6 +20,7 @@ from napari_qsm.rois.region import (
     region_side,
     shape_colour,
 )
+from napari_qsm.rois.shape_table import shape_measures
 from napari_qsm.rois.shapes import FixedShape, voxels_of
 from napari_qsm.session import MapEntry, Session
 from napari_qsm.session.blinding import shown_name
@@ -97,6 +100,8 @@ class Row:
         Whether a blinded reader must not see the values yet.
     measures : dict of str to Measures
         By the id of the map.
+    settling : bool
+        Whether what takes longer is not worked out yet, because the region is being drawn.
     """
 
     key: str
@@ -107,6 +112,7 @@ class Row:
     shape: FixedShape | None = None
     hidden: bool = False
     measures: dict[str, Measures] = field(default_factory=dict)
+    settling: bool = False
 
 
 class _Kept:
@@ -117,6 +123,8 @@ class _Kept:
         self.live = LiveStatistics(entry.labels)
         self.sources: dict[str, tuple[Volume, int]] = {}
         self.pending: list[Box] = []
+        self.values: dict[str, Volume] = {}
+        self.edges: dict[tuple[str, int], Measures] = {}
 
 
 class Numbers:
@@ -126,9 +134,15 @@ class Numbers:
     ----------
     session : Session
         Its label maps, maps and fixed shapes.
+
+    Attributes
+    ----------
+    high : HighLimits
+        What the high part of a region is.
     """
 
     def __init__(self, session: Session) -> None:
+        self.high = NO_LIMITS
         self._session = session
         self._kept: dict[str, _Kept] = {}
         self._shapes: dict[tuple[str, str], tuple[Any, ...]] = {}
@@ -147,7 +161,8 @@ class Numbers:
         for kept in self._kept.values():
             for key in set(kept.sources) - there:
                 kept.live.remove_map(key)
-                del kept.sources[key]
+                del kept.sources[key], kept.values[key]
+                kept.edges = {at: known for at, known in kept.edges.items() if at[0] != key}
 
     def shown(self, entry: MapEntry) -> ShownMap:
         """A map with its label map, name and unit as the table writes them."""
@@ -175,15 +190,30 @@ class Numbers:
             kept = self._kept[labels.id] = _Kept(labels)
         pending, kept.pending = kept.pending, []
         for box in _joined(pending):
-            kept.live.update(box)
+            changed = kept.live.update(box)
+            kept.edges = {at: known for at, known in kept.edges.items() if at[1] not in changed}
         source = kept.sources.get(entry.id)
         if source is None or source[0] is not entry.volume or source[1] != entry.echo:
             values = _in_order_of(entry.shown, labels.volume)
             kept.live.set_map(entry.id, values.data)
             kept.sources[entry.id] = (entry.volume, entry.echo)
+            kept.values[entry.id] = values
+            kept.edges = {at: known for at, known in kept.edges.items() if at[0] != entry.id}
+        if entry.in_ppm and self.high:
+            limits = self.high.in_map(labels.regions, kept.live.labels, entry.volume.unit)
+            kept.live.set_high(entry.id, limits)
+        else:
+            kept.live.set_high(entry.id, HighFrom())
         return kept.live
 
-    def rows(self, maps: list[ShownMap], *, ranks: bool, shapes: bool) -> list[Row]:
+    def rows(
+        self,
+        maps: list[ShownMap],
+        *,
+        ranks: bool,
+        shapes: bool,
+        edge: Literal["no", "known", "yes"] = "no",
+    ) -> list[Row]:
         """Rows of the table: regions in the order of their labels, then fixed shapes.
 
         Parameters
@@ -194,6 +224,9 @@ class Numbers:
             Whether median and percentiles are wanted.
         shapes : bool
             Whether fixed shapes are.
+        edge : {"no", "known", "yes"}
+            Whether means without the outer layer of voxels are; ``"known"`` leaves out those of
+            regions that were drawn on since they were last worked out.
 
         Raises
         ------
@@ -208,9 +241,29 @@ class Numbers:
             for label in sorted(set(live.labels) | set(regions) - {0}):
                 row = self._region_row(label, regions, shown.labels)
                 row = rows.setdefault((label, row.name), row)
-                row.measures[shown.entry.id] = live.measures(shown.entry.id, label, ranks=ranks)
+                measures = live.measures(shown.entry.id, label, ranks=ranks)
+                if edge != "no":
+                    known = self._edge(shown, label, measures, now=edge == "yes")
+                    row.settling |= known is None
+                    measures = known or measures
+                row.measures[shown.entry.id] = measures
         found = [rows[key] for key in sorted(rows, key=lambda key: key[0])]
-        return found + (self._shape_rows(maps) if shapes else [])
+        return found + (self._shape_rows(maps, edge=edge != "no") if shapes else [])
+
+    def _edge(
+        self, shown: ShownMap, label: int, measures: Measures, *, now: bool
+    ) -> Measures | None:
+        """A region with what is told of its edge; None where that must wait."""
+        assert shown.labels is not None
+        kept, key = self._kept[shown.labels.id], shown.entry.id
+        known = kept.edges.get((key, label))
+        if known is None and now:
+            values = kept.values[key]
+            places = kept.live.places(label)
+            known = with_edge(measures, values.data, places, values.voxel_size_mm)
+            kept.edges[key, label] = known
+        told = ("inner_mean", "edge_difference", "inner_voxels")
+        return known and measures.with_told({name: known.value(name) for name in told})
 
     def pooled(self, shown: ShownMap, labels: list[int], *, ranks: bool) -> Measures:
         """Several regions as one."""
@@ -234,7 +287,7 @@ class Numbers:
             hidden=self._session.blinded and not (region is not None and region.locked),
         )
 
-    def _shape_rows(self, maps: list[ShownMap]) -> list[Row]:
+    def _shape_rows(self, maps: list[ShownMap], *, edge: bool) -> list[Row]:
         """A row for each shape of the cases whose maps are shown, measured in its own case."""
         rows = []
         session = self._session
@@ -245,7 +298,9 @@ class Numbers:
                 region = labels.regions.get(shape.region) if labels is not None else None
                 row = self._shape_row(shape, region, labels.regions if labels is not None else {})
                 for shown in own:
-                    row.measures[shown.entry.id] = self._shape_measures(shape, shown.entry)
+                    row.measures[shown.entry.id] = self._shape_measures(
+                        shape, shown.entry, edge=edge
+                    )
                 rows.append(row)
         return rows
 
@@ -255,12 +310,13 @@ class Numbers:
         name = f"{shape.name} – {shape.words}" if shape.region_name else shape.words
         return Row(f"shape {shape.id}", shape.region, name, shape.side, color, shape, hidden)
 
-    def _shape_measures(self, shape: FixedShape, entry: MapEntry) -> Measures:
+    def _shape_measures(self, shape: FixedShape, entry: MapEntry, *, edge: bool) -> Measures:
         known = self._shapes.get((shape.id, entry.id))
-        source = (shape, entry.volume, entry.echo)
+        high = self.high if entry.in_ppm else NO_LIMITS
+        source = (shape, entry.volume, entry.echo, high, edge)
         if known is not None and all(a is b for a, b in zip(known, source, strict=False)):
-            return known[3]
-        measures = measures_of(_inside(shape, entry.shown))
+            return known[-1]
+        measures = shape_measures(shape, entry.shown, high, edge=edge)
         self._shapes[shape.id, entry.id] = (*source, measures)
         return measures
 

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_qsm.errors import QsmError
 from napari_qsm.figures.plots import Group
-from napari_qsm.rois.measures import measures_of
+from napari_qsm.rois.sums import measures_of
 from napari_qsm.session.table.numbers import Row, ShownMap
 from napari_qsm.units import decimals, mean_sd
 from napari_qsm.viewer import ui

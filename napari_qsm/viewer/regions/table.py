@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from qtpy.QtCore import QSignalBlocker, Qt, QTimer, Signal
@@ -21,12 +21,14 @@ from superqt import QElidingLabel
 
 from napari_qsm.arrays import Box
 from napari_qsm.errors import GeometryError, QsmError
-from napari_qsm.rois.statistics import columns, frame_of, missing_words
+from napari_qsm.rois.repeatability import LITERATURE
+from napari_qsm.rois.statistics import columns, needs
 from napari_qsm.session import MapEntry, sampled
 from napari_qsm.session.blinding import shown_name
 from napari_qsm.session.table.choice import Choice, load_choice, save_choice
 from napari_qsm.session.table.content import Content, Line, content_of, needs_ranks
 from napari_qsm.session.table.numbers import Numbers, Row, ShownMap, measurable, measured_map
+from napari_qsm.session.table.said import frame_of_map, notes_of
 from napari_qsm.units import UNITS, decimals
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.regions.table_actions import TableActions
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 #: Least time between two updates; the first of many changes is shown at once.
 _EVERY_MS = 30
+#: How long the hand rests before that is worked out which takes longer.
+_REST_MS = 400
 
 
 class RegionTable(QWidget):
@@ -49,6 +53,8 @@ class RegionTable(QWidget):
         The numbers or the rows that are selected have changed.
     numbers : Numbers
         The regions, measured.
+    repeatability : Repeatability
+        By how much the mean of a region differs from scan to scan.
     """
 
     updated = Signal()
@@ -63,6 +69,7 @@ class RegionTable(QWidget):
         self._extra: tuple[str, ...] = ()
         self.choice = load_choice()
         self.numbers = Numbers(self._session)
+        self.repeatability = LITERATURE
         self.maps: list[ShownMap] = []
         self._rows: list[Row] = []
         self._places: dict[str, tuple[Any, int]] = {}
@@ -74,6 +81,10 @@ class RegionTable(QWidget):
         self._timer.setSingleShot(True)
         self._timer.setInterval(_EVERY_MS)
         self._timer.timeout.connect(self._on_timer)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_REST_MS)
+        self._rest.timeout.connect(self.update_soon)
         events = self._session.events
         self._connections: list[tuple[Any, Any]] = [
             (self._session.labels_edited, self._on_edited),
@@ -132,6 +143,7 @@ class RegionTable(QWidget):
     def dispose(self) -> None:
         """Stop listening."""
         self._timer.stop()
+        self._rest.stop()
         for signal, call in self._connections:
             with suppress(ValueError):
                 signal.disconnect(call)
@@ -152,21 +164,10 @@ class RegionTable(QWidget):
         import pandas as pd
 
         entry = measured_map(self._session, self._asked)
-        self.update_now()
+        self.settle()
         if entry is None:
-            return pd.DataFrame(columns=columns(self._session.unit))
-        return self.frame_for(self.numbers.shown(entry))
-
-    def frame_for(self, shown: ShownMap) -> pd.DataFrame:
-        """The table of one map; values that a blinded reader must not see are missing."""
-        rows = self.numbers.rows([shown], ranks=True, shapes=self.choice.shapes)
-        listed = []
-        for row in rows:
-            measures = row.measures[shown.entry.id]
-            if row.hidden:
-                measures = type(measures)(measures.voxels, 0)
-            listed.append((row.label, row.name, row.side, measures))
-        return frame_of(listed, unit=shown.unit, voxel_mm3=shown.voxel_mm3, factor=shown.factor)
+            return pd.DataFrame(columns=columns(self._session.unit, self.choice.columns))
+        return frame_of_map(self.numbers, self.numbers.shown(entry), self.choice)
 
     def rows(self) -> list[Row]:
         """The rows as they were last measured."""
@@ -224,12 +225,17 @@ class RegionTable(QWidget):
         self._transfer.setVisible(isinstance(problem, GeometryError))
         self._problem.setText("" if problem is None else str(problem))
         self._problem.setVisible(problem is not None)
-        text = "" if problem is not None else self._notes()
+        text = "" if problem is not None else " · ".join(self._notes())
         if self._note.text() != text:
             self._note.setText(text)
             self._note.setToolTip(text)
         self._show_active()
         self.updated.emit()
+
+    def settle(self) -> None:
+        """Measure and show all of it, without waiting for the hand to rest."""
+        self._rest.stop()
+        self.update_now()
 
     def _shown_maps(self, chosen: MapEntry) -> list[ShownMap]:
         """The first map, and those of the others that have regions on their grid."""
@@ -249,7 +255,11 @@ class RegionTable(QWidget):
             self._rows = []
             return Content()
         ranks = needs_ranks(self.choice)
-        self._rows = self.numbers.rows(self.maps, ranks=ranks, shapes=self.choice.shapes)
+        self.numbers.high = self.choice.high
+        edge: Literal["no", "known", "yes"] = "no"
+        if needs("edge", self.choice.columns):
+            edge = "known" if self._rest.isActive() else "yes"
+        self._rows = self.numbers.rows(self.maps, ranks=ranks, shapes=self.choice.shapes, edge=edge)
         places = {shown.entry.id: self._places_of(shown) for shown in self.maps}
         return content_of(self.numbers, self.maps, self._rows, self.choice, places)
 
@@ -266,34 +276,11 @@ class RegionTable(QWidget):
             known = self._places[key] = (volume, decimals(shown.unit, scale))
         return known[1]
 
-    def _notes(self) -> str:
+    def _notes(self) -> list[str]:
+        """What is said beside the table."""
         if not self.maps:
-            return "Open a map to measure regions on."
-        first = self.maps[0]
-        parts = []
-        if first.labels is None:
-            parts.append("no label map goes with this map")
-        else:
-            parts.append(shown_name(self._session, first.labels))
-        if self._session.blinded:
-            parts.append("blinded: values show once a region is locked")
-        if not first.unit:
-            parts.append("this map does not say its unit")
-        parts += self.missing_notes(first)[:2]
-        if self.choice.pairs:
-            without = sum(not row.side for row in self._rows)
-            if without:
-                parts.append(f"{without} without a side are not shown")
-        return " · ".join(parts)
-
-    def missing_notes(self, shown: ShownMap) -> list[str]:
-        """Which regions have voxels without a number."""
-        notes = []
-        for row in self._rows:
-            measures = row.measures.get(shown.entry.id)
-            if measures is not None and measures.missing:
-                notes.append(f"{row.name}: {missing_words(measures)}")
-        return notes
+            return ["Open a map to measure regions on."]
+        return notes_of(self._session, self.maps[0], self._rows, self.choice, self.repeatability)
 
     def _fill_maps(self, chosen: MapEntry | None) -> None:
         wanted = [(e.id, shown_name(self._session, e)) for e in measurable(self._session)]
@@ -320,6 +307,8 @@ class RegionTable(QWidget):
 
     def _on_edited(self, key: str, box: Box) -> None:
         self.numbers.edited(key, box)
+        if needs("edge", self.choice.columns):
+            self._rest.start()
         self.update_early()
 
     def _on_maps(self) -> None:

@@ -18,12 +18,20 @@ from qtpy.QtWidgets import (
 from napari_qsm.errors import QsmError
 from napari_qsm.io.neutral_names import shared_name
 from napari_qsm.io.spreadsheet import defused_text
-from napari_qsm.rois.exports import Exported, about_table, joined, recorded_reference, write_export
+from napari_qsm.rois.exports import (
+    Exported,
+    about_table,
+    joined,
+    recorded_reference,
+    what_was_asked,
+    write_export,
+)
 from napari_qsm.rois.region import name_of
 from napari_qsm.session.blinding import shown_name
 from napari_qsm.session.settings import save_settings
 from napari_qsm.session.table.choice import optional
 from napari_qsm.session.table.numbers import measurable, measured_map
+from napari_qsm.session.table.said import frame_of_map, missing_notes, notes_on_edges
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.dialogs import Answer, ask, ask_save_file
 
@@ -81,7 +89,7 @@ class TableActions:
 
     def copy_shown(self) -> None:
         """Put the table on the clipboard as it is shown."""
-        self._table.update_now()
+        self._table.settle()
         shown = self._table.table
         self._put(as_shown(shown.content.columns, shown.lines_as_shown()))
 
@@ -96,12 +104,15 @@ class TableActions:
 
     def exported(self) -> list[Exported]:
         """The tables of all maps that are measured, with what belongs to them."""
-        self._table.update_now()
+        self._table.settle()
         return [self._exported_map(shown) for shown in self._table.maps]
 
     def _exported_map(self, shown: Any) -> Exported:
         table, session = self._table, self._session
-        notes = [f"{note}." for note in table.missing_notes(shown)]
+        also = table.choice.columns
+        rows = table.rows()
+        on_edges = notes_on_edges(shown, rows, table.choice, table.repeatability)
+        notes = [f"{note}." for note in (*missing_notes(shown, rows), *on_edges)]
         hidden = [row.name for row in table.rows() if row.hidden]
         if hidden:
             notes.append(f"Hidden until locked (blinded reading): {', '.join(hidden)}.")
@@ -117,8 +128,9 @@ class TableActions:
             regions_name=labels,
             reference=recorded_reference(shown.entry.provenance),
             notes=notes,
+            more=what_was_asked(volume, shown.unit, also, table.choice.high),
         )
-        return Exported(table.frame_for(shown), shown.unit, about)
+        return Exported(frame_of_map(table.numbers, shown, table.choice), shown.unit, about, also)
 
     def ask_export(self) -> None:
         """Ask where to write the table, and write it."""

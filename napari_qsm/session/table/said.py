@@ -1,0 +1,85 @@
+"""What a table of regions says beside its numbers, and its numbers as a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
+
+from napari_qsm.rois.edge import edge_notes
+from napari_qsm.rois.repeatability import Repeatability
+from napari_qsm.rois.statistics import frame_of, missing_words, needs
+from napari_qsm.session import Session
+from napari_qsm.session.blinding import shown_name
+from napari_qsm.session.table.choice import Choice
+from napari_qsm.session.table.numbers import Numbers, Row, ShownMap
+from napari_qsm.units import factor
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def frame_of_map(numbers: Numbers, shown: ShownMap, choice: Choice) -> pd.DataFrame:
+    """The table of one map in full precision, with the columns chosen beside those of every file.
+
+    Values that a blinded reader must not see are missing.
+    """
+    also = choice.columns
+    edge: Literal["yes", "no"] = "yes" if needs("edge", also) else "no"
+    rows = numbers.rows([shown], ranks=True, shapes=choice.shapes, edge=edge)
+    listed = []
+    for row in rows:
+        measures = row.measures[shown.entry.id]
+        if row.hidden:
+            measures = type(measures)(measures.voxels, 0)
+        listed.append((row.label, row.name, row.side, measures))
+    return frame_of(
+        listed, unit=shown.unit, voxel_mm3=shown.voxel_mm3, factor=shown.factor, also=also
+    )
+
+
+def notes_of(
+    session: Session,
+    first: ShownMap,
+    rows: list[Row],
+    choice: Choice,
+    repeatability: Repeatability,
+) -> list[str]:
+    """What is said beside the table of a map, in the order of its weight."""
+    parts = []
+    if first.labels is None:
+        parts.append("no label map goes with this map")
+    else:
+        parts.append(shown_name(session, first.labels))
+    if session.blinded:
+        parts.append("blinded: values show once a region is locked")
+    if not first.unit:
+        parts.append("this map does not say its unit")
+    parts += missing_notes(first, rows)[:2]
+    parts += notes_on_edges(first, rows, choice, repeatability)
+    if choice.pairs:
+        without = sum(not row.side for row in rows)
+        if without:
+            parts.append(f"{without} without a side are not shown")
+    return parts
+
+
+def missing_notes(shown: ShownMap, rows: Iterable[Row]) -> list[str]:
+    """Which regions have voxels without a number."""
+    notes = []
+    for row in rows:
+        measures = row.measures.get(shown.entry.id)
+        if measures is not None and measures.missing:
+            notes.append(f"{row.name}: {missing_words(measures)}")
+    return notes
+
+
+def notes_on_edges(
+    shown: ShownMap, rows: Iterable[Row], choice: Choice, repeatability: Repeatability
+) -> list[str]:
+    """Which regions' means hang on their edges, if somebody looks at that."""
+    if not (shown.entry.in_ppm and needs("edge", choice.columns)):
+        return []
+    key = shown.entry.id
+    seen = [row for row in rows if key in row.measures and not (row.hidden or row.settling)]
+    named = [(row.name, row.measures[key]) for row in seen]
+    return edge_notes(named, factor(shown.entry.volume.unit, "ppb"), repeatability)
