@@ -18,6 +18,7 @@ from napari_qsm.session.references import SavedAs
 from napari_qsm.study.case import Case
 from napari_qsm.study.display import LINKED_FIELDS, MapDisplay, first_display
 from napari_qsm.study.entry import MapEntry, Role, copy_display, guess_role, unique_name
+from napari_qsm.study.visit_link import VisitLink
 from napari_qsm.units import SusceptibilityUnit
 from napari_qsm.volume import Volume
 
@@ -49,6 +50,9 @@ class Session(DrawnCases):
         The plane of the large view.
     mix : {"side by side", "checkerboard", "curtain"}
         How they are compared.
+    visits : tuple of VisitLink
+        Where the heads of a person's visits lie in each other, first the visit that the others
+        are brought to; empty unless they were put side by side.
     figure : FigureSpec or None
         The figure being made.
     blinded : bool
@@ -66,6 +70,7 @@ class Session(DrawnCases):
     layout: Layout = "three"
     large_plane: Plane = "axial"
     mix: Mix = "side by side"
+    visits: tuple[VisitLink, ...] = ()
     figure: FigureSpec | None = None
     blinded: bool = False
     notes: str = ""

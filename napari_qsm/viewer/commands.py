@@ -47,7 +47,8 @@ def state_of(workspace: Workspace) -> dict[str, Any]:
 
 def step(workspace: Workspace, steps: int) -> None:
     """Step slices in the view the mouse was last in."""
-    workspace.controller.step(workspace.keys.view.plane, steps)
+    view = workspace.keys.view
+    workspace.controller.step(view.plane, steps, view)
 
 
 def next_map(workspace: Workspace) -> None:

@@ -9,11 +9,12 @@ import numpy as np
 from napari.layers import Layer
 from psygnal import Signal
 
-from napari_qsm.anatomy import DEPTH_AXIS, PLANES, DisplayFrame, Plane, snapped
+from napari_qsm.anatomy import DEPTH_AXIS, PLANES, DisplayFrame, Plane, snapped, triple
 from napari_qsm.arrays import Array
 from napari_qsm.errors import GeometryError
 from napari_qsm.session import MapEntry, Session
 from napari_qsm.session.shown import is_drawn, map_of_view
+from napari_qsm.session.visits import at_visit, from_visit, links_on_show
 from napari_qsm.viewer import compat, ui
 from napari_qsm.viewer.canvas.arrangement import ViewArea
 from napari_qsm.viewer.canvas.compare import MixedLayer
@@ -38,8 +39,13 @@ class Controller:
         First the large one, which is napari's own canvas.
     sync : LayerSync
         Entries and layers.
+    case_in, frame_in : callables
+        Id of the case whose head a view shows, and the frame that the view is laid out in: among
+        visits side by side those of its visit, else of the active case.
     overlay_items : list of callables
-        Each gives what it has to draw on the slice of a view.
+        Each gives what it has to draw on the slice of a view of the active case.
+    items_everywhere : list of callables
+        The same for views of another visit side by side with it.
     """
 
     hovered = Signal(object)  # world mm under the pointer, or None
@@ -55,8 +61,12 @@ class Controller:
         self.viewer = viewer
         self.session = session
         self.overlay_items: list[Callable[[SliceView], Sequence[OverlayItem]]] = []
+        self.items_everywhere: list[Callable[[SliceView], Sequence[OverlayItem]]] = []
+        self._case = session.active_case
         self._disposed = False
         self._views = Views(viewer, session, area, painted=painted)
+        self._views.mouse.takes_tools = self._is_worked_on
+        self.case_in, self.frame_in = self._views.case_in, self._views.frame_in
         self.views = self._views.all
         self.sync = LayerSync(session, self._views)
         self.painting = Painting(session, self._views, self.sync)
@@ -65,6 +75,7 @@ class Controller:
             session, self._views.mouse, self.shown_in, self.repaint
         )
         self.overlay_items.append(self.windowing.words)
+        self.items_everywhere.append(self.windowing.words)
         self._heard = ui.Subscriptions()
         self._connect()
         for plane in PLANES[1:]:
@@ -80,7 +91,7 @@ class Controller:
 
     @property
     def frame(self) -> DisplayFrame | None:
-        """The frame the views are laid out in."""
+        """The frame of the active case, in which its views are laid out."""
         return self._views.frame
 
     @property
@@ -100,44 +111,58 @@ class Controller:
         if reference is not None:
             self.session.crosshair_mm = snapped(world_mm, reference)
 
-    def step(self, plane: Plane, steps: int) -> None:
-        """Move the crosshair by slices of the reference along a plane's axis."""
-        reference = self.session.reference
-        if reference is None:
+    def go_to_in(self, view: SliceView, world_mm: Array) -> None:
+        """Put the crosshair on the voxel nearest to a point of the case that a view shows."""
+        frame = self.frame_in(view)
+        if frame is not None:
+            place = from_visit(self.session, snapped(world_mm, frame.reference), self.case_in(view))
+            self.session.crosshair_mm = triple(place)
+
+    def step(self, plane: Plane, steps: int, view: SliceView | None = None) -> None:
+        """Move the crosshair along a plane's axis by slices of a view's case, or the active one's."""
+        view = view or self._view_of_active()
+        frame = self.frame_in(view)
+        if frame is None:
             return
-        voxel = np.rint(reference.world_to_voxel(self.session.crosshair_mm))
+        reference = frame.reference
+        here = at_visit(self.session, self.session.crosshair_mm, self.case_in(view))
+        voxel = np.rint(reference.world_to_voxel(here))
         voxel[DEPTH_AXIS[plane]] += steps
-        self.go_to(reference.voxel_to_world(voxel))
+        self.go_to_in(view, reference.voxel_to_world(voxel))
+
+    def _view_of_active(self) -> SliceView:
+        """A view that shows the active case."""
+        active = self.session.active_case
+        return next((view for view in self.views if self.case_in(view) == active), self.main)
 
     def centre(self) -> None:
         """Bring the crosshair into the middle of every view."""
         if self.frame is not None:
-            self._views.centre_on(self.frame.world_to_display(self.session.crosshair_mm))
+            self._views.centre_on(self.session.crosshair_mm)
 
     def _on_crosshair(self) -> None:
-        frame = self.frame
-        if frame is None:
+        if self.frame is None:
             return
-        display = frame.world_to_display(self.session.crosshair_mm)
         with self._views.signals_blocked("dims"):
             for view in self.views:
-                if not view.is_3d:
+                display = self._views.to_display(view, self.session.crosshair_mm)
+                if not view.is_3d and display is not None:
                     view.show_depth(display)
         self.repaint_all()
 
     def _on_dims(self) -> None:
         """The slice was stepped by napari's own slider or keys."""
-        frame = self.frame
-        if self._views.is_blocked("dims") or frame is None or self.main.is_3d:
+        if self._views.is_blocked("dims") or self.main.is_3d or self.viewer.dims.ndim != 3:
             return
-        if self.viewer.dims.ndim != 3:
+        frame = self.frame_in(self.main)
+        display = self._views.to_display(self.main, self.session.crosshair_mm)
+        if frame is None or display is None:
             return
-        display = frame.world_to_display(self.session.crosshair_mm)
         axis = DEPTH_AXIS[self.main.plane]
         wanted = float(self.viewer.dims.point[2 - axis])
         if abs(wanted - display[axis]) > 1e-6:
             display[axis] = wanted
-            self.go_to(frame.display_to_world(display))
+            self.go_to_in(self.main, frame.display_to_world(display))
             if abs(self.main.depth_mm - wanted) > 1e-6:
                 self._on_crosshair()
 
@@ -179,29 +204,33 @@ class Controller:
         """Give the left button in every view to a tool, or back to the crosshair."""
         self._views.use_tool(tool)
 
-    def _on_picked(self, display: Array) -> None:
-        if self.frame is not None:
-            self.go_to(self.frame.display_to_world(display))
+    def _on_picked(self, view: SliceView, display: Array) -> None:
+        frame = self.frame_in(view)
+        if frame is not None:
+            self.go_to_in(view, frame.display_to_world(display))
 
-    def _on_alt_clicked(self, display: Array) -> None:
-        if self.frame is not None:
-            self.region_picked.emit(self.frame.display_to_world(display))
+    def _on_alt_clicked(self, view: SliceView, display: Array) -> None:
+        world = self._views.to_world(view, display)
+        if world is not None:
+            self.region_picked.emit(world)
 
     def _on_hovered(self, view: SliceView, display: Array | None) -> None:
-        frame = self.frame
         self.entered.emit(view)
-        self.hovered.emit(
-            None if display is None or frame is None else frame.display_to_world(display)
-        )
+        self.hovered.emit(None if display is None else self._views.to_world(view, display))
 
     def _on_stepped(self, view: SliceView, steps: int) -> None:
-        self.step(view.plane, steps)
+        self.step(view.plane, steps, view)
+
+    def _is_worked_on(self, view: SliceView) -> bool:
+        """Whether a view shows the active case, in whose frame tools and marks think."""
+        return self.case_in(view) == self.session.active_case
 
     # -- views ----------------------------------------------------------------------------
 
     def arrange(self) -> None:
         """Bring the views to the session's layout."""
         self._views.arrange()
+        self.sync.replace_all()
         self._mix()
         self.set_visible()
         self._on_crosshair()
@@ -216,8 +245,9 @@ class Controller:
     def _on_added(self, view: SliceView) -> None:
         self.painting.choose()
         self.set_visible()
-        if self.frame is not None:
-            view.show_depth(self.frame.world_to_display(self.session.crosshair_mm))
+        display = self._views.to_display(view, self.session.crosshair_mm)
+        if display is not None:
+            view.show_depth(display)
 
     def _on_settled(self) -> None:
         """After layers came or went, bring every view to the state it should be in."""
@@ -271,6 +301,14 @@ class Controller:
 
     def _on_case(self) -> None:
         """Another patient: the views take over the grid of the case."""
+        before, self._case = self._case, self.session.active_case
+        links = links_on_show(self.session)
+        if before in links and self._case in links:
+            # The same point of the same head, in the millimetres of another visit.
+            place = from_visit(self.session, self.session.crosshair_mm, before)
+            self.session.crosshair_mm = triple(place)
+            self._on_settled()
+            return
         self.sync.replace_all()
         reference = self.session.reference
         if reference is not None:
@@ -287,10 +325,6 @@ class Controller:
         self.repaint_all()
         self.drawn_again.emit()
 
-    def _on_blinded(self) -> None:
-        self._mix()
-        self._show_again()
-
     def repaint(self, view: SliceView) -> None:
         """Draw what lies over a view anew."""
         if self._disposed or view not in self.views:
@@ -298,12 +332,13 @@ class Controller:
         content = overlay_content(
             view,
             self.session,
-            self.frame,
+            self.frame_in(view),
             self.shown_in(view),
+            triple(at_visit(self.session, self.session.crosshair_mm, self.case_in(view))),
             is_large=view is self.main,
             mixed_title=self.mixed.title,
         )
-        for items in self.overlay_items:
+        for items in self.overlay_items if self._is_worked_on(view) else self.items_everywhere:
             content.items += items(view)
         view.overlay.show_content(content)
 
@@ -320,11 +355,11 @@ class Controller:
         hear(events.crosshair_mm, to=self._on_crosshair)
         hear(events.crosshair_visible, events.unit, to=self.repaint_all)
         hear(events.radiological, events.layout, events.large_plane, to=self.arrange)
-        hear(events.compared, events.mix, to=self.arrange)
+        hear(events.compared, events.mix, events.visits, to=self.arrange)
         hear(events.views_linked, to=views.link)
         hear(events.selected, to=self._on_selected)
         hear(events.active_case, to=self._on_case)
-        hear(events.blinded, to=self._on_blinded)
+        hear(events.blinded, to=self.arrange)
         hear(dims.point, to=self._on_dims)
         hear(dims.ndisplay, to=self._on_ndisplay)
         hear(views.mouse.picked, to=self._on_picked)

@@ -9,6 +9,7 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 from psygnal import Signal
 
+from napari_qsm.anatomy import DisplayFrame
 from napari_qsm.errors import QsmError
 from napari_qsm.rois.region import RegionTable, region_table
 from napari_qsm.session import MapDisplay, MapEntry, Role, Session, first_display, unique_name
@@ -93,6 +94,10 @@ class LayerSync:
                 return self.session.entry(key)
         return None
 
+    def frame_of(self, entry: MapEntry) -> DisplayFrame | None:
+        """The frame that an entry is drawn in."""
+        return self._views.frame_of(entry.case)
+
     # -- entries that come and go ---------------------------------------------------------
 
     def _watched(self, entry: MapEntry) -> list[tuple[Any, Callable[..., Any]]]:
@@ -113,7 +118,7 @@ class LayerSync:
             emitter.connect(call)
         if entry.id in self.layers:
             return
-        frame = self._views.frame
+        frame = self.frame_of(entry)
         assert frame is not None
         self._views.set_extent()
         with self._views.signals_blocked("layers"), self._views.main.signals_blocked():
@@ -137,12 +142,11 @@ class LayerSync:
 
     def replace_all(self) -> None:
         """The reference may have changed: give every layer its place in its frame."""
-        frame = self._views.frame
-        if frame is None:
+        if self._views.frame is None:
             return
         for entry in self.session:
-            layer = self.layers.get(entry.id)
-            if layer is None:
+            layer, frame = self.layers.get(entry.id), self.frame_of(entry)
+            if layer is None or frame is None:
                 continue
             view = drawn(entry, frame)
             turned = isinstance(view.data, np.ndarray) != isinstance(layer.data, np.ndarray)
@@ -280,8 +284,11 @@ class LayerSync:
         self.visible_changed.emit()
 
     def _on_layer_data(self, event: Any) -> None:
-        entry, frame = self.entry_of(event.source), self._views.frame
-        if entry is None or frame is None or self._views.is_blocked("layers"):
+        entry = self.entry_of(event.source)
+        if entry is None or self._views.is_blocked("layers"):
+            return
+        frame = self.frame_of(entry)
+        if frame is None:
             return
         try:
             take_new_data(self.session, entry, event.source, drawn(entry, frame))
@@ -348,9 +355,8 @@ class LayerSync:
 
     def _on_volume(self) -> None:
         """An image was replaced by another one on the same grid."""
-        frame = self._views.frame
         for entry in self.session:
-            layer = self.layers.get(entry.id)
+            layer, frame = self.layers.get(entry.id), self.frame_of(entry)
             if frame is None or layer is None or layer.metadata.get(VOLUME_KEY) is entry.volume:
                 continue
             layer.metadata[VOLUME_KEY] = entry.volume
@@ -359,9 +365,8 @@ class LayerSync:
         self.redrawn.emit()
 
     def _on_echo(self) -> None:
-        frame = self._views.frame
         for entry in self.session:
-            layer = self.layers.get(entry.id)
+            layer, frame = self.layers.get(entry.id), self.frame_of(entry)
             if frame is not None and layer is not None and entry.volume.data.ndim == 4:
                 layer.data = drawn(entry, frame).data
         self.redrawn.emit()

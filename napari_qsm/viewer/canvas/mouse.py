@@ -17,6 +17,7 @@ A tool takes the left button, and the right one if it has a use for it; while
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from psygnal import Signal
@@ -61,11 +62,11 @@ class Tool(Protocol):
 class MouseSignals:
     """What the mouse has asked for, in whichever view."""
 
-    picked = Signal(object)  # display position: put the crosshair there
+    picked = Signal(object, object)  # view, display position: put the crosshair there
     hovered = Signal(object, object)  # view, display position or None when the mouse left
     stepped = Signal(object, int)  # view, slices to step
     enlarged = Signal(object)  # view
-    alt_clicked = Signal(object)  # display position
+    alt_clicked = Signal(object, object)  # view, display position
     window_grabbed = Signal(object, object)  # view, canvas pixel: a drag of its window begins
     window_dragged = Signal(object, object)  # canvas pixel where the pointer is now, pixels moved
     window_released = Signal()  # the drag is over
@@ -74,6 +75,8 @@ class MouseSignals:
     def __init__(self) -> None:
         #: Whether the left button moves the crosshair, whatever the tool.
         self.aiming = False
+        #: Views in which tools have the left button; the crosshair has it in the others.
+        self.takes_tools: Callable[[SliceView], bool] = lambda view: True
 
 
 class Mouse(QObject):
@@ -88,8 +91,17 @@ class Mouse(QObject):
         self._last = (0.0, 0.0)
         self._start = (0.0, 0.0)
         self._notches = 0.0
-        self.tool: Tool | None = None
+        self._tool: Tool | None = None
         view.surface.watch(self)
+
+    @property
+    def tool(self) -> Tool | None:
+        """What has the left button here."""
+        return self._tool if self._signals.takes_tools(self._view) else None
+
+    @tool.setter
+    def tool(self, tool: Tool | None) -> None:
+        self._tool = tool
 
     def dispose(self) -> None:
         """Let go of the canvas."""
@@ -176,7 +188,7 @@ class Mouse(QObject):
             self._drag = "window"
             self._signals.window_grabbed.emit(self._view, self._last)
         elif button == _LEFT and modifiers == Qt.KeyboardModifier.AltModifier:
-            self._signals.alt_clicked.emit(at)
+            self._signals.alt_clicked.emit(self._view, at)
         elif button == _LEFT and self.tool is not None and not self._signals.aiming:
             self._drag = "tool"
             self.tool.press(self._view, at)
@@ -185,7 +197,7 @@ class Mouse(QObject):
             or (not self._painting() and modifiers == Qt.KeyboardModifier.NoModifier)
         ):
             self._drag = "crosshair"
-            self._signals.picked.emit(at)
+            self._signals.picked.emit(self._view, at)
         else:
             return False
         return True
@@ -208,7 +220,7 @@ class Mouse(QObject):
         elif self._drag == "tool" and self.tool is not None:
             self.tool.drag(self._view, self._display(at))
         elif self._drag == "crosshair":
-            self._signals.picked.emit(self._display(at))
+            self._signals.picked.emit(self._view, self._display(at))
         return True
 
     def _release(self, event: QMouseEvent) -> bool:

@@ -9,6 +9,7 @@ from napari_qsm.colormaps import effective_window, lookup_table
 from napari_qsm.session import MapEntry, Session
 from napari_qsm.session.appearance import quantity, shown_unit
 from napari_qsm.session.blinding import shown_name
+from napari_qsm.session.visits import links_on_show, position_note
 from napari_qsm.units import SusceptibilityUnit, number, ticks, to_shown
 from napari_qsm.viewer.canvas.overlay import ColourBar, OverlayContent
 from napari_qsm.viewer.canvas.slice_view import SliceView
@@ -22,6 +23,7 @@ def overlay_content(
     session: Session,
     frame: DisplayFrame | None,
     entry: MapEntry | None,
+    crosshair_mm: tuple[float, float, float],
     *,
     is_large: bool,
     mixed_title: str = "",
@@ -36,6 +38,8 @@ def overlay_content(
         None while nothing is open.
     entry : MapEntry or None
         The map whose colours the view is about.
+    crosshair_mm : (x, y, z)
+        In the world of the head that the view shows.
     is_large : bool
         Whether it is the large view.
     mixed_title : str
@@ -51,6 +55,8 @@ def overlay_content(
     content.title = view.plane.capitalize()
     if beside and entry is not None:
         content.title = shown_name(session, entry)
+        if links_on_show(session) and entry.case == session.active_case:
+            content.title += " · worked on"
     elif comparing and is_large:
         content.title = mixed_title
     elif entry is not None:
@@ -66,19 +72,21 @@ def overlay_content(
         return content
     content.letters = letters(view.plane, radiological=view.radiological, known=known)
     axis = DEPTH_AXIS[view.plane]
-    voxel = np.rint(reference.world_to_voxel(session.crosshair_mm)).astype(int)
+    voxel = np.rint(reference.world_to_voxel(crosshair_mm)).astype(int)
     content.slice_text = slice_text(
-        view.plane, session.crosshair_mm, int(voxel[axis]), reference.shape[axis]
+        view.plane, crosshair_mm, int(voxel[axis]), reference.shape[axis]
     )
     if frame.obliquity_deg >= _OBLIQUE_DEG:
         content.notes.append(f"oblique scan, turned {frame.obliquity_deg:.0f}°")
+    if note := position_note(session):
+        content.notes.append(note)
     if not known:
         content.notes.append("sides unknown: the file records no orientation")
     camera = view.camera()
     content.pixels_per_mm = camera.zoom
     content.bar_mm = scale_bar_mm(camera.zoom, 110 if is_large or beside else 70)
     if session.crosshair_visible:
-        content.crosshair = camera.to_pixel(frame.world_to_display(session.crosshair_mm))
+        content.crosshair = camera.to_pixel(frame.world_to_display(crosshair_mm))
     return content
 
 

@@ -32,6 +32,7 @@ from napari_qsm.session import MapEntry, Session
 from napari_qsm.session.appearance import value_text
 from napari_qsm.session.blinding import HIDDEN, hides_values, shown_name
 from napari_qsm.session.settings import load_settings, save_settings
+from napari_qsm.session.visits import at_visit, links_on_show
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.canvas.controller import Controller
 
@@ -61,7 +62,10 @@ class Place:
 
 
 def describe(session: Session, entries: list[MapEntry], world_mm: Vector) -> Place:
-    """Read every map at a point, each through its own affine and without interpolation."""
+    """Read every map at a point of the active case, each through its own affine, never interpolated.
+
+    Visits that stand side by side are read where the point lies in their own head.
+    """
     reference = session.reference
     voxel = file_voxel(reference, world_mm) if reference is not None else None
     known = reference is not None and reference.orientation_known
@@ -76,7 +80,9 @@ def describe(session: Session, entries: list[MapEntry], world_mm: Vector) -> Pla
         values=tuple(
             HIDDEN
             if hides_values(session, entry)
-            else value_text(value_at(entry.shown, world_mm), entry, session.unit)
+            else value_text(
+                value_at(entry.shown, at_visit(session, world_mm, entry.case)), entry, session.unit
+            )
             for entry in entries
         ),
     )
@@ -89,6 +95,15 @@ def line(session: Session, world_mm: Vector) -> str:
     parts = [f"voxel {place.voxel}" if place.voxel else "outside", place.position]
     parts += [f"{shown_name(session, e)} {v}" for e, v in zip(entries, place.values, strict=True)]
     return "  ·  ".join(parts)
+
+
+def read_entries(session: Session) -> list[MapEntry]:
+    """What is read, the topmost first; of visits side by side, the map of each besides."""
+    entries = [entry for entry in reversed(list(session)) if session.is_shown(entry)]
+    if links_on_show(session):
+        beside = [each for each in map(session.entry, session.compared) if each is not None]
+        entries += [each for each in beside if each not in entries]
+    return entries
 
 
 def grid_note(entry: MapEntry, frame: DisplayFrame | None) -> str:
@@ -208,7 +223,7 @@ class Readout(QWidget):
     def update_now(self) -> None:
         """Read everything at both places."""
         session = self._controller.session
-        entries = [entry for entry in reversed(list(session)) if session.is_shown(entry)]
+        entries = read_entries(session)
         none = Place("", "", ("",) * len(entries))
         here = describe(session, entries, session.crosshair_mm) if entries else none
         there = none if self._pointer is None else describe(session, entries, self._pointer)
@@ -228,7 +243,7 @@ class Readout(QWidget):
         for row, entry in enumerate(entries):
             note = self._grid_notes.get(entry.id)
             if note is None:
-                note = grid_note(entry, self._controller.frame)
+                note = grid_note(entry, self._controller.sync.frame_of(entry))
                 self._grid_notes[entry.id] = note
             if note:
                 notes.append(f"{shown_name(session, entry)}: {note}")
@@ -243,6 +258,8 @@ class Readout(QWidget):
         """One line: where, the value of the map on top, and the region there."""
         said, image = [], False
         for entry, value in zip(entries, place.values, strict=True):
+            if entry.case != self._controller.session.active_case:
+                continue
             is_image = entry.editable is None
             if (is_image and not image) or (not is_image and value not in ("–", "outside")):
                 said.append(value if is_image else value.partition(" ")[2] or value)

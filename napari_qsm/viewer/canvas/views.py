@@ -7,18 +7,20 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from psygnal import Signal
 
-from napari_qsm.anatomy import PLANES, DisplayFrame, Plane
+from napari_qsm.anatomy import DEPTH_AXIS, PLANES, DisplayFrame, Plane
+from napari_qsm.arrays import Array
 from napari_qsm.compositing import Sheet
 from napari_qsm.session import Session
+from napari_qsm.session.visits import MOST_VISITS, at_visit, from_visit, links_on_show
 from napari_qsm.viewer import compat
 from napari_qsm.viewer.canvas.arrangement import ViewArea
 from napari_qsm.viewer.canvas.mouse import Mouse, MouseSignals, Tool
 from napari_qsm.viewer.canvas.slice_view import SliceView, Zoom
 from napari_qsm.viewer.canvas.slicing import Slicing
-
-MAX_COMPARED = 4
+from napari_qsm.volume import Volume
 
 
 class Views:
@@ -55,9 +57,10 @@ class Views:
         self.mouse = MouseSignals()
         self.mouse.enlarged.connect(self._enlarged)
         self._ours: set[str] = set()
+        self._apart = False  # visits side by side: a zoom for each, which follows the large one
         self.always_napari = not painted
         self.sheets_of: Callable[[SliceView], list[Sheet]] = lambda view: []
-        self._frame: DisplayFrame | None = None  # kept: it is asked for at every turn
+        self._frames: dict[str, DisplayFrame] = {}  # by case; kept: asked for at every turn
         self.slicing = Slicing(viewer)
         self.all: list[SliceView] = []
         self._join(self._new("large", session.large_plane, is_large=True))
@@ -77,13 +80,68 @@ class Views:
 
     @property
     def frame(self) -> DisplayFrame | None:
-        """The frame the views are laid out in."""
-        reference = self._session.reference
+        """The frame of the active case, in which its views are laid out."""
+        return self._frame(self._session.active_case, self._session.reference)
+
+    def _frame(self, case: str, reference: Volume | None) -> DisplayFrame | None:
         if reference is None:
             return None
-        if self._frame is None or self._frame.reference is not reference:
-            self._frame = DisplayFrame(reference)
-        return self._frame
+        known = self._frames.get(case)
+        if known is None or known.reference is not reference:
+            known = self._frames[case] = DisplayFrame(reference)
+        return known
+
+    # -- visits side by side: each in the grid of its own -----------------------------------
+
+    def case_in(self, view: SliceView) -> str:
+        """Id of the case whose head a view shows."""
+        session = self._session
+        if links_on_show(session) and view in self.all[: len(session.compared)]:
+            entry = session.entry(session.compared[self.all.index(view)])
+            if entry is not None:
+                return entry.case
+        return session.active_case
+
+    def frame_in(self, view: SliceView) -> DisplayFrame | None:
+        """The frame that a view is laid out in."""
+        return self.frame_of(self.case_in(view))
+
+    def frame_of(self, case: str) -> DisplayFrame | None:
+        """The frame that entries of a case are drawn in: its own among visits side by side."""
+        found = self._session.study.case(case)
+        if found is None or case not in links_on_show(self._session) or found.reference is None:
+            return self.frame
+        return self._frame(case, found.reference)
+
+    def to_world(self, view: SliceView, display: Array) -> Array | None:
+        """Where a display position of a view lies in the active case, RAS mm."""
+        frame = self.frame_in(view)
+        if frame is None:
+            return None
+        return from_visit(self._session, frame.display_to_world(display), self.case_in(view))
+
+    def to_display(self, view: SliceView, world_mm: npt.ArrayLike) -> Array | None:
+        """Where a point of the active case lies in a view."""
+        frame = self.frame_in(view)
+        if frame is None:
+            return None
+        return frame.world_to_display(at_visit(self._session, world_mm, self.case_in(view)))
+
+    def align(self, view: SliceView | None = None) -> None:
+        """Bring visits side by side to place and scale of one view, the large one unless given.
+
+        The middle of every picture is one point of the head: pictures stay where they are while
+        the crosshair moves.
+        """
+        session, view = self._session, view or self.main
+        if not self._apart or not session.views_linked:
+            return
+        middle = view.extent.mean(axis=0) if view.zoom.centre is None else view.zoom.centre
+        world = self.to_world(view, middle)
+        for other in self.all[: len(session.compared)]:
+            if other is not view and world is not None:
+                other.zoom.factor = view.zoom.factor
+                other.zoom.centre = self.to_display(other, world)
 
     # -- changes made here ----------------------------------------------------------------
 
@@ -174,7 +232,7 @@ class Views:
         """Bring the views to the session's layout."""
         session = self._session
         side_by_side = session.layout == "compare" and session.mix == "side by side"
-        compared = len(session.compared[:MAX_COMPARED])
+        compared = len(session.compared[:MOST_VISITS])
         count = compared if side_by_side and compared > 1 else 3
         comparing = side_by_side and compared > 1
         while len(self.all) > max(count, 3):
@@ -201,10 +259,16 @@ class Views:
             self._area.show_columns([[widgets[0]], widgets[1:3]], [0.64, 0.36])
         for view in self.all:
             view.linked_views = self.all[:count] if comparing else [view]
+        apart = bool(links_on_show(session))
+        if apart != self._apart:
+            self._apart = apart
+            self.link(session.views_linked)
+        self.set_extent()
 
     def _enlarged(self, view: SliceView) -> None:
         session = self._session
         if session.layout == "compare":
+            session.active_case = self.case_in(view)  # of visits side by side, that is worked on
             return
         if view is self.main:
             session.layout = "three" if session.layout == "one" else "one"
@@ -215,13 +279,14 @@ class Views:
 
     def fit(self) -> None:
         """Bring every canvas to its zoom."""
+        self.align()
         for view in self.all:
             view.fit()
 
-    def centre_on(self, display: np.ndarray) -> None:
-        """Bring a place into the middle of every view."""
+    def centre_on(self, world_mm: npt.ArrayLike) -> None:
+        """Bring a point of the active case into the middle of every view."""
         for view in self.all:
-            view.zoom.centre = display
+            view.zoom.centre = self.to_display(view, world_mm)
             view.fit()
 
     def show_whole(self) -> None:
@@ -230,37 +295,41 @@ class Views:
 
     def link(self, linked: bool) -> None:
         """Zoom all views together, or each by itself."""
+        one = linked and not self._apart
         for view in self.all:
-            view.zoom = self.main.zoom if linked else Zoom(view.zoom.factor, view.zoom.centre)
+            view.zoom = self.main.zoom if one else Zoom(view.zoom.factor, view.zoom.centre)
         self._zoom = self.main.zoom
         self.fit()
 
     def _zoomed(self, view: SliceView) -> None:
         if self._session.views_linked:
+            if view.zoom.centre is not None:
+                view.zoom.centre[DEPTH_AXIS[view.plane]] = view.depth_mm
+            self.align(view)
             for other in self.all:
                 if other is not view:
                     other.fit()
 
     def set_extent(self) -> None:
-        """Let every view know how far the maps of the case reach, and those compared with it."""
-        frame = self.frame
-        if frame is None:
-            return
-        corners = []
+        """Let every view know how far the maps of its case reach, and those compared with it."""
         session = self._session
         compared = session.compared if session.layout == "compare" else ()
-        for entry in session:
-            if entry.case != session.active_case and entry.id not in compared:
+        links = links_on_show(session)
+        for case in {self.case_in(view) for view in self.all}:
+            frame = self.frame_of(case)
+            if frame is None:
                 continue
-            matrix = frame.display_of(entry.volume)
-            for corner in np.ndindex(2, 2, 2):
-                voxel = np.array(corner) * np.array(entry.volume.shape) - 0.5
-                corners.append(matrix[:3, :3] @ voxel + matrix[:3, 3])
-        if not corners:
-            return
-        extent = np.array([np.min(corners, axis=0), np.max(corners, axis=0)])
-        for view in self.all:
-            view.extent = extent
+            corners = []
+            for entry in session:
+                if entry.case != case and (links or entry.id not in compared):
+                    continue
+                matrix = frame.display_of(entry.volume)
+                for corner in np.ndindex(2, 2, 2):
+                    voxel = np.array(corner) * np.array(entry.volume.shape) - 0.5
+                    corners.append(matrix[:3, :3] @ voxel + matrix[:3, 3])
+            for view in self.all:
+                if corners and self.case_in(view) == case:
+                    view.extent = np.array([np.min(corners, axis=0), np.max(corners, axis=0)])
 
     # -- the left button ------------------------------------------------------------------
 

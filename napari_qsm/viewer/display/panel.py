@@ -9,13 +9,15 @@ from napari_qsm.viewer import ui
 from napari_qsm.viewer.display.compare import CompareBox
 from napari_qsm.viewer.display.map_form import MapForm
 from napari_qsm.viewer.display.measure import MeasureBox
+from napari_qsm.viewer.display.visits import VisitsBox
 from napari_qsm.viewer.services import Services
 
 
 class DisplayPanel(QWidget):
-    """The chosen map and its colours; compare; measure."""
+    """The chosen map and its colours; compare; visits of a person; measure."""
 
     title = "Display"
+    visits: VisitsBox
 
     def __init__(self, context: Services) -> None:
         super().__init__()
@@ -25,12 +27,14 @@ class DisplayPanel(QWidget):
         self._map = ui.combo("qsm.display.map", self._on_map)
         self._form = MapForm(session)
         self._compare = CompareBox(context)
+        self.visits = VisitsBox(context)
         self._measure = MeasureBox(context)
         body = ui.column(
             self._hint,
             self._map,
             self._form,
             self._compare,
+            self.visits,
             self._measure,
             None,
             spacing=6,
@@ -42,6 +46,8 @@ class DisplayPanel(QWidget):
             context.controller.drawn_again,
             session.events.unit,
             session.events.windows_linked,
+            session.events.blinded,
+            session.events.active_case,
             to=self.refresh,
         )
         self._heard.on_dispose(self._measure.dispose)
@@ -61,6 +67,7 @@ class DisplayPanel(QWidget):
         self._hint.setVisible(entry is None)
         self._form.refresh()
         self._compare.refresh()
+        self.visits.refresh()
         self._measure.refresh()
 
     def _on_map(self, key: str) -> None:

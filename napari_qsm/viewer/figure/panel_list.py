@@ -14,6 +14,7 @@ from napari_qsm.figures import editing
 from napari_qsm.figures.panels import ImagePanel
 from napari_qsm.session.figure.from_view import Look, add_view, describe
 from napari_qsm.session.figure.marks import marks_on, panel_slice
+from napari_qsm.session.visits import at_visit
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.canvas.slice_view import SliceView
 from napari_qsm.viewer.figure.template_box import TemplateBox
@@ -200,7 +201,7 @@ class PanelList(QWidget):
     def _add_view(self) -> None:
         work, session = self._work, self._work.session
         controller, view = work.context.controller, self._view()
-        frame = controller.frame
+        frame = controller.frame_in(view)
         if frame is None:
             raise QsmError("Open a map first: a panel shows what a view shows.")
         if view.is_3d:
@@ -209,14 +210,14 @@ class PanelList(QWidget):
         if entry is None:
             raise QsmError("This view shows no map. Tick one in the Data panel first.")
         camera = view.camera()
-        depth = frame.world_to_display(session.crosshair_mm)
-        centre = depth.copy()
+        here = at_visit(session, session.crosshair_mm, controller.case_in(view))
+        centre = frame.world_to_display(here)
         across, up = DRAWN_AXES[view.plane]
         centre[across], centre[up] = camera.centre
         look = Look(
             entry,
             view.plane,
-            session.crosshair_mm,
+            triple(here),
             triple(frame.display_to_world(centre)),
             (camera.size[0] / camera.zoom, camera.size[1] / camera.zoom),
         )

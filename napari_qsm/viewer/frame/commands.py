@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_qsm.session.visits import links_on_show
 from napari_qsm.viewer.command import Command
 from napari_qsm.viewer.data.demonstration import open_demonstration
 from napari_qsm.viewer.frame import recent_menu
@@ -114,6 +115,11 @@ _LAYOUT = (
     Command(
         "qsm.volume", "3-D", lambda w: setattr(w.session, "layout", "volume"),
         group="Layout", is_on=lambda w: w.session.layout == "volume",
+    ),
+    Command(
+        "qsm.visits_beside", "visits of a person side by side",
+        lambda w: w.panels.display.visits.toggle(), group="Layout", needs="maps > 0",
+        is_on=lambda w: bool(links_on_show(w.session)),
     ),
     Command(
         "qsm.napari_docks", "napari's layer list and controls",

@@ -1,0 +1,175 @@
+"""Visits side by side in a real window: crosshair, slices, zoom and pan follow the head, not the scanner.
+
+Where a point lies is told here by 4 x 4 matrices and the affines of the files alone.
+"""
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QPoint
+from scipy.spatial.transform import Rotation
+
+from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES
+from napari_qsm.io.nifti import write_volume
+from napari_qsm.session.opening import load
+from napari_qsm.session.visits import links_on_show
+from napari_qsm.study.folder import StudyFolder, make_study
+from napari_qsm.study.protocol import load_protocol
+from napari_qsm.study.transforms import Transform, write_transform
+from napari_qsm.volume import Volume
+from tests.viewer.actions import CTRL, MIDDLE, child, click, double_click, drag, press, wheel
+from tests.viewer.conftest import settle
+
+pytestmark = pytest.mark.window
+
+#: Points of the second visit to points of the first.
+BACK = np.eye(4)
+BACK[:3, :3] = Rotation.from_euler("xyz", (5, -4, 9), degrees=True).as_matrix()
+BACK[:3, 3] = (4.5, -6.25, 3.75)
+THERE = np.linalg.inv(BACK)
+GRIDS = {"t0": ((30, 34, 22), (2.0, 2.0, 3.0)), "t1": ((36, 32, 30), (1.75, 2.0, 2.25))}
+
+
+def affine_of(visit):
+    shape, size = GRIDS[visit]
+    affine = np.diag([*size, 1.0])
+    affine[:3, 3] = -(np.array(shape) - 1) / 2 * size
+    return affine
+
+
+def chi_of(visit):
+    shape, _ = GRIDS[visit]
+    values = np.random.default_rng(len(visit) + int(visit[1])).normal(0.02, 0.04, shape)
+    return Volume(values.astype(np.float32), affine_of(visit), unit="ppm")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    root = tmp_path_factory.mktemp("cohort") / "study"
+    (root / "sub-01").mkdir(parents=True)
+    make_study(root, load_protocol("basal-ganglia"))
+    for visit in GRIDS:
+        anat = root / "sub-01" / f"ses-{visit}" / "anat"
+        anat.mkdir(parents=True)
+        write_volume(chi_of(visit), anat / f"sub-01_ses-{visit}_Chimap.nii.gz")
+    write_transform(StudyFolder(root), Transform("01", "t1", "t0", BACK, {"correlation": 0.93}))
+    return root
+
+
+@pytest.fixture(scope="module")
+def beside(one_window, study, request):
+    """The first visit is opened; the other one is read when both are asked for."""
+    workspace = one_window
+    path = study / "sub-01" / "ses-t0" / "anat" / "sub-01_ses-t0_Chimap.nii.gz"
+    workspace.show_loaded(load([path]), paths=[path])
+    workspace.tabs.setCurrentWidget(workspace.panels.display)
+    workspace.panels.display.visits.set_open(True)
+    settle()
+    rows = child(workspace, "qsm.visits.list")
+    assert [rows.item(i).text() for i in range(rows.count())] == [
+        "sub-01 ses-t0",
+        "sub-01 ses-t1 (not open yet)",
+    ]
+    press(workspace, "qsm.visits.start")
+    QtBot(request).waitUntil(lambda: bool(links_on_show(workspace.session)), timeout=20000)
+    settle()
+    return workspace
+
+
+def near_middle(view, across, down):
+    """A pixel so far from the middle of a view."""
+    return QPoint(view.native.width() // 2 + across, view.native.height() // 2 + down)
+
+
+def moved(matrix, point):
+    return matrix[:3, :3] @ np.asarray(point) + matrix[:3, 3]
+
+
+def centre_of(view):
+    """World mm in the middle of a view's canvas, in the visit's own millimetres."""
+    camera = view.camera()
+    found = np.zeros(3)
+    found[list(DRAWN_AXES[view.plane])] = camera.centre
+    found[DEPTH_AXIS[view.plane]] = view.depth_mm
+    return found
+
+
+def shown_at(view):
+    """World mm of the crosshair as it is drawn, in the slice that the view shows."""
+    camera, pixel = view.camera(), view.overlay.content.crosshair
+    return camera.to_display(pixel, view.depth_mm)  # these grids are upright: display is world
+
+
+def test_a_click_in_either_visit_goes_to_the_same_place_of_the_head(beside):
+    session, (first, second) = beside.session, beside.controller.views[:2]
+    assert [session.entry(key).case for key in session.compared] == [
+        beside.controller.case_in(view) for view in (first, second)
+    ]
+    for key, visit in zip(session.compared, GRIDS, strict=True):
+        layer = beside.controller.layers[key]
+        assert isinstance(layer.data, np.ndarray)  # its own grid, nothing resampled
+        assert np.allclose(layer.scale[::-1], GRIDS[visit][1])
+        assert np.allclose(layer.translate[::-1], affine_of(visit)[:3, 3])
+    for at in (near_middle(first, 30, 40), near_middle(first, -50, -20)):
+        click(first, at)
+        here = np.array(session.crosshair_mm)
+        pressed = first.camera().to_display((at.x(), at.y()), first.depth_mm)
+        assert (np.abs(here - pressed) <= np.array(GRIDS["t0"][1]) / 2 + 1e-6).all()
+        assert np.allclose(shown_at(second), moved(THERE, here), atol=1e-3)
+    at = near_middle(second, 25, 33)
+    click(second, at)
+    pressed = second.camera().to_display((at.x(), at.y()), second.depth_mm)
+    there = shown_at(second)
+    assert (np.abs(there - pressed)[:2] <= np.array(GRIDS["t1"][1])[:2] / 2 + 1e-6).all()
+    voxel = np.linalg.inv(affine_of("t1")) @ [*there, 1]
+    assert np.allclose(voxel, np.rint(voxel), atol=1e-6)  # on a voxel of the visit clicked in
+    assert np.allclose(session.crosshair_mm, moved(BACK, there), atol=1e-3)
+
+
+def test_slices_zoom_and_pan_follow(beside):
+    session, (first, second) = beside.session, beside.controller.views[:2]
+    click(first, near_middle(first, 20, 40))
+    before = np.rint(np.linalg.inv(affine_of("t1")) @ [*shown_at(second), 1])
+    wheel(second, QPoint(200, 200), 1)
+    after = np.linalg.inv(affine_of("t1")) @ [*shown_at(second), 1]
+    assert np.allclose(after - before, (0, 0, 1, 0), atol=1e-5)  # a slice of the visit's own
+    assert np.allclose(session.crosshair_mm, moved(BACK, shown_at(second)), atol=1e-3)
+    drag(second, QPoint(200, 200), QPoint(230, 180), button=MIDDLE)
+    wheel(second, QPoint(120, 140), 2, CTRL)
+    settle()
+    assert first.camera().zoom == pytest.approx(second.camera().zoom)
+    assert np.allclose(centre_of(first)[:2], moved(BACK, centre_of(second))[:2], atol=1e-3)
+    drag(first, QPoint(200, 200), QPoint(170, 240), button=MIDDLE)
+    middle = moved(THERE, centre_of(first))
+    assert np.allclose(centre_of(second)[:2], middle[:2], atol=1e-3)
+    # The pictures stay under the pointer while the crosshair is dragged.
+    before = first.camera(), second.camera()
+    drag(second, near_middle(second, 0, 0), near_middle(second, 40, -30))
+    assert (first.camera(), second.camera()) == before
+
+
+def test_what_is_read_is_each_visits_own_value_at_its_own_place(beside):
+    click(beside.controller.views[0], near_middle(beside.controller.main, -20, 30))
+    beside.readout.update_now()
+    here = np.array(beside.session.crosshair_mm)
+    table = beside.readout.table
+    said = {table.item(row, 0).text(): table.item(row, 1).text() for row in range(2)}
+    for visit, place in (("t0", here), ("t1", moved(THERE, here))):
+        at = tuple(np.rint(np.linalg.inv(affine_of(visit)) @ [*place, 1])[:3].astype(int))
+        (text,) = [text for name, text in said.items() if visit in name]
+        assert text == f"{chi_of(visit).data[at]:.3f} ppm".replace("-", "−")
+
+
+def test_the_visit_worked_on_changes_by_a_double_click_and_the_place_stays(beside):
+    session, (first, second) = beside.session, beside.controller.views[:2]
+    click(first, near_middle(first, 20, 40))
+    place = np.array(session.crosshair_mm)
+    double_click(second, near_middle(second, 5, -10))
+    assert session.case.visit == "t1"
+    there = np.array(session.crosshair_mm)
+    assert np.allclose(shown_at(first), moved(BACK, there), atol=1e-3)
+    assert not np.allclose(place, there)
+    assert "worked on" in second.overlay.content.title
+    press(beside, "qsm.visits.start")
+    assert session.layout == "three" and session.case.visit == "t1"
+    assert np.allclose(session.crosshair_mm, there)
