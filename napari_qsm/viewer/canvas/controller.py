@@ -66,7 +66,7 @@ class Controller:
         self._disposed = False
         self._views = Views(viewer, session, area, painted=painted)
         self._views.mouse.takes_tools = self._is_worked_on
-        self.case_in, self.frame_in = self._views.case_in, self._views.frame_in
+        self.case_in, self.frame_in = self._views.heads.case_in, self._views.heads.frame_in
         self.views = self._views.all
         self.sync = LayerSync(session, self._views)
         self.painting = Painting(session, self._views, self.sync)
@@ -145,7 +145,7 @@ class Controller:
             return
         with self._views.signals_blocked("dims"):
             for view in self.views:
-                display = self._views.to_display(view, self.session.crosshair_mm)
+                display = self._views.heads.to_display(view, self.session.crosshair_mm)
                 if not view.is_3d and display is not None:
                     view.show_depth(display)
         self.repaint_all()
@@ -155,7 +155,7 @@ class Controller:
         if self._views.is_blocked("dims") or self.main.is_3d or self.viewer.dims.ndim != 3:
             return
         frame = self.frame_in(self.main)
-        display = self._views.to_display(self.main, self.session.crosshair_mm)
+        display = self._views.heads.to_display(self.main, self.session.crosshair_mm)
         if frame is None or display is None:
             return
         axis = DEPTH_AXIS[self.main.plane]
@@ -210,13 +210,13 @@ class Controller:
             self.go_to_in(view, frame.display_to_world(display))
 
     def _on_alt_clicked(self, view: SliceView, display: Array) -> None:
-        world = self._views.to_world(view, display)
+        world = self._views.heads.to_world(view, display)
         if world is not None:
             self.region_picked.emit(world)
 
     def _on_hovered(self, view: SliceView, display: Array | None) -> None:
         self.entered.emit(view)
-        self.hovered.emit(None if display is None else self._views.to_world(view, display))
+        self.hovered.emit(None if display is None else self._views.heads.to_world(view, display))
 
     def _on_stepped(self, view: SliceView, steps: int) -> None:
         self.step(view.plane, steps, view)
@@ -245,7 +245,7 @@ class Controller:
     def _on_added(self, view: SliceView) -> None:
         self.painting.choose()
         self.set_visible()
-        display = self._views.to_display(view, self.session.crosshair_mm)
+        display = self._views.heads.to_display(view, self.session.crosshair_mm)
         if display is not None:
             view.show_depth(display)
 

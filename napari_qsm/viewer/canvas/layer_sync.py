@@ -96,7 +96,7 @@ class LayerSync:
 
     def frame_of(self, entry: MapEntry) -> DisplayFrame | None:
         """The frame that an entry is drawn in."""
-        return self._views.frame_of(entry.case)
+        return self._views.heads.frame_of(entry.case)
 
     # -- entries that come and go ---------------------------------------------------------
 

@@ -11,16 +11,15 @@ import numpy.typing as npt
 from psygnal import Signal
 
 from napari_qsm.anatomy import DEPTH_AXIS, PLANES, DisplayFrame, Plane
-from napari_qsm.arrays import Array
 from napari_qsm.compositing import Sheet
 from napari_qsm.session import Session
-from napari_qsm.session.visits import MOST_VISITS, at_visit, from_visit, links_on_show
+from napari_qsm.session.visits import MOST_VISITS, links_on_show
 from napari_qsm.viewer import compat
 from napari_qsm.viewer.canvas.arrangement import ViewArea
+from napari_qsm.viewer.canvas.heads import Heads
 from napari_qsm.viewer.canvas.mouse import Mouse, MouseSignals, Tool
 from napari_qsm.viewer.canvas.slice_view import SliceView, Zoom
 from napari_qsm.viewer.canvas.slicing import Slicing
-from napari_qsm.volume import Volume
 
 
 class Views:
@@ -30,6 +29,8 @@ class Views:
     ----------
     all : list of SliceView
         The large one first.
+    heads : Heads
+        In whose head each view looks, and where points of it lie.
     mouse : MouseSignals
         What the mouse asks for in any of them.
     always_napari : bool
@@ -60,9 +61,9 @@ class Views:
         self._apart = False  # visits side by side: a zoom for each, which follows the large one
         self.always_napari = not painted
         self.sheets_of: Callable[[SliceView], list[Sheet]] = lambda view: []
-        self._frames: dict[str, DisplayFrame] = {}  # by case; kept: asked for at every turn
         self.slicing = Slicing(viewer)
         self.all: list[SliceView] = []
+        self.heads = Heads(session, self.all)
         self._join(self._new("large", session.large_plane, is_large=True))
         # napari's slider gets another length when a layer goes, and jumps on the way.
         viewer.layers.events.removing.connect(self._on_removing)
@@ -81,51 +82,7 @@ class Views:
     @property
     def frame(self) -> DisplayFrame | None:
         """The frame of the active case, in which its views are laid out."""
-        return self._frame(self._session.active_case, self._session.reference)
-
-    def _frame(self, case: str, reference: Volume | None) -> DisplayFrame | None:
-        if reference is None:
-            return None
-        known = self._frames.get(case)
-        if known is None or known.reference is not reference:
-            known = self._frames[case] = DisplayFrame(reference)
-        return known
-
-    # -- visits side by side: each in the grid of its own -----------------------------------
-
-    def case_in(self, view: SliceView) -> str:
-        """Id of the case whose head a view shows."""
-        session = self._session
-        if links_on_show(session) and view in self.all[: len(session.compared)]:
-            entry = session.entry(session.compared[self.all.index(view)])
-            if entry is not None:
-                return entry.case
-        return session.active_case
-
-    def frame_in(self, view: SliceView) -> DisplayFrame | None:
-        """The frame that a view is laid out in."""
-        return self.frame_of(self.case_in(view))
-
-    def frame_of(self, case: str) -> DisplayFrame | None:
-        """The frame that entries of a case are drawn in: its own among visits side by side."""
-        found = self._session.study.case(case)
-        if found is None or case not in links_on_show(self._session) or found.reference is None:
-            return self.frame
-        return self._frame(case, found.reference)
-
-    def to_world(self, view: SliceView, display: Array) -> Array | None:
-        """Where a display position of a view lies in the active case, RAS mm."""
-        frame = self.frame_in(view)
-        if frame is None:
-            return None
-        return from_visit(self._session, frame.display_to_world(display), self.case_in(view))
-
-    def to_display(self, view: SliceView, world_mm: npt.ArrayLike) -> Array | None:
-        """Where a point of the active case lies in a view."""
-        frame = self.frame_in(view)
-        if frame is None:
-            return None
-        return frame.world_to_display(at_visit(self._session, world_mm, self.case_in(view)))
+        return self.heads.frame
 
     def align(self, view: SliceView | None = None) -> None:
         """Bring visits side by side to place and scale of one view, the large one unless given.
@@ -137,11 +94,11 @@ class Views:
         if not self._apart or not session.views_linked:
             return
         middle = view.extent.mean(axis=0) if view.zoom.centre is None else view.zoom.centre
-        world = self.to_world(view, middle)
+        world = self.heads.to_world(view, middle)
         for other in self.all[: len(session.compared)]:
             if other is not view and world is not None:
                 other.zoom.factor = view.zoom.factor
-                other.zoom.centre = self.to_display(other, world)
+                other.zoom.centre = self.heads.to_display(other, world)
 
     # -- changes made here ----------------------------------------------------------------
 
@@ -268,7 +225,9 @@ class Views:
     def _enlarged(self, view: SliceView) -> None:
         session = self._session
         if session.layout == "compare":
-            session.active_case = self.case_in(view)  # of visits side by side, that is worked on
+            session.active_case = self.heads.case_in(
+                view
+            )  # of visits side by side, that is worked on
             return
         if view is self.main:
             session.layout = "three" if session.layout == "one" else "one"
@@ -286,7 +245,7 @@ class Views:
     def centre_on(self, world_mm: npt.ArrayLike) -> None:
         """Bring a point of the active case into the middle of every view."""
         for view in self.all:
-            view.zoom.centre = self.to_display(view, world_mm)
+            view.zoom.centre = self.heads.to_display(view, world_mm)
             view.fit()
 
     def show_whole(self) -> None:
@@ -315,8 +274,8 @@ class Views:
         session = self._session
         compared = session.compared if session.layout == "compare" else ()
         links = links_on_show(session)
-        for case in {self.case_in(view) for view in self.all}:
-            frame = self.frame_of(case)
+        for case in {self.heads.case_in(view) for view in self.all}:
+            frame = self.heads.frame_of(case)
             if frame is None:
                 continue
             corners = []
@@ -328,7 +287,7 @@ class Views:
                     voxel = np.array(corner) * np.array(entry.volume.shape) - 0.5
                     corners.append(matrix[:3, :3] @ voxel + matrix[:3, 3])
             for view in self.all:
-                if corners and self.case_in(view) == case:
+                if corners and self.heads.case_in(view) == case:
                     view.extent = np.array([np.min(corners, axis=0), np.max(corners, axis=0)])
 
     # -- the left button ------------------------------------------------------------------
