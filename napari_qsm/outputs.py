@@ -39,13 +39,14 @@ RESULT_NAMES: Mapping[str, str] = {
     "local_field_ppm": "local_field",
     "local_mask": "local_mask",
     "chi_ppm": "chi",
+    "chi_noise_ppm": "chi_noise",
     "r2star_per_s": "r2star",
     "t2star_s": "t2star",
 }
 
 
 #: Images of which BIDS wants to know whether the skull is on them.
-_OF_THE_BRAIN = ("unwrapped", "chi_ppm", "r2star_per_s", "t2star_s")
+_OF_THE_BRAIN = ("unwrapped", "chi_ppm", "chi_noise_ppm", "r2star_per_s", "t2star_s")
 
 #: Bytes a voxel that a packed image of a result takes at least, most of it being zero.
 _PACKED_BYTES = 0.5
@@ -186,6 +187,9 @@ def sidecar_of(result: Result, name: str) -> dict[str, Any]:
     if name == "unwrapped":
         times = provenance["echo_times_s"]
         said["EchoTime"] = times[0] if len(times) == 1 else times
+    if name == "chi_noise_ppm":
+        told = provenance["uncertainty"]
+        said["NoiseOfMeans"] = {key: told[key] for key in ("volumes_mm3", "parts")}
     if provenance["field_strength_t"]:
         said["MagneticFieldStrength"] = provenance["field_strength_t"]
     return said

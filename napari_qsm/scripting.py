@@ -80,6 +80,7 @@ def reconstruct(
     *,
     settings: Sequence[str] = (),
     mask: Volume | None = None,
+    uncertainty: int = 0,
     progress: Callable[[str, float], None] | None = None,
 ) -> Result:
     """Reconstruct a scan, as ``napari-qsm reconstruct`` does.
@@ -94,6 +95,8 @@ def reconstruct(
         Changes to it, such as ``"background.radius_max_mm=9"``.
     mask : Volume, optional
         Brain mask used instead of the recipe's method, on the scan's grid.
+    uncertainty : int
+        Perturbed maps that the noise of the map is found from (2 to 20; 4 are enough); 0 for none.
     progress : callable, optional
         Told the stage and how much of it is done; may raise to stop.
 
@@ -114,7 +117,9 @@ def reconstruct(
     else:
         chosen = load_recipe(recipe)
     inputs = scan if isinstance(scan, Inputs) else Inputs(scan=scan, mask=mask)
-    return run(with_settings(chosen, list(settings)), inputs, progress=progress)
+    return run(
+        with_settings(chosen, list(settings)), inputs, uncertainty=uncertainty, progress=progress
+    )
 
 
 def region_statistics(

@@ -51,6 +51,13 @@ def reconstruct(
         list[str] | None, typer.Option("--set", help="stage.setting=value", metavar="CHANGE...")
     ] = None,
     series: Annotated[str | None, typer.Option(help="Which series, if there are several.")] = None,
+    uncertainty: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Find the map's noise from N more maps (2 to 20; 4 are enough); 0 for none.",
+        ),
+    ] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results.")] = False,
     report: Annotated[
@@ -97,7 +104,7 @@ def reconstruct(
     needed = room_needed(grid.shape, len(inputs.scan.phase) if inputs.scan else 1)
     check_free(out, layout, overwrite=overwrite, inputs=used, needed_bytes=needed)
     with progress() as show:
-        result = run(chosen, inputs, progress=show)
+        result = run(chosen, inputs, uncertainty=uncertainty, progress=show)
     found: list[Finding] = []
     if report:
         from napari_qsm.qc.files import write_judged

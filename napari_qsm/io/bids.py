@@ -43,6 +43,7 @@ DERIVATIVES: Mapping[str, str] = {
     "local_field_ppm": "desc-local_fieldmap",
     "local_mask": "desc-local_mask",
     "chi_ppm": "Chimap",
+    "chi_noise_ppm": "desc-noise_Chimap",
     "r2star_per_s": "R2starmap",
     "t2star_s": "T2starmap",
     "labels": "dseg",

@@ -30,7 +30,7 @@ _KINDS = {
     "rois": "labels",
 }
 _OWN = {
-    "chi", "r2star", "t2star", "local_field", "total_field", "field_noise", "unwrapped", "mask",
+    "chi", "chi_noise", "r2star", "t2star", "local_field", "total_field", "field_noise", "unwrapped", "mask",
     "local_mask", "labels", "magnitude", "phase",
 }  # fmt: skip
 

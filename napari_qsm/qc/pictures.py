@@ -69,6 +69,13 @@ _PICTURES: tuple[tuple[str, str, tuple[float, float], str, str], ...] = (
         "ppm",
         "Deep nuclei and veins are bright, calcifications dark. Fans and stripes are streaks.",
     ),
+    (
+        "chi_noise_ppm",
+        "Noise of the map",
+        (0, 0.02),
+        "ppm",
+        "Standard deviation of susceptibility by the scan's noise alone.",
+    ),
 )
 _RESIDUAL_WINDOW = (-0.02, 0.02)
 _MARGIN_MM = 8.0

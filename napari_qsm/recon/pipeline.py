@@ -6,9 +6,8 @@ is made of the second, so stages run one by one give the same arrays, bit by bit
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +15,18 @@ import numpy as np
 
 from napari_qsm.errors import Cancelled, MetadataError, QsmError
 from napari_qsm.recon.inputs import NOTHING, Inputs, input_warnings, quantities
+from napari_qsm.recon.memory import needed_gib
 from napari_qsm.recon.recipe import Choice, Recipe
 from napari_qsm.recon.relaxometry import fit_r2star, t2star
 from napari_qsm.recon.result import UNITS, Result, finish
-from napari_qsm.recon.stages import STAGES, Method, get_method
+from napari_qsm.recon.stages import STAGES, get_method
+from napari_qsm.recon.uncertainty import (
+    NO_NOISE,
+    STAGE,
+    Uncertainty,
+    check_repeats,
+    uncertainty_of,
+)
 from napari_qsm.volume import Volume
 
 __all__ = [
@@ -30,6 +37,7 @@ __all__ = [
     "finish",
     "left_out",
     "makes_local_mask",
+    "noise_of",
     "plan",
     "quantities",
     "run",
@@ -39,24 +47,6 @@ __all__ = [
 
 #: Called with the stage's name and the fraction of that stage that is done.
 StageProgress = Callable[[str, float], None]
-
-#: Peak memory of a method beyond its inputs, in volumes of the scan's size at 4 bytes a voxel:
-#: the largest of the presets' methods on the built-in head of 96 x 80 x 48 voxels with one and
-#: two echoes, as ``tracemalloc`` counts it, rounded up. Of the stages below it is for each echo.
-_VOLUMES: Mapping[str, float] = {
-    "phase": 6,
-    "mask": 8,
-    "unwrap": 6,
-    "echoes": 6,
-    "background": 12,
-    "inversion": 33,
-    "reference": 2,
-}
-_PER_ECHO = frozenset({"phase", "unwrap", "echoes"})
-#: Volumes that stay from stage to stage: masks, fields, map; phase twice and magnitude of an echo.
-_KEPT_VOLUMES, _KEPT_PER_ECHO = 6, 4
-#: A process of the program with its libraries, and nothing to work on.
-_PROGRAM_GIB = 0.45
 
 
 def left_out(inputs: Inputs) -> set[str]:
@@ -177,6 +167,7 @@ def run(
     recipe: Recipe,
     inputs: Inputs,
     *,
+    uncertainty: int = 0,
     progress: StageProgress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Result:
@@ -188,6 +179,9 @@ def run(
         Methods and settings of each stage.
     inputs : Inputs
         Volumes in any axis order on one grid.
+    uncertainty : int
+        How many perturbed maps the noise of the map is found from, see
+        :mod:`napari_qsm.recon.uncertainty`; 0 for none.
     progress : callable, optional
         Told the stage and how much of it is done.
     cancelled : callable, optional
@@ -205,6 +199,8 @@ def run(
         Of the kind and in the words of the stage that failed; nothing is tried instead.
     """
     steps = plan(recipe, inputs)
+    if uncertainty:
+        check_repeats(uncertainty)
     grid = inputs.grid().to_canonical()
     have, warnings = start(inputs, grid)
     records = []
@@ -215,7 +211,55 @@ def run(
             have["local_mask"] = have["mask"]
         warnings += [f"{stage}: {sentence}" for sentence in outcome.warnings]
         records.append(outcome.record)
-    return finish(recipe, inputs, grid, have, records, warnings)
+    found = None
+    if uncertainty:
+        found = noise_of(recipe, have, uncertainty, progress=progress, cancelled=cancelled)
+        warnings += [NO_NOISE] if found is None else []
+    return finish(recipe, inputs, grid, have, records, warnings, found)
+
+
+def noise_of(
+    recipe: Recipe,
+    have: Mapping[str, Any],
+    repeats: int,
+    *,
+    progress: StageProgress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Uncertainty | None:
+    """The noise of a map that a recipe has made; see :mod:`napari_qsm.recon.uncertainty`.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        That the map was made with.
+    have : mapping
+        All quantities, those of the stages included; not modified.
+    repeats : int
+        How many perturbed maps are made.
+    progress, cancelled : callables, optional
+        As for :func:`run`; the work is told as a stage ``uncertainty``.
+
+    Returns
+    -------
+    Uncertainty or None
+        None where there is no magnitude to tell the noise from.
+
+    Raises
+    ------
+    QsmError
+        See :func:`napari_qsm.recon.uncertainty.uncertainty_of`.
+    """
+
+    def again(stage: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        return run_stage(stage, recipe.choices[stage], given, cancelled=cancelled).quantities
+
+    def report(fraction: float) -> None:
+        if cancelled is not None and cancelled():
+            raise Cancelled("The reconstruction was stopped.")
+        if progress is not None:
+            progress(STAGE, fraction)
+
+    return uncertainty_of(have, again, repeats=repeats, progress=report)
 
 
 def run_stage(
@@ -292,7 +336,7 @@ def run_stage(
     except MemoryError as error:
         raise QsmError(
             f"{method.title} ran out of memory: this scan needs about "
-            f"{_needed_gib(method, arguments):.1f} GiB of it. Close other programs, or crop the "
+            f"{needed_gib(method, arguments):.1f} GiB of it. Close other programs, or crop the "
             "scan to the head."
         ) from error
     report(1.0)
@@ -304,46 +348,6 @@ def run_stage(
         "warnings": said,
     }
     return StageOutcome(made, said, record)
-
-
-def _needed_gib(method: Method, arguments: Mapping[str, Any]) -> float:
-    """Memory that a method needs on these inputs, inputs included, in GiB; an estimate.
-
-    Parameters
-    ----------
-    method : Method
-        What is run.
-    arguments : mapping
-        What it is given; arrays count.
-    """
-    arrays = [a for a in arguments.values() if isinstance(a, np.ndarray)]
-    if not arrays:
-        return 0.0
-    voxels = max(int(np.prod(a.shape[-3:])) for a in arrays)
-    echoes = max(len(a) if a.ndim == 4 else 1 for a in arrays)
-    size = 8 if any(a.dtype == np.float64 for a in arrays) else 4
-    volumes = _VOLUMES[method.stage] * (echoes if method.stage in _PER_ECHO else 1)
-    return (sum(a.nbytes for a in arrays) + volumes * voxels * size) / 2**30
-
-
-def memory_needed_gib(shape: Sequence[int], echoes: int) -> float:
-    """Memory of a process that reconstructs a scan, in GiB; an estimate before anything is read.
-
-    Parameters
-    ----------
-    shape : three ints
-        Of an image.
-    echoes : int
-        How many it has.
-
-    Notes
-    -----
-    The most that any stage takes at 4 bytes a voxel, what is kept from one stage to the next,
-    and the program itself.
-    """
-    stage = max(n * (echoes if name in _PER_ECHO else 1) for name, n in _VOLUMES.items())
-    kept = _KEPT_VOLUMES + _KEPT_PER_ECHO * echoes
-    return _PROGRAM_GIB + (stage + kept) * math.prod(shape) * 4 / 2**30
 
 
 def makes_local_mask(inputs: Inputs) -> bool:

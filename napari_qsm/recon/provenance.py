@@ -89,7 +89,7 @@ def described(
     }
 
 
-def methods_paragraph(stages: Sequence[Mapping[str, Any]]) -> str:
+def methods_paragraph(stages: Sequence[Mapping[str, Any]], more: str = "") -> str:
     """A paragraph for a paper, one sentence a stage, with numbered references below.
 
     Parameters
@@ -97,6 +97,8 @@ def methods_paragraph(stages: Sequence[Mapping[str, Any]]) -> str:
     stages : sequence of mapping
         Each with ``stage``, ``method`` and ``settings``, in the order in which they ran; for a
         mask that was painted on, also ``edited_by_hand`` with ``added`` and ``removed`` voxels.
+    more : str
+        A sentence to follow those of the stages.
     """
     references: list[str] = []
     sentences = []
@@ -123,6 +125,8 @@ def methods_paragraph(stages: Sequence[Mapping[str, Any]]) -> str:
                 f"The mask was then edited by hand ({hand['added']} voxels added, "
                 f"{hand['removed']} removed)."
             )
+    if more:
+        sentences.append(more)
     listed = "\n".join(f"[{n}] {reference}" for n, reference in enumerate(references, 1))
     return " ".join(sentences) + (f"\n\n{listed}" if listed else "")
 

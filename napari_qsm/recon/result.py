@@ -13,6 +13,7 @@ from napari_qsm._version import __version__
 from napari_qsm.recon.inputs import Inputs
 from napari_qsm.recon.provenance import input_record, methods_paragraph, software_versions
 from napari_qsm.recon.recipe import Recipe
+from napari_qsm.recon.uncertainty import Uncertainty
 from napari_qsm.volume import Volume
 
 #: Unit of each quantity that is an image.
@@ -25,6 +26,7 @@ UNITS: Mapping[str, str] = {
     "local_field_ppm": "ppm",
     "local_mask": "",
     "chi_ppm": "ppm",
+    "chi_noise_ppm": "ppm",
     "r2star_per_s": "1/s",
     "t2star_s": "s",
 }
@@ -79,6 +81,7 @@ def finish(
     have: Mapping[str, Any],
     records: Sequence[Mapping[str, Any]],
     warnings: Sequence[str],
+    uncertainty: Uncertainty | None = None,
 ) -> Result:
     """Put together what the stages have made and how.
 
@@ -95,6 +98,8 @@ def finish(
         ``edited_by_hand`` how many voxels of a mask were ``added`` and ``removed``.
     warnings : sequence of str
         All of them, in order.
+    uncertainty : Uncertainty, optional
+        What noise does to the map.
     """
     sizes = {
         name: int(np.count_nonzero(have[name])) for name in ("mask", "local_mask") if name in have
@@ -114,7 +119,10 @@ def finish(
         "mask_voxels": sizes,
         "reference_ppm": None if reference is None else float(reference),
         "warnings": list(warnings),
-        "methods": methods_paragraph(records),
+        "methods": methods_paragraph(records, uncertainty.words if uncertainty else ""),
     }
+    if uncertainty is not None:
+        provenance["uncertainty"] = uncertainty.record
+        have = {**have, "chi_noise_ppm": uncertainty.noise_ppm}
     kept = {n: have[n] for n in (*UNITS, "reference_ppm") if have.get(n) is not None}
     return Result(grid, kept, provenance)

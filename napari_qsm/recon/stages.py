@@ -67,6 +67,7 @@ QUANTITIES = MappingProxyType(
         "local_mask": "(x, y, z) bool, where the local field is valid",
         "reference_roi": "(x, y, z) bool region whose mean chi becomes zero, or None",
         "chi_ppm": "(x, y, z) susceptibility, ppm",
+        "chi_noise_ppm": "(x, y, z) standard deviation of chi by the scan's noise, ppm",
         "reference_ppm": "float, chi subtracted by referencing, ppm",
     }
 )

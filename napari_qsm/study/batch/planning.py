@@ -26,7 +26,7 @@ from napari_qsm.io.series import ScanFiles
 from napari_qsm.io.text import read_text
 from napari_qsm.outputs import Layout
 from napari_qsm.recon.inputs import Inputs
-from napari_qsm.recon.pipeline import memory_needed_gib
+from napari_qsm.recon.memory import memory_needed_gib
 from napari_qsm.recon.provenance import input_record
 from napari_qsm.recon.recipe import Recipe, recipe_sha256
 from napari_qsm.study.batch.status import ScanStatus
