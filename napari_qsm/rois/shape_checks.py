@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_qsm.anatomy import DisplayFrame
+from napari_qsm.anatomy import DisplayFrame, Vector
 from napari_qsm.arrays import Array
-from napari_qsm.rois.canonical_grid import within, world_of
+from napari_qsm.rois.canonical_grid import flat_positions, within, world_of
 from napari_qsm.rois.shapes import (
     FEW_VOXELS,
     FixedShape,
@@ -59,6 +59,12 @@ def values_under(shape: FixedShape, volume: Volume) -> Array:
     return volume.data[np.unravel_index(at, volume.shape, order="F")].astype(np.float64)
 
 
+def values_at(indices: Array, volume: Volume) -> Array:
+    """Values of a 3-D map in voxels (n, 3) of RAS order that lie within it, as float64."""
+    at = flat_positions(indices, volume)
+    return volume.data[np.unravel_index(at, volume.shape, order="F")].astype(np.float64)
+
+
 def flags_of(
     shape: FixedShape,
     volume: Volume,
@@ -89,6 +95,28 @@ def flags_of(
         Empty if all is well.
     """
     indices = indices_of(shape, volume)
+    flags = [*flags_of_voxels(indices, volume, mask=mask)]
+    flags += [
+        f"shares {n} voxels with {name}" for name, n in _shared(shape, indices, others, volume)
+    ]
+    wrong = wrong_side(shape.side, shape.centre_mm, frame, midline_mm)
+    return (*flags, wrong) if wrong else tuple(flags)
+
+
+def flags_of_voxels(
+    indices: Array, volume: Volume, *, mask: Volume | None = None
+) -> tuple[str, ...]:
+    """What may be wrong with some voxels of a map, in words, whatever region they are.
+
+    Parameters
+    ----------
+    indices : (n, 3) ndarray of int
+        Voxels of the map in RAS order; some may lie beyond it.
+    volume : Volume
+        The 3-D map that is measured.
+    mask : Volume, optional
+        Not 0 inside the brain; any grid.
+    """
     inside = within(indices, volume)
     count = len(indices)
     flags = []
@@ -101,18 +129,14 @@ def flags_of(
         out = int((~_in_mask(indices[inside], volume, mask)).sum())
         if out:
             flags.append(f"{_part(out, count)} outside the mask")
-    values = values_under(shape, volume)
+    values = values_at(indices[inside], volume)
     missing = int((~np.isfinite(values)).sum())
     if missing:
         flags.append(f"{_part(missing, count)} without a number")
     empty = int((values == 0).sum())
     if empty:
         flags.append(f"{_part(empty, count)} exactly 0, as where the map is empty")
-    flags += [
-        f"shares {n} voxels with {name}" for name, n in _shared(shape, indices, others, volume)
-    ]
-    wrong = _wrong_side(shape, frame, midline_mm)
-    return (*flags, wrong) if wrong else tuple(flags)
+    return tuple(flags)
 
 
 def flags_of_all(
@@ -167,8 +191,11 @@ def _shared(
     return found
 
 
-def _wrong_side(shape: FixedShape, frame: DisplayFrame | None, midline_mm: float | None) -> str:
-    if not shape.side or frame is None or midline_mm is None:
+def wrong_side(
+    side: str, centre_mm: Vector, frame: DisplayFrame | None, midline_mm: float | None
+) -> str:
+    """That a centre lies on the other side than its region's, in words; empty where it does not."""
+    if not side or frame is None or midline_mm is None:
         return ""
-    lies = "right" if frame.world_to_display(shape.centre_mm)[0] > midline_mm else "left"
-    return "" if lies == shape.side else f"on the patient's {lies}, but its region is {shape.side}"
+    lies = "right" if frame.world_to_display(centre_mm)[0] > midline_mm else "left"
+    return "" if lies == side else f"on the patient's {lies}, but its region is {side}"

@@ -16,6 +16,7 @@ in ``sub-K7Q2/xfm``. Which is first can be told from it; names, dates and the or
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import re
@@ -315,7 +316,10 @@ def _files(
         kept = read_suggestions(scan.suggestion())
         if kept.map_sha256 != hashlib.sha256(scan.map.read_bytes()).hexdigest():
             return  # none, or of a map that is no more
-        places = kept.of(rater)
+        mine = kept.raters.get(rater, Places())
+        if coded.placement != "carried" and "reading of" in mine.source:
+            mine = Places()
+        places = replace(kept, raters={rater: mine}).of(rater)
         source = re.sub(r"\bses-[A-Za-z0-9]+", "the first visit", places.source)
         own = replace(
             kept,
@@ -326,6 +330,10 @@ def _files(
         )
         grid = chi.with_data(np.broadcast_to(np.float32(0), chi.shape))
         yield f"{start}desc-suggested_shapes.json", suggestions_text(own, grid).encode()
+        contours = scan.contours()
+        if contours.is_file():
+            labels = gzip.compress(nifti_bytes(read_image(contours), contours.name), mtime=0)
+            yield f"{start}desc-suggested_dseg.nii.gz", labels
 
 
 def _magnitude(study: StudyFolder, scan: StudyScan, brain: Volume | None) -> bytes:

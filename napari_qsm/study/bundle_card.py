@@ -188,21 +188,17 @@ def opened_bundle(path: Path, rater: str | None = None) -> Path:
 def belongs_to(card: BundleCard) -> Callable[[str], bool]:
     """Whether a name belongs into the bundle that a card describes, as it was sent or comes back."""
     rater = re.escape(card.rater)
-    known = [
-        f"{re.escape(CARD_FILE)}|README\\.txt|{re.escape(DESCRIPTION)}|{re.escape(IGNORE_FILE)}",
-        re.escape(PROTOCOL_FILE),
-        rf"reading/(worklist-{rater}\.tsv|log\.jsonl)",
-    ]
+    names = (CARD_FILE, "README.txt", DESCRIPTION, IGNORE_FILE, PROTOCOL_FILE)
+    known = [*map(re.escape, names), rf"reading/worklist-{rater}\.tsv"]
+    sent = r"Chimap\.(nii|json)|desc-(brain|local)_mask\.nii|part-mag_desc-combined_T2starw\.nii"
+    sent += r"|desc-suggested_(shapes\.json|dseg\.(nii\.gz|tsv))"
+    back = rf"desc-{rater}_(shapes\.json|dseg\.(nii\.gz|tsv))"
+    before = rf"desc-{rater}_[1-9]\d*_(shapes\.json|dseg\.nii\.gz)"
     for scan in card.scans.values():
         folder, prefix = place_of(scan)
-        own = (
-            rf"{prefix}(Chimap\.(nii|json)|desc-(brain|local)_mask\.nii|desc-suggested_shapes\.json"
-        )
-        own += rf"|part-mag_desc-combined_T2starw\.nii|desc-{rater}_(shapes\.json|dseg\.(nii\.gz|tsv)))"
-        known += [f"{folder}/{own}", rf"reading/amended/{prefix}desc-{rater}_[1-9]\d*_shapes\.json"]
-        known += [
-            rf"sub-{scan.participant}/xfm/sub-{scan.participant}_from-ses-{scan.session}_\S+\.json"
-        ]
+        known += [f"{folder}/{prefix}({sent}|{back})", f"reading/amended/{prefix}{before}"]
+        start = f"sub-{scan.participant}"
+        known += [rf"{start}/xfm/{start}_from-ses-{scan.session}_[A-Za-z0-9_-]+\.json"]
     pattern = re.compile("|".join(dict.fromkeys(known)), re.ASCII)
     return lambda name: pattern.fullmatch(name) is not None
 

@@ -34,11 +34,13 @@ from napari_qsm.study.bundle_card import (
 )  # fmt: skip
 from napari_qsm.study.folder import StudyFolder
 from napari_qsm.study.protocol import PROTOCOL_FILE
-from napari_qsm.study.reading_log import LOG_FILE, write_event
+from napari_qsm.study.reading_log import write_event
 from napari_qsm.study.readings import (
     Reading,
+    amended_labels,
     check_complete,
     checksum_of,
+    load_labels,
     read_reading,
     write_submitted,
 )  # fmt: skip
@@ -98,14 +100,15 @@ def return_bundle(bundle: Path, out: Path, *, overwrite: bool = False) -> Return
     for code, (scan, reading) in readings.items():
         if not scan.is_reconstructed:
             raise FileError(f"The map of {code} is missing in '{study.root.name}'.")
-        if checksum_of(read_map(scan.map)) != card.scans[code].map_sha256:
+        volume = read_map(scan.map)
+        if checksum_of(volume) != card.scans[code].map_sha256:
             raise FileError(
                 f"The map of {code} in '{study.root.name}' was changed since it was sent; take it "
                 "from the bundle again."
             )
+        load_labels(study, reading, volume, scan.dseg(card.rater))  # refuses one that was changed
         check_complete(study, scan, reading)
     files = [study.root / CARD_FILE, study.protocol_file, study.worklist(card.rater)]
-    files += [study.root / LOG_FILE]
     for scan, reading in readings.values():
         dseg = scan.dseg(card.rater)
         files += [scan.shapes(card.rater), dseg, dseg.with_name(dseg.name[:-7] + ".tsv")]
@@ -237,7 +240,8 @@ def _amended(root: Path, scan: StudyScan, reading: Reading) -> list[Path]:
     """What a reading was before each of its amendments."""
     stem = scan.shapes(reading.record.rater).name.removesuffix("_shapes.json")
     count = len(reading.record.amended)
-    return [root / _KEPT / f"{stem}_{n}_shapes.json" for n in range(1, count + 1)]
+    names = [f"{stem}_{n}_shapes.json" for n in range(1, count + 1)]
+    return [root / _KEPT / each for name in names for each in (name, amended_labels(name))]
 
 
 @contextmanager
@@ -314,6 +318,7 @@ def _joining(
             continue
         said = {"number": item.reading, "protocol_sha256": record.study_sha256}
         own = replace(reading, record=reading.record.model_copy(update=said))
+        own = load_labels(study, own, volume, coded.dseg(record.rater))
         check_complete(study, scan, own)
         before = _before(scan, item, own, record.rater)
         if before == own:
@@ -367,23 +372,26 @@ def _write(study: StudyFolder, joining: list[_Joining], record: BundleRecord) ->
             folder = staging / each.scan.folder.relative_to(study.root)
             folder.mkdir(parents=True, exist_ok=True)
             write_submitted(folder, study, each.scan, each.reading, each.volume)
-            for number, path in enumerate(each.earlier, 1):
+            for path in each.earlier:
                 if path.is_file():
                     label = rater_label(rater, each.item.reading)
-                    name = f"{each.scan.prefix}desc-{label}_{number}_shapes.json"
+                    name = (
+                        f"{each.scan.prefix}desc-{label}_{path.name.partition(f'desc-{rater}_')[2]}"
+                    )
                     (staging / _KEPT).mkdir(parents=True, exist_ok=True)
-                    text = _renamed(path, each, record)
-                    (staging / _KEPT / name).write_text(text, "utf-8", newline="\n")
+                    is_text = path.suffix == ".json"
+                    content = _renamed(path, each, record) if is_text else path.read_bytes()
+                    (staging / _KEPT / name).write_bytes(content)
         (staging / "reading").mkdir(exist_ok=True)
         listed = staging / study.worklist(rater).relative_to(study.root)
         listed.write_text(list_text(items), "utf-8", newline="\n")
 
 
-def _renamed(path: Path, each: _Joining, record: BundleRecord) -> str:
+def _renamed(path: Path, each: _Joining, record: BundleRecord) -> bytes:
     """An earlier state of a reading, with the names that the study has for it."""
     read_shapes(path)  # refuses what is damaged
     said = parse_json(read_text(path, "reading"))
     said.setdefault("map", {})["name"] = f"{each.scan.prefix}Chimap"
     changes = {"number": each.item.reading, "protocol_sha256": record.study_sha256}
     said["reading"] = {**said.get("reading", {}), **changes}
-    return json.dumps(said, indent=2, ensure_ascii=False) + "\n"
+    return (json.dumps(said, indent=2, ensure_ascii=False) + "\n").encode()

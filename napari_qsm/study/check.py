@@ -10,15 +10,16 @@ from typing import TypeVar
 
 from napari_qsm.errors import QsmError
 from napari_qsm.io.maps import read_map
-from napari_qsm.study.collect import check_sides
 from napari_qsm.study.folder import StudyFolder
 from napari_qsm.study.participants import Person, participants_of
-from napari_qsm.study.readings import checksum_of, read_reading
+from napari_qsm.study.reading_sides import check_sides
+from napari_qsm.study.readings import Reading, checksum_of, load_labels, read_reading
 from napari_qsm.study.rows import plain_id, read_rows, some
 from napari_qsm.study.scan_facts import departures, differences, facts_of
 from napari_qsm.study.scores import INSTRUMENTS
 from napari_qsm.study.study_scan import Key, StudyScan
 from napari_qsm.study.worklist import read_key, read_worklist
+from napari_qsm.volume import Volume
 
 _FEWEST = 3
 T = TypeVar("T")
@@ -82,9 +83,11 @@ def _protocol(study: StudyFolder, found: StudyCheck) -> None:
     protocol = study.protocol
     frozen = f"frozen on {protocol.frozen.at:%Y-%m-%d}" if protocol.frozen else "not frozen yet"
     amended = f", amended {len(protocol.amendments)} times" if protocol.amendments else ""
+    painted = len(protocol.painted())
+    counts = [(len(protocol.steps()), "shapes"), (painted, "painted regions")]
+    told = " and ".join(f"{count} {what}" for count, what in counts if count)
     found.notes.append(
-        f"'{protocol.name}': {len(protocol.steps())} shapes a scan, placed {protocol.placement}; "
-        f"{frozen}{amended}."
+        f"'{protocol.name}': {told} a scan, placed {protocol.placement}; {frozen}{amended}."
     )
 
 
@@ -210,25 +213,33 @@ def _maps(study: StudyFolder, found: StudyCheck, progress: Callable[[float], Non
             made = _try(found, partial(facts_of, scan))
             if made is not None:
                 facts[scan.name] = made
-        _try(found, partial(_readings, scan, found))
+        _try(found, partial(_readings, study, scan, found))
     found.notes += differences(facts)
     found.notes += _try(found, lambda: departures(study.protocol, facts)) or []
     progress(1.0)
 
 
-def _readings(scan: StudyScan, found: StudyCheck) -> None:
+def _readings(study: StudyFolder, scan: StudyScan, found: StudyCheck) -> None:
     readings = [read_reading(scan.shapes(*each)) for each in scan.readings()]
-    for reading in readings:
-        _try(found, partial(check_sides, scan, reading))
     known = [reading for reading in readings if reading.chi_sha256]
     if not readings:
         return
     if not scan.is_reconstructed:
         found.problems.append(f"{scan.name} was read, but has no map.")
-    elif known:
-        checksum = checksum_of(read_map(scan.map))
-        for reading in known:
-            if reading.chi_sha256 != checksum:
-                found.problems.append(
-                    f"The map of {scan.name} has changed since {reading.label} read it."
-                )
+        return
+    volume = read_map(scan.map) if known or any(r.record.painted for r in readings) else None
+    for reading in readings:
+        _try(found, partial(_sides, study, scan, reading, volume))
+    checksum = checksum_of(volume) if volume is not None and known else ""
+    for reading in known:
+        if reading.chi_sha256 != checksum:
+            found.problems.append(
+                f"The map of {scan.name} has changed since {reading.label} read it."
+            )
+
+
+def _sides(study: StudyFolder, scan: StudyScan, reading: Reading, volume: Volume | None) -> None:
+    if volume is not None:
+        dseg = scan.dseg(reading.record.rater, reading.record.number)
+        reading = load_labels(study, reading, volume, dseg)
+    check_sides(study, scan, reading)

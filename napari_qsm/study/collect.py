@@ -11,21 +11,24 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
+from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError, MetadataError, QsmError
 from napari_qsm.io.formats import read_image
 from napari_qsm.io.maps import read_map
 from napari_qsm.qc.rating import read_ratings
 from napari_qsm.recon.parallel import threads
 from napari_qsm.rois.measures import Measures
-from napari_qsm.rois.shape_checks import flags_of_all, values_under
+from napari_qsm.rois.shape_checks import flags_of_all, flags_of_voxels, values_at, values_under
 from napari_qsm.rois.shape_table import region_name
-from napari_qsm.rois.shapes import FixedShape
 from napari_qsm.rois.sums import measures_of
 from napari_qsm.study.folder import StudyFolder
+from napari_qsm.study.painted import indices_by_label, label_numbers
 from napari_qsm.study.participants import Person, participants_of
-from napari_qsm.study.readings import Reading, checksum_of, read_reading, swapped_sides
+from napari_qsm.study.reading_sides import check_sides
+from napari_qsm.study.readings import Reading, checksum_of, load_labels, read_reading
 from napari_qsm.study.rows import plain_id, some
 from napari_qsm.study.scan_facts import ScanFacts, departures, differences, facts_of
+from napari_qsm.study.study_facts import plain_region
 from napari_qsm.study.study_scan import StudyScan
 from napari_qsm.units import factor
 from napari_qsm.volume import Volume
@@ -42,7 +45,7 @@ COLUMNS = {
     "reading": "1, or 2 and more for repeated readings of the same scan by the same rater.",
     "region": "Name of the region, without its side.",
     "side": "left, right, or n/a for a region without sides.",
-    "voxels": "Voxels of the shape on the map's grid.",
+    "voxels": "Voxels of the shape or painted region on the map's grid.",
     "volume_mm3": "Their volume, mm3.",
     "mean_ppb": "Mean susceptibility of the voxels that hold a number, ppb.",
     "sd_ppb": "Standard deviation of a sample (n - 1), ppb.",
@@ -217,7 +220,9 @@ def _rows(
         "qc_verdict": verdict.verdict if verdict is not None else None,
     }
     for reading in readings:
-        check_sides(scan, reading)
+        dseg = scan.dseg(reading.record.rater, reading.record.number)
+        reading = load_labels(study, reading, volume, dseg)
+        check_sides(study, scan, reading)
         out.readings += 1
         out.amendments += len(reading.record.amended)
         if not reading.chi_sha256:
@@ -232,11 +237,19 @@ def _rows(
         own = common | {"rater": reading.record.rater, "reading": reading.record.number}
         all_flags = flags_of_all(reading.shapes, volume, mask=mask)
         for shape, flags in zip(reading.shapes, all_flags, strict=True):
-            yield own | _numbers(shape, volume) | {"flags": "; ".join(flags), "excluded": why}
-        for step in study.protocol.steps():
+            numbers = _numbers(values_under(shape, volume), volume)
+            where = {"region": region_name(shape), "side": shape.side}
+            yield own | where | numbers | {"flags": "; ".join(flags), "excluded": why}
+        for region, side, at in _painted(study, reading):
+            flags = flags_of_voxels(at, volume, mask=mask)
+            numbers = _numbers(values_at(at, volume), volume)
+            where = {"region": region, "side": side}
+            yield own | where | numbers | {"flags": "; ".join(flags), "excluded": why}
+        for step in study.protocol.all_steps():
             if step.region_name in reading.record.not_visible:
                 reason = reading.record.not_visible[step.region_name]
-                lacking = {"region": region_name(step.shape), "side": step.side, "voxels": 0}
+                name = plain_region(step.region_name, step.side)
+                lacking = {"region": name, "side": step.side, "voxels": 0}
                 yield own | lacking | {"flags": "", "excluded": why or f"not visible: {reason}"}
 
 
@@ -258,29 +271,21 @@ def _mask_of(scan: StudyScan) -> Volume | None:
     return None
 
 
-def check_sides(scan: StudyScan, reading: Reading) -> None:
-    """Refuse a reading in which most regions have left and right the wrong way round.
-
-    Raises
-    ------
-    FileError
-        Naming the scan, the rater and regions.
-    """
-    swapped = swapped_sides(reading.shapes)
-    pairs = len({region_name(s) for s in reading.shapes if s.side == "left"})
-    if swapped and len(swapped) > pairs / 2:
-        raise FileError(
-            f"{scan.name}, {reading.label}: left lies right of right in {some(swapped)}; the sides of "
-            "this reading, or of its map, are swapped."
-        )
+def _painted(study: StudyFolder, reading: Reading) -> Iterator[tuple[str, str, Array]]:
+    """Name, side and voxels of every painted region of a reading."""
+    if reading.labels is None:
+        return
+    found = indices_by_label(reading.labels)
+    numbers = label_numbers(study.protocol.all_steps())
+    for step in study.protocol.painted():
+        if numbers[step.region_name] in found:
+            yield step.plain_name, step.side, found[numbers[step.region_name]]
 
 
-def _numbers(shape: FixedShape, volume: Volume) -> dict[str, object]:
-    measures: Measures = measures_of(values_under(shape, volume))
+def _numbers(values: Array, volume: Volume) -> dict[str, object]:
+    measures: Measures = measures_of(values)
     to_ppb = factor(volume.unit, "ppb")
     return {
-        "region": region_name(shape),
-        "side": shape.side,
         "voxels": measures.voxels,
         "volume_mm3": measures.voxels * volume.voxel_volume_mm3,
         **{f"{name}_ppb": measures.value(name) * to_ppb for name in ("mean", "sd", "median")},

@@ -17,7 +17,7 @@ from napari_qsm.study.analysis_files import Analysis
 from napari_qsm.study.analysis_report import p_text
 from napari_qsm.study.reliability import Measure
 from napari_qsm.study.shape_agreement import POOLED
-from napari_qsm.study.study_facts import ACQUISITION, StudyFacts, counted, left_out_by_plan
+from napari_qsm.study.study_facts import ACQUISITION, Placed, StudyFacts, counted, left_out_by_plan
 from napari_qsm.units import fixed, mean_sd, sizes_text
 
 YOURS = "[to be written by you: {}]"
@@ -175,34 +175,49 @@ def _title(method: str) -> str:
 
 
 def regions(facts: StudyFacts) -> str:
-    """Shapes with their sizes, voxels and volumes; how they were placed."""
-    said = []
-    for one in facts.placed:
-        low, high = one.voxels
-        voxels = f"{low}" if low == high else f"{low} to {high}"
-        volume = fixed(one.volume_mm3[0], 0)
-        if round(one.volume_mm3[0]) != round(one.volume_mm3[1]):
-            volume += f" to {fixed(one.volume_mm3[1], 0)}"
-        sides = " and ".join(one.sides)
-        text = (
-            f"{one.name[0].lower() + one.name[1:]}{f' ({sides})' if sides else ''}: {one.words}, "
-        )
-        said.append(f"{text}{voxels} voxels, {volume} mm³")
+    """Shapes with their sizes, painted regions, voxels and volumes; how they were placed."""
+    shapes = [_measured(one, one.words) for one in facts.placed if one.words]
+    painted = [_measured(one) for one in facts.placed if not one.words]
     rules = Counter(item.placement for item in facts.codes.values())
     rule = facts.protocol.placement
-    how = {
-        "independent": "Each was placed by eye, without any suggestion.",
-        "suggested": "A place was suggested from an atlas and accepted or corrected by the reader.",
-        "carried": "The first visit's shapes were carried to later visits by a rigid transform, and "
-        "accepted or corrected by the reader; visits of one participant are therefore not "
-        "independent.",
-    }[rule]
-    text = f"Shapes of fixed size were placed: {'; '.join(said)}. {how}"
+    text = ""
+    if shapes:
+        how = {
+            "independent": "Each was placed by eye, without any suggestion.",
+            "suggested": "A place was suggested from an atlas and accepted or corrected by the reader.",
+            "carried": "The first visit's shapes were carried to later visits by a rigid transform, and "
+            "accepted or corrected by the reader; visits of one participant are therefore not "
+            "independent.",
+        }[rule]
+        text = f"Shapes of fixed size were placed: {'; '.join(shapes)}. {how} "
+    if painted:
+        how = {
+            "independent": "Each was outlined by hand, without a first contour.",
+            "suggested": "A first contour from an atlas was corrected by the reader.",
+            "carried": "At first visits a contour from an atlas, at later ones the reader's own contour of "
+            "the first visit, carried by a rigid transform, was corrected by the reader; visits of one "
+            "participant are therefore not independent.",
+        }[rule]
+        text += f"Regions were painted: {'; '.join(painted)}. {how} "
     if rule != "independent" and rules.get("independent"):
         text += (
-            f" {rules['independent']} readings that serve agreement were made without suggestions."
+            f"{rules['independent']} readings that serve agreement were made without suggestions. "
         )
-    return text + " Shapes keep their size and number of voxels in every head and at every visit."
+    if shapes:
+        text += "Shapes keep their size and number of voxels in every head and at every visit."
+    return text.rstrip()
+
+
+def _measured(one: Placed, words: str = "") -> str:
+    """A region with its size: "caudate (left and right): circle 6 mm, 28 voxels, 84 mm³"."""
+    low, high = one.voxels
+    voxels = f"{low}" if low == high else f"{low} to {high}"
+    volume = fixed(one.volume_mm3[0], 0)
+    if round(one.volume_mm3[0]) != round(one.volume_mm3[1]):
+        volume += f" to {fixed(one.volume_mm3[1], 0)}"
+    sides = " and ".join(one.sides)
+    name = f"{one.name[0].lower() + one.name[1:]}{f' ({sides})' if sides else ''}"
+    return f"{name}: {f'{words}, ' if words else ''}{voxels} voxels, {volume} mm³"
 
 
 def reading(facts: StudyFacts) -> str:

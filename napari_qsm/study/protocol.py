@@ -12,6 +12,9 @@
     show_values_after_submit: false
     analysis: {correction: fdr}
 
+A region without a shape is painted by hand where it says so, ``{name: Putamen, sides: [left, right],
+method: painted}``; ``method: painted`` for all of the file says so of every region without a shape.
+
 It is frozen, by a checksum of all that it says, when the first reading is made. A change after
 that is refused until it is stated with a reason (:func:`amend`); what was frozen before is kept
 in ``reading/``.
@@ -34,7 +37,8 @@ from napari_qsm.io.atomic import write_text
 from napari_qsm.io.plain_data import PlainDataError, parse_yaml
 from napari_qsm.io.text import read_text
 from napari_qsm.recon.recipe import Recipe, load_recipe, parse_recipe, preset_names
-from napari_qsm.rois.guided import Step, guided_presets, guided_text, steps_of
+from napari_qsm.rois.guided import Step, guided_presets, guided_text
+from napari_qsm.study.painted import PaintedStep, all_steps, with_methods
 from napari_qsm.study.plan import Plan, plan_of
 from napari_qsm.study.reading_log import write_event
 from napari_qsm.units import SusceptibilityUnit
@@ -88,7 +92,8 @@ class Protocol(_Part):
     name, note : str
         For people.
     regions : tuple of dict
-        As in :mod:`napari_qsm.rois.guided`: name, sides, kind, size in mm, slices, plane, turn.
+        As in :mod:`napari_qsm.rois.guided`: name, sides, kind, size in mm, slices, plane, turn; or
+        name, sides and ``method: painted``.
     unit : {"ppb", "ppm"}
         In which values are shown; tables of a study are in ppb.
     recipe : str or dict
@@ -133,14 +138,22 @@ class Protocol(_Part):
 
     @model_validator(mode="after")
     def _possible(self) -> Protocol:
-        self.steps()
+        self.all_steps()
         self.chosen_recipe()
         self.plan()
         return self
 
+    def all_steps(self) -> tuple[Step | PaintedStep, ...]:
+        """What is placed or painted in every scan, in order."""
+        return all_steps(self.regions, PROTOCOL_FILE)
+
     def steps(self) -> tuple[Step, ...]:
         """What is placed in every scan, in order."""
-        return steps_of(self.regions, PROTOCOL_FILE)
+        return tuple(step for step in self.all_steps() if isinstance(step, Step))
+
+    def painted(self) -> tuple[PaintedStep, ...]:
+        """What is painted in every scan, in order."""
+        return tuple(step for step in self.all_steps() if isinstance(step, PaintedStep))
 
     def chosen_recipe(self) -> Recipe:
         """The recipe of all maps."""
@@ -204,7 +217,7 @@ def parse_protocol(said: Any, who: str) -> Protocol:
             f"'{who}' is no protocol: lines such as 'name: ...' and 'regions:' are needed."
         )
     try:
-        return Protocol.model_validate(said)
+        return Protocol.model_validate(with_methods(said, who))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -1,14 +1,17 @@
-"""Readings: one rater's fixed shapes on one scan, from the first click to an amendment.
+"""Readings: one rater's fixed shapes, or painted regions, on one scan, from the first click on.
 
 A reading is a file of shapes (:mod:`napari_qsm.rois.shape_files`) beside the map it was made on,
 ``..._desc-<rater>_shapes.json``. It knows the checksum of that map's values: when the map is made
 anew, the reading is stale. Handed in (*submitted*) it is frozen; a change afterwards is an
 amendment, which keeps what was there in ``reading/amended/`` and gives its reason in the log.
+
+Painted regions (:mod:`napari_qsm.study.painted`) are kept in the label map beside it, of whose labels
+the reading knows the checksum: what is changed there by another program is told.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -16,6 +19,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError, QsmError
 from napari_qsm.io.atomic import staged_folder
 from napari_qsm.io.region import Region, default_color
@@ -24,6 +28,14 @@ from napari_qsm.qc.quality import map_checksum
 from napari_qsm.rois.shape_files import read_shapes, write_shapes
 from napari_qsm.rois.shapes import FixedShape, voxels_of
 from napari_qsm.study.folder import StudyFolder
+from napari_qsm.study.painted import (
+    label_numbers,
+    labels_checksum,
+    only_painted,
+    painted_regions,
+    painted_voxels,
+    read_painted,
+)
 from napari_qsm.study.protocol import freeze
 from napari_qsm.study.reading_log import write_event
 from napari_qsm.study.study_scan import StudyScan, rater_label, rater_of
@@ -52,6 +64,10 @@ class ReadingRecord(BaseModel):
         What was said to each flag before handing in.
     amended : tuple of str
         Reasons of changes after that.
+    painted : dict of str to int
+        Voxels of each painted region.
+    painted_sha256 : str
+        Checksum of the label map's painted regions; empty where nothing is painted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,6 +81,8 @@ class ReadingRecord(BaseModel):
     not_visible: dict[str, str] = Field(default_factory=dict)
     answers: dict[str, str] = Field(default_factory=dict)
     amended: tuple[str, ...] = ()
+    painted: dict[str, int] = Field(default_factory=dict)
+    painted_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,11 +95,15 @@ class Reading:
     shapes : tuple of FixedShape
     chi_sha256 : str
         Checksum of the map that was read; empty where the file does not tell.
+    labels : Volume or None
+        Painted regions, on the map's grid in any axis order; None where none are, or nobody read them
+        (:func:`load_labels`).
     """
 
     record: ReadingRecord
     shapes: tuple[FixedShape, ...] = ()
     chi_sha256: str = ""
+    labels: Volume | None = field(default=None, compare=False)
 
     @property
     def label(self) -> str:
@@ -143,6 +165,43 @@ def read_reading(path: Path) -> Reading:
     return Reading(record, kept.shapes, kept.chi_sha256)
 
 
+def repainted(study: StudyFolder, reading: Reading, labels: Volume) -> Reading:
+    """The reading with another label map of its painted regions."""
+    own = only_painted(labels, study.protocol.all_steps())
+    voxels = painted_voxels(own, study.protocol.all_steps())
+    said = {"painted": voxels, "painted_sha256": labels_checksum(own) if voxels else ""}
+    return replace(reading, record=reading.record.model_copy(update=said), labels=own)
+
+
+def load_labels(study: StudyFolder, reading: Reading, volume: Volume, path: Path) -> Reading:
+    """The reading with its painted regions read from a label map.
+
+    Parameters
+    ----------
+    study : StudyFolder
+    reading : Reading
+        As from :func:`read_reading`; returned as it is where nothing is painted.
+    volume : Volume
+        The map; labels come in its axis order.
+    path : Path
+        The label map, :meth:`~napari_qsm.study.study_scan.StudyScan.dseg`.
+
+    Raises
+    ------
+    FileError
+        If it is missing, or was changed by another program.
+    """
+    if not reading.record.painted:
+        return reading
+    labels = read_painted(path, study.protocol.all_steps(), volume)
+    if labels_checksum(labels) != reading.record.painted_sha256:
+        raise FileError(
+            f"'{path.name}' was changed outside of its reading by {reading.label}; bring it back as it "
+            "was, or state the change as an amendment."
+        )
+    return replace(reading, labels=labels)
+
+
 def save_reading(study: StudyFolder, scan: StudyScan, reading: Reading, volume: Volume) -> None:
     """Write a reading that is not handed in yet, after every click; the first freezes the protocol.
 
@@ -160,7 +219,13 @@ def save_reading(study: StudyFolder, scan: StudyScan, reading: Reading, volume: 
     freeze(study.protocol_file)
     if not path.is_file():
         _mark(study, scan, reading, "open")
-    _write(path, reading, volume)
+    if reading.labels is None:
+        _write(path, reading, volume)
+        return
+    with staged_folder(scan.folder, overwrite=True) as staging:
+        _write(staging / path.name, reading, volume)
+        dseg = scan.dseg(reading.record.rater, reading.record.number)
+        write_painted(staging / dseg.name, study, reading, volume)
 
 
 def submit_reading(
@@ -211,23 +276,20 @@ def amend_reading(
     )
     done = replace(reading, record=record)
     name = f"{path.name.removesuffix(_ENDING)}_{len(reasons)}{_ENDING}"
+    dseg = scan.dseg(reading.record.rater, reading.record.number)
     with staged_folder(study.reading / "amended", overwrite=True) as staging:
         (staging / name).write_bytes(path.read_bytes())
+        if before.record.painted:
+            (staging / amended_labels(name)).write_bytes(dseg.read_bytes())
     with staged_folder(scan.folder, overwrite=True) as staging:
         write_submitted(staging, study, scan, done, volume)
     _log(study, scan, done, "reading amended", reason=reason.strip(), kept=name)
     return done
 
 
-def swapped_sides(shapes: tuple[FixedShape, ...]) -> list[str]:
-    """Regions whose left shape lies further right than their right one, as a swapped file has it."""
-    from napari_qsm.rois.shape_table import region_name
-
-    places: dict[str, dict[str, float]] = {}
-    for shape in shapes:
-        if shape.side:
-            places.setdefault(region_name(shape), {})[shape.side] = shape.centre_mm[0]
-    return [name for name, at in places.items() if len(at) == 2 and not at["left"] < at["right"]]
+def amended_labels(name: str) -> str:
+    """What the label map is called beside a reading that was kept before an amendment."""
+    return f"{name.removesuffix(_ENDING)}_dseg.nii.gz"
 
 
 def _now() -> datetime:
@@ -243,12 +305,13 @@ def check_complete(study: StudyFolder, scan: StudyScan, reading: Reading) -> Non
         Naming scan, rater and regions.
     """
     placed = [shape.region_name for shape in reading.shapes]
-    done = {*placed, *reading.record.not_visible}
-    missing = [s.region_name for s in study.protocol.steps() if s.region_name not in done]
+    done = {*placed, *reading.record.painted, *reading.record.not_visible}
+    missing = [s.region_name for s in study.protocol.all_steps() if s.region_name not in done]
     if missing:
+        how = "painted or placed" if study.protocol.painted() else "placed"
         raise QsmError(
             f"{scan.name}, {reading.label}: {', '.join(missing[:5])}"
-            f"{' and more' if len(missing) > 5 else ''} must be placed, or marked as not visible."
+            f"{' and more' if len(missing) > 5 else ''} must be {how}, or marked as not visible."
         )
     twice = sorted({name for name in placed if placed.count(name) > 1})
     if twice:
@@ -277,20 +340,34 @@ def _write(path: Path, reading: Reading, volume: Volume) -> None:
 def write_submitted(
     folder: Path, study: StudyFolder, scan: StudyScan, reading: Reading, volume: Volume
 ) -> None:
-    """Write the files of a reading that is handed in, shapes and their label map, into a folder."""
-    labels = np.zeros(volume.shape, np.uint16)
-    order = [step.region_name for step in study.protocol.steps()]
-    order += [s.region_name for s in reading.shapes if s.region_name not in order]
-    regions = []
+    """Write the files of a reading that is handed in, shapes and label map, into a folder."""
+    steps = study.protocol.all_steps()
+    numbers = label_numbers(steps)
+    labels = _painted_labels(reading, volume)
+    regions = {r.index: r for r in painted_regions(steps) if r.name in reading.record.painted}
     for shape in reading.shapes:
-        label = order.index(shape.region_name) + 1
+        label = numbers.setdefault(shape.region_name, len(numbers) + 1)
         at = np.unravel_index(voxels_of(shape, volume), volume.shape, order="F")
         labels[at] = np.where(labels[at] == 0, label, labels[at])
-        regions.append(Region(label, shape.region_name, shape.side, default_color(label)))
+        regions[label] = Region(label, shape.region_name, shape.side, default_color(label))
     number = (reading.record.rater, reading.record.number)
     _write(folder / scan.shapes(*number).name, reading, volume)
     burnt = volume.with_data(labels, unit="", name="")
-    write_labels(burnt, regions, folder / scan.dseg(*number).name)
+    write_labels(burnt, regions.values(), folder / scan.dseg(*number).name)
+
+
+def write_painted(path: Path, study: StudyFolder, reading: Reading, volume: Volume) -> None:
+    """Write the painted regions of a reading that is not handed in yet."""
+    labels = volume.with_data(_painted_labels(reading, volume), unit="", name="")
+    write_labels(labels, painted_regions(study.protocol.all_steps()), path)
+
+
+def _painted_labels(reading: Reading, volume: Volume) -> Array:
+    if reading.labels is None:
+        if reading.record.painted:
+            raise QsmError(f"The painted regions of {reading.label} were not read.")
+        return np.zeros(volume.shape, np.uint16)
+    return np.array(reading.labels.like(volume).data, np.uint16)
 
 
 def _mark(study: StudyFolder, scan: StudyScan, reading: Reading, state: State) -> None:

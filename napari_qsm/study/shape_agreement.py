@@ -1,4 +1,4 @@
-"""Where two readings of a scan lie: overlap of shapes (Dice), distance of their centres."""
+"""Where two readings of a scan lie: overlap of regions (Dice), distance of their centres."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import numpy as np
 from scipy import stats
 
 from napari_qsm.io.formats import read_image
+from napari_qsm.rois.guided import Step
 from napari_qsm.rois.shape_table import region_name
 from napari_qsm.rois.shapes import FixedShape, snap, voxels_of
 from napari_qsm.study.folder import StudyFolder
-from napari_qsm.study.readings import Reading, read_reading
+from napari_qsm.study.painted import PaintedStep, indices_by_label, label_numbers
+from napari_qsm.study.readings import Reading, load_labels, read_reading
 from napari_qsm.study.reliability import Measure
 from napari_qsm.volume import Volume
 
@@ -22,7 +24,7 @@ POOLED = "all regions"
 
 @dataclass(frozen=True)
 class Overlap:
-    """Two shapes of one region on one scan.
+    """Two shapes, or painted regions, of one name on one scan.
 
     Attributes
     ----------
@@ -31,7 +33,8 @@ class Overlap:
     dice : float
         Twice the shared voxels over the sum of both.
     distance_mm : float
-        Between their centres as they are measured: on the grid where shapes are snapped.
+        Between their centres as they are measured: on the grid where shapes are snapped; between
+        the centroids of painted regions.
     """
 
     region: str
@@ -62,6 +65,34 @@ def overlaps(
         dice = 2 * shared / whole if whole else math.nan
         centres = [snap(each, volume).centre_mm for each in (shape, other)]
         out.append(Overlap(region_name(shape), dice, math.dist(*centres)))
+    return out
+
+
+def painted_overlaps(
+    first: Volume, second: Volume, steps: Sequence[Step | PaintedStep]
+) -> list[Overlap]:
+    """Overlap of every painted region that both readings have, and distance of their centroids.
+
+    Parameters
+    ----------
+    first, second : Volume
+        Label maps of one grid.
+    steps : sequence of Step or PaintedStep
+        Of the protocol.
+    """
+    numbers, shape = label_numbers(steps), first.to_canonical().shape
+    grid = first.to_canonical()
+    ours, theirs = indices_by_label(first), indices_by_label(second)
+    out = []
+    for step in steps:
+        label = numbers[step.region_name]
+        if isinstance(step, PaintedStep) and label in ours and label in theirs:
+            a, b = ours[label], theirs[label]
+            flat = [np.ravel_multi_index(tuple(each.T), shape) for each in (a, b)]
+            shared = len(np.intersect1d(flat[0], flat[1], assume_unique=True))
+            centres = [grid.voxel_to_world(each.mean(axis=0)) for each in (a, b)]
+            dice = 2 * shared / (len(a) + len(b))
+            out.append(Overlap(step.plain_name, dice, math.dist(*centres)))
     return out
 
 
@@ -103,6 +134,7 @@ def shape_agreement(
     """
     out: dict[str, dict[str, list[Measure]]] = {}
     found: dict[str, list[Overlap]] = {title: [] for title in pairs}
+    steps = study.protocol.all_steps()
     for scan in study.scans:
         there = set(scan.readings())
         wanted = [(t, pair) for t, pair in pairs.items() if set(pair) <= there]
@@ -113,10 +145,13 @@ def shape_agreement(
         for key in {key for _, pair in wanted for key in pair}:
             reading = read_reading(scan.shapes(*key))
             if reading.record.state == "submitted":
-                kept[key] = reading
+                kept[key] = load_labels(study, reading, volume, scan.dseg(*key))
         for title, (first, second) in wanted:
             if first in kept and second in kept:
-                rows = overlaps(kept[first].shapes, kept[second].shapes, volume)
+                one, other = kept[first], kept[second]
+                rows = overlaps(one.shapes, other.shapes, volume)
+                if one.labels is not None and other.labels is not None:
+                    rows += painted_overlaps(one.labels, other.labels, steps)
                 found[title] += [
                     row for row in sides_averaged(rows) if (row.region, *scan.key) in counted[title]
                 ]

@@ -16,6 +16,7 @@ from napari_qsm.io.plain_data import PlainDataError, parse_json
 from napari_qsm.io.text import read_text
 from napari_qsm.qc.rating import read_ratings
 from napari_qsm.study.folder import StudyFolder
+from napari_qsm.study.painted import PaintedStep
 from napari_qsm.study.participants import Person, participants_of
 from napari_qsm.study.protocol import Protocol
 from napari_qsm.study.reading_log import read_events
@@ -48,7 +49,7 @@ class Placed:
     Attributes
     ----------
     name, words : str
-        ``"Caudate"``; ``"circle 6 mm, 3 slices"``.
+        ``"Caudate"``; ``"circle 6 mm, 3 slices"``, empty for a region that was painted.
     sides : tuple of str
     voxels, volume_mm3 : (low, high)
         Over all readings.
@@ -250,10 +251,10 @@ def _placed(study: StudyFolder, long: pd.DataFrame) -> tuple[Placed, ...]:
     numbers = numbers[numbers["voxels"] > 0]
     sides: dict[str, list[str]] = {}
     words: dict[str, str] = {}
-    for step in study.protocol.steps():
+    for step in study.protocol.all_steps():
         name = plain_region(step.region_name, step.side)
         sides.setdefault(name, []).append(step.side)
-        words.setdefault(name, step.shape.words)
+        words.setdefault(name, "" if isinstance(step, PaintedStep) else step.shape.words)
     out = []
     for name, its in sides.items():
         part = numbers[numbers["region"] == name]

@@ -118,8 +118,12 @@ class StudyScan:
         """Suggested places, which are no reading."""
         return self.path("desc-suggested_shapes.json")
 
+    def contours(self) -> Path:
+        """Suggested first contours of painted regions, which are no reading."""
+        return self.path("desc-suggested_dseg.nii.gz")
+
     def dseg(self, rater: str, reading: int = 1) -> Path:
-        """A rater's shapes as a label map; its table lies beside, ending in ``.tsv``."""
+        """A rater's shapes and painted regions as a label map; its table lies beside, ending in ``.tsv``."""
         return self.path(f"desc-{rater_label(rater, reading)}_dseg.nii.gz")
 
     def readings(self) -> list[tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""Suggestions for a study: places from the atlas at the first visit, carried to the others."""
+"""Suggestions for a study: places and contours from the atlas at the first visit, carried to others."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from napari_qsm.arrays import Array
 from napari_qsm.errors import Cancelled, FileError, QsmError
 from napari_qsm.io.maps import read_map, read_volume
+from napari_qsm.io.segmentation import write_labels
 from napari_qsm.registration.atlas import CITATION, NUCLEI
 from napari_qsm.registration.carry import carried
 from napari_qsm.registration.nuclei import AtlasFit, fit_atlas
@@ -19,7 +20,14 @@ from napari_qsm.rois.guided import Step
 from napari_qsm.rois.shapes import FixedShape, snap
 from napari_qsm.study.folder import StudyFolder
 from napari_qsm.study.identity import case_name
+from napari_qsm.study.painted import (
+    PaintedStep,
+    atlas_contours,
+    carried_contours,
+    painted_regions,
+)
 from napari_qsm.study.readings import read_reading
+from napari_qsm.study.study_facts import plain_region
 from napari_qsm.study.study_scan import StudyScan
 from napari_qsm.study.suggestions import Places, Suggestions, read_suggestions, write_suggestions
 from napari_qsm.study.transforms import doubts_of, points_between, visits_of
@@ -42,7 +50,7 @@ class Suggested:
     message : str
         Why there is none, in a sentence.
     count : int
-        Shapes suggested.
+        Shapes and first contours suggested.
     without : dict of str to str
         Regions that have none, and why.
     """
@@ -100,10 +108,11 @@ def suggest_study(
     -----
     At the first visit places come from the atlas. Regions that it lacks get the place that a rater's
     own first readings have on average in the space of the atlas, once there are three people.
-    Later visits get the first visit's reading, or else its suggestion, carried rigidly.
+    Later visits get the first visit's reading, or else its suggestion, carried rigidly. Painted
+    regions get the atlas's nuclei as first contours, in ``..._desc-suggested_dseg.nii.gz``.
     """
     folder = StudyFolder(root)
-    steps = folder.protocol.steps()
+    steps = folder.protocol.all_steps()
     visits = {
         participant: [v for v in sessions if folder.scan(participant, v).is_reconstructed]
         for participant, sessions in visits_of(folder).items()
@@ -134,16 +143,34 @@ def suggest_study(
     for participant, first in firsts.items():
         own = _at_first(first, steps, learned)
         write_suggestions(first.scan, own, first.grid)
+        contours = None if first.fit is None else atlas_contours(first.fit, first.grid, steps)
+        _write_contours(first.scan, contours, steps)
         state = "kept" if first.kept else "refused" if first.problem else "done"
-        done(_said(first.scan.name, state, first.problem, own))
+        done(_said(first.scan.name, state, first.problem, own, contours))
         for session in visits[participant][1:]:
-            done(_later(folder, first, own, session))
+            done(_later(folder, first, own, contours, session))
     return found
 
 
-def _said(name: str, state: str, message: str, own: Suggestions) -> Suggested:
-    shapes = own.of(next(iter(sorted(own.raters)), "")).shapes
-    return Suggested(name, state, message, len(shapes), dict(own.without))
+def _said(
+    name: str, state: str, message: str, own: Suggestions, contours: Volume | None
+) -> Suggested:
+    count = len(own.of(next(iter(sorted(own.raters)), "")).shapes)
+    if contours is not None:
+        count += len(np.unique(contours.data)) - 1
+    return Suggested(name, state, message, count, dict(own.without))
+
+
+def _write_contours(
+    scan: StudyScan, contours: Volume | None, steps: Sequence[Step | PaintedStep]
+) -> None:
+    """First contours of painted regions beside the map; those of before go where there are none."""
+    path = scan.contours()
+    if contours is not None:
+        write_labels(contours, painted_regions(steps), path)
+        return
+    for old in (path, path.with_name(path.name.replace(".nii.gz", ".tsv"))):
+        old.unlink(missing_ok=True)
 
 
 def _first_visit(scan: StudyScan, overwrite: bool) -> _First:
@@ -208,17 +235,21 @@ def _learned(firsts: Iterable[_First]) -> dict[str, dict[str, Array]]:
 
 
 def _at_first(
-    first: _First, steps: Sequence[Step], learned: dict[str, dict[str, Array]]
+    first: _First, steps: Sequence[Step | PaintedStep], learned: dict[str, dict[str, Array]]
 ) -> Suggestions:
     """What is suggested at a first visit: the atlas for all, learned places for their rater."""
     without: dict[str, str] = {}
     shapes: list[FixedShape] = []
     own: dict[str, list[FixedShape]] = {}
     for step in steps:
-        name = _plain(step)
+        name = plain_region(step.region_name, step.side)
         fit = first.fit
         if fit is None:
             without[step.region_name] = "the atlas does not fit this map"
+            continue
+        if isinstance(step, PaintedStep):
+            if name not in NUCLEI or not step.side:
+                without[step.region_name] = "not in the atlas"
             continue
         if name in NUCLEI and step.side:
             shapes.append(_placed(step, np.array(fit.centre(name, step.side)), first.grid))
@@ -242,10 +273,6 @@ def _at_first(
     )
 
 
-def _plain(step: Step) -> str:
-    return step.region_name[:-2] if step.side else step.region_name
-
-
 def _placed(step: Step, at: Array, grid: Volume) -> FixedShape:
     x, y, z = (float(value) for value in at)
     key = f"{step.region_name} {np.round(at, 3).tolist()}"
@@ -253,7 +280,9 @@ def _placed(step: Step, at: Array, grid: Volume) -> FixedShape:
     return snap(step.shape.but(id=name, centre_mm=(x, y, z)), grid)
 
 
-def _later(folder: StudyFolder, first: _First, own: Suggestions, session: str) -> Suggested:
+def _later(
+    folder: StudyFolder, first: _First, own: Suggestions, contours: Volume | None, session: str
+) -> Suggested:
     """Carry the first visit's readings and suggestions to a later one."""
     participant, start = first.scan.key
     name = case_name(participant, session)
@@ -264,6 +293,7 @@ def _later(folder: StudyFolder, first: _First, own: Suggestions, session: str) -
         digest = _sha256(scan.map)
     except QsmError as error:
         scan.suggestion().unlink(missing_ok=True)
+        _write_contours(scan, None, ())
         return Suggested(name, "failed", str(error))
     notes = doubts_of(folder, participant, (start, session))
 
@@ -288,4 +318,7 @@ def _later(folder: StudyFolder, first: _First, own: Suggestions, session: str) -
         map_sha256=digest,
     )
     write_suggestions(scan, suggestions, grid)
-    return _said(name, "done", "", suggestions)
+    if contours is not None:
+        contours = carried_contours(contours, matrix, grid)
+    _write_contours(scan, contours, folder.protocol.all_steps())
+    return _said(name, "done", "", suggestions, contours)

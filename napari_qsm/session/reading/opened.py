@@ -15,7 +15,7 @@ from napari_qsm.rois.guided import Step
 from napari_qsm.rois.shapes import FixedShape, snap
 from napari_qsm.session.reading.kept import ReadingFile, neutral
 from napari_qsm.study.folder import StudyFolder
-from napari_qsm.study.magnitudes import magnitude_of, scan_files
+from napari_qsm.study.magnitudes import magnitude_beside
 from napari_qsm.study.reading_log import write_event
 from napari_qsm.study.readings import Reading, read_reading
 from napari_qsm.study.study_scan import StudyScan
@@ -145,9 +145,9 @@ def _mask(scan: StudyScan, code: str) -> Volume | None:
 
 
 def _magnitude(study: StudyFolder, scan: StudyScan, code: str) -> Volume | None:
-    """All echoes as one, where the study's raw data are at hand."""
+    """All echoes as one, where the study's raw data are at hand, or a bundle keeps it."""
     try:
-        return _under(code, magnitude_of(scan_files(study, scan), code))
+        return _under(code, magnitude_beside(study, scan))
     except QsmError:
         return None
 
