@@ -18,6 +18,7 @@ from napari_qsm.recon.pipeline import run
 from napari_qsm.recon.recipe import Recipe, load_recipe, parse_recipe, with_settings
 from napari_qsm.recon.result import Result
 from napari_qsm.rois import statistics
+from napari_qsm.rois.noise import NoiseMap, read_noise
 from napari_qsm.rois.region import Region
 from napari_qsm.scan import Scan
 from napari_qsm.units import SusceptibilityUnit
@@ -129,6 +130,7 @@ def region_statistics(
     *,
     unit: SusceptibilityUnit = "ppm",
     warn: Callable[[str], None] | None = None,
+    noise: NoiseMap | Path | str | None = None,
 ) -> pd.DataFrame:
     """Voxels, volume, mean and SD of a map in every region of a label map.
 
@@ -141,6 +143,9 @@ def region_statistics(
         name beside it.
     names, unit, warn : optional
         As in :func:`napari_qsm.rois.statistics.region_statistics`.
+    noise : NoiseMap or path, optional
+        The map's noise map, as ``reconstruct`` writes it; adds a column ``se_ppm``, the standard
+        errors of the means by the scan's noise.
 
     Returns
     -------
@@ -157,7 +162,17 @@ def region_statistics(
         read, regions = read_labels(labels, warn=warn)
         labels = on_grid(read, values)
         names = {region.index: region for region in regions} if names is None else names
-    return statistics.region_statistics(values, labels, names, unit=unit, warn=warn)
+    if noise is not None and not isinstance(noise, NoiseMap):
+        noise = read_noise(Path(noise))
+    return statistics.region_statistics(
+        values,
+        labels,
+        names,
+        unit=unit,
+        warn=warn,
+        also=() if noise is None else ("se",),
+        noise=noise,
+    )
 
 
 def render_figure(

@@ -34,6 +34,13 @@ def stats(
     edge: Annotated[
         bool, typer.Option("--edge", help="Means without the outer layer of voxels.")
     ] = False,
+    noise: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The noise map that 'reconstruct --uncertainty' wrote: standard errors of means.",
+        ),
+    ] = None,
     histogram: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the histogram of every region.")
     ] = None,
@@ -55,7 +62,7 @@ def stats(
     )
     from napari_qsm.rois.high_part import high_limits
 
-    inputs = [map_, labels, *([table] if table else [])]
+    inputs = [map_, labels, *([table] if table else []), *([noise] if noise else [])]
     if bin_width is not None and histogram is None:
         raise MetadataError("--bin-width goes with --histogram FILE.")
     for path in (out, histogram):
@@ -66,9 +73,17 @@ def stats(
         *(["p25", "p75"] if percentiles else []),
         *(["high_from", "high_fraction", "high_mean", "high_voxels"] if limits else []),
         *(["inner_mean", "edge_difference", "inner_voxels"] if edge else []),
+        *(["se"] if noise else []),
     ]
     frame = region_table(
-        map_, labels, names_path=table, unit=unit, warn=note, also=also, high=limits
+        map_,
+        labels,
+        names_path=table,
+        unit=unit,
+        warn=note,
+        also=also,
+        high=limits,
+        noise_path=noise,
     )
     counts = None
     if histogram is not None:

@@ -116,6 +116,8 @@ def what_was_asked(
         said["High part"] = high.words("ppm" if unit == "ppm" else "ppb")
     if needs("edge", also):
         said["Edge"] = edge_words(values.voxel_size_mm)
+    if needs("noise", also):
+        said["Standard error"] = "by the scan's noise alone; no systematic or repeated-scan error"
     return said
 
 

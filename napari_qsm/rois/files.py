@@ -20,6 +20,7 @@ from napari_qsm.rois.exports import about_table, check_ending, what_was_asked, w
 from napari_qsm.rois.high_part import NO_LIMITS, HighLimits
 from napari_qsm.rois.histogram import histogram_frame
 from napari_qsm.rois.live import LiveStatistics
+from napari_qsm.rois.noise import read_noise
 from napari_qsm.rois.region import name_of, region_side
 from napari_qsm.rois.repeatability import LITERATURE, Repeatability
 from napari_qsm.rois.shape_checks import values_under
@@ -42,6 +43,7 @@ def region_table(
     also: Collection[str] = (),
     high: HighLimits = NO_LIMITS,
     repeatability: Repeatability = LITERATURE,
+    noise_path: Path | None = None,
 ) -> pd.DataFrame:
     """Statistics of a map file in the regions of a label file.
 
@@ -62,6 +64,9 @@ def region_table(
         Told what the user should know.
     also, high, repeatability
         See :func:`napari_qsm.rois.statistics.region_statistics`.
+    noise_path : Path, optional
+        The map's noise map, see :func:`napari_qsm.rois.noise.read_noise`; means get standard errors,
+        in a column ``se`` of ``also``.
 
     Returns
     -------
@@ -70,6 +75,7 @@ def region_table(
         :func:`napari_qsm.rois.shape_table.shape_statistics`.
     """
     values = read_map(map_path, warn=warn)
+    noise = read_noise(noise_path) if noise_path is not None else None
     if labels_path.suffix.lower() == ".json":
         if names_path:
             raise FileError("Fixed shapes have names of their own; leave out the label table.")
@@ -82,6 +88,7 @@ def region_table(
             also=also,
             high=high,
             repeatability=repeatability,
+            noise=noise,
         )
         table.attrs["about"] = about_table(
             values,
@@ -104,6 +111,7 @@ def region_table(
         also=also,
         high=high,
         repeatability=repeatability,
+        noise=noise,
     )
     if warn is not None and names:
         for label in sorted(set(table["label"]) - set(names)):

@@ -163,6 +163,15 @@ told(
     decimals=0,
     needs="edge",
 )
+told(
+    "se",
+    "Standard error by noise",
+    "Standard error of the mean by the scan's noise alone, with what neighbouring voxels share; no "
+    "systematic error, no choice of reference and no difference between scans is in it. None "
+    "without a noise map of the reconstruction.",
+    heading="SE by noise",
+    needs="noise",
+)
 
 
 @dataclass(frozen=True)

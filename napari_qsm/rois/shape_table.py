@@ -12,6 +12,7 @@ from napari_qsm.errors import FileError
 from napari_qsm.rois.edge import edge_notes, with_edge
 from napari_qsm.rois.high_part import NO_LIMITS, HighLimits
 from napari_qsm.rois.measures import Measures
+from napari_qsm.rois.noise import NoiseMap
 from napari_qsm.rois.pairs import base_name
 from napari_qsm.rois.repeatability import LITERATURE, Repeatability
 from napari_qsm.rois.shape_checks import flags_of_all, values_under
@@ -34,6 +35,7 @@ def shape_statistics(
     also: Collection[str] = (),
     high: HighLimits = NO_LIMITS,
     repeatability: Repeatability = LITERATURE,
+    noise: NoiseMap | None = None,
 ) -> pd.DataFrame:
     """Statistics of a map under each of some fixed shapes.
 
@@ -48,7 +50,7 @@ def shape_statistics(
         Unit of the table.
     warn : callable, optional
         Told what may be wrong with where a shape lies.
-    also, high, repeatability
+    also, high, repeatability, noise
         As for :func:`napari_qsm.rois.statistics.region_statistics`.
 
     Returns
@@ -69,7 +71,7 @@ def shape_statistics(
         raise FileError("There is no shape to measure.")
     rows: list[tuple[int, str, str, Measures]] = []
     for number, shape in enumerate(shapes, 1):
-        measures = shape_measures(shape, values, high, edge=needs("edge", also))
+        measures = shape_measures(shape, values, high, edge=needs("edge", also), noise=noise)
         rows.append((shape.region or number, shape.name, shape.side, measures))
     if warn is not None:
         named = ((row[1], row[3]) for row in rows)
@@ -90,7 +92,12 @@ def shape_statistics(
 
 
 def shape_measures(
-    shape: FixedShape, values: Volume, high: HighLimits = NO_LIMITS, *, edge: bool = False
+    shape: FixedShape,
+    values: Volume,
+    high: HighLimits = NO_LIMITS,
+    *,
+    edge: bool = False,
+    noise: NoiseMap | None = None,
 ) -> Measures:
     """Numbers of a map under a shape, in the map's own unit.
 
@@ -104,6 +111,8 @@ def shape_measures(
         What its high part is; for maps in ppm or ppb.
     edge : bool
         Whether its mean without the outer layer of voxels is wanted.
+    noise : NoiseMap, optional
+        Gives its mean a standard error.
     """
     limit = high.of(shape.name)
     in_unit = nan if limit is None else limit * factor("ppm", values.unit)
@@ -111,6 +120,9 @@ def shape_measures(
     if edge:
         at = np.unravel_index(voxels_of(shape, values), values.shape, order="F")
         measures = with_edge(measures, values.data, np.stack(at, axis=1), values.voxel_size_mm)
+    if noise is not None:
+        own = measures_of(values_under(shape, noise.sd.like(values)))
+        measures = noise.told_of(measures, own, values.unit)
     return measures
 
 

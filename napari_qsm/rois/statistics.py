@@ -12,6 +12,7 @@ from napari_qsm.rois.edge import edge_notes, with_edge
 from napari_qsm.rois.high_part import NO_LIMITS, HighLimits
 from napari_qsm.rois.live import LiveStatistics
 from napari_qsm.rois.measures import STATISTICS, Measures
+from napari_qsm.rois.noise import NoiseMap
 from napari_qsm.rois.region import Region, name_of, region_side, region_table
 from napari_qsm.rois.register import Needs, Statistic
 from napari_qsm.rois.repeatability import LITERATURE, Repeatability
@@ -28,6 +29,10 @@ _HEAD = {
     "voxels": "All voxels of the region.",
     "volume_mm3": "Their volume, mm³.",
 }
+
+
+#: The noise map's key beside that of the map.
+_NOISE = "noise"
 
 
 def columns(unit: str = "ppm", also: Collection[str] = ()) -> list[str]:
@@ -84,6 +89,7 @@ def region_statistics(
     also: Collection[str] = (),
     high: HighLimits = NO_LIMITS,
     repeatability: Repeatability = LITERATURE,
+    noise: NoiseMap | None = None,
 ) -> pd.DataFrame:
     """Statistics of a map in every region of a label map.
 
@@ -107,6 +113,8 @@ def region_statistics(
         What the high part of regions is.
     repeatability : Repeatability
         By how much the mean of a region may hang on its edge without a word.
+    noise : NoiseMap, optional
+        Gives means their standard errors, the statistic ``se``.
 
     Returns
     -------
@@ -134,6 +142,8 @@ def region_statistics(
     table = {index: region for index, region in region_table(names).items() if index != 0}
     live.set_high("", high.in_map(table, live.labels, values.unit))
     live.measure_all("")
+    if noise is not None:
+        live.set_map(_NOISE, noise.sd.like(values).data)
     rows = []
     for label in sorted(set(live.labels) | set(table)):
         measures = live.measures("", label, ranks=True)
@@ -142,6 +152,8 @@ def region_statistics(
             warn(f"{name}: {missing_words(measures)}.")
         if needs("edge", also):
             measures = with_edge(measures, values.data, live.places(label), values.voxel_size_mm)
+        if noise is not None:
+            measures = noise.told_of(measures, live.measures(_NOISE, label), values.unit)
         rows.append((label, name, region_side(table.get(label)), measures))
     for note in edge_notes(
         ((row[1], row[3]) for row in rows), factor(values.unit, "ppb"), repeatability
