@@ -15,7 +15,7 @@ from napari_qsm.figures.lettering import MIN_PT, Rect, Side
 from napari_qsm.figures.numbers import NumbersPlan, plain_region, sided_region
 from napari_qsm.figures.page import Page
 from napari_qsm.figures.panels import TablePanel, TextPanel
-from napari_qsm.recon.provenance import methods_paragraph
+from napari_qsm.recon.methods_text import methods_text
 from napari_qsm.rois.measures import STATISTICS
 from napari_qsm.rois.statistics import column_of
 from napari_qsm.units import decimals, fixed, mean_sd, number
@@ -224,8 +224,7 @@ def methods_of(map_: Loaded) -> str:
     said = map_.provenance.get("methods")
     if isinstance(said, str) and said:
         return said
-    stages = map_.provenance.get("stages")
     try:
-        return methods_paragraph(stages) if stages else ""
+        return methods_text(map_.provenance) if map_.provenance.get("stages") else ""
     except (QsmError, KeyError, TypeError):
         return ""

@@ -10,24 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_qsm._version import __version__
-from napari_qsm.recon.stages import Method, get_method
+from napari_qsm.recon.methods_text import methods_text
 from napari_qsm.volume import Volume
 
 if TYPE_CHECKING:
     from napari_qsm.recon.recipe import Recipe
 
 _LIBRARIES = ("numpy", "scipy", "numba", "nibabel", "scikit-image")
-
-#: How the methods paragraph opens the sentence of each stage.
-_SENTENCES: Mapping[str, str] = {
-    "phase": "Phase images were brought to radians",
-    "mask": "The brain was masked",
-    "unwrap": "Phase was unwrapped",
-    "echoes": "The field map was computed",
-    "background": "The background field was removed",
-    "inversion": "Susceptibility was computed",
-    "reference": "Susceptibility was referenced",
-}
 
 
 def software_versions() -> dict[str, str]:
@@ -78,65 +67,12 @@ def described(
     facts : mapping
         Echo times and the like.
     """
-    return {
+    provenance = {
         "software": {"napari-qsm": __version__, **software_versions()},
         "inputs": [dict(record) for record in inputs],
         **facts,
         "recipe": recipe.to_dict(),
         "stages": [dict(record) for record in records],
         "warnings": list(warnings),
-        "methods": methods_paragraph(records),
     }
-
-
-def methods_paragraph(stages: Sequence[Mapping[str, Any]], more: str = "") -> str:
-    """A paragraph for a paper, one sentence a stage, with numbered references below.
-
-    Parameters
-    ----------
-    stages : sequence of mapping
-        Each with ``stage``, ``method`` and ``settings``, in the order in which they ran; for a
-        mask that was painted on, also ``edited_by_hand`` with ``added`` and ``removed`` voxels.
-    more : str
-        A sentence to follow those of the stages.
-    """
-    references: list[str] = []
-    sentences = []
-    for step in stages:
-        method = get_method(step["stage"], step["method"])
-        numbers = []
-        for reference in method.references:
-            if reference not in references:
-                references.append(reference)
-            numbers.append(str(references.index(reference) + 1))
-        cited = f" [{', '.join(numbers)}]" if numbers else ""
-        settings = _in_words(method, step["settings"])
-        sentences.append(
-            f"{_SENTENCES[step['stage']]} with {method.title}{cited}"
-            + (f" ({settings})" if settings else "")
-            + "."
-        )
-        beyond = method.beyond(step["settings"], step.get("warnings", ()))
-        if beyond:
-            sentences.append(beyond)
-        hand = step.get("edited_by_hand")
-        if hand:
-            sentences.append(
-                f"The mask was then edited by hand ({hand['added']} voxels added, "
-                f"{hand['removed']} removed)."
-            )
-    if more:
-        sentences.append(more)
-    listed = "\n".join(f"[{n}] {reference}" for n, reference in enumerate(references, 1))
-    return " ".join(sentences) + (f"\n\n{listed}" if listed else "")
-
-
-def _in_words(method: Method, settings: Mapping[str, Any]) -> str:
-    words = []
-    for name, value in settings.items():
-        unit = method.settings[name].param.unit
-        plain = name.removesuffix(f"_{unit}").replace("_", " ")
-        said = {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
-        said = f"{said:g}" if isinstance(said, float) else said
-        words.append(f"{plain} {said}{' ' + unit if unit else ''}")
-    return ", ".join(words)
+    return {**provenance, "methods": methods_text(provenance)}

@@ -11,7 +11,8 @@ import numpy as np
 
 from napari_qsm._version import __version__
 from napari_qsm.recon.inputs import Inputs
-from napari_qsm.recon.provenance import input_record, methods_paragraph, software_versions
+from napari_qsm.recon.methods_text import ACQUISITION, methods_text
+from napari_qsm.recon.provenance import input_record, software_versions
 from napari_qsm.recon.recipe import Recipe
 from napari_qsm.recon.uncertainty import Uncertainty
 from napari_qsm.volume import Volume
@@ -105,12 +106,14 @@ def finish(
         name: int(np.count_nonzero(have[name])) for name in ("mask", "local_mask") if name in have
     }
     reference = have.get("reference_ppm")
-    provenance = {
+    known = inputs.scan.metadata if inputs.scan else {}
+    provenance: dict[str, Any] = {
         "software": {"napari-qsm": __version__, **software_versions()},
         "python": platform.python_version(),
         "inputs": [input_record(role, volume) for role, volume in inputs.named()],
         "echo_times_s": list(have["echo_times_s"]),
         "field_strength_t": have.get("field_strength_t"),
+        "acquisition": {key: known[key] for key, _, _ in ACQUISITION if key in known},
         "phase_difference": bool(inputs.scan and inputs.scan.phase_difference),
         "voxel_size_mm": list(grid.voxel_size_mm),
         "b0_direction": list(grid.b0_direction),
@@ -119,8 +122,9 @@ def finish(
         "mask_voxels": sizes,
         "reference_ppm": None if reference is None else float(reference),
         "warnings": list(warnings),
-        "methods": methods_paragraph(records, uncertainty.words if uncertainty else ""),
     }
+    words = uncertainty.words if uncertainty else ""
+    provenance["methods"] = methods_text(provenance, words)
     if uncertainty is not None:
         provenance["uncertainty"] = uncertainty.record
         have = {**have, "chi_noise_ppm": uncertainty.noise_ppm}

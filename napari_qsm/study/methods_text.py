@@ -12,12 +12,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from napari_qsm._version import __version__
+from napari_qsm.errors import QsmError
+from napari_qsm.recon.methods_text import ACQUISITION, stage_sentences
 from napari_qsm.recon.stages import get_method
 from napari_qsm.study.analysis_files import Analysis
 from napari_qsm.study.analysis_report import p_text
 from napari_qsm.study.reliability import Measure
 from napari_qsm.study.shape_agreement import POOLED
-from napari_qsm.study.study_facts import ACQUISITION, Placed, StudyFacts, counted, left_out_by_plan
+from napari_qsm.study.study_facts import Placed, StudyFacts, counted, left_out_by_plan
 from napari_qsm.units import fixed, mean_sd, sizes_text
 
 YOURS = "[to be written by you: {}]"
@@ -127,8 +129,14 @@ def reconstruction(facts: StudyFacts) -> str:
     text += (
         ", all with the same settings." if len(recipes) == 1 else ". SETTINGS DIFFER between maps."
     )
-    body = str(facts.provenance.get("methods", "")).strip()
-    return f"{text} {body or YOURS.format('algorithms and their settings')}"
+    try:
+        body, references = stage_sentences(facts.provenance.get("stages", ()))
+    except (QsmError, KeyError, TypeError):  # of another version, or of another's making
+        body, references = str(facts.provenance.get("methods", "")).strip(), []
+    if not body:
+        return f"{text} {YOURS.format('algorithms and their settings')}"
+    listed = [f"[{n}] {reference}" for n, reference in enumerate(references, 1)]
+    return "\n".join([f"{text} {body}", *([""] if listed else []), *listed])
 
 
 def reference(facts: StudyFacts) -> str:

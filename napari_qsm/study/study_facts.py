@@ -15,6 +15,7 @@ from napari_qsm.io.names import PHASE, REAL, part_of
 from napari_qsm.io.plain_data import PlainDataError, parse_json
 from napari_qsm.io.text import read_text
 from napari_qsm.qc.rating import read_ratings
+from napari_qsm.recon.methods_text import ACQUISITION
 from napari_qsm.study.folder import StudyFolder
 from napari_qsm.study.painted import PaintedStep
 from napari_qsm.study.participants import Person, participants_of
@@ -24,22 +25,6 @@ from napari_qsm.study.readings import ReadingRecord, read_reading
 from napari_qsm.study.rows import plain_id
 from napari_qsm.study.study_scan import Key
 from napari_qsm.study.worklist import Item, read_key
-
-#: Entries of sidecars that a methods section names: key, words, unit.
-ACQUISITION = (
-    ("Manufacturer", "manufacturer", ""),
-    ("ManufacturersModelName", "model", ""),
-    ("MagneticFieldStrength", "field strength", "T"),
-    ("ReceiveCoilName", "receive coil", ""),
-    ("PulseSequenceType", "sequence", ""),
-    ("MRAcquisitionType", "acquisition", ""),
-    ("RepetitionTime", "repetition time", "s"),
-    ("FlipAngle", "flip angle", "°"),
-    ("PixelBandwidth", "bandwidth", "Hz/pixel"),
-    ("ParallelReductionFactorInPlane", "parallel imaging factor", ""),
-    ("PartialFourier", "partial Fourier", ""),
-    ("AcquisitionDuration", "duration", "s"),
-)
 
 
 @dataclass(frozen=True)

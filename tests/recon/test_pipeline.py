@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from napari_qsm.errors import Cancelled, FileError, GeometryError, MetadataError, QsmError
+from napari_qsm.recon.methods_text import methods_text
 from napari_qsm.recon.pipeline import Inputs, plan, quantities, run, run_stage
-from napari_qsm.recon.provenance import methods_paragraph
 from napari_qsm.recon.recipe import load_recipe, with_settings
 from napari_qsm.recon.stages import STAGES
 from napari_qsm.scan import Scan
@@ -279,4 +279,4 @@ def test_memory_that_runs_out_is_explained_with_the_size_it_takes(head, recipe):
 def test_a_mask_painted_on_stands_in_the_methods_paragraph(result):
     steps = [dict(step) for step in result.provenance["stages"]]
     steps[1]["edited_by_hand"] = {"added": 12, "removed": 3}
-    assert "edited by hand (12 voxels added, 3 removed)" in methods_paragraph(steps)
+    assert "edited by hand (12 voxels added, 3 removed)" in methods_text({"stages": steps})

@@ -27,7 +27,7 @@ from napari_qsm.recon.stages import (
     "background",
     "resharp",
     title="RESHARP",
-    references=("Sun, Wilman 2014, Magn Reson Med 71:1151, doi:10.1002/mrm.24765",),
+    references=("Sun 2014, Magn Reson Med 71:1151, doi:10.1002/mrm.24765",),
 )
 def resharp(
     total_field_ppm: Array,

@@ -55,7 +55,7 @@ def linear_fit(
     "echoes",
     "nonlinear-fit",
     title="Nonlinear fit of the complex signal",
-    references=("Liu T et al. 2013, Magn Reson Med 69:467, doi:10.1002/mrm.24272",),
+    references=("Liu 2013, Magn Reson Med 69:467, doi:10.1002/mrm.24272",),
 )
 def nonlinear_fit(
     unwrapped: Array,

@@ -16,7 +16,7 @@ from napari_qsm.recon.stages import Progress, Warn, method, no_progress, no_warn
     "echoes",
     "laplacian-sum",
     title="Sum of phases over sum of echo times",
-    references=("Wei H et al. 2015, NMR Biomed 28:1294, doi:10.1002/nbm.3383",),
+    references=("Wei 2015, NMR Biomed 28:1294, doi:10.1002/nbm.3383",),
 )
 def laplacian_sum(
     unwrapped: Array,

@@ -20,8 +20,8 @@ from napari_qsm.recon.stages import Param, Progress, Warn, method, no_progress, 
     "weighted",
     title="Weighted mean of the echoes",
     references=(
-        "Eckstein K et al. 2018, Magn Reson Med 79:2996, doi:10.1002/mrm.26963",
-        "Wu B et al. 2012, NeuroImage 59:297, doi:10.1016/j.neuroimage.2011.07.019",
+        "Eckstein 2018, Magn Reson Med 79:2996, doi:10.1002/mrm.26963",
+        "Wu 2012, NeuroImage 59:297, doi:10.1016/j.neuroimage.2011.07.019",
     ),
 )
 def weighted(

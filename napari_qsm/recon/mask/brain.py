@@ -25,7 +25,7 @@ from napari_qsm.recon.stages import Param, Progress, Warn, method, no_progress, 
     "mask",
     "brain",
     title="Brain from magnitude and phase quality",
-    references=("Smith 2002, Hum Brain Mapp 17:143, doi:10.1002/hbm.10062", ROMEO),
+    references=(ROMEO,),
 )
 @refinable(
     quality_threshold=0.6,

@@ -42,7 +42,7 @@ def none(
     "reference",
     "whole-mask",
     title="Mean of the whole mask",
-    references=("QSM consensus 2024, Magn Reson Med 91:1834, doi:10.1002/mrm.30006",),
+    references=("Bilgic 2024, Magn Reson Med 91:1834, doi:10.1002/mrm.30006",),
 )
 def whole_mask(
     chi_ppm: Array,
@@ -82,7 +82,7 @@ def whole_mask(
     "reference",
     "roi",
     title="Mean of a region",
-    references=("QSM consensus 2024, Magn Reson Med 91:1834, doi:10.1002/mrm.30006",),
+    references=("Bilgic 2024, Magn Reson Med 91:1834, doi:10.1002/mrm.30006",),
 )
 def roi(
     chi_ppm: Array,

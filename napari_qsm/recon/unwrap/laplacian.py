@@ -33,7 +33,7 @@ def _beyond_the_papers(settings: Mapping[str, Any], warnings: Sequence[str]) -> 
     "unwrap",
     "laplacian",
     title="Laplacian",
-    references=("Schofield MA, Zhu Y 2003, Opt Lett 28:1194, doi:10.1364/OL.28.001194",),
+    references=("Schofield 2003, Opt Lett 28:1194, doi:10.1364/OL.28.001194",),
     beyond=_beyond_the_papers,
 )
 def laplacian(

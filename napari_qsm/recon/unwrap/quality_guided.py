@@ -16,8 +16,8 @@ from napari_qsm.recon.unwrap.exact import unwrap_exactly
     "quality-guided",
     title="Quality-guided (exact)",
     references=(
-        "Dymerska B et al. 2021, Magn Reson Med 85:2294, doi:10.1002/mrm.28563",
-        "Eckstein K et al. 2018, Magn Reson Med 79:2996, doi:10.1002/mrm.26963",
+        "Dymerska 2021, Magn Reson Med 85:2294, doi:10.1002/mrm.28563",
+        "Eckstein 2018, Magn Reson Med 79:2996, doi:10.1002/mrm.26963",
     ),
 )
 def quality_guided(
