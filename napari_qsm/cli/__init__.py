@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     prepare_terminal()
     arguments = _spread(list(sys.argv[1:] if argv is None else argv))
     told = settle_home()
-    if told and arguments[:1] in ([], ["view"], ["demo"]):
+    if told and arguments[:1] in ([], ["view"], ["demo"], ["read"]):
         note(told)
     try:
         with _stopped_like_ctrl_c():
@@ -133,6 +133,7 @@ def _start(
 
 app.command()(window.view)
 app.command()(window.demo)
+app.command()(window.read)
 app.command()(scans.phantom)
 app.command()(scans.check)
 app.command("import")(scans.import_)

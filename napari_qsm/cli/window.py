@@ -50,3 +50,18 @@ def demo(
         table = write(out, progress=report, overwrite=overwrite)
     say(table)
     say(f"\n{problem} The results were written to '{out}'.")
+
+
+def read(
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="The study's folder.")],
+    rater: Annotated[
+        str, typer.Option(metavar="AA", help="Whose worklist is read; see 'study assign'.")
+    ],
+) -> None:
+    """Read a study's scans under codes, blinded, where the rater left off."""
+    problem = display_problem()
+    if problem:
+        raise QsmError(f"{problem} Reading needs a window.")
+    from napari_qsm.viewer.reading.program import run_reading
+
+    run_reading(study, rater)

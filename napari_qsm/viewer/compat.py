@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Labels, Layer
-from napari.qt import QtViewer
+from napari.qt import QtViewer, get_current_stylesheet, get_qapp
 from napari.settings import get_settings
 from napari.utils.colormaps import AVAILABLE_COLORMAPS, Colormap
-from qtpy.QtCore import QPointF, Qt
+from qtpy.QtCore import QDir, QPointF, Qt
 from qtpy.QtGui import QAction, QKeySequence
 from qtpy.QtWidgets import QMainWindow, QMenu, QMenuBar, QVBoxLayout, QWidget
 from vispy.gloo import gl
@@ -359,3 +359,10 @@ def theme_of(viewer: Any) -> str:
 def set_theme(theme: str) -> None:
     """Choose napari's theme, for good."""
     get_settings().appearance.theme = theme
+
+
+def style_sheet() -> str:
+    """How napari's windows look in the theme that is chosen, for a window without napari."""
+    if not QDir.searchPaths("theme_dark"):
+        get_qapp()  # says where the pictures in the sheet lie
+    return get_current_stylesheet()

@@ -41,11 +41,13 @@ class Flag:
 def flags_of_reading(reading: Reading, opened: OpenedScan, sides: Sides) -> list[Flag]:
     """Every flag of a reading, with its answer, in the order of the shapes."""
     placed = {shape.region_name: shape for shape in reading.shapes}
-    found = [
-        Flag(shape.region_name, words)
-        for shape in reading.shapes
-        for words in words_for(shape, placed, opened, sides)
-    ]
+    found: list[Flag] = []
+    for shape in reading.shapes:
+        # That two shapes share voxels is one thing, and is asked once.
+        asked = tuple(f" with {flag.region_name}" for flag in found)
+        for words in words_for(shape, placed, opened, sides):
+            if not (words.startswith("shares ") and words.endswith(asked)):
+                found.append(Flag(shape.region_name, words))
     said = reading.record.answers
     return [Flag(flag.region_name, flag.words, said.get(flag.key, "")) for flag in found]
 
@@ -62,4 +64,6 @@ def words_for(
         frame=sides.frame,
         midline_mm=sides.midline_for(shape, placed, {**opened.places, **placed}),
     )
-    return list(words)
+    outside = any(each.endswith("outside the mask") for each in words)
+    # Outside the mask maps are 0: that is one thing too.
+    return [each for each in words if not (outside and "exactly 0" in each)]

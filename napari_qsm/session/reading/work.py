@@ -98,6 +98,18 @@ class ReadingWork:
         return None if self.step is None else self.shapes.get(self.step.region_name)
 
     @property
+    def held(self) -> FixedShape | None:
+        """What is shown for the region in hand: placed, or else suggested."""
+        suggestion = self.suggestion
+        return self.shape if suggestion is None else suggestion.shape
+
+    @property
+    def looked_at(self) -> FixedShape | None:
+        """What a view goes to: the shape in hand; at the end, that of the first flag."""
+        flags = self.unanswered if self.step is None else []
+        return self.shapes.get(flags[0].region_name) if flags else self.held
+
+    @property
     def suggestion(self) -> Suggestion | None:
         """Where the region in hand may lie; None once it is placed, or where nothing tells."""
         step = self.step
@@ -144,7 +156,7 @@ class ReadingWork:
         """Put the region in hand with its centre at a point, RAS mm; it stays in hand."""
         step = self._in_hand()
         x, y, z = (float(value) for value in world_mm)
-        held = self._held(step)
+        held = self.held
         shape = (held or step.shape).but(centre_mm=(x, y, z))
         placed = self.shape
         self._put(step, shape.but(id=placed.id if placed else uuid4().hex))
@@ -152,7 +164,7 @@ class ReadingWork:
     def nudge(self, steps: tuple[int, int, int]) -> None:
         """Move the shape that is shown by whole voxels to the right, front and top."""
         step = self._in_hand()
-        held = self._held(step)
+        held = self.held
         if held is None:
             raise QsmError(f"Click where {step.region_name} lies first; arrows then move it.")
         self._put(step, nudged(held, self.opened.chi, steps))
@@ -209,8 +221,7 @@ class ReadingWork:
 
     def flags_in_hand(self) -> list[str]:
         """What may be wrong with the shape of the region in hand, placed or suggested."""
-        step = self.step
-        held = None if step is None else self._held(step)
+        held = self.held
         return [] if held is None else words_for(held, self.shapes, self.opened, self._sides)
 
     @property
@@ -272,14 +283,6 @@ class ReadingWork:
         if self.step is None:
             raise QsmError("All regions are done; choose one in the list to change it.")
         return self.step
-
-    def _held(self, step: Step) -> FixedShape | None:
-        """The shape that is shown for a region: placed, or else suggested."""
-        placed = self.shapes.get(step.region_name)
-        if placed is not None:
-            return placed
-        suggestion = self._suggestion_of(step)
-        return None if suggestion is None else suggestion.shape
 
     def _put(self, step: Step, shape: FixedShape) -> None:
         placed = snap(shape, self.opened.chi)

@@ -109,7 +109,7 @@ class Mouse(QObject):
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Take what is ours; everything else goes to napari."""
-        if event is None or self._view.is_3d or not self._view.viewer.layers:
+        if event is None or self._view.is_3d or self._view.is_empty:
             return False
         kind = event.type()
         if kind == QEvent.Type.MouseButtonPress and isinstance(event, QMouseEvent):
@@ -156,11 +156,6 @@ class Mouse(QObject):
         event.accept()
         return True
 
-    def _painting(self) -> bool:
-        """Whether the active layer is in a tool of napari's own."""
-        active = self._view.viewer.layers.selection.active
-        return active is not None and str(active.mode) not in ("pan_zoom", "transform")
-
     def _at(self, event: QMouseEvent | QWheelEvent) -> tuple[float, float]:
         place = compat.position(event)
         return place.x(), place.y()
@@ -194,7 +189,7 @@ class Mouse(QObject):
             self.tool.press(self._view, at)
         elif button == _LEFT and (
             self._signals.aiming
-            or (not self._painting() and modifiers == Qt.KeyboardModifier.NoModifier)
+            or (not self._view.in_napari_tool and modifiers == Qt.KeyboardModifier.NoModifier)
         ):
             self._drag = "crosshair"
             self._signals.picked.emit(self._view, at)
@@ -249,7 +244,7 @@ class Mouse(QObject):
             return True
         if self.tool is not None:
             return event.button() == _LEFT  # napari would zoom
-        if event.button() != _LEFT or self._painting():
+        if event.button() != _LEFT or self._view.in_napari_tool:
             return False
         self._drag = None
         self._signals.enlarged.emit(self._view)

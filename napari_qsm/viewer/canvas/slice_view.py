@@ -50,7 +50,8 @@ class SliceView:
     Parameters
     ----------
     name : str
-    viewer : napari.Viewer
+    viewer : napari.Viewer or None
+        None in a window without napari.
     sheets : callable, optional
         What the view shows, from the bottom to the top; without it, napari always draws.
     is_large : bool
@@ -60,7 +61,7 @@ class SliceView:
 
     Attributes
     ----------
-    viewer : napari.Viewer
+    viewer : napari.Viewer or None
         Whose layers it shows.
     surface : Surface
         What its picture is on.
@@ -152,6 +153,17 @@ class SliceView:
         canvas.reset.connect(self.reset_zoom)
 
     # -- what it shows --------------------------------------------------------------------
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether napari holds no layer to show; without napari there always is something."""
+        return self.viewer is not None and not self.viewer.layers
+
+    @property
+    def in_napari_tool(self) -> bool:
+        """Whether the active layer is in a tool of napari's own."""
+        active = None if self.viewer is None else self.viewer.layers.selection.active
+        return active is not None and str(active.mode) not in ("pan_zoom", "transform")
 
     @property
     def is_3d(self) -> bool:

@@ -23,7 +23,8 @@ class Surface:
     ----------
     name : str
         Of the view.
-    viewer : napari.Viewer
+    viewer : napari.Viewer or None
+        None where there is none; the picture is painted then, whatever is asked for.
     raster : RasterCanvas, optional
         Without it, napari always draws.
     is_large : bool
@@ -50,9 +51,9 @@ class Surface:
         self._watchers: list[QObject] = []
         self.canvas: NapariCanvas | None = None
         self.draws_napari = raster is None
-        own = compat.qt_viewer(viewer)
-        self.widget: QWidget = own if is_large else QWidget()
-        if is_large:
+        own = None if viewer is None else compat.qt_viewer(viewer)
+        self.widget: QWidget = own if is_large and own is not None else QWidget()
+        if is_large and own is not None:
             self.canvas = NapariCanvas(viewer)
             if raster is not None:
                 compat_drawing.put_before_canvas(own, raster)
@@ -65,7 +66,7 @@ class Surface:
                 self._column.addWidget(raster)
         if raster is not None:
             raster.setObjectName(f"qsm.view.{name}.picture")
-            raster.keys_to = compat.native(own)
+            raster.keys_to = None if own is None else compat.native(own)
 
     @property
     def native(self) -> QWidget:

@@ -1,0 +1,358 @@
+"""The window in which a rater reads a study, scan after scan, by keys and a click now and then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QCloseEvent, QKeyEvent
+from qtpy.QtWidgets import QInputDialog, QMainWindow, QStackedWidget
+
+from napari_qsm.arrays import Array
+from napari_qsm.errors import QsmError
+from napari_qsm.session import Session
+from napari_qsm.session.reading.desk import Desk
+from napari_qsm.session.reading.flags import Flag
+from napari_qsm.session.reading.work import ReadingWork
+from napari_qsm.session.settings import load_settings
+from napari_qsm.study.folder import StudyFolder
+from napari_qsm.viewer import compat, ui
+from napari_qsm.viewer.frame.placing import place
+from napari_qsm.viewer.jobs import Job
+from napari_qsm.viewer.reading.pages import StartPage, ValuesPage
+from napari_qsm.viewer.reading.panel import Acts, ReadingPanel
+from napari_qsm.viewer.reading.placing import Placing
+from napari_qsm.viewer.reading.stage import Stage
+
+_TITLE = "napari-qsm"
+_ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+_ARROWS = {
+    Qt.Key.Key_Left: (-1, 0),
+    Qt.Key.Key_Right: (1, 0),
+    Qt.Key.Key_Up: (0, 1),
+    Qt.Key.Key_Down: (0, -1),
+}
+_ZOOMS = {Qt.Key.Key_Plus: 1.25, Qt.Key.Key_Equal: 1.25, Qt.Key.Key_Minus: 0.8}
+#: Windows that are open; whoever opened one may not keep it.
+_OPEN: set[ReadingWindow] = set()
+
+
+def open_reading(study: StudyFolder | Path | str, rater: str) -> ReadingWindow:
+    """Open the window in which a rater reads a study.
+
+    Parameters
+    ----------
+    study : StudyFolder or path
+    rater : str
+        Their label, who has a worklist.
+
+    Returns
+    -------
+    ReadingWindow
+        Shown. Its signal ``closed`` tells when the rater has left; nothing is lost then.
+
+    Raises
+    ------
+    QsmError
+        If there is nothing that this rater may read; see
+        :class:`napari_qsm.session.reading.desk.Desk`.
+    """
+    return show_reading(Desk(study, rater))
+
+
+def show_reading(desk: Desk) -> ReadingWindow:
+    """Show the window of somebody who sits at a desk."""
+    window = ReadingWindow(desk)
+    place(window, None)
+    window.show()
+    return window
+
+
+class ReadingWindow(QMainWindow):
+    """Codes, slices, the region in hand and the keys.
+
+    Parameters
+    ----------
+    desk : Desk
+        Closed with the window.
+
+    Attributes
+    ----------
+    desk : Desk
+    work : ReadingWork or None
+        The scan that is shown.
+    stage : Stage
+    panel : ReadingPanel
+    """
+
+    closed = Signal()
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self.desk = desk
+        self.work: ReadingWork | None = None
+        self._job: Job | None = None
+        self._heard = ui.Subscriptions()
+        self.setObjectName("qsm.reading")
+        self.setStyleSheet(compat.style_sheet())
+        session = Session(blinded=True)
+        known = load_settings().get("radiological")
+        session.radiological = known if isinstance(known, bool) else True
+        self.stage = Stage(session)
+        self.placing = Placing(self.stage, self._place)
+        self.panel = ReadingPanel(
+            Acts(
+                take=self._take,
+                back=self._back,
+                ask_reason=self._ask_reason,
+                not_visible=self._not_visible,
+                leave_question=lambda: self._leave_question(),
+                answer=self._answer,
+                go_to=self._go_to,
+                submit=self._submit,
+                begin_anew=self._begin_anew,
+            )
+        )
+        self._start = StartPage(self._begin, self._change)
+        self._values = ValuesPage(self._begin)
+        self._reading = ui.panel(ui.row((self.stage.widget, 1), self.panel, spacing=0))
+        self._pages = QStackedWidget()
+        for page in (self._start, self._reading, self._values):
+            self._pages.addWidget(page)
+        self.setCentralWidget(self._pages)
+        self.setMinimumSize(900, 600)
+        self.stage.entered.connect(self._on_entered)
+        self.pause()
+        _OPEN.add(self)
+
+    # -- from scan to scan ----------------------------------------------------------------
+
+    def pause(self) -> None:
+        """Go back to where the next scan is offered; what is begun goes on there."""
+        self._let_go()
+        self.setWindowTitle(_TITLE)
+        self._start.show_desk(self.desk)
+        self._pages.setCurrentWidget(self._start)
+        self.desk.fetch_ahead()
+
+    def _begin(self) -> None:
+        if self._job is not None or not self.desk.next_code:
+            return
+        self._start.wait(self.desk.next_code)
+        self._open(lambda progress, cancelled: self.desk.open_next())
+
+    def _change(self, code: str) -> None:
+        self._start.wait(code)
+        self._open(lambda progress, cancelled: self.desk.open_submitted(code))
+
+    def _open(self, work: Callable[[Any, Any], ReadingWork]) -> None:
+        self._job = Job("opening a scan", work, self.show_work, self._not_opened)
+        self._job.start_alone()
+
+    def _not_opened(self, error: Exception) -> None:
+        self._job = None
+        self.pause()
+        if not isinstance(error, QsmError):
+            raise error
+        self._start.say(str(error))
+
+    def show_work(self, work: ReadingWork) -> None:
+        """Show a scan, where its rater left it."""
+        self._job = None
+        self._let_go()
+        self.work = work
+        self.setWindowTitle(f"{_TITLE} - {work.code}")
+        opened = work.opened
+        self.stage.show_scan(opened.chi, opened.magnitude, opened.mask, opened.window_ppm)
+        self.placing.take_up(work)
+        self.panel.show_work(work)
+        self._heard.connect(work.changed, to=self._refresh)
+        self._heard.connect(work.moved_on, to=self._look)
+        self._pages.setCurrentWidget(self._reading)
+        self._look()
+        self._refresh()
+        self.stage.main.native.setFocus()
+        self.desk.fetch_ahead(work.code)
+
+    def _let_go(self) -> None:
+        self._heard.dispose()
+        self.work = None
+
+    # -- acts -----------------------------------------------------------------------------
+
+    def _do(self, act: Callable[[ReadingWork], None]) -> bool:
+        """Do something with the scan on show; what cannot be done is said."""
+        work = self.work
+        if work is None or self._pages.currentWidget() is not self._reading:
+            return False
+        self.panel.say("")
+        try:
+            act(work)
+        except QsmError as error:
+            self.panel.say(str(error))
+            return False
+        return True
+
+    def _take(self) -> None:
+        self._do(lambda work: work.take())
+
+    def _back(self) -> None:
+        self._do(lambda work: work.back())
+
+    def _go_to(self, region_name: str) -> None:
+        self._do(lambda work: work.go_to(region_name))
+
+    def _place(self, world_mm: Array) -> None:
+        if self._do(lambda work: work.place(world_mm)):
+            self._follow()
+        else:
+            self.stage.repaint_all()
+
+    def _nudge(self, right: int, up: int) -> None:
+        if self._do(lambda work: work.nudge(self.placing.voxels(right, up))):
+            self._follow()
+
+    def _ask_reason(self) -> None:
+        if self.work is not None and self.work.step is not None:
+            self.panel.say("")
+            self.panel.ask_reason(True)
+
+    def _not_visible(self, reason: str, words: str) -> None:
+        if self._do(lambda work: work.not_visible(reason, words)):
+            self._leave_question()
+
+    def _leave_question(self) -> None:
+        self.panel.ask_reason(False)
+        self._refresh()
+        self.stage.main.native.setFocus()
+
+    def _answer(self, flag: Flag, words: str) -> None:
+        if self._do(lambda work: work.answer(flag, words)):
+            self.stage.main.native.setFocus()
+            self._look()
+
+    def _begin_anew(self) -> None:
+        self._do(lambda work: work.begin_anew())
+
+    def _submit(self) -> None:
+        work = self.work
+        if work is None or work.is_submitted:
+            return
+        reason = ""
+        if work.opened.file.amending and not work.missing():
+            reason, given = QInputDialog.getText(
+                self, f"Change {work.code}", "Why is it changed? The reason goes into the methods."
+            )
+            if not given:
+                return
+        if not self._do(lambda work: work.submit(reason)):
+            return
+        self.desk.handed_in(work)
+        if self.desk.shows_values:
+            self._values.show_values(work.code, self.desk.values(work))
+            self._let_go()
+            self._pages.setCurrentWidget(self._values)
+        elif work.opened.file.amending or not self.desk.next_code:
+            self.pause()
+        else:
+            self._begin()
+
+    # -- what is looked at ----------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Go to the slice of the region in hand, in the plane of its shape."""
+        work = self.work
+        if work is None:
+            return
+        self.panel.ask_reason(False)
+        shape = work.looked_at
+        if shape is not None:
+            self.stage.session.large_plane = shape.plane
+            self.stage.go_to(np.array(shape.centre_mm))
+        elif work.step is not None:
+            self.stage.session.large_plane = work.step.shape.plane
+
+    def _follow(self) -> None:
+        """The crosshair goes along with the shape; the picture stays under the hand."""
+        shape = None if self.work is None else self.work.shape
+        if shape is not None:
+            self.stage.cross(np.array(shape.centre_mm))
+
+    def _refresh(self) -> None:
+        self.panel.refresh(self.placing.active.plane)
+        self.stage.repaint_all()
+
+    def _on_entered(self, view: object) -> None:
+        self.panel.show_plane(self.placing.active.plane)
+
+    # -- keys -----------------------------------------------------------------------------
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """All that a rater needs, without a menu."""
+        if event is None:
+            return
+        page, key = self._pages.currentWidget(), event.key()
+        if page is not self._reading:
+            if key in _ENTER:
+                self._begin()
+            elif key == Qt.Key.Key_Escape:
+                self.close() if page is self._start else self.pause()
+            else:
+                super().keyPressEvent(event)
+        elif not self._reading_key(event):
+            super().keyPressEvent(event)
+
+    def _reading_key(self, event: QKeyEvent) -> bool:
+        key, modifiers = event.key(), event.modifiers()
+        shift = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
+        if key in _ENTER and modifiers & Qt.KeyboardModifier.ControlModifier:
+            self._submit()
+        elif self.panel.is_asking:
+            return self.panel.reasons.key(event)
+        elif key in _ENTER:
+            self._back() if shift else self._take()
+        elif key in _ARROWS:
+            self._nudge(*_ARROWS[Qt.Key(key)])
+        elif key == Qt.Key.Key_N:
+            self._ask_reason()
+        elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self._do(lambda work: work.withdraw())
+        elif key == Qt.Key.Key_M:
+            self._magnitude()
+        elif key == Qt.Key.Key_V:
+            self.stage.next_plane()
+        elif key in _ZOOMS:
+            self.stage.zoom_by(_ZOOMS[Qt.Key(key)])
+        elif key == Qt.Key.Key_Escape:
+            self.pause()
+        elif self.work is not None and self.work.step is None and self.work.unanswered:
+            return self.panel.questions.key(event)
+        else:
+            return False
+        return True
+
+    def _magnitude(self) -> None:
+        if self.stage.magnitude is None:
+            self.panel.say("There is no magnitude of this scan at hand.")
+        else:
+            self.stage.show_magnitude(not self.stage.shows_magnitude)
+
+    # -- life -----------------------------------------------------------------------------
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:
+        """Leave: everything is kept already."""
+        if self in _OPEN:
+            _OPEN.discard(self)
+            if self._job is not None:
+                self._job.let_go()
+            self._let_go()
+            self.stage.entered.disconnect(self._on_entered)
+            self.placing.dispose()
+            self.stage.dispose()
+            self.desk.close()
+            self.closed.emit()
+        super().closeEvent(event)
+        self.deleteLater()
