@@ -53,12 +53,12 @@ class VisitImages:
     brain: Volume | None = None
 
 
-def images_of(case: Case, entry: MapEntry) -> VisitImages:
-    """What a case holds that it can be registered by; ``entry`` is its map."""
+def images_of(case: Case, entry: MapEntry, title: str = "") -> VisitImages:
+    """What a case holds that it can be registered by; ``entry`` is its map, ``title`` its name."""
     masks = case.of_role("mask")
     return VisitImages(
         case.id,
-        case.title,
+        title or case.title,
         case.participant,
         case.visit,
         entry.shown,

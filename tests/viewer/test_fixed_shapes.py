@@ -13,7 +13,19 @@ from napari_qsm.viewer.canvas.overlay_items import Patch
 from napari_qsm.viewer.regions.shape_drawing import edges
 from napari_qsm.viewer.regions.shape_work import DEFAULT
 from napari_qsm.volume import Volume
-from tests.viewer.actions import LEFT, NONE, child, click, drag, hover, key, pixel_of, press, wheel
+from tests.viewer.actions import (
+    LEFT,
+    NONE,
+    Answers,
+    child,
+    click,
+    drag,
+    hover,
+    key,
+    pixel_of,
+    press,
+    wheel,
+)
 from tests.viewer.conftest import SHAPE, affine_of, renew, settle
 
 pytestmark = pytest.mark.window
@@ -478,7 +490,7 @@ def test_every_click_in_every_view_has_the_same_count(workspace, box, degrees):
         assert counts == {realised(box.work.template.but(plane=plane), volume).voxels}
 
 
-def test_files_and_another_visit(workspace, box, monkeypatch, tmp_path):
+def test_files_and_another_visit(workspace, box, monkeypatch, tmp_path, qtbot):
     session, main = workspace.session, workspace.controller.main
     first = session.add(noisy(name="χ t0"), case=session.case_called("t0"))
     second = session.add(
@@ -497,7 +509,12 @@ def test_files_and_another_visit(workspace, box, monkeypatch, tmp_path):
     press(workspace, "qsm.shapes.save")
     assert read_shapes(path).shapes == placed
     assert child(workspace, "qsm.shapes.groups").currentText() == "t1"
+    # Noise fits nothing, so it is not known where the other head lies; that is said, and asked.
+    answers = Answers("qsm.shapes.apart.copy")
     press(workspace, "qsm.shapes.copy")
+    qtbot.waitUntil(lambda: bool(session.case_of(second).shapes), timeout=20000)
+    answers.done()
+    assert "is not known: " in answers.texts[0] and "No transform leads to 't1'" in answers.texts[0]
     copies = session.case_of(second).shapes
     assert session.case.shapes == placed and len(copies) == 2
     assert "Copied 2 shapes" in workspace.central.message.text

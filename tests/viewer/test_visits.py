@@ -11,11 +11,13 @@ from scipy.spatial.transform import Rotation
 
 from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES
 from napari_qsm.io.nifti import write_volume
+from napari_qsm.rois.shapes import FixedShape, snap
 from napari_qsm.session.opening import load
 from napari_qsm.session.visits import links_on_show
 from napari_qsm.study.folder import StudyFolder, make_study
 from napari_qsm.study.protocol import load_protocol
 from napari_qsm.study.transforms import Transform, write_transform
+from napari_qsm.viewer.canvas.overlay_items import Patch
 from napari_qsm.volume import Volume
 from tests.viewer.actions import CTRL, MIDDLE, child, click, double_click, drag, press, wheel
 from tests.viewer.conftest import settle
@@ -173,3 +175,54 @@ def test_the_visit_worked_on_changes_by_a_double_click_and_the_place_stays(besid
     press(beside, "qsm.visits.start")
     assert session.layout == "three" and session.case.visit == "t1"
     assert np.allclose(session.crosshair_mm, there)
+
+
+def patches(view):
+    return [item for item in view.overlay.content.items if isinstance(item, Patch)]
+
+
+def middle_of(view, patch):
+    """World mm of the middle of a patch, in the visit's own millimetres."""
+    corners = [view.camera().to_display(at, view.depth_mm) for at in patch.loops[0]]
+    return (np.min(corners, axis=0) + np.max(corners, axis=0)) / 2
+
+
+def test_a_shape_is_broken_where_it_is_carried_and_whole_where_it_was_placed(beside):
+    session, (first, second) = beside.session, beside.controller.views[:2]
+    if not links_on_show(session):
+        press(beside, "qsm.visits.start")
+    by_visit = {case.visit: case for case in session.cases if case.visit}
+    session.active_case = by_visit["t0"].id
+    volume = by_visit["t0"].of_role("map")[0].volume
+    shape = snap(FixedShape(kind="circle", size_mm=(8,), slices=3, region_name="GPi L",
+                            centre_mm=(9, -7, 4.5)), volume)  # fmt: skip
+    by_visit["t0"].shapes = (shape,)
+    beside.controller.go_to(np.array(shape.centre_mm))
+    settle()
+    (placed,), (carried,) = patches(first), patches(second)
+    assert not placed.dashed and carried.dashed
+    assert (np.abs(middle_of(first, placed) - shape.centre_mm)[:2] < 0.01).all()
+    there = moved(THERE, shape.centre_mm)
+    assert (
+        np.abs(middle_of(second, carried) - there)[:2] <= np.array([1.75, 2.0]) / 2 + 0.01
+    ).all()
+    beside.tabs.setCurrentWidget(beside.panels.regions)
+    beside.panels.regions.shapes.set_open(True)
+    settle()
+    assert child(beside, "qsm.shapes.groups").currentText() == "sub-01 ses-t1"
+    press(beside, "qsm.shapes.copy")  # a transform is known: nothing is asked
+    assert len(by_visit["t1"].shapes) == 1
+    assert "with the head" in beside.central.message.text
+    (now,) = patches(second)
+    assert not now.dashed and np.allclose(middle_of(second, now), middle_of(second, carried))
+    session.history.undo()
+    settle()
+    assert patches(second)[0].dashed and session.case.visit == "t1"  # undoing shows where
+    session.active_case = by_visit["t0"].id
+    # A tool acts in the visit that is worked on; in the other view a click moves the crosshair.
+    press(beside, "qsm.shapes.place")
+    click(second, near_middle(second, 30, 30))
+    assert by_visit["t1"].shapes == () and by_visit["t0"].shapes == (shape,)
+    click(first, near_middle(first, -40, 10))
+    assert len(by_visit["t0"].shapes) == 2 and by_visit["t1"].shapes == ()
+    press(beside, "qsm.shapes.place")

@@ -65,7 +65,7 @@ class Controller:
         self._case = session.active_case
         self._disposed = False
         self._views = Views(viewer, session, area, painted=painted)
-        self._views.mouse.takes_tools = self._is_worked_on
+        self._views.mouse.takes_tools = self._views.heads.is_worked_on
         self.case_in, self.frame_in = self._views.heads.case_in, self._views.heads.frame_in
         self.views = self._views.all
         self.sync = LayerSync(session, self._views)
@@ -103,6 +103,11 @@ class Controller:
         """The map whose colours a view is about: its colour bar and its title."""
         return map_of_view(self.session, self.views.index(view))
 
+    @property
+    def worked_map(self) -> MapEntry | None:
+        """The map that panels measure: that of the large view, or of the visit worked on."""
+        return self.shown_in(self._views.heads.worked_view)
+
     # -- crosshair ------------------------------------------------------------------------
 
     def go_to(self, world_mm: Array) -> None:
@@ -120,7 +125,7 @@ class Controller:
 
     def step(self, plane: Plane, steps: int, view: SliceView | None = None) -> None:
         """Move the crosshair along a plane's axis by slices of a view's case, or the active one's."""
-        view = view or self._view_of_active()
+        view = view or self._views.heads.worked_view
         frame = self.frame_in(view)
         if frame is None:
             return
@@ -129,11 +134,6 @@ class Controller:
         voxel = np.rint(reference.world_to_voxel(here))
         voxel[DEPTH_AXIS[plane]] += steps
         self.go_to_in(view, reference.voxel_to_world(voxel))
-
-    def _view_of_active(self) -> SliceView:
-        """A view that shows the active case."""
-        active = self.session.active_case
-        return next((view for view in self.views if self.case_in(view) == active), self.main)
 
     def centre(self) -> None:
         """Bring the crosshair into the middle of every view."""
@@ -220,10 +220,6 @@ class Controller:
 
     def _on_stepped(self, view: SliceView, steps: int) -> None:
         self.step(view.plane, steps, view)
-
-    def _is_worked_on(self, view: SliceView) -> bool:
-        """Whether a view shows the active case, in whose frame tools and marks think."""
-        return self.case_in(view) == self.session.active_case
 
     # -- views ----------------------------------------------------------------------------
 
@@ -338,7 +334,9 @@ class Controller:
             is_large=view is self.main,
             mixed_title=self.mixed.title,
         )
-        for items in self.overlay_items if self._is_worked_on(view) else self.items_everywhere:
+        for items in (
+            self.overlay_items if self._views.heads.is_worked_on(view) else self.items_everywhere
+        ):
             content.items += items(view)
         view.overlay.show_content(content)
 
@@ -355,11 +353,10 @@ class Controller:
         hear(events.crosshair_mm, to=self._on_crosshair)
         hear(events.crosshair_visible, events.unit, to=self.repaint_all)
         hear(events.radiological, events.layout, events.large_plane, to=self.arrange)
-        hear(events.compared, events.mix, events.visits, to=self.arrange)
+        hear(events.compared, events.mix, events.visits, events.blinded, to=self.arrange)
         hear(events.views_linked, to=views.link)
         hear(events.selected, to=self._on_selected)
         hear(events.active_case, to=self._on_case)
-        hear(events.blinded, to=self.arrange)
         hear(dims.point, to=self._on_dims)
         hear(dims.ndisplay, to=self._on_ndisplay)
         hear(views.mouse.picked, to=self._on_picked)

@@ -48,6 +48,15 @@ class Heads:
                 return entry.case
         return session.active_case
 
+    def is_worked_on(self, view: SliceView) -> bool:
+        """Whether a view shows the active case, in whose frame tools and marks think."""
+        return self.case_in(view) == self._session.active_case
+
+    @property
+    def worked_view(self) -> SliceView:
+        """The first view that shows the active case."""
+        return next((view for view in self._views if self.is_worked_on(view)), self._views[0])
+
     def frame_in(self, view: SliceView) -> DisplayFrame | None:
         """The frame that a view is laid out in."""
         return self.frame_of(self.case_in(view))

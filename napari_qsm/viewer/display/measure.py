@@ -156,7 +156,7 @@ class MeasureBox(ui.Section):
         self._context.controller.repaint_all()
 
     def _target(self) -> MapEntry | None:
-        return self._context.controller.shown_in(self._context.controller.main)
+        return self._context.controller.worked_map
 
     def _value(self, entry: MapEntry, value: float) -> str:
         if hides_values(self._session, entry):

@@ -27,6 +27,7 @@ from napari_qsm.session.settings import load_settings, save_settings
 from napari_qsm.session.shape_burning import burn
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.regions.guide import Guide
+from napari_qsm.viewer.regions.shape_copying import copy_all
 from napari_qsm.viewer.regions.shape_form import ShapeForm
 from napari_qsm.viewer.regions.shape_guide import GuideBox
 from napari_qsm.viewer.regions.shape_list import ShapeList, numbers_text
@@ -74,6 +75,7 @@ class FixedShapesBox(ui.Section):
         layout.addWidget(self._copy_bar)
         self._add_burn_rows(layout)
         context.controller.overlay_items.append(self.tool.patches)
+        context.controller.items_everywhere.append(self.tool.patches_beside)
         for emitter, call in self._connections():
             emitter.connect(call)
         self.refresh()
@@ -87,6 +89,7 @@ class FixedShapesBox(ui.Section):
         controller = self._context.controller
         if self.tool.patches in controller.overlay_items:
             controller.overlay_items.remove(self.tool.patches)
+            controller.items_everywhere.remove(self.tool.patches_beside)
         if controller.tool is self.tool:
             controller.use_tool(None)
         for part in (self.guide_box, self.form, self.list, self.guide, self.work):
@@ -210,7 +213,8 @@ class FixedShapesBox(ui.Section):
         self._copy = _button(
             "Copy all to",
             "qsm.shapes.copy",
-            "The same shapes at the same places in mm, for another subject or visit",
+            "The same shapes for another visit, carried with the head by its rigid transform; "
+            "without one you are told by how much the heads differ, and asked",
             self._guarded(self._on_copy),
         )
         row = _row(self._copy, self._cases)
@@ -290,12 +294,9 @@ class FixedShapesBox(ui.Section):
         self._set_middle.setEnabled(self.work.volume is not None)
 
     def _on_copy(self) -> None:
-        case = self._session.study.case(self._cases.currentData() or "")
-        if case is None:
-            return
-        found = self.work.copy_to(case)
-        name = shown_case(self._session, case)
-        self._report(f"Copied {len(found.shapes)} shapes to '{name}'.", found)
+        case, entry = self._session.study.case(self._cases.currentData() or ""), self.work.entry
+        if case is not None and entry is not None:
+            copy_all(self._context, entry, case, self.work.shapes, self._report)
 
     def _on_burn(self) -> None:
         entry = self.work.entry
@@ -347,9 +348,15 @@ class FixedShapesBox(ui.Section):
             (session.maps.events.removed, self._refresh_soon),
             (session.events.painted, self._refresh_soon),
             (session.case_events.midline_mm, self._on_middle),
+            (session.case_edited, self._on_other_case),
             (self.work.rows_changed, self._on_chosen),
             (self.work.chosen_changed, self._on_chosen),
         ]
+
+    def _on_other_case(self, case: str, name: str) -> None:
+        """Shapes of another visit came or went, which may stand beside."""
+        if name == "shapes" and case != self._session.active_case:
+            self._context.controller.repaint_all()
 
     def _refresh_soon(self, *_: Any) -> None:
         self._soon.start()

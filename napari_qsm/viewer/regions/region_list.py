@@ -187,7 +187,7 @@ class RegionList(QWidget):
 
     def _like(self) -> MapEntry | None:
         """The map under view, whose grid a new region map takes."""
-        return self._context.controller.shown_in(self._context.controller.main)
+        return self._context.controller.worked_map
 
     def _on_maps(self) -> None:
         """Choose what is drawn in, where the last choice is gone or not on show."""

@@ -17,6 +17,7 @@ from napari_qsm.rois.shapes import TURNABLE, FixedShape, bounds_of, indices_of
 from napari_qsm.viewer.canvas.overlay_items import Patch
 from napari_qsm.viewer.regions.shape_drawing import Section, Sections, patch_of
 from napari_qsm.viewer.regions.shape_work import ShapeWork
+from napari_qsm.viewer.regions.visit_shapes import VisitShapes
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.canvas.slice_view import SliceView
@@ -61,6 +62,7 @@ class ShapeTool:
         self._held: _Held | None = None
         self._over: SliceView | None = None
         self._sections: Sections | None = None
+        self._visits = VisitShapes(work.controller)
         self._dragging = False
         self.active = False
 
@@ -194,12 +196,17 @@ class ShapeTool:
 
     # -- drawing ----------------------------------------------------------------------------
 
+    def patches_beside(self, view: SliceView) -> list[Patch]:
+        """What another visit, side by side with the one worked on, has on its slice."""
+        return self._visits.patches(view, placed=True)
+
     def patches(self, view: SliceView) -> list[Patch]:
         """Everything placed, and the shape in hand, on the slice that a view shows."""
         work, frame, volume = self._work, self._work.controller.frame, self._work.volume
         if frame is None or volume is None or view.is_3d:
             return []
-        if work.session.layout == "compare":
+        visits = self._visits.on_show
+        if work.session.layout == "compare" and not visits:
             return []
         if self._sections is None or not self._sections.fits(volume, frame):
             self._sections = Sections(volume, frame)
@@ -214,8 +221,10 @@ class ShapeTool:
             text = self._words(row.shape) if own else ""
             patch = patch_of(section, view, text=text, with_curve=chosen)
             patch.colour, patch.bold = colour, chosen
-            patch.dashed, patch.filled = bool(row.flags), chosen
+            # Beside other visits broken edges mean that a shape is only carried.
+            patch.dashed, patch.filled = bool(row.flags) and not visits, chosen
             found.append(patch)
+        found += self._visits.patches(view, placed=False) if visits else []
         if self.active and work.ghost is not None:
             section = self._sections.of(work.ghost, view.plane, view.depth_mm)
             if section is not None:

@@ -19,9 +19,8 @@ from napari_qsm.rois.region import region_side, shape_colour
 from napari_qsm.rois.shape_changes import Applied, applied, mirrored, nudged, turned
 from napari_qsm.rois.shape_checks import Numbers, flags_of, numbers_under
 from napari_qsm.rois.shape_files import read_shapes, write_shapes
-from napari_qsm.rois.shapes import FixedShape, Realised, bounds_of, indices_of, realised, snap
+from napari_qsm.rois.shapes import FixedShape, Realised, bounds_of, realised, snap
 from napari_qsm.session import Case, MapEntry, Session
-from napari_qsm.session.blinding import shown_case
 from napari_qsm.viewer.canvas.controller import Controller
 from napari_qsm.volume import Volume
 
@@ -84,8 +83,8 @@ class ShapeWork:
 
     @property
     def entry(self) -> MapEntry | None:
-        """The map that is measured: the one whose colours the large view shows."""
-        return self.controller.shown_in(self.controller.main)
+        """The map that is measured: that of the large view, or of the visit worked on."""
+        return self.controller.worked_map
 
     @property
     def volume(self) -> Volume | None:
@@ -382,29 +381,6 @@ class ShapeWork:
         file = read_shapes(path)
         found = applied(file.shapes, volume, counts=file.counts)
         self._set("open shapes", [*self.case.shapes, *found.shapes])
-        return found
-
-    def copy_to(self, case: Case) -> Applied:
-        """Copy the shapes on show to the map of another case, by their places in the world.
-
-        Raises
-        ------
-        QsmError
-            If that case has no map, or has shapes for the same regions already.
-        """
-        source = self.volume
-        target = next(reversed(case.of_role("map")), None)
-        name = shown_case(self.session, case)
-        if target is None or source is None:
-            raise QsmError(f"'{name}' has no map to place shapes on.")
-        taken = {s.region_name for s in case.shapes} - {""}
-        both = sorted(taken & {s.region_name for s in self.shapes})
-        if both:
-            raise QsmError(f"'{name}' has shapes for {', '.join(both)} already; delete them first.")
-        counts = {s.id: len(indices_of(s, source)) for s in self.shapes}
-        found = applied(self.shapes, target.shown, counts=counts)
-        text = f"copy shapes to {name}"
-        self.session.change(text, case, shapes=(*case.shapes, *found.shapes))
         return found
 
     def other_cases(self) -> list[Case]:
