@@ -18,6 +18,7 @@ NAMES = (
     "autosave",
     "regions",
     "registration",
+    "study_page",
 )
 
 

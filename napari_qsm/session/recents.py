@@ -50,6 +50,8 @@ class Recent:
         Whether the work itself is saved there.
     picture : str
         Name of the thumbnail's file; empty if there is none.
+    is_study : bool
+        Whether it is a study, which opens with its page.
     """
 
     paths: tuple[str, ...]
@@ -58,6 +60,7 @@ class Recent:
     when: str = ""
     is_session: bool = False
     picture: str = ""
+    is_study: bool = False
 
     @property
     def is_there(self) -> bool:
@@ -120,7 +123,8 @@ def _recent(row: object) -> Recent | None:
         return None
     # A name, never a way: nothing outside of the folder is shown or removed.
     texts["picture"] = Path(texts["picture"]).name
-    return Recent(paths, names, is_session=row.get("is_session") is True, **texts)
+    of_session, of_study = (row.get(key) is True for key in ("is_session", "is_study"))
+    return Recent(paths, names, is_session=of_session, is_study=of_study, **texts)
 
 
 def _words(value: object) -> tuple[str, ...] | None:
@@ -171,6 +175,19 @@ def remember(
         else:
             (folder / name).unlink(missing_ok=True)
         _keep([recent, *(each for each in listed() if each.paths != absolute)])
+    except (OSError, ValueError):
+        return
+
+
+def remember_study(root: Path, state: str) -> None:
+    """Put a study at the top of the list, with how far it is in words."""
+    if not is_remembering():
+        return
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    recent = Recent(key_of([root]), (root.name,), state, now, is_study=True)
+    try:
+        home().mkdir(parents=True, exist_ok=True)
+        _keep([recent, *(each for each in listed() if each.paths != recent.paths)])
     except (OSError, ValueError):
         return
 

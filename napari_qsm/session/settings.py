@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_config_dir
 
 from napari_qsm.io.atomic import write_text
+
+if TYPE_CHECKING:
+    from napari_qsm.session.model import Session
 
 #: Fields of the session that are a matter of taste, not of the work at hand.
 REMEMBERED = ("unit", "radiological", "views_linked", "windows_linked", "crosshair_visible")
@@ -17,6 +20,16 @@ REMEMBERED = ("unit", "radiological", "views_linked", "windows_linked", "crossha
 def settings_file() -> Path:
     """Where the settings lie on this system."""
     return Path(user_config_dir("napari-qsm", appauthor=False, roaming=True)) / "window.json"
+
+
+def recall(session: Session) -> None:
+    """Give a session what is remembered; what a damaged file says is passed over."""
+    known = load_settings()
+    for name in REMEMBERED:
+        try:
+            setattr(session, name, known.get(name, getattr(session, name)))
+        except ValueError:  # it must not keep the window from opening
+            continue
 
 
 def load_settings() -> dict[str, Any]:

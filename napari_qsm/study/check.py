@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TypeVar
 from napari_qsm.errors import QsmError
 from napari_qsm.io.maps import read_map
 from napari_qsm.study.folder import StudyFolder
+from napari_qsm.study.identity import case_name
 from napari_qsm.study.participants import Person, participants_of
 from napari_qsm.study.reading_sides import check_sides
 from napari_qsm.study.readings import Reading, checksum_of, load_labels, read_reading
@@ -59,6 +60,13 @@ def check_study(
     progress : callable
         Called with the fraction done; may raise to stop.
     """
+    found = check_tables(study)
+    _maps(study, found, progress)
+    return found
+
+
+def check_tables(study: StudyFolder) -> StudyCheck:
+    """Look at protocol, participants, visits, scores and worklists, but at no map or reading."""
     found = StudyCheck()
     _try(found, lambda: _protocol(study, found))
     people = _try(found, lambda: participants_of(study)) or {}
@@ -66,7 +74,6 @@ def check_study(
     for path in study.phenotypes():
         _try(found, partial(_scores, path, people, found))
     _try(found, lambda: _worklists(study, found))
-    _maps(study, found, progress)
     return found
 
 
@@ -146,21 +153,33 @@ def _groups(people: dict[str, Person], found: StudyCheck) -> None:
 
 
 def _visits(keys: list[Key], people: dict[str, Person], found: StudyCheck) -> None:
-    """Visits that others of the same group have and a person has not."""
+    missing = [case_name(*key) for key in missing_visits(keys, people)]
+    if missing:
+        found.notes.append(f"{len(missing)} visits are missing ({some(missing)}).")
+
+
+def missing_visits(keys: Iterable[Key], people: Mapping[str, Person]) -> list[Key]:
+    """Visits that others of the same group have and a person has not.
+
+    Parameters
+    ----------
+    keys : iterable of (participant, session)
+        Of every scan that is known.
+    people : mapping
+        Participants by their label.
+    """
     seen: dict[str, set[str]] = {}
     of_group: dict[str, set[str]] = {}
     for person, session in keys:
         seen.setdefault(person, set()).add(session)
         group = people[person].group if person in people else ""
         of_group.setdefault(group, set()).add(session)
-    missing = [
-        f"sub-{person} ses-{session}"
+    return [
+        (person, session)
         for person, sessions in seen.items()
         for session in sorted(of_group[people[person].group if person in people else ""] - sessions)
         if session
     ]
-    if missing:
-        found.notes.append(f"{len(missing)} visits are missing ({some(missing)}).")
 
 
 def _scores(path: Path, people: dict[str, Person], found: StudyCheck) -> None:

@@ -193,6 +193,13 @@ class StudyFolder:
         return self.table(f"sub-{participant}/sub-{participant}_sessions.tsv")
 
 
+def is_study(path: Path) -> bool:
+    """Whether a path is the folder of a study, or the protocol in it."""
+    if path.name == PROTOCOL_FILE:
+        return path.is_file() and (path.parent / DESCRIPTION).is_file()
+    return (path / PROTOCOL_FILE).is_file()
+
+
 def make_study(root: Path | str, protocol: Protocol, raw: Path | str | None = None) -> StudyFolder:
     """Make a folder a study: description, ``.bidsignore`` and protocol, together or not at all.
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
 
 from napari_qsm.errors import QsmError
 from napari_qsm.qc.rating import read_ratings
 from napari_qsm.study.folder import StudyFolder
-from napari_qsm.study.participants import participants_of
+from napari_qsm.study.participants import Person, participants_of
 from napari_qsm.study.readings import read_reading
 from napari_qsm.study.rows import plain_id, read_rows
 from napari_qsm.study.study_scan import Key, StudyScan, rater_label
 from napari_qsm.study.transforms import visits_of
 from napari_qsm.study.visit_names import natural, visit_order
-from napari_qsm.study.worklist import read_worklist
+from napari_qsm.study.worklist import Item, read_worklist
 
 STEPS = ("imported", "reconstructed", "qc", "registered")
+T = TypeVar("T")
+Told = Callable[[QsmError], None]
 
 
 @dataclass(frozen=True)
@@ -53,24 +58,32 @@ class ScanStatus:
         return self.participant, self.session
 
 
-def status_of(study: StudyFolder) -> list[ScanStatus]:
+def status_of(study: StudyFolder, *, told: Told | None = None) -> list[ScanStatus]:
     """The state of every scan that is imported, reconstructed or expected, by participant.
+
+    Parameters
+    ----------
+    study : StudyFolder
+    told : callable, optional
+        Told of each table and reading that cannot be used; it is passed over then, and what was
+        read in vain counts as ``"damaged"``.
 
     Raises
     ------
     QsmError
-        If a table of the study is damaged.
+        If a table of the study is damaged, and nobody is told.
     """
-    people = participants_of(study)
+    people = _tried(partial(participants_of, study), dict[str, Person], told)
     by_key: dict[Key, StudyScan] = {}
     for scan in study.scans:
         by_key.setdefault(scan.key, scan)
     listed = {scan.key for scan in study.scans} | set(study.imported)
-    absent = [(person, "") for person in people if person not in {key[0] for key in listed}]
+    known = {key[0] for key in listed}
+    absent = [(person, "") for person in people if person not in known]
     imported = set(study.imported)
-    batch = _batch_states(study)
-    raters = _rater_states(study)
-    visits = visits_of(study)
+    batch = _tried(partial(_batch_states, study), dict[Key, str], told)
+    raters = _rater_states(study, told)
+    visits = visits_of(study, as_it_is=told is not None)
     order = {(who, visit): n for who in visits for n, visit in enumerate(visits[who])}
     out = []
     for key in sorted([*listed, *absent], key=lambda key: (natural(key[0]), order.get(key, 0))):
@@ -84,12 +97,27 @@ def status_of(study: StudyFolder) -> list[ScanStatus]:
                 group=person.group if person else "",
                 imported="yes" if key in imported else "",
                 reconstructed="done" if done else batch.get(key, ""),
-                qc=_verdict(found),
+                qc=_tried(partial(_verdict, found), _damaged, told),
                 registered=_registered(study, key, visits.get(key[0], [])),
                 raters={label: states.get(key, "") for label, states in raters.items()},
             )
         )
     return out
+
+
+def _tried(work: Callable[[], T], instead: Callable[[], T], told: Told | None) -> T:
+    """What the work gives; where it refuses and somebody is told, what stands for it."""
+    try:
+        return work()
+    except QsmError as error:
+        if told is None:
+            raise
+        told(error)
+        return instead()
+
+
+def _damaged() -> str:
+    return "damaged"
 
 
 def _batch_states(study: StudyFolder) -> dict[Key, str]:
@@ -118,21 +146,26 @@ def _registered(study: StudyFolder, key: Key, visits: Sequence[str]) -> str:
     return "yes" if study.xfm(*key, visits[0]).is_file() else ""
 
 
-def _rater_states(study: StudyFolder) -> dict[str, dict[Key, str]]:
+def _rater_states(study: StudyFolder, told: Told | None) -> dict[str, dict[Key, str]]:
     """State by label (rater, or rater and repeat) and scan: the list's, or the file's if further."""
     out: dict[str, dict[Key, str]] = {}
     for rater in study.raters():
         out[rater] = {}
         if study.worklist(rater).is_file():
-            for item in read_worklist(study, rater):
+            for item in _tried(partial(read_worklist, study, rater), list[Item], told):
                 label = rater_label(rater, item.reading)
                 out.setdefault(label, {})[item.key] = item.state
     for scan in study.scans:
         for rater, number in scan.readings():
             states = out.setdefault(rater_label(rater, number), {})
             if states.get(scan.key) != "submitted":
-                states[scan.key] = read_reading(scan.shapes(rater, number)).record.state
+                path = scan.shapes(rater, number)
+                states[scan.key] = _tried(partial(_state_in, path), _damaged, told)
     return dict(sorted(out.items()))
+
+
+def _state_in(path: Path) -> str:
+    return read_reading(path).record.state
 
 
 def status_columns(rows: Sequence[ScanStatus]) -> list[str]:
@@ -149,9 +182,10 @@ def status_cells(row: ScanStatus) -> list[str]:
 
 
 #: Letters of the grid for people.
-_LETTERS = {
+LETTERS = {
     "yes": "+", "done": "+", "first": "1", "": ".", "failed": "F", "fail": "F", "pass": "P",
     "doubtful": "D", "running": "r", "waiting": "w", "open": "o", "submitted": "S", "skipped": "s",
+    "damaged": "?", "stale": "!",
 }  # fmt: skip
 
 
@@ -180,7 +214,7 @@ def status_text(study: StudyFolder, rows: Sequence[ScanStatus]) -> str:
         for visit in visits:
             row = by_key.get((person, visit))
             values = status_cells(row)[3:] if row else [""] * len(heads)
-            letters = [_LETTERS.get(v, v[:1]) if row else "-" for v in values]
+            letters = [LETTERS.get(v, v[:1]) if row else "-" for v in values]
             cells.append(" ".join(x.ljust(len(h)) for x, h in zip(letters, heads, strict=True)))
         line = f"sub-{person}".ljust(wide) + "  " + "  ".join(c.ljust(width) for c in cells)
         lines.append(line.rstrip())

@@ -26,7 +26,7 @@ import numpy as np
 
 from napari_qsm._version import __version__
 from napari_qsm.arrays import Array
-from napari_qsm.errors import FileError
+from napari_qsm.errors import FileError, QsmError
 from napari_qsm.io.atomic import write_text
 from napari_qsm.io.plain_data import PlainDataError, parse_json
 from napari_qsm.io.text import read_text
@@ -192,12 +192,30 @@ def doubts_of(folder: StudyFolder, participant: str, sessions: Iterable[str]) ->
     return [f"{case_name(participant, v)}: {doubt}" for v, doubt in doubts.items() if doubt]
 
 
-def visits_of(folder: StudyFolder) -> dict[str, list[str]]:
+def visits_of(folder: StudyFolder, *, as_it_is: bool = False) -> dict[str, list[str]]:
     """Every participant's visits, imported or reconstructed, in the order of the protocol's plan.
 
     By what their names tell of time, where the plan names none.
+
+    Parameters
+    ----------
+    folder : StudyFolder
+    as_it_is : bool
+        Take a protocol that was changed after it was frozen, and go without one that cannot be
+        read: to show how far a study is, not to work on it.
+
+    Raises
+    ------
+    FileError
+        If the protocol cannot be read or was changed after it was frozen.
     """
-    planned = list(folder.protocol.plan().visits) if folder.protocol_file.is_file() else []
+    planned: list[str] = []
+    if folder.protocol_file.is_file():
+        try:
+            planned = list(folder.protocol.plan().visits)
+        except QsmError:
+            if not as_it_is:
+                raise
     rank = {name: number for number, name in enumerate(planned)}
     found: dict[str, set[str]] = {}
     for participant, session in {*folder.imported, *(scan.key for scan in folder.scans)}:

@@ -51,6 +51,7 @@ class CentralArea(QWidget):
         self._working = Working(self, self.jobs.cancel)
         self.jobs.told.connect(self._on_told)
         self._offer: QFrame | None = None
+        self._page: QWidget | None = None
         area.installEventFilter(self)
 
     def offer(self, choices: list[Choice], recovered: QFrame) -> None:
@@ -59,6 +60,20 @@ class CentralArea(QWidget):
         self._offer = recovered
         recovered.installEventFilter(self)
         self.show_start(True)
+
+    def put_page(self, page: QWidget) -> None:
+        """Take a page that can lie over views and start page."""
+        self._page = page
+
+    def show_page(self, shown: bool) -> None:
+        """Show the page, or what lies below it."""
+        if self._page is None:
+            return
+        self._page.setGeometry(self.area.geometry())
+        self._page.setVisible(shown)
+        if shown:
+            self._page.raise_()
+            self.message.raise_()
 
     @property
     def start_shown(self) -> bool:
@@ -75,6 +90,8 @@ class CentralArea(QWidget):
             self._place_offer(self._offer, shown)
         if shown:
             self.start.raise_()
+        if self._page is not None and not self._page.isHidden():
+            self._page.raise_()
         self._working.setVisible(shown and self.jobs.busy)
         self._working.place()
         self.message.raise_()
@@ -115,6 +132,8 @@ class CentralArea(QWidget):
                 self._put_on_top(offer)  # its words have changed
         elif event.type() in (QEvent.Type.Resize, QEvent.Type.Move):
             self.start.setGeometry(self.area.geometry())
+            if self._page is not None:
+                self._page.setGeometry(self.area.geometry())
             self._working.place()
             if offer is not None and on_top:
                 self._put_on_top(offer)

@@ -74,7 +74,7 @@ MENUS: dict[str, tuple[str, ...]] = {
     "Edit": ("Work", "Choices"),
     "View": ("Layout", "Views", "Tabs"),
     "Regions": ("Regions", "Drawing"),
-    "Study": ("Study", "Cohort"),
+    "Study": ("Pages", "Study", "Cohort"),
     "Help": ("Help", "Demonstration"),
 }
 #: In plain napari keys of these groups count only while their tab is on show.

@@ -30,6 +30,7 @@ def state_of(workspace: Workspace) -> dict[str, Any]:
     selected = session.selected_entry
     return {
         "cases": len(session.cases),
+        "study": workspace.studies.root is not None,
         "empty": session.case.is_empty,
         "figure": session.figure is not None,
         "maps": sum(entry.editable is None for entry in session),

@@ -11,8 +11,8 @@ import napari
 from qtpy.QtWidgets import QTabWidget, QWidget
 
 from napari_qsm.session import Session
-from napari_qsm.session.opening import Loaded, load
-from napari_qsm.session.settings import REMEMBERED, load_settings, save_settings
+from napari_qsm.session.opening import Loaded
+from napari_qsm.session.settings import REMEMBERED, load_settings, recall, save_settings
 from napari_qsm.viewer import compat, ui
 from napari_qsm.viewer.canvas.arrangement import ViewArea
 from napari_qsm.viewer.canvas.controller import Controller
@@ -37,6 +37,7 @@ from napari_qsm.viewer.regions.files import RegionFiles
 from napari_qsm.viewer.regions.panel import RegionsPanel
 from napari_qsm.viewer.regions.table import RegionTable
 from napari_qsm.viewer.services import Panel, Services
+from napari_qsm.viewer.study.studies import Studies
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +78,7 @@ def open_workspace(paths: Paths | None = None, *, show: bool = True) -> Workspac
     if paths is not None:
         listed = [paths] if isinstance(paths, str | Path) else list(paths)
         if listed:
-            workspace.show_loaded(load(listed), paths=[Path(path) for path in listed])
+            workspace.files.open_now([Path(path) for path in listed])
     return workspace
 
 
@@ -122,8 +123,8 @@ class Workspace:
         The tabs.
     table_panel : RegionTable
         The table below the views.
-    files, saving, region_files : Files, Saving, RegionFiles
-        Opening, saving and files of regions, with the questions that belong to them.
+    files, saving, region_files, studies : Files, Saving, RegionFiles, Studies
+        Opening, saving, files of regions and cohorts, with the questions that belong to them.
     owns_viewer : bool
         Whether the window is the workspace's own.
     """
@@ -138,6 +139,7 @@ class Workspace:
     files: Files
     saving: Saving
     region_files: RegionFiles
+    studies: Studies
     keys: Keys
     tabs: QTabWidget
 
@@ -150,7 +152,7 @@ class Workspace:
         self.owns_viewer = owns_viewer
         self._closed = False
         self._subscriptions = ui.Subscriptions()
-        self._apply_settings()
+        recall(session)
         self._window: Any = compat.qt_window(viewer)
         self._welcome_before = compat.set_welcome(compat.qt_viewer(viewer), False)
         self.area = ViewArea(viewer)
@@ -161,6 +163,7 @@ class Workspace:
         self.files = Files(services)
         self.saving = Saving(services, self.files, titled=owns_viewer)
         self.region_files = RegionFiles(services)
+        self.studies = Studies(services, self.files)
         self.central.offer(self.files.choices(self.open_head), self.saving.box)
         self.docks = Docks(viewer)
         self.table_panel = RegionTable(services)
@@ -187,7 +190,11 @@ class Workspace:
         for target in self._drop_targets:
             target.setAcceptDrops(True)
             target.installEventFilter(self._drops)
-        self._closing = Closing(self.saving.may_close, self.leave, alone=owns_viewer)
+        self._closing = Closing(
+            lambda: self.studies.may_close() and self.saving.may_close(),
+            self.leave,
+            alone=owns_viewer,
+        )
         self._window.installEventFilter(self._closing)
         for each in (self.side, self.table_panel):
             spare_wheels(each)
@@ -322,6 +329,7 @@ class Workspace:
         self._closed = True
         _OPEN.discard(self)
         self._remember()
+        self.studies.dispose()
         self.services.jobs.stop_all()
         self.saving.stop()
         self._subscriptions.dispose()
@@ -351,7 +359,7 @@ class Workspace:
         self.table_panel.deleteLater()
         # Whoever still holds the workspace must not hold a closed window with it.
         self._drop_targets.clear()
-        del self.panels
+        del self.panels, self.studies
         self._window = None
 
     # -- inside ---------------------------------------------------------------------------
@@ -377,14 +385,6 @@ class Workspace:
             bool(session.of_role("labels") or (session.maps and session.case.shapes))
         )
         self.table_panel.update_soon()
-
-    def _apply_settings(self) -> None:
-        known = load_settings()
-        for name in REMEMBERED:
-            try:
-                setattr(self.session, name, known.get(name, getattr(self.session, name)))
-            except ValueError:  # a damaged settings file must not keep the window from opening
-                continue
 
     def _remember(self) -> None:
         values = {name: getattr(self.session, name) for name in REMEMBERED}

@@ -17,6 +17,7 @@ from napari_qsm.session.dealing import unclear
 from napari_qsm.session.opening import Loaded, load, load_head, load_series
 from napari_qsm.session.references import place_in
 from napari_qsm.session.saved import SavedMap
+from napari_qsm.study.folder import is_study
 from napari_qsm.viewer.dialogs import Answer, ask, ask_folder, ask_open_file, ask_open_files
 
 if TYPE_CHECKING:
@@ -30,9 +31,12 @@ class Files:
     ----------
     opened : Signal
         Something was put into the session; sends the paths it came from.
+    study_found : Signal
+        What is to be opened is a study; sends its folder.
     """
 
     opened = Signal(list)
+    study_found = Signal(Path)
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -55,11 +59,20 @@ class Files:
                 self.ask_folder,
             ),
             ("map", "Open a map", maps, self.ask_map),
+            (
+                "study",
+                "Open a study",
+                "A cohort: its scans, readings and results",
+                self.ask_study,
+            ),
             ("head", "Try the built-in head", head, open_heads),
         ]
 
     def open(self, paths: list[Path]) -> None:
-        """Read files and folders in the background and show them."""
+        """Read files and folders in the background and show them; a study gets its page."""
+        paths = self._without_studies(paths)
+        if not paths:
+            return
         names = ", ".join(path.name for path in paths[:3])
 
         def work(progress: Any, cancelled: Any) -> Loaded:
@@ -69,6 +82,19 @@ class Files:
             self.show_loaded(loaded, paths=paths)
 
         self._services.run(f"Reading {names}", work, done)
+
+    def open_now(self, paths: list[Path]) -> None:
+        """The same, but what was read is shown when this comes back; the page of a study follows."""
+        paths = self._without_studies(paths)
+        if paths:
+            self.show_loaded(load(paths), paths=paths)
+
+    def _without_studies(self, paths: list[Path]) -> list[Path]:
+        """Have the first study shown; returns what is none."""
+        studies = [path for path in paths if is_study(path)]
+        if studies:
+            self.study_found.emit(studies[0])
+        return [path for path in paths if path not in studies]
 
     def open_head(self, subject: str) -> None:
         """Make the built-in head in the background and show it."""
@@ -203,6 +229,12 @@ class Files:
         paths = ask_open_files(self._window, "Open maps")
         if paths:
             self.open(paths)
+
+    def ask_study(self) -> None:
+        """Ask for the folder of a study, and have it shown."""
+        folder = ask_folder(self._window, "Open a study")
+        if folder is not None:
+            self.study_found.emit(folder)
 
     def ask_folder(self) -> None:
         """Ask for a folder and open what it holds."""

@@ -155,6 +155,14 @@ _STUDY = (
         group="Study", is_on=lambda w: w.session.blinded,
     ),
     Command(
+        "qsm.study_page", "page of the study", lambda w: w.studies.toggle(), "F6", "Pages",
+        needs="study", is_on=lambda w: w.studies.is_shown,
+    ),
+    Command(
+        "qsm.open_study", "open study …", lambda w: w.files.ask_study(), group="Pages"
+    ),
+    Command("qsm.new_study", "new study …", lambda w: w.studies.ask_new(), group="Pages"),
+    Command(
         "qsm.analyse", "analyse a table …", lambda w: CohortDialog(w.services, "analyse").show(),
         group="Cohort",
     ),
