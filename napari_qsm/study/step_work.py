@@ -5,11 +5,15 @@ What the command line does with its arguments, these do with the folder alone; t
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from napari_qsm.errors import QsmError
 from napari_qsm.figures.draw import DRAWING
 from napari_qsm.study.batch.group import write_group_page
 from napari_qsm.study.batch.whole import Means, plan_batch, run_batch
@@ -162,6 +166,81 @@ def assign_step(
     again = sum(item.reading > 1 for item in items)
     told = f", {again} of them repeats" if again else ""
     return StepDone(f"{rater} has {len(items)} readings{told}.", "\n".join(notes), bool(notes))
+
+
+def read_step(root: Path, rater: str) -> None:
+    """Open the reading window in a process of its own, and wait until it is closed.
+
+    Its own, so that nothing of a window that knows names is in it, and neither ends with the other.
+
+    Raises
+    ------
+    QsmError
+        If it ended with an error, in its words.
+    """
+    command = [sys.executable, "-m", "napari_qsm", "read", str(root), "--rater", rater]
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
+        ended = subprocess.run(command, stdin=subprocess.DEVNULL, stderr=said, check=False)
+        if ended.returncode:
+            said.seek(0)
+            lines = [line for line in said.read().splitlines() if line.strip()]
+            raise QsmError(lines[-1] if lines else "The reading window ended with an error.")
+
+
+def bundle_step(
+    root: Path, rater: str, out: Path, progress: Progress, *, magnitude: bool
+) -> StepDone:
+    """Put what a rater has still to read into one file, replacing an earlier one of that name."""
+    from napari_qsm.study.bundle import make_bundle
+
+    done = make_bundle(
+        StudyFolder(root),
+        rater,
+        out,
+        magnitude=magnitude,
+        overwrite=True,
+        progress=lambda part: progress(part, "Packing"),
+    )
+    notes = list(done.notes)
+    if done.together:
+        notes.append(
+            f"Shapes are carried between visits, so the scans of {done.together} persons lie "
+            "together, each person under a code."
+        )
+    notes.append(f"{rater} reads them with: napari-qsm read {out.name} --rater {rater}")
+    sentence = (
+        f"{done.scans} scans for {rater} in '{out.name}' ({out.stat().st_size / 1e6:.1f} MB)."
+    )
+    return StepDone(sentence, "\n".join(notes), opens=out.parent)
+
+
+def return_step(root: Path, out: Path, progress: Progress) -> StepDone:
+    """Write the readings of a bundle into one file to send back."""
+    from napari_qsm.study.bundle_return import return_bundle
+
+    progress(0.0, "Packing readings")
+    state = return_bundle(root, out, overwrite=True)
+    left = len(state.begun) + len(state.waiting)
+    note = f"{left} scans are not handed in yet; the file can be written again when they are."
+    sentence = f"{len(state.done)} readings of {state.rater} in '{out.name}'."
+    return StepDone(sentence, note if left else "", bool(left), out.parent)
+
+
+def merge_step(root: Path, returned: Path, progress: Progress) -> StepDone:
+    """Bring the readings of a bundle back under the real scans."""
+    from napari_qsm.study.bundle_return import merge_bundle
+
+    progress(0.0, "Taking readings over")
+    done = merge_bundle(StudyFolder(root), returned)
+    notes = []
+    if done.known:
+        notes.append(f"{len(done.known)} readings were merged before and are unchanged.")
+    if done.open:
+        notes.append(f"{done.open} scans of the bundle are not handed in yet.")
+    told = f" and {len(done.amended)} amended ones" if done.amended else ""
+    return StepDone(
+        f"{len(done.new)} readings of {done.rater}{told} joined the study.", "\n".join(notes)
+    )
 
 
 def collect_step(root: Path, progress: Progress, *, allow_mixed: bool = False) -> StepDone:

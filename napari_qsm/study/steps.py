@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from napari_qsm.errors import QsmError
+from napari_qsm.study.bundle_card import CARD_FILE
 from napari_qsm.study.collected import LONG, collected
 from napari_qsm.study.overview import Overview
 from napari_qsm.study.study_scan import rater_of
@@ -132,7 +133,7 @@ def _read(overview: Overview) -> StudyStep:
     left = sum(of - done for _, (done, of) in unread)
     why = _no_protocol(overview)
     if not why and not unread:
-        why = "Nobody has a list yet; assign readers first."
+        why = _NO_LISTS
     elif not why and not left:
         why = "Every list is read to its end."
     words = f"{sum(done for _, (done, _) in unread)} of {sum(of for _, (_, of) in unread)}"
@@ -140,21 +141,37 @@ def _read(overview: Overview) -> StudyStep:
 
 
 def _bundle(overview: Overview) -> StudyStep:
-    listed = [rater for rater in overview.raters if overview.study.worklist(rater).is_file()]
-    left = [r for r in listed if overview.counts(r)[0] < overview.counts(r)[1]]
+    if is_bundle(overview):
+        count = _submitted(overview)
+        why = _no_protocol(overview) or ("" if count else "Nothing is handed in yet.")
+        return StudyStep("bundle", "Send back …", f"{count} handed in" if count else "", why)
+    listed = to_send(overview)
     why = _no_protocol(overview)
-    if not why and not left:
-        why = (
-            "Every list is read to its end."
-            if listed
-            else "Nobody has a list yet; assign readers first."
-        )
+    if not why and not listed:
+        made = any(overview.study.worklist(rater).is_file() for rater in overview.raters)
+        why = "Every list is read to its end." if made else _NO_LISTS
     return StudyStep("bundle", "Send a bundle …", "", why)
+
+
+_NO_LISTS = "Nobody has a list yet; assign readers first."
+
+
+def is_bundle(overview: Overview) -> bool:
+    """Whether the study is a bundle that somebody else has sent to be read."""
+    return (overview.study.root / CARD_FILE).is_file()
+
+
+def to_send(overview: Overview) -> list[str]:
+    """Raters with a list that is not read to its end."""
+    listed = [rater for rater in overview.raters if overview.study.worklist(rater).is_file()]
+    return [r for r in listed if overview.counts(r)[0] < overview.counts(r)[1]]
 
 
 def _merge(overview: Overview) -> StudyStep:
     listed = any(overview.study.worklist(rater).is_file() for rater in overview.raters)
     why = _no_protocol(overview) or ("" if listed else "Nobody has a list, so nothing was sent.")
+    if is_bundle(overview):
+        why = "This is a bundle; its readings are sent back to the study."
     return StudyStep("merge", "Take a bundle back …", "", why)
 
 

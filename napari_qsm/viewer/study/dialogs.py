@@ -36,6 +36,10 @@ class Asking(QDialog):
         Given the values, the sentence that keeps it from going on; empty if nothing is wrong.
     follows : callable, optional
         Given the values, what follows from them, to be read before going on.
+    beside : mapping, optional
+        Widgets behind fields, by their names.
+    at_first : mapping, optional
+        Values that fields begin with.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class Asking(QDialog):
         wrong: Callable[[Values], str] = lambda values: "",
         follows: Callable[[Values], str] = lambda values: "",
         beside: Mapping[str, QWidget] | None = None,
+        at_first: Values | None = None,
     ) -> None:
         super().__init__(parent)
         self.setObjectName(name)
@@ -57,6 +62,7 @@ class Asking(QDialog):
         self.setMinimumWidth(520)
         self._wrong, self._follows = wrong, follows
         self.form = Form(fields, f"{name}.field", lambda field, value: self._refresh(), beside)
+        self.form.show_values(at_first or {})
         for control in self.form.controls.values():
             changed = getattr(control.widget, "textChanged", None)
             if changed is not None:  # a line is heard at every letter, not only when it is left
@@ -112,11 +118,10 @@ def ask_reason(
         missing = [each.label.lower() for each in fields if not values[each.name].strip()]
         return f"Needed: {' and '.join(missing)}." if missing else ""
 
-    box = Asking(parent, name, title, words, fields, go=go, wrong=wrong, follows=follows)
-    if who:
-        box.form.show_values({"who": who})
-        box._refresh()
-    return box.ask()
+    at_first = {"who": who} if who else {}
+    return Asking(
+        parent, name, title, words, fields, go=go, wrong=wrong, follows=follows, at_first=at_first
+    ).ask()
 
 
 class NewStudy(Asking):

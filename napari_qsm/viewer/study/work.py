@@ -16,14 +16,19 @@ from napari_qsm.study import step_work
 from napari_qsm.study.overview import Overview
 from napari_qsm.study.protocol import amend
 from napari_qsm.study.step_work import StepDone
-from napari_qsm.study.steps import label_problem
+from napari_qsm.study.steps import is_bundle, label_problem, to_send
 from napari_qsm.study.worklist import how_many
-from napari_qsm.viewer.dialogs import Answer, ask, ask_folder, ask_open_file
+from napari_qsm.viewer.dialogs import Answer, ask, ask_folder, ask_open_file, ask_save_file
 from napari_qsm.viewer.forms import Field
+from napari_qsm.viewer.jobs import Job
 from napari_qsm.viewer.study.dialogs import TABLES, Asking, Values, ask_reason
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.study.page import StudyPage
+
+
+#: Bundles, there and back.
+ZIPS = "Bundles (*.zip);;All files (*)"
 
 
 def show_file(path: Path) -> None:
@@ -177,6 +182,62 @@ class StepRunner:
             said["seed"] = int(said["seed"]) if said["seed"] else None
             root = overview.study.root
             self._work("Worklist", lambda tell: step_work.assign_step(root, **said))
+
+    def _read(self, overview: Overview) -> None:
+        raters = to_send(overview)
+        said = Asking(
+            self._window, "qsm.study_read", "Read as …",
+            "The reading window opens by itself, with codes instead of names. Whoever reads should not "
+            "look at this page: hand the computer over once the window is there.",
+            [Field("rater", "rater", str, "Reader", "", tuple((r, r) for r in raters))],
+            go="Open the reading window",
+        ).ask()  # fmt: skip
+        if said is None:
+            return
+        rater, root = said["rater"], overview.study.root
+        job = Job(
+            f"Reading as {rater}",
+            lambda tell, cancelled: step_work.read_step(root, rater),
+            lambda result: self._finished(),
+            lambda error: self._page.show_failed(f"Reading as {rater}", str(error)),
+        )
+        job.start_alone()
+
+    def _bundle(self, overview: Overview) -> None:
+        root = overview.study.root
+        if is_bundle(overview):
+            said = ask_save_file(
+                self._window, "Readings to send back", f"{root.name}-read.zip", ZIPS
+            )
+            if said is not None:
+                self._work("Readings", partial(step_work.return_step, root, said[0]))
+            return
+        raters = [(rater, rater) for rater in to_send(overview)]
+        chosen = Asking(
+            self._window, "qsm.study_bundle", "Send a bundle",
+            "One file with the maps that a reader has still to read, the protocol and codes; it names "
+            "nobody. The reader needs this program and nothing else.",
+            [
+                Field("rater", "rater", str, "For", "", tuple(raters)),
+                Field("magnitude", "magnitude", bool, "Magnitudes too, of the brain alone"),
+            ],
+            go="Choose a file …", at_first={"magnitude": True},
+        ).ask()  # fmt: skip
+        if chosen is None:
+            return
+        rater, magnitude = chosen["rater"], chosen["magnitude"]
+        said = ask_save_file(self._window, "The file to send", f"for-{rater}.zip", ZIPS)
+        if said is not None:
+            out = said[0]
+            self._work(
+                "Bundle",
+                lambda tell: step_work.bundle_step(root, rater, out, tell, magnitude=magnitude),
+            )
+
+    def _merge(self, overview: Overview) -> None:
+        path = ask_open_file(self._window, "What came back", ZIPS)
+        if path is not None:
+            self._work("Merging", partial(step_work.merge_step, overview.study.root, path))
 
     def _collect(self, overview: Overview, allow_mixed: bool = False) -> None:
         root = overview.study.root
