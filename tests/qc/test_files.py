@@ -12,6 +12,7 @@ from napari_qsm.errors import FileError
 from napari_qsm.qc.files import read_stored, rebuild_report
 from napari_qsm.qc.judge import measure
 from napari_qsm.qc.rating import add_rating, make_rating
+from tests.bids_validator import errors_of
 
 QUICK = ["--set", "inversion.method=tkd", "background.method=sharp"]
 GRID = ["--shape", "64,72,36", "--voxel-size-mm", "2.8,2.8,4"]
@@ -95,7 +96,7 @@ def test_a_report_that_is_there_is_replaced_only_with_leave(written, tmp_path, c
     assert "my notes" not in page.read_text("utf-8")
 
 
-def test_bids_results_keep_their_names(tmp_path):
+def test_bids_results_are_bids_and_keep_their_names(tmp_path):
     raw, out = tmp_path / "raw", tmp_path / "derived"
     assert main(["phantom", str(raw), "--bids", *GRID]) == 0
     assert main(["reconstruct", str(raw), "--out", str(out), *QUICK]) == 0
@@ -103,6 +104,7 @@ def test_bids_results_keep_their_names(tmp_path):
     assert made.parent.name == "anat" and made.name.startswith("sub-control_")
     first = made.read_text("utf-8")
     assert "sub-control" not in text_of(first)
+    assert [errors_of(f) for f in (raw, raw / "derivatives" / "truth", out)] == [[], [], []]
     path, _ = rebuild_report(out, overwrite=True)
     assert path == made
     assert read_stored(out).result.arrays["unwrapped"].ndim == 4
