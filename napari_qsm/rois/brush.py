@@ -24,7 +24,7 @@ _ON_THE_RIM = 1e-6
 
 def stroke(
     shape: Sequence[int],
-    voxel_size_mm: Sequence[float],
+    voxel_size_mm: Sequence[float] | Array,
     start_mm: Sequence[float] | Array,
     end_mm: Sequence[float] | Array,
     diameter_mm: float,
@@ -84,7 +84,9 @@ def stroke(
     found = np.nonzero(inside)
     places = tuple(part + first for part, first in zip(found, low, strict=True))
     flat = np.ravel_multi_index(places, tuple(shape), order="F").astype(np.intp)
-    return np.union1d(flat, under)
+    # Far quicker than a union: few voxels lie under the way itself.
+    missing = [each for each in under.tolist() if not (flat == each).any()]
+    return np.sort(np.concatenate([flat, np.array(missing, dtype=np.intp)]))
 
 
 def _swept_ball(away: list[Array], way: Array, radius: float) -> Array:

@@ -1,19 +1,20 @@
-"""Drawing: what a tool writes into and where it may, its settings, and one stroke. Knows no Qt."""
+"""Drawing: what a tool writes into and where it may, and its settings. Knows no Qt."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 import numpy as np
 from psygnal import EventedModel
 from pydantic import ConfigDict, Field
 
-from napari_qsm.anatomy import DEPTH_AXIS, DisplayFrame, Plane, place
+from napari_qsm.anatomy import DisplayFrame, place
 from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
-from napari_qsm.rois import brush, edit
+from napari_qsm.rois import edit
 from napari_qsm.rois.brush import Tip
+from napari_qsm.rois.edge_aware import EDGE
 from napari_qsm.rois.region import region_of
 from napari_qsm.session import MapEntry, Session
 from napari_qsm.volume import check_same_grid
@@ -167,7 +168,33 @@ def limited_map(
     return maps[-1] if maps else None
 
 
-Kind = Literal["", "brush", "eraser", "polygon", "lasso", "fill", "pick"]
+def find_edges(session: Session, shown: MapEntry | None, target: Target) -> MapEntry:
+    """The map whose edges the adaptive brush follows: the one under view.
+
+    Where a label map alone is looked at, it is the topmost susceptibility map of the patient.
+
+    Raises
+    ------
+    QsmError
+        If there is none on the grid of the region map.
+    """
+    entry = shown
+    if entry is None or entry.editable is not None:
+        entry = limited_map(session, None, target.entry)
+    if entry is None:
+        raise QsmError("The adaptive brush follows the edges of a map; none is open.")
+    try:
+        check_same_grid(entry.shown, target.entry.volume)
+    except QsmError as error:
+        raise QsmError(f"The adaptive brush needs one grid: {error}") from error
+    return entry
+
+
+Kind = Literal[
+    "", "brush", "adaptive", "eraser", "push", "polygon", "lasso", "fill", "grow", "move", "pick"
+]
+#: Tools that draw wherever their tip goes.
+TIPPED: frozenset[Kind] = frozenset({"brush", "adaptive", "eraser", "push"})
 #: Widths the keys step through, mm.
 WIDTHS_MM = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 15.0, 20.0, 25.0, 30.0)
 
@@ -191,6 +218,12 @@ class PaintOptions(EventedModel):
         Whether only some values are drawn.
     window_ppm : (low, high)
         Which ones.
+    edge : float
+        How many times the noise a step must be for the adaptive brush to stop at it.
+    radius_mm : float
+        How far a region grows from its seed at most.
+    inside_mask : bool
+        Whether it grows only inside the patient's mask.
     """
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
@@ -202,198 +235,12 @@ class PaintOptions(EventedModel):
     protect: bool = True
     limited: bool = False
     window_ppm: tuple[float, float] = (0.02, 0.3)
+    edge: float = Field(default=EDGE, ge=0.5, le=20.0)
+    radius_mm: float = Field(default=15.0, ge=0.5, le=100.0)
+    inside_mask: bool = False
 
     def wider(self, steps: int) -> None:
         """Take the next wider, or with -1 narrower, width."""
         others = [width for width in WIDTHS_MM if (width - self.diameter_mm) * steps > 1e-6]
         if others:
             self.diameter_mm = min(others) if steps > 0 else max(others)
-
-
-class View(Protocol):
-    """What a stroke must know of the view it is drawn in."""
-
-    @property
-    def plane(self) -> Plane:
-        """The plane of its slices."""
-
-
-class Stroke:
-    """What stays the same from press to release, and the writing.
-
-    Attributes
-    ----------
-    target : Target
-        What is drawn into.
-    limit : Limit or None
-        Which values are drawn.
-    view : View
-        Where the button went down.
-    erase : bool
-        Whether it empties voxels, as the eraser always does.
-    across : int
-        Axis through its slices.
-    points : list of (x, y, z)
-        Display mm: the corners of an outline, or the last place of a brush.
-    """
-
-    def __init__(
-        self,
-        session: Session,
-        options: PaintOptions,
-        target: Target,
-        limit: Limit | None,
-        view: View,
-        *,
-        erase: bool = False,
-    ) -> None:
-        self._session = session
-        self._options = options
-        self._erase = erase or options.kind == "eraser"
-        self.text = f"{'erase' if self._erase else options.kind} {target.name}"
-        self.target = target
-        self.limit = limit
-        self.view = view
-        self.across = DEPTH_AXIS[view.plane]
-        self.points: list[Array] = []
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether the maps that it writes to and reads from are still there."""
-        maps = self._session.maps
-        return self.target.entry in maps and (self.limit is None or self.limit.entry in maps)
-
-    def sweep(self, start: Array, end: Array) -> None:
-        """Move the brush; display mm."""
-        target, options = self.target, self._options
-        at = brush.stroke(
-            target.entry.labels.shape,
-            target.scale,
-            target.grid_mm(start),
-            target.grid_mm(end),
-            options.diameter_mm,
-            tip=options.tip,
-            across=None if options.in_3d else self.across,
-        )
-        self._write(at)
-
-    def outline(self) -> None:
-        """Paint what lies inside the outline of ``points``."""
-        target = self.target
-        corners = target.grid_mm(np.array(self.points))
-        shape = target.entry.labels.shape
-        self._write(brush.outline(shape, target.scale, corners, self.across))
-
-    def fill(self, at: Array) -> None:
-        """Paint, or empty, what is connected with a voxel and like it; display mm.
-
-        Raises
-        ------
-        QsmError
-            If nothing can be filled there.
-        """
-        target, options = self.target, self._options
-        data = target.entry.labels
-        seed = target.voxel(at)
-        if not all(0 <= i < n for i, n in zip(seed, data.shape, strict=True)):
-            raise QsmError("The click lies outside the map.")
-        here = data[seed]
-        if here == (0 if self._erase else target.index):
-            name = "no region" if self._erase else target.name
-            raise QsmError(f"This voxel is in {name} already; click beside it.")
-        if not target.may_write(np.array([here]), protect=options.protect, erase=self._erase)[0]:
-            raise QsmError("Another region lies here and is protected.")
-        across = None if options.in_3d else self.across
-        cut: list[Any] = [slice(None)] * 3
-        inner = list(seed)
-        if across is not None:  # one slice is quicker than all
-            cut[across], inner[across] = slice(seed[across], seed[across] + 1), 0
-        part = data[tuple(cut)]
-        allowed = part == here
-        if self.limit is not None:
-            allowed &= self.limit.within(self.limit.entry.shown.data[tuple(cut)])
-            if not allowed[tuple(inner)]:
-                raise QsmError("The value of this voxel lies outside the limits.")
-        # Without limits only a closed outline can hold the fill.
-        open_edges = self._erase or self.limit is not None
-        found = brush.connected(allowed, inner, across=across, open_edges=open_edges)
-        places = list(np.unravel_index(found, part.shape, order="F"))
-        if across is not None:
-            places[across] = places[across] + seed[across]
-        self._write(np.ravel_multi_index(tuple(places), data.shape, order="F"))
-
-    def _write(self, at: Array) -> None:
-        if at.size == 0:
-            return
-        target, options = self.target, self._options
-        places = np.unravel_index(at, target.entry.labels.shape, order="F")
-        values = target.entry.labels[places]
-        write = target.may_write(values, protect=options.protect, erase=self._erase)
-        if self.limit is not None:
-            write &= self.limit.within(self.limit.entry.shown.data[places])
-        value = 0 if self._erase else target.index
-        self._session.edit_labels(target.entry, at[write], value, self.text)
-
-
-def next_click(
-    session: Session,
-    frame: DisplayFrame | None,
-    options: PaintOptions,
-    plane: Plane,
-    shown: MapEntry | None,
-) -> tuple[str, bool]:
-    """What the next click does, in a sentence, and whether it does anything.
-
-    Parameters
-    ----------
-    session : Session
-    frame : DisplayFrame or None
-        None while nothing is open.
-    options : PaintOptions
-    plane : {"axial", "coronal", "sagittal"}
-    shown : MapEntry or None
-        The map that the view under the pointer is about.
-    """
-    if options.kind == "":
-        return "Click a tool to draw; without one, a click moves the crosshair.", False
-    if options.kind == "pick":
-        return "Chooses the region that is clicked.", True
-    try:
-        target = find_target(session, frame)
-        limit = find_limit(session, shown, target, options.window_ppm) if options.limited else None
-    except QsmError as error:
-        return str(error), False
-    text = _what_it_does(options, target, plane)
-    if limit is not None:
-        text += f", where '{limit.entry.name}' is within the limits"
-    return text + ".", True
-
-
-def _what_it_does(options: PaintOptions, target: Target, plane: Plane) -> str:
-    name = target.name
-    if options.kind == "fill":
-        how = "in three dimensions" if options.in_3d else "in this slice"
-        return f"Fills {name} from the clicked voxel, {how}"
-    if options.kind == "lasso":
-        return (
-            f"Drag round {name}: the inside is painted in this slice, with the right button erased"
-        )
-    if options.kind == "polygon":
-        return (
-            f"Click corners round {name}, drag them to their places; double click, right click or "
-            "Enter paints the inside"
-        )
-    reached = slices_reached(plane, options.diameter_mm, target.scale, in_3d=options.in_3d)
-    where = f"in {reached} slice{'s' if reached > 1 else ''}" if options.in_3d else "in this slice"
-    if options.kind == "eraser" and not options.protect and target.entry.role == "labels":
-        name = "any region"
-    verb = "Paints" if options.kind == "brush" else "Erases"
-    also = "; the right button erases" if options.kind == "brush" else ""
-    return f"{verb} {name}, {options.diameter_mm:g} mm {options.tip}, {where}{also}"
-
-
-def slices_reached(
-    plane: Plane, diameter_mm: float, scale: tuple[float, float, float], *, in_3d: bool
-) -> int:
-    """On how many slices of a plane a dab on the middle of a voxel leaves paint."""
-    return 2 * int(in_3d * diameter_mm / 2 / scale[DEPTH_AXIS[plane]] + 1e-6) + 1

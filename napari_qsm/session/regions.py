@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_qsm.arrays import Array
 from napari_qsm.errors import GeometryError, QsmError
-from napari_qsm.rois import edit, region, reshape
+from napari_qsm.rois import edit, region, reshape, shifts
 from napari_qsm.rois.region import Region
 from napari_qsm.session.history import Desk
 from napari_qsm.session.model import Session
@@ -271,12 +271,37 @@ def copy_region_slice(
     )
 
 
+def move_region(
+    session: Session,
+    entry: MapEntry,
+    index: int,
+    steps: Sequence[int],
+    *,
+    across: int | None = None,
+    at: int = 0,
+) -> int:
+    """Move a region by whole voxels, or with ``across`` what it has on the slice ``at``.
+
+    Returns
+    -------
+    int
+        How many of its voxels were lost to other regions.
+    """
+    change = shifts.move(entry.labels, _called(entry, index), steps, across=across, at=at)
+    apply(session, entry, change)
+    return change.missed
+
+
+def _called(entry: MapEntry, index: int) -> Region:
+    """The row of a region, or one with the name of a mask."""
+    row = region_of(entry, index)
+    return replace(row, name=entry.name) if entry.role == "mask" else row
+
+
 def _reshape(
     session: Session, entry: MapEntry, index: int, what: str, change: Callable[[Array], Array]
 ) -> int:
-    row = region_of(entry, index)
-    if entry.role == "mask":
-        row = replace(row, name=entry.name)
+    row = _called(entry, index)
     return apply(session, entry, edit.replace_shape(entry.labels, row, what, change))
 
 

@@ -42,6 +42,7 @@ def state_of(workspace: Workspace) -> dict[str, Any]:
         "drawn": len(region_maps(session)),
         "hand": workspace.controller.tool is not None,
         "outline": paint.painter.has_outline,
+        "pending": paint.painter.can_be_taken,
         "tool": bool(paint.options.kind),
     }
 
@@ -133,6 +134,22 @@ def _eraser(workspace: Workspace) -> None:
     if workspace.owns_viewer:
         workspace.tabs.setCurrentWidget(workspace.panels.regions)
     workspace.panels.regions.paint.toggle_eraser()
+
+
+def _reshape_outline(workspace: Workspace) -> None:
+    """The outline under the mouse, or else the one on the slice of the large view."""
+    if workspace.owns_viewer:
+        workspace.tabs.setCurrentWidget(workspace.panels.regions)
+    workspace.panels.regions.paint.painter.open_outline()
+
+
+def _copy_slice(steps: int) -> Callable[[Workspace], None]:
+    """Copy what the region has on a slice to the next one, in the view last used."""
+
+    def copy(workspace: Workspace) -> None:
+        workspace.panels.regions.change.copy(steps, workspace.keys.view.plane)
+
+    return copy
 
 
 def _next_region(steps: int) -> Callable[[Workspace], None]:
@@ -231,6 +248,7 @@ _DRAWING = (
         needs="regions > 0", submenu="Choose region", napari="=",
     ),
     Command("qsm.brush", "brush", _tool("brush"), "B", "Drawing", itksnap="4", napari="2"),
+    Command("qsm.adaptive", "adaptive brush", _tool("adaptive"), "Shift+B", "Drawing"),
     Command(
         "qsm.eraser", "eraser, and back to the brush", _eraser, "X", "Drawing", itksnap="E",
         napari="1",
@@ -238,6 +256,25 @@ _DRAWING = (
     Command("qsm.polygon", "polygon", _tool("polygon"), "P", "Drawing", itksnap="3", napari="3"),
     Command("qsm.lasso", "lasso", _tool("lasso"), "L", "Drawing"),
     Command("qsm.fill", "fill", _tool("fill"), "F", "Drawing", napari="4"),
+    Command("qsm.grow", "grow from a seed", _tool("grow"), "Shift+F", "Drawing"),
+    Command("qsm.push", "push an outline", _tool("push"), "Shift+X", "Drawing"),
+    Command("qsm.move", "move a region by voxels", _tool("move"), "M", "Drawing"),
+    Command(
+        "qsm.open_outline", "outline of the region as a polygon",
+        _reshape_outline, "Shift+P", "Drawing", needs="drawn > 0",
+    ),
+    Command(
+        "qsm.copy_up", "copy the outline to the next slice", _copy_slice(1), "Shift+PageUp",
+        "Drawing", needs="drawn > 0",
+    ),
+    Command(
+        "qsm.copy_down", "copy the outline to the slice before", _copy_slice(-1),
+        "Shift+PageDown", "Drawing", needs="drawn > 0",
+    ),
+    Command(
+        "qsm.interpolate", "fill the slices between drawn ones",
+        lambda w: w.panels.regions.change.interpolate(), "", "Drawing", needs="drawn > 0",
+    ),
     Command("qsm.pick", "pick a region", _tool("pick"), "I", "Drawing", napari="5"),
     Command(
         "qsm.no_tool", "no tool: a click moves the crosshair", _tool(""), "", "Drawing",
@@ -275,11 +312,11 @@ _DRAWING = (
     ),
     # Text fields need these three themselves, so they are taken only when they have a meaning.
     Command(
-        "qsm.close_outline", "close a polygon", lambda w: w.panels.regions.paint.painter.close(),
-        "Enter", "Drawing", needs="outline",
+        "qsm.close_outline", "close a polygon, paint what has grown",
+        lambda w: w.panels.regions.paint.painter.take(), "Enter", "Drawing", needs="pending",
     ),
     Command(
-        "qsm.drop_corner", "take its last corner back",
+        "qsm.drop_corner", "take a polygon's last corner back, or the one under the mouse",
         lambda w: w.panels.regions.paint.painter.drop_corner(), "Backspace", "Drawing",
         needs="outline",
     ),

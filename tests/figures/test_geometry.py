@@ -11,8 +11,8 @@ from napari_qsm.figures.draw import render
 from napari_qsm.figures.gather import Given
 from napari_qsm.figures.panels import ImagePanel, MosaicPanel
 from napari_qsm.figures.parts import BoxCrop, Display, RegionsCrop
-from napari_qsm.figures.region_marks import outlines
 from napari_qsm.figures.spec import FigureSpec, Style
+from napari_qsm.rois.outlines import outlines
 from napari_qsm.volume import Volume
 from tests.figures.makers import SHAPE, bare, chi, drawn_colours, drawn_pixels, given, volume
 

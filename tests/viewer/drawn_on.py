@@ -13,9 +13,10 @@ SHAPE = (40, 44, 18)
 SIZE = np.array([1.25, 1.0, 3.0])
 
 
-def open_map(workspace):
+def open_map(workspace, values=None):
     """Show a map and the Regions tab, and make a region map."""
-    values = np.random.default_rng(1).normal(0.05, 0.05, SHAPE).astype(np.float32)
+    if values is None:
+        values = np.random.default_rng(1).normal(0.05, 0.05, SHAPE).astype(np.float32)
     chi = Volume(values, affine_of(SHAPE, SIZE), unit="ppm", name="χ test")
     workspace.session.add(chi)
     workspace.tabs.setCurrentWidget(workspace.panels.regions)

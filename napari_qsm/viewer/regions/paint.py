@@ -1,43 +1,36 @@
-"""Draw: tools, their size, what they spare, and a sentence about the next click."""
+"""Draw: the tools in a row, a sentence about the next click, and the settings of the one in hand."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QButtonGroup,
-    QCheckBox,
-    QDoubleSpinBox,
-    QGridLayout,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QSizePolicy,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
-from superqt import QDoubleRangeSlider, QDoubleSlider
+from qtpy.QtCore import QSize
+from qtpy.QtWidgets import QToolButton, QWidget
 
+from napari_qsm.session.growth import mask_for
 from napari_qsm.session.painting import PaintOptions
-from napari_qsm.units import decimals, from_shown, to_shown
 from napari_qsm.viewer import ui
+from napari_qsm.viewer.icons import icon, is_dark
+from napari_qsm.viewer.key_sets import chosen_keys
 from napari_qsm.viewer.regions.painter import Painter
+from napari_qsm.viewer.regions.tool_options import ToolOptions
 from napari_qsm.viewer.services import Services
 
 _TOOLS = (
-    ("brush", "Brush", "Paint with the left button (B)"),
-    ("eraser", "Eraser", "Take paint away (X)"),
-    ("pick", "Pick", "Click a region to choose it; Alt + click does so with any tool"),
-    ("polygon", "Polygon", "Click corners; double click or Enter closes it"),
-    ("lasso", "Lasso", "Drag round what is to be painted"),
-    ("fill", "Fill", "Click inside a closed outline, or within limits of values"),
+    ("brush", "Brush", "paints with the left button, erases with the right one"),
+    ("adaptive", "Adaptive brush", "paints up to the edges of the map, within its tip"),
+    ("eraser", "Eraser", "takes paint away"),
+    ("push", "Push", "pushes the outline: out from inside, in from outside"),
+    ("polygon", "Polygon", "corners that can be dragged, put in between and taken out"),
+    ("lasso", "Lasso", "drag round what is to be painted"),
+    ("fill", "Fill", "click inside a closed outline, or within limits of values"),
+    ("grow", "Grow", "from a seed within limits, seen before it is painted"),
+    ("move", "Move", "arrows nudge the outline, or the whole region, by a voxel"),
+    ("pick", "Pick", "click a region to choose it; Alt + click does so with any tool"),
 )
-#: How far the slider of limits reaches, ppm.
-_REACH_PPM = 0.3
-_WIDEST_ON_SLIDER_MM = 20.0
+#: Narrower than other small buttons: all tools stand in one row of the narrowest panel.
+_TOOL_STYLE = ui.TOOL_BUTTONS.replace("padding: 2px 7px", "padding: 2px")
 
 
 class PaintBox(ui.Section):
@@ -50,187 +43,98 @@ class PaintBox(ui.Section):
         super().__init__("Draw", "qsm.paint", is_open=True)
         self._context = context
         self._session = context.session
-        self._filling = False
+        self._keys: dict[str, str] = {}
+        self._said_of = "?"
         self.painter = Painter(context.controller)
         self.options = self.painter.options
-        layout = self.body
-        layout.addLayout(self._tool_rows())
-        self._says = QLabel()
-        self._says.setObjectName("qsm.paint.says")
-        self._says.setWordWrap(True)
-        self._says.setMinimumHeight(self._says.fontMetrics().height() * 2 + 2)
-        layout.addWidget(self._says)
-        layout.addLayout(self._size_rows())
-        layout.addLayout(self._limit_rows())
-        layout.addLayout(self._undo_row())
-        session, controller = context.session, context.controller
-        self._connections: list[tuple[Any, Callable[..., Any]]] = [
-            (self.painter.changed, self.refresh),
-            (session.events.unit, self.refresh),
-            (session.history.changed, self._show_undo),
-            (controller.drawn_again, self._say),
-        ]
-        for emitter, call in self._connections:
-            emitter.connect(call)
+        self._tools: dict[str, QToolButton] = {}
+        for kind, title, _ in _TOOLS:
+            made = ui.tool(f"qsm.paint.{kind}", partial(self._on_tool, kind), checkable=True)
+            made.setAccessibleName(title)
+            made.setIconSize(QSize(20, 20))
+            made.setMinimumSize(26, 28)
+            made.setStyleSheet(_TOOL_STYLE)
+            self._tools[kind] = made
+        self._says = ui.label("", "qsm.paint.says")
+        self._says.setMinimumHeight(self._says.fontMetrics().height() * 3 + 2)
+        self._settings = ToolOptions(self.options, self.painter.grown.fit_limits)
+        self._open = ui.button(
+            "Open the outline", "qsm.paint.open", self.painter.open_outline,
+            tip="The region's outline on this slice as a polygon, whose corners can be dragged",
+        )  # fmt: skip
+        self._take = ui.button("Paint it", "qsm.paint.take", self.painter.take, main=True)
+        self._drop = ui.button("Drop it", "qsm.paint.drop", lambda: self.painter.cancel())
+        self._undo = ui.button("Undo", "qsm.paint.undo", context.session.history.undo)
+        self._redo = ui.button("Redo", "qsm.paint.redo", context.session.history.redo)
+        self._pending: QWidget = ui.panel(ui.row(self._take, self._drop, spacing=4))
+        for part in (
+            ui.panel(ui.row(*self._tools.values(), spacing=2)), self._says, self._settings,
+            self._open, self._pending, ui.panel(ui.row(self._undo, self._redo, spacing=4)),
+        ):  # fmt: skip
+            self.body.addWidget(part)
+        self._heard = ui.Subscriptions()
+        session = context.session
+        self._heard.connect(
+            self.painter.changed, session.events.unit, session.maps.events.inserted, to=self.refresh
+        )
+        self._heard.connect(session.history.changed, to=self._show_undo)
+        self._heard.connect(context.controller.drawn_again, to=self._say)
+        self._heard.connect(context.viewer.events.theme, to=self._draw_icons)
+        self._heard.on_dispose(self.painter.dispose)
+        self._draw_icons()
         self.refresh()
         self._show_undo()
 
     def dispose(self) -> None:
         """Put the tool away and stop listening."""
-        for emitter, call in self._connections:
-            emitter.disconnect(call)
-        self.painter.dispose()
-
-    # -- building -------------------------------------------------------------------------
-
-    def _tool_rows(self) -> QGridLayout:
-        grid = QGridLayout()
-        grid.setSpacing(3)
-        self._tools: dict[str, QToolButton] = {}
-        for place, (kind, text, tip) in enumerate(_TOOLS):
-            button = _tool_button(text, f"qsm.paint.{kind}", tip)
-            button.setCheckable(True)
-            button.clicked.connect(lambda _=False, k=kind: self.painter.use(k))
-            self._tools[kind] = button
-            grid.addWidget(button, place // 3, place % 3)
-        return grid
-
-    def _size_rows(self) -> QVBoxLayout:
-        column = QVBoxLayout()
-        column.setSpacing(4)
-        row = QHBoxLayout()
-        self._slider = QDoubleSlider(Qt.Orientation.Horizontal)
-        self._slider.setObjectName("qsm.paint.slider")
-        self._slider.setRange(0.5, _WIDEST_ON_SLIDER_MM)
-        self._slider.setMinimumHeight(22)
-        self._slider.valueChanged.connect(lambda value: self._set(diameter_mm=round(value * 2) / 2))
-        self._size = ui.NumberField()
-        self._size.setObjectName("qsm.paint.size")
-        self._size.setRange(0.1, 100)
-        self._size.setDecimals(1)
-        self._size.setSingleStep(0.5)
-        self._size.setSuffix(" mm")
-        self._size.setKeyboardTracking(False)
-        self._size.setToolTip("Width of the brush; the keys [ and ] change it")
-        self._size.valueChanged.connect(lambda value: self._set(diameter_mm=value))
-        row.addWidget(self._slider, 1)
-        row.addWidget(self._size)
-        column.addLayout(row)
-        forms = QHBoxLayout()
-        forms.setSpacing(2)
-        self._tips = QButtonGroup(self)
-        self._tip: dict[str, QToolButton] = {}
-        for number, (tip, text, says) in enumerate(
-            (("round", "Round", "A round tip"), ("square", "Square", "A square tip"))
-        ):
-            button = _tool_button(text, f"qsm.paint.{tip}", says)
-            button.setCheckable(True)
-            button.clicked.connect(lambda _=False, t=tip: self._set(tip=t))
-            self._tips.addButton(button, number)
-            self._tip[tip] = button
-            forms.addWidget(button)
-        self._in_3d = QCheckBox("Through slices (3-D)")
-        self._in_3d.setObjectName("qsm.paint.in_3d")
-        self._in_3d.setToolTip(
-            "Brush and fill reach into the neighbouring slices; the brush is as wide in every "
-            "direction, in mm"
-        )
-        self._in_3d.toggled.connect(lambda on: self._set(in_3d=on))
-        forms.addWidget(self._in_3d, 1)
-        column.addLayout(forms)
-        return column
-
-    def _limit_rows(self) -> QVBoxLayout:
-        column = QVBoxLayout()
-        column.setSpacing(4)
-        self._protect = QCheckBox("Spare other regions")
-        self._protect.setObjectName("qsm.paint.protect")
-        self._protect.setToolTip(
-            "Tools change only this region and empty voxels; locked regions are always spared"
-        )
-        self._protect.toggled.connect(lambda on: self._set(protect=on))
-        column.addWidget(self._protect)
-        self._limited = QCheckBox("Only where the map lies between")
-        self._limited.setObjectName("qsm.paint.limited")
-        self._limited.setToolTip("Draw only voxels whose susceptibility lies between two values")
-        self._limited.toggled.connect(lambda on: self._set(limited=on))
-        column.addWidget(self._limited)
-        self._limits = QWidget()
-        row = QHBoxLayout(self._limits)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(4)
-        self._low = self._limit_spin("low")
-        self._high = self._limit_spin("high")
-        self._range = QDoubleRangeSlider(Qt.Orientation.Horizontal)
-        self._range.setObjectName("qsm.paint.limits")
-        self._range.setMinimumHeight(22)
-        self._range.valueChanged.connect(self._on_range)
-        self._unit = QLabel()
-        row.addWidget(self._low)
-        row.addWidget(self._range, 1)
-        row.addWidget(self._high)
-        row.addWidget(self._unit)
-        column.addWidget(self._limits)
-        return column
-
-    def _limit_spin(self, name: str) -> QDoubleSpinBox:
-        spin = ui.NumberField()
-        spin.setObjectName(f"qsm.paint.{name}")
-        spin.setRange(-1e6, 1e6)
-        spin.setKeyboardTracking(False)
-        spin.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-        spin.setFixedWidth(64)
-        spin.valueChanged.connect(self._on_typed)
-        return spin
-
-    def _undo_row(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        self._undo = QPushButton("Undo")
-        self._undo.setObjectName("qsm.paint.undo")
-        self._redo = QPushButton("Redo")
-        self._redo.setObjectName("qsm.paint.redo")
-        self._undo.clicked.connect(lambda _=False: self._session.history.undo())
-        self._redo.clicked.connect(lambda _=False: self._session.history.redo())
-        row.addWidget(self._undo)
-        row.addWidget(self._redo)
-        return row
+        self._heard.dispose()
 
     # -- showing --------------------------------------------------------------------------
 
     def refresh(self) -> None:
         """Show how the tools are set."""
-        options, unit = self.options, self._session.unit
-        self._filling = True
-        try:
-            for kind, button in self._tools.items():
-                button.setChecked(kind == options.kind)
-            self._slider.setValue(min(options.diameter_mm, _WIDEST_ON_SLIDER_MM))
-            self._size.setValue(options.diameter_mm)
-            self._tip[options.tip].setChecked(True)
-            self._in_3d.setChecked(options.in_3d)
-            self._protect.setChecked(options.protect)
-            self._limited.setChecked(options.limited)
-            low, high = (to_shown(value, "ppm", unit) for value in options.window_ppm)
-            reach = to_shown(_REACH_PPM, "ppm", unit)
-            places = decimals(unit)
-            for spin, value in ((self._low, low), (self._high, high)):
-                spin.setDecimals(places)
-                spin.setSingleStep(5 * 10.0**-places)
-                spin.setValue(value)
-            self._range.setRange(min(-reach, low), max(reach, high))
-            self._range.setValue((low, high))
-            self._limits.setVisible(options.limited)
-            self._unit.setText(unit)
-        finally:
-            self._filling = False
+        kind = self.options.kind
+        for each, button in self._tools.items():
+            button.setChecked(each == kind)
+        if self._said_of != kind:
+            self._said_of = kind
+            self._show_keys()
+        entry = self._session.entry(self._session.painted) if self._session.painted else None
+        has_mask = entry is not None and mask_for(self._session, entry) is not None
+        self._settings.show_options(self._session.unit, has_mask=has_mask)
+        self._open.setVisible(kind == "polygon")
+        self._pending.setVisible(kind in ("polygon", "grow"))
+        self._take.setEnabled(self.painter.can_be_taken)
+        self._drop.setEnabled(self.painter.is_busy)
         self._say()
 
     def _say(self) -> None:
         text, ready = self.painter.sentence()
-        self._says.setText(text)
+        kind = self.options.kind
+        title = next((title for each, title, _ in _TOOLS if each == kind), "")
+        key = self._keys.get(f"qsm.{kind}", "")
+        self._says.setText(f"{title}{f' ({key})' if key else ''}: {text}" if title else text)
         font = self._says.font()
         font.setBold(ready)
         self._says.setFont(font)
+
+    def _show_keys(self) -> None:
+        """Names, keys and uses of the tools; keys may have been chosen anew."""
+        self._keys = chosen_keys()
+        for kind, title, says in _TOOLS:
+            key = self._keys.get(f"qsm.{kind}", "")
+            self._tools[kind].setToolTip(f"{title}{f' ({key})' if key else ''}: {says}")
+        for button, command, text in (
+            (self._take, "qsm.close_outline", "Paints what is shown, as one undo"),
+            (self._drop, "qsm.escape", "Nothing is painted"),
+        ):
+            key = self._keys.get(command, "")
+            button.setToolTip(f"{text} ({key})" if key else text)
+
+    def _draw_icons(self, event: Any = None) -> None:
+        dark = is_dark(self._context.viewer.theme)
+        for kind, button in self._tools.items():
+            button.setIcon(icon(f"tool-{kind}", dark))
 
     def _show_undo(self) -> None:
         history = self._session.history
@@ -243,9 +147,9 @@ class PaintBox(ui.Section):
 
     # -- what the user does ---------------------------------------------------------------
 
-    def _set(self, **changes: Any) -> None:
-        if not self._filling:
-            self.options.update(changes)
+    def _on_tool(self, kind: str, _: bool) -> None:
+        self.painter.use(kind)
+        self.refresh()
 
     def toggle_eraser(self) -> None:
         """From any tool to the eraser, and from the eraser to the brush."""
@@ -255,21 +159,3 @@ class PaintBox(ui.Section):
         """First give up an outline, then put the tool away."""
         if not self.painter.cancel():
             self.painter.use("")
-
-    def _on_typed(self) -> None:
-        self._on_range((self._low.value(), self._high.value()))
-
-    def _on_range(self, ends: tuple[float, float]) -> None:
-        low, high = sorted(from_shown(value, "ppm", self._session.unit) for value in ends)
-        self._set(window_ppm=(low, high))
-
-
-def _tool_button(text: str, name: str, tip: str) -> QToolButton:
-    button = QToolButton()
-    button.setText(text)
-    button.setObjectName(name)
-    button.setToolTip(tip)
-    button.setMinimumHeight(28)
-    button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    button.setStyleSheet(ui.TOOL_BUTTONS)
-    return button

@@ -1,4 +1,4 @@
-"""The drawing tools: brush, eraser, polygon, lasso, fill and picking a region."""
+"""The drawing tools as one: which is in use, what the mouse and the keys ask of it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,29 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from psygnal import Signal
+from qtpy.QtGui import QKeyEvent
 
 from napari_qsm.arrays import Array
-from napari_qsm.errors import QsmError
 from napari_qsm.session.painting import (
+    TIPPED,
+    Kind,
     Limit,
     PaintOptions,
-    Stroke,
     Target,
+    find_edges,
     find_limit,
     find_target,
-    next_click,
 )
-from napari_qsm.viewer.canvas.overlay_items import Outline, Ring
-from napari_qsm.viewer.regions.brush_rim import rim
-from napari_qsm.viewer.regions.corner_grip import CornerGrip
+from napari_qsm.session.stroke import Stroke
+from napari_qsm.session.tool_words import next_click
+from napari_qsm.viewer.canvas.overlay_items import OverlayItem
+from napari_qsm.viewer.regions.growing import GrowHand
+from napari_qsm.viewer.regions.hands import FillHand, Hand, LassoHand, PickHand, TipHand
+from napari_qsm.viewer.regions.moving import MoveHand
+from napari_qsm.viewer.regions.polygon_hand import PolygonHand
 
 if TYPE_CHECKING:
+    from napari_qsm.session import Session
     from napari_qsm.viewer.canvas.controller import Controller
     from napari_qsm.viewer.canvas.slice_view import SliceView
 
@@ -35,6 +41,13 @@ class Painter:
     ----------
     options : PaintOptions
         How it is set.
+    session : Session
+    pointer : (x, y, z) or None
+        Display mm under the mouse.
+    pointed : SliceView or None
+        The view that the mouse was last in.
+    grown : GrowHand
+        What grows from a seed.
     """
 
     #: The sentence that says what the next click does may be another.
@@ -43,18 +56,30 @@ class Painter:
     def __init__(self, controller: Controller) -> None:
         self.options = PaintOptions()
         self._controller = controller
-        self._session = controller.session
-        self._stroke: Stroke | None = None
-        self._grip = CornerGrip()
-        self._hover: Array | None = None
-        self._view: SliceView | None = None
+        self.session: Session = controller.session
+        self.pointer: Array | None = None
+        self.pointed: SliceView | None = None
+        self._polygon = PolygonHand(self)
+        self.grown = GrowHand(self)
+        self._hands: dict[Kind, Hand] = {
+            "": Hand(self),
+            **dict.fromkeys(TIPPED, TipHand(self)),
+            "polygon": self._polygon,
+            "lasso": LassoHand(self),
+            "fill": FillHand(self),
+            "grow": self.grown,
+            "move": MoveHand(self),
+            "pick": PickHand(self),
+        }
+        self._kind: Kind = ""
         self._connections: list[tuple[Any, Callable[..., Any]]] = [
             (controller.entered, self._on_entered),
             (controller.hovered, self._on_hovered),
             (controller.tool_changed, self._on_tool),
-            (self._session.events.painted, self._on_target),
-            (self._session.events.active_region, self._on_target),
-            (self._session.maps.events.removed, self._on_target),
+            (self.session.events.painted, self._on_target),
+            (self.session.events.active_region, self._on_target),
+            (self.session.maps.events.removed, self._on_target),
+            (self.session.labels_edited, self._on_edited),
             (self.options.events, self._on_options),
         ]
         for emitter, call in self._connections:
@@ -71,226 +96,181 @@ class Painter:
         if self._controller.tool is self:
             self._controller.use_tool(None)
 
+    @property
+    def _hand(self) -> Hand:
+        return self._hands[self.options.kind]
+
     # -- what the mouse does --------------------------------------------------------------
 
     def press(self, view: SliceView, at: Array) -> None:
         """Begin a stroke, or set a corner."""
-        at = np.array(at, dtype=np.float64)
-        kind = self.options.kind
-        if kind == "pick":
-            frame = self._controller.frame
-            if frame is not None:
-                self._controller.region_picked.emit(frame.display_to_world(at))
-            return
-        if kind == "polygon" and self._stroke is not None and self._goes_on(view):
-            self._grip.take(view, self._stroke.points, at)
-            self._repaint()
-            return
-        self._start(view, at)
+        self.pointer = np.array(at, dtype=np.float64)
+        self._hand.press(view, self.pointer)
+        self._repaint()
 
     def press_right(self, view: SliceView, at: Array) -> bool:
-        """Erase with the tool in hand; close a polygon. False if the tool has no use for it."""
-        kind = self.options.kind
-        if kind == "polygon":
-            if self._stroke is None:
-                return False
-            self.close()
-            return True
-        if kind not in ("brush", "eraser", "lasso", "fill"):
-            return False
-        self._start(view, np.array(at, dtype=np.float64), erase=True)
-        return True
-
-    def _start(self, view: SliceView, at: Array, *, erase: bool = False) -> None:
-        self.cancel()
-        kind = self.options.kind
-        try:
-            stroke = self._begin(view, erase=erase)
-            if kind == "fill":
-                stroke.fill(at)
-                return
-        except QsmError as error:
-            self._controller.said.emit(str(error))
-            return
-        self._stroke = stroke
-        stroke.points.append(at)
-        if kind in ("brush", "eraser"):
-            self._session.history.begin(stroke.text)
-            stroke.sweep(at, at)
+        """Draw the other way round; False if the tool has no use for it."""
+        is_used = self._hand.press_right(view, np.array(at, dtype=np.float64))
         self._repaint()
-        if kind == "polygon":
-            self.changed.emit()
+        return is_used
 
     def drag(self, view: SliceView, at: Array) -> None:
         """Go on."""
-        at = np.array(at, dtype=np.float64)
-        stroke = self._stroke
-        self._hover = at
-        if stroke is None or stroke.view is not view or not self._goes_on(view):
+        self.pointer = np.array(at, dtype=np.float64)
+        if not self._hand.is_busy:
             return
-        if self.options.kind == "lasso":
-            stroke.points.append(at)
+        self._hand.drag(view, self.pointer)
+        if self.options.kind not in TIPPED:  # the rim of a tip has followed the pointer already
             self._repaint()
-        elif self.options.kind == "polygon":
-            self._grip.drag(view, stroke.points, at)
-            self._repaint()
-        elif self.options.kind in ("brush", "eraser"):
-            last = stroke.points[-1]
-            # After a turn of the wheel the hand goes on in another slice.
-            start = last if last[stroke.across] == at[stroke.across] else at
-            stroke.sweep(start, at)
-            stroke.points = [at]  # the rim has followed the pointer already
 
     def release(self, view: SliceView, at: Array) -> None:
-        """End a stroke; a polygon goes on until it is closed."""
-        stroke = self._stroke
-        if stroke is None:
-            return
-        if self.options.kind == "polygon":
-            if self._grip.release() == 0 and len(stroke.points) > 2:
-                self.close()
-            return
-        self._stroke = None
-        if self.options.kind in ("brush", "eraser"):
-            self._session.history.end()
-        elif self.options.kind == "lasso" and stroke.is_alive:
-            stroke.outline()
-        self._repaint()
+        """End a stroke."""
+        if self._hand.is_busy:
+            self._hand.release(view, np.array(at, dtype=np.float64))
+            self._repaint()
 
     def double_click(self, view: SliceView, at: Array) -> None:
         """Close the polygon; for the other tools a second click is a click."""
-        if self.options.kind == "polygon":
-            self.close()
-        else:
-            self.press(view, at)
+        self._hand.press_twice(view, np.array(at, dtype=np.float64))
+        self._repaint()
+
+    def key(self, view: SliceView, event: QKeyEvent) -> Callable[[], None] | None:
+        """What a key does, before it means anything else."""
+        return self._hand.key(view, event)
+
+    # -- what keys and buttons do ---------------------------------------------------------
 
     @property
     def has_outline(self) -> bool:
         """Whether a polygon is being drawn and waits for its next corner."""
-        return self._stroke is not None and self.options.kind == "polygon"
+        return self._polygon.is_busy
 
-    # -- what keys and buttons do ---------------------------------------------------------
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is under way that can be given up."""
+        return self._hand.is_busy
+
+    @property
+    def can_be_taken(self) -> bool:
+        """Whether something waits for Enter to be painted."""
+        return self._hand.can_be_taken
 
     def use(self, kind: Any) -> None:
         """Take up a tool; the one in hand, or an empty name, puts it away."""
         self.cancel()
         self.options.kind = "" if kind == self.options.kind else kind
 
-    def close(self) -> None:
-        """Close the polygon that is being drawn."""
-        stroke, self._stroke = self._stroke, None
-        self._grip.release()
-        if stroke is not None and self.options.kind == "polygon" and stroke.is_alive:
-            if len(stroke.points) < 3:
-                self._controller.said.emit("A polygon needs three corners; it was given up.")
-            else:
-                stroke.outline()
+    def take(self) -> None:
+        """Paint what waits for it: the inside of a polygon, what has grown."""
+        self._hand.take()
         self._repaint()
-        self.changed.emit()
 
     def drop_corner(self) -> None:
-        """Take the polygon's last corner back."""
-        if self._stroke is not None and self.options.kind == "polygon":
-            self._stroke.points.pop()
-            if not self._stroke.points:
-                self._stroke = None
-                self.changed.emit()
-            self._repaint()
+        """Take out the polygon's corner under the pointer, or else its last one."""
+        self._polygon.drop_corner()
+        self._repaint()
+
+    def open_outline(self) -> None:
+        """Take the chosen region's outline on the slice of the view last used as a polygon."""
+        view = self._view
+        frame = self._controller.frame
+        at = self.pointer if self.pointed is view else None
+        if at is None and frame is not None:
+            at = np.array(frame.world_to_display(np.array(self.session.crosshair_mm)))
+        self.cancel()
+        self.options.kind = "polygon"
+        if at is not None:
+            self._polygon.open(view, at)
+        self._repaint()
 
     def cancel(self) -> bool:
         """Give up an outline, or end a stroke where it is; returns whether there was one."""
-        stroke, self._stroke = self._stroke, None
-        self._grip.release()
-        if stroke is None:
+        hand = self._hands[self._kind]
+        if not hand.is_busy:
             return False
-        if self.options.kind in ("brush", "eraser") and self._session.history.is_open:
-            self._session.history.end()
+        hand.give_up()
         self._repaint()
         self.changed.emit()
         return True
 
+    # -- what hands ask for ---------------------------------------------------------------
+
+    @property
+    def views(self) -> list[SliceView]:
+        """All views there are."""
+        return self._controller.views
+
+    def say(self, sentence: str) -> None:
+        """Tell the user."""
+        self._controller.said.emit(sentence)
+
+    def pick(self, at: Array) -> None:
+        """Choose the region at a place, display mm."""
+        frame = self._controller.frame
+        if frame is not None:
+            self._controller.region_picked.emit(frame.display_to_world(at))
+
+    def target(self) -> Target:
+        """What is drawn into; raises a :class:`QsmError` if there is nothing."""
+        return find_target(self.session, self._controller.frame)
+
+    def limit(self, target: Target, view: SliceView) -> Limit:
+        """The limits of values, by the map that a view is about."""
+        shown = self._controller.shown_in(view)
+        return find_limit(self.session, shown, target, self.options.window_ppm)
+
+    def begin(self, view: SliceView, *, erase: bool = False) -> Stroke:
+        """A stroke in a view; raises a :class:`QsmError` where nothing can be drawn."""
+        target = self.target()
+        limit = self.limit(target, view) if self.options.limited else None
+        edges = None
+        if self.options.kind == "adaptive":
+            edges = find_edges(self.session, self._controller.shown_in(view), target)
+        return Stroke(self.session, self.options, target, limit, view, edges=edges, erase=erase)
+
     # -- what is shown --------------------------------------------------------------------
 
-    def rings(self, view: SliceView) -> list[Ring | Outline]:
-        """The brush's rim, or the outline that is being drawn."""
-        options = self.options
+    def rings(self, view: SliceView) -> list[OverlayItem]:
+        """What a view shows of the tool: a rim, an outline, voxels that would be painted."""
         if self._controller.tool is not self or view.is_3d or self._controller.is_aiming:
             return []
-        stroke, pointed = self._stroke, self._view
-        if options.kind in ("polygon", "lasso"):
-            if stroke is None or stroke.view is not view:
-                return []
-            if abs(view.depth_mm - stroke.points[0][stroke.across]) > 1e-3:
-                return []
-            points = [*stroke.points]
-            free = self._grip.near(view, points, self._hover) is None
-            if options.kind == "polygon" and self._hover is not None and pointed is view and free:
-                points.append(self._hover)
-            camera = view.camera()
-            dots = len(stroke.points) if options.kind == "polygon" else 0
-            places = tuple(camera.to_pixel(p) for p in points)
-            return [Outline(places, closed=len(points) > 2, dots=dots)]
-        if options.kind not in ("brush", "eraser") or pointed is None or self._hover is None:
-            return []
-        return rim(
-            view, pointed, self._hover, options.diameter_mm, options.tip, in_3d=options.in_3d
-        )
+        return list(self._hand.items(view))
 
     def sentence(self) -> tuple[str, bool]:
         """What the next click does, and whether it does anything."""
-        view = self._view if self._view in self._controller.views else self._controller.main
-        assert view is not None
+        growth = self.grown.growth if self.options.kind == "grow" else None
         return next_click(
-            self._session,
+            self.session,
             self._controller.frame,
             self.options,
-            view.plane,
-            self._controller.shown_in(view),
+            self._view.plane,
+            self._controller.shown_in(self._view),
+            growth=growth,
         )
 
     # -- inside ---------------------------------------------------------------------------
 
-    def _begin(self, view: SliceView, *, erase: bool) -> Stroke:
-        target = find_target(self._session, self._controller.frame)
-        limit = self._limit(target, view)
-        return Stroke(self._session, self.options, target, limit, view, erase=erase)
-
-    def _limit(self, target: Target, view: SliceView) -> Limit | None:
-        if not self.options.limited:
-            return None
-        shown = self._controller.shown_in(view)
-        return find_limit(self._session, shown, target, self.options.window_ppm)
-
-    def _goes_on(self, view: SliceView) -> bool:
-        """Whether the stroke may go on; ends it where its map or its undo has gone."""
-        stroke = self._stroke
-        if stroke is None:
-            return False
-        gone = not stroke.is_alive or stroke.view not in self._controller.views
-        if self.options.kind in ("brush", "eraser"):
-            gone = gone or not self._session.history.is_open  # undone in the midst of it
-        elif self.options.kind == "polygon":
-            other = abs(view.depth_mm - stroke.points[0][stroke.across]) > 1e-3
-            gone = gone or stroke.view is not view or other
-        if gone:
-            self.cancel()
-        return not gone
+    @property
+    def _view(self) -> SliceView:
+        """The view the mouse was last in, or the large one."""
+        view = self.pointed
+        return view if view is not None and view in self.views else self._controller.main
 
     def _repaint(self) -> None:
-        if self.options.in_3d or self._view is None:
+        if self.options.in_3d or self.pointed is None or self.options.kind == "grow":
             self._controller.repaint_all()
         else:
-            self._controller.repaint(self._view)
+            self._controller.repaint(self.pointed)
 
     def _on_entered(self, view: SliceView) -> None:
-        left, self._view = self._view, view
+        left, self.pointed = self.pointed, view
         if left is not None and left is not view and self._controller.tool is self:
             self._controller.repaint(left)
             self.changed.emit()
 
     def _on_hovered(self, world: Array | None) -> None:
         frame = self._controller.frame
-        self._hover = None if world is None or frame is None else frame.world_to_display(world)
+        self.pointer = None if world is None or frame is None else frame.world_to_display(world)
         if self._controller.tool is self:
             self._repaint()
 
@@ -301,15 +281,22 @@ class Painter:
         self._controller.repaint_all()
 
     def _on_target(self) -> None:
-        if self._stroke is not None:
-            self.cancel()
+        self.cancel()
         self.changed.emit()
 
+    def _on_edited(self) -> None:
+        """What is shown of tips goes by what is drawn already."""
+        self._hand.follow()
+
     def _on_options(self) -> None:
+        if self._kind != self.options.kind:
+            self.cancel()
+            self._kind = self.options.kind
         tool = self._controller.tool
         if self.options.kind and tool is not self:
             self._controller.use_tool(self)
         elif not self.options.kind and tool is self:
             self._controller.use_tool(None)
+        self._hand.follow()
         self._controller.repaint_all()
         self.changed.emit()

@@ -21,6 +21,7 @@ class RegionsPanel(QWidget):
     list: RegionList
     paint: PaintBox
     shapes: FixedShapesBox
+    change: ChangeBox
     charts: ChartsBox
 
     def __init__(self, services: Services, table: RegionTable) -> None:

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
     QPushButton,
 )
 
-from napari_qsm.anatomy import DEPTH_AXIS, side_mm
+from napari_qsm.anatomy import DEPTH_AXIS, Plane, side_mm
 from napari_qsm.errors import QsmError
 from napari_qsm.rois.mirror import other_side_name
 from napari_qsm.session import MapEntry, regions
@@ -70,17 +70,17 @@ class ChangeBox(ui.Section):
         slices = QHBoxLayout()
         slices.setSpacing(3)
         for text, name, tip, call in (
-            ("Copy up", "up", "Copy this slice's part to the next slice", lambda: self._copy(1)),
-            ("Copy down", "down", "Copy it to the slice before", lambda: self._copy(-1)),
+            ("Copy up", "up", "Copy this slice's part to the next slice", lambda: self.copy(1)),
+            ("Copy down", "down", "Copy it to the slice before", lambda: self.copy(-1)),
             (
                 "Interpolate",
                 "interpolate",
                 "Fill the empty slices between painted ones by their shapes",
-                self._interpolate,
+                self.interpolate,
             ),
         ):
             button = _button(text, f"qsm.change.{name}", tip)
-            button.clicked.connect(lambda _=False, c=call: self._do(c))
+            button.clicked.connect(lambda _=False, c=call: c())
             slices.addWidget(button)
         layout.addLayout(slices)
 
@@ -109,18 +109,35 @@ class ChangeBox(ui.Section):
         if not changed:
             self._context.message("Nothing to change: the region stays as it is.")
 
-    def _copy(self, steps: int) -> None:
-        controller = self._context.controller
+    def copy(self, steps: int, plane: Plane | None = None) -> None:
+        """Copy what the region has on the slice under the crosshair to another, and go there.
+
+        Parameters
+        ----------
+        steps : int
+            How many slices away.
+        plane : {"axial", "coronal", "sagittal"}, optional
+            Which slices; those of the large view unless given.
+        """
+        plane = plane or self._context.controller.main.plane
+        self._do(lambda: self._copy(steps, plane))
+
+    def _copy(self, steps: int, plane: Plane) -> None:
+        controller, axis = self._context.controller, DEPTH_AXIS[plane]
         target = find_target(self._context.session, controller.frame)
         assert controller.frame is not None
         display = controller.frame.world_to_display(self._context.session.crosshair_mm)
-        here = target.voxel(display)[self._axis()]
-        if not 0 <= here < target.entry.volume.shape[self._axis()]:
+        here = target.voxel(display)[axis]
+        if not 0 <= here < target.entry.volume.shape[axis]:
             raise QsmError("This slice lies outside the region map.")
         regions.copy_region_slice(
-            self._context.session, target.entry, target.index, self._axis(), here, here + steps
+            self._context.session, target.entry, target.index, axis, here, here + steps
         )
-        controller.step(controller.main.plane, steps)
+        controller.step(plane, steps)
+
+    def interpolate(self) -> None:
+        """Fill the empty slices between drawn ones, those of the large view."""
+        self._do(self._interpolate)
 
     def _interpolate(self) -> None:
         entry, index = self._target()
