@@ -227,3 +227,16 @@ def test_visits_of_the_built_in_head_join_one_dataset(tmp_path, capsys):
     assert "exists already" in capsys.readouterr().err
     assert main(["phantom", str(tmp_path / "x"), "--participant", "01"]) == 1
     assert "add --bids" in capsys.readouterr().err
+
+
+def test_a_folder_or_file_alone_is_opened(tmp_path, monkeypatch, capsys):
+    opened = []
+    monkeypatch.setattr("napari_qsm.cli.window.display_problem", lambda: "")
+    monkeypatch.setattr("napari_qsm.viewer.program.run_program", opened.append)
+    assert main([str(tmp_path)]) == 0
+    assert opened == [[tmp_path]]
+    assert main([str(tmp_path / "no such")]) == 2
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "check").mkdir()  # a command all the same
+    assert main(["check"]) == 2
+    assert len(opened) == 1

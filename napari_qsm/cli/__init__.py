@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Errors become one or two plain sentences on stderr.
     """
     prepare_terminal()
-    arguments = _spread(list(sys.argv[1:] if argv is None else argv))
+    arguments = _spread(_with_view(list(sys.argv[1:] if argv is None else argv)))
     told = settle_home()
     if told and arguments[:1] in ([], ["view"], ["demo"], ["read"]):
         note(told)
@@ -96,6 +97,13 @@ def _stopped_like_ctrl_c() -> Iterator[None]:
 def _fail(sentence: str, status: int) -> int:
     print(shown(sentence), file=sys.stderr)  # noqa: T201
     return status
+
+
+def _with_view(arguments: list[str]) -> list[str]:
+    """``napari-qsm FOLDER`` as ``napari-qsm view FOLDER``, where it is there and no command."""
+    first = arguments[0] if arguments else "-"
+    is_command = first.startswith("-") or first in typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    return arguments if is_command or not Path(first).exists() else ["view", *arguments]
 
 
 def _spread(arguments: list[str]) -> list[str]:

@@ -17,12 +17,12 @@ from napari_qsm.recon.methods_text import ACQUISITION, stage_sentences
 from napari_qsm.recon.stages import get_method
 from napari_qsm.study.analysis_files import Analysis
 from napari_qsm.study.analysis_report import p_text
+from napari_qsm.study.reading_text import YOURS, reading_text
 from napari_qsm.study.reliability import Measure
 from napari_qsm.study.shape_agreement import POOLED
 from napari_qsm.study.study_facts import Placed, StudyFacts, counted, left_out_by_plan
 from napari_qsm.units import fixed, mean_sd, sizes_text
 
-YOURS = "[to be written by you: {}]"
 #: What is compared, to region, to measures.
 Agreements = Mapping[str, Mapping[str, Sequence[Measure]]]
 
@@ -55,7 +55,7 @@ def paragraphs(
         "Reconstruction": reconstruction(facts),
         "Reference": reference(facts),
         "Regions": regions(facts),
-        "Readers and blinding": reading(facts),
+        "Readers and blinding": reading_text(facts),
         "Agreement": agreement(agreements),
         "Quality, exclusions and missing visits": exclusions(facts, analysis),
         "Statistical analysis": statistics(facts, analysis, plan_note),
@@ -226,45 +226,6 @@ def _measured(one: Placed, words: str = "") -> str:
     sides = " and ".join(one.sides)
     name = f"{one.name[0].lower() + one.name[1:]}{f' ({sides})' if sides else ''}"
     return f"{name}: {f'{words}, ' if words else ''}{voxels} voxels, {volume} mm³"
-
-
-def reading(facts: StudyFacts) -> str:
-    """Raters, what was hidden from them, amendments."""
-    counts = facts.raters()
-    said = []
-    for rater, count in counts.items():
-        training = facts.protocol.raters.get(rater) or YOURS.format(f"training of {rater}")
-        said.append(f"{rater} ({training}) made {count} readings")
-    text = f"{'; '.join(said)}."
-    if facts.is_blinded:
-        text += (
-            " Scans were opened under random codes, different for each reader, in a random order "
-            "with the visits of one participant and repeats far apart; participant, group, visit, "
-            "values and other readings were hidden."
-        )
-        away = {str(e["rater"]) for e in facts.events if e.get("event") == "bundle merged"}
-        if away:
-            text += (
-                f" {' and '.join(sorted(away))} read elsewhere, in the same program, from a file that "
-                "held nothing but maps under codes."
-            )
-        if facts.unblinded_before_last():
-            text += " CODES WERE LOOKED UP before the last reading was handed in."
-    else:
-        text += " NOT ALL READINGS come from a blinded worklist. " + YOURS.format(
-            "what readers knew of participant, group and visit"
-        )
-    amended = sum(len(record.amended) for record in facts.all_records())
-    text += f" {amended or 'No'} amendment{'' if amended == 1 else 's'} after handing in"
-    reasons = Counter(why for record in facts.all_records() for why in record.amended)
-    if reasons:
-        text += " (" + "; ".join(f"{why}: {n}" for why, n in reasons.items()) + ")"
-    hidden = Counter(why for record in facts.all_records() for why in record.not_visible.values())
-    text += "."
-    if hidden:
-        listed = "; ".join(f"{why}: {n}" for why, n in hidden.items())
-        text += f" Regions called not visible: {sum(hidden.values())} ({listed})."
-    return text
 
 
 def agreement(agreements: Agreements) -> str:

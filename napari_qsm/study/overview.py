@@ -5,7 +5,7 @@ What the window shows of a study, worked out without one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -336,6 +336,7 @@ def load_overview(root: Path | str) -> Overview:
         events = read_events(study.root)
     except QsmError as error:
         told(error)
+    problems += _accounts(events)
     return Overview(
         study,
         rows,
@@ -348,6 +349,21 @@ def load_overview(root: Path | str) -> Overview:
         batch=batch,
         events=tuple(events),
     )
+
+
+def _accounts(events: Sequence[Mapping[str, object]]) -> list[str]:
+    """Raters who have read under several accounts, which may be two people with one label."""
+    seen: dict[str, dict[str, None]] = {}
+    for event in events:
+        if event.get("event") == "rater began" and event.get("account"):
+            account = str(event["account"]).partition(" on ")[0]
+            seen.setdefault(str(event.get("rater")), {})[account] = None
+    return [
+        f"{rater} has read under the accounts {' and '.join(names)}. If these are two people, each "
+        "needs a label and a list of their own."
+        for rater, names in seen.items()
+        if len(names) > 1
+    ]
 
 
 def moments_of(study: StudyFolder) -> tuple[int, ...]:

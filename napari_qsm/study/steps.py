@@ -120,6 +120,8 @@ def _suggest(overview: Overview) -> StudyStep:
 
 def _assign(overview: Overview) -> StudyStep:
     why = _no_protocol(overview) or ("" if _made(overview) else "There is no map yet to read.")
+    if is_bundle(overview):
+        why = "This is a bundle; who reads what is kept in the study that it was made from."
     listed = [rater for rater in overview.raters if overview.study.worklist(rater).is_file()]
     return StudyStep("assign", "Assign readers …", ", ".join(listed), why, bool(listed))
 
@@ -222,6 +224,8 @@ def _unblind(overview: Overview) -> StudyStep:
     stated = overview.unblinded
     listed = overview.study.key_file.is_file()
     why = "" if listed else "Nothing was assigned, so there are no codes."
+    if is_bundle(overview):
+        why = "This is a bundle; the study that it was made from keeps what the codes stand for."
     words = f"stated on {str(stated.get('at', ''))[:10]}" if stated else ""
     if listed and not stated:
         words = f"{overview.unread} unread" if overview.unread else "all read"

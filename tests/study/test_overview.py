@@ -15,7 +15,7 @@ from napari_qsm.study.openings import OPENED, files_of, reader_warning, state_op
 from napari_qsm.study.overview import Column, load_overview, moments_of
 from napari_qsm.study.overview_filter import Filter, filters_of, shown
 from napari_qsm.study.protocol import amend, freeze
-from napari_qsm.study.reading_log import read_events
+from napari_qsm.study.reading_log import read_events, write_event
 from napari_qsm.study.readings import checksum_of
 from napari_qsm.study.stale import stale_readings
 from napari_qsm.study.status import status_of
@@ -146,6 +146,14 @@ def test_a_worklist_with_the_code_of_another_rater_is_said(study):
     overview = load_overview(study.root)
     assert any("belongs to AA" in each for each in overview.problems)
     assert overview.counts("AA") == (0, 4)
+
+
+def test_a_label_under_two_accounts_is_said(study):
+    for account in ("anna on desk", "anna on laptop"):
+        write_event(study.root, "rater began", rater="AA", account=account)
+    assert not load_overview(study.root).problems
+    write_event(study.root, "rater began", rater="AA", account="bert on desk")
+    assert "AA has read under the accounts anna and bert" in load_overview(study.root).problems[0]
 
 
 def test_a_protocol_that_was_edited_after_the_freeze_stops_steps_until_it_is_stated(study):
