@@ -171,14 +171,41 @@ def write_export(tables: Sequence[Exported], path: Path | str) -> list[Path]:
     FileError
         For any other ending, or if nothing can be written there.
     """
+    check_ending(Path(path))
+    return write_table(
+        joined(tables), [dict(table.about) for table in tables], meanings(tables), path
+    )
+
+
+def write_table(
+    frame: pd.DataFrame,
+    about: Sequence[Mapping[str, str]],
+    columns: Mapping[str, str],
+    path: Path | str,
+) -> list[Path]:
+    """Write any table with what belongs to it, in the files of :func:`write_export`.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    about : sequence of mappings
+        Words for people, by their headings.
+    columns : mapping
+        What each column holds.
+    path : Path or str
+        Its ending decides.
+
+    Raises
+    ------
+    FileError
+        For any other ending, or if nothing can be written there.
+    """
     path = Path(path)
     check_ending(path)
-    frame = joined(tables)
-    about = [dict(table.about) for table in tables]
-    columns = meanings(tables)
     ending = path.suffix.lower()
+    said = {"about": [dict(each) for each in about], "columns": dict(columns)}
     if ending == ".json":
-        content = {"about": about, "columns": columns, "rows": _records(frame)}
+        content = {**said, "rows": _records(frame)}
         write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
         return [path]
     if ending == ".xlsx":
@@ -186,11 +213,10 @@ def write_export(tables: Sequence[Exported], path: Path | str) -> list[Path]:
         return [path]
     check_parent(path)
     beside = path.with_name(f"{path.stem}.about.json")
-    said = json.dumps({"about": about, "columns": columns}, indent=2, ensure_ascii=False) + "\n"
     with staged_folder(path.parent, overwrite=True) as staging:
         text = defused(frame).to_csv(index=False, sep="\t" if ending == ".tsv" else ",")
         write_text(staging / path.name, text)
-        write_text(staging / beside.name, said)
+        write_text(staging / beside.name, json.dumps(said, indent=2, ensure_ascii=False) + "\n")
     return [path, beside]
 
 

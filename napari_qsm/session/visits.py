@@ -33,12 +33,15 @@ class ShapeAtVisit:
         On the grid of that visit's map.
     source : Case or None
         The visit that it is carried from; None where it was placed at this one.
+    of : str
+        Id of the shape that was placed.
     note : str
         What was done to its turn on the way; empty for nothing.
     """
 
     shape: FixedShape
     source: Case | None = None
+    of: str = ""
     note: str = ""
 
 
@@ -168,7 +171,7 @@ def shapes_at(session: Session, case: Case) -> list[ShapeAtVisit]:
     case : Case
         One of the visits of ``session.visits``.
     """
-    found = [ShapeAtVisit(shape) for shape in case.shapes]
+    found = [ShapeAtVisit(shape, of=shape.id) for shape in case.shapes]
     taken = {shape.region_name for shape in case.shapes} - {""}
     target = map_at(session, case)
     if target is None:
@@ -183,6 +186,6 @@ def shapes_at(session: Session, case: Case) -> list[ShapeAtVisit]:
             if shape.region_name in taken or entry is None:
                 continue
             made = carried(shape, matrix, entry.shown, target.shown)
-            found.append(ShapeAtVisit(made.shape, source, made.note))
+            found.append(ShapeAtVisit(made.shape, source, shape.id, made.note))
             taken |= {shape.region_name} - {""}
     return found

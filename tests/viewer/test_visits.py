@@ -226,3 +226,46 @@ def test_a_shape_is_broken_where_it_is_carried_and_whole_where_it_was_placed(bes
     click(first, near_middle(first, -40, 10))
     assert len(by_visit["t0"].shapes) == 2 and by_visit["t1"].shapes == ()
     press(beside, "qsm.shapes.place")
+
+
+def test_the_table_of_changes_follows_and_is_marked_by_what_was_chosen(beside, tmp_path):
+    session = beside.session
+    by_visit = {case.visit: case for case in session.cases if case.visit}
+    for case in by_visit.values():
+        case.shapes = ()
+    session.unit = "ppb"
+    if not links_on_show(session):
+        press(beside, "qsm.visits.start")
+    beside.tabs.setCurrentWidget(beside.panels.display)
+    settle()
+    press(beside, "qsm.visits.changes")
+    dialog = beside.panels.display.visits.changes
+    assert dialog.table.content.lines == ()
+    means = {}
+    for visit, case in by_visit.items():
+        volume = case.of_role("map")[0].volume
+        shape = snap(FixedShape(kind="sphere", size_mm=(8,), region_name="GPi L",
+                                centre_mm=(4, -6, 3)), volume)  # fmt: skip
+        case.shapes = (shape,)
+        at = np.moveaxis(np.indices(volume.shape), 0, -1) * GRIDS[visit][1]
+        at = at + affine_of(visit)[:3, 3]
+        inside = np.linalg.norm(at - shape.centre_mm, axis=-1) <= 4 + 1e-6
+        means[visit] = 1e3 * volume.data[inside].astype(float).mean()
+    dialog.refresh()
+    cells = dialog.table.content.lines[0].cells
+    assert cells[2:4] == tuple(f"{means[v]:.0f}".replace("-", "−") for v in GRIDS)
+    change = means["t1"] - means["t0"]
+    assert cells[4] == f"{change:+.1f}".replace("-", "−")
+    by = child(beside, "qsm.changes.by")
+    by.setCurrentIndex(by.findData("own"))
+    by.activated.emit(by.currentIndex())
+    child(beside, "qsm.changes.sdw").setValue(abs(change) / (1.96 * 2**0.5) * 0.95)
+    settle()
+    assert dialog.table.content.lines[0].cells[4].endswith(" *")
+    assert "without a source" in child(beside, "qsm.changes.words").text()
+    dialog.export(tmp_path / "changes.csv")
+    assert "change_ppb_visit2" in (tmp_path / "changes.csv").read_text("utf-8")
+    dialog.close()
+    settle()
+    assert beside.panels.display.visits.changes is None
+    session.unit = "ppm"

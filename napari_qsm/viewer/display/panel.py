@@ -50,7 +50,7 @@ class DisplayPanel(QWidget):
             session.events.active_case,
             to=self.refresh,
         )
-        self._heard.on_dispose(self._measure.dispose)
+        self._heard.on_dispose(self._measure.dispose, self.visits.dispose)
         self.refresh()
 
     def dispose(self) -> None:

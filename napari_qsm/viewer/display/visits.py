@@ -24,6 +24,7 @@ from napari_qsm.session.visits import (
 from napari_qsm.study.visit_link import VisitLink
 from napari_qsm.study.visit_linking import images_of, link_visits
 from napari_qsm.viewer import ui
+from napari_qsm.viewer.display.changes import ChangesDialog
 from napari_qsm.viewer.services import Services
 
 _ROWS_SHOWN = 5
@@ -58,6 +59,13 @@ class VisitsBox(ui.Section):
             self._show_boards,
             tip="The registered heads as squares of one board: edges run on where they fit",
         )
+        self._changes = ui.button(
+            "Changes …",
+            "qsm.visits.changes",
+            self.show_changes,
+            tip="Means of all regions at each visit, and how they differ from the first",
+        )
+        self.changes: ChangesDialog | None = None
         self._position = ui.button(
             "Link by scanner position",
             "qsm.visits.position",
@@ -66,15 +74,15 @@ class VisitsBox(ui.Section):
             "only if it lay the same way; every view says so",
         )
         self._words = ui.label("", "qsm.visits.words", selectable=True)
-        for part in (
-            self._hint, self._list, ui.row(self._start, self._boards, spacing=6), self._words,
-            self._position,
-        ):  # fmt: skip
-            if isinstance(part, QLabel | QListWidget) or part is self._position:
-                self.body.addWidget(part)
-            else:
-                self.body.addLayout(part)
+        buttons = ui.row(self._start, self._changes, self._boards, spacing=6)
+        parts = (self._hint, self._list, buttons, self._words, self._position)
+        self.body.addLayout(ui.column(*parts, spacing=5))
         self.refresh()
+
+    def dispose(self) -> None:
+        """Close what was opened."""
+        if self.changes is not None:
+            self.changes.close()
 
     # -- what there is ----------------------------------------------------------------------
 
@@ -100,7 +108,8 @@ class VisitsBox(ui.Section):
         self._hint.setText(self._hint_text(len(wanted)))
         self._hint.setVisible(bool(self._hint.text()))
         links = session.visits if links_on_show(session) else ()
-        lines = [f"{link.title}: {link.words}" for link in (*links, *self._refused)]
+        said = () if session.blinded else (*links, *self._refused)
+        lines = [f"{link.title}: {link.words}" for link in said]
         self._words.setText("\n".join(lines))
         self._words.setVisible(bool(lines))
         self._show_buttons()
@@ -148,6 +157,7 @@ class VisitsBox(ui.Section):
         on = bool(links_on_show(self._session))
         self._start.setText("Stop" if on else "Visits side by side")
         self._start.setEnabled(on or 2 <= len(self._ticked()) <= MOST_VISITS)
+        self._changes.setEnabled(on)
         links = (*self._session.visits, *self._refused)
         self._boards.setEnabled(any(link.picture for link in links))
         self._position.setVisible(bool(self._refused))
@@ -227,6 +237,21 @@ class VisitsBox(ui.Section):
         self._refused = ()
         show_visits(self._session, links)
         self.refresh()
+
+    def show_changes(self) -> None:
+        """Open the table of changes of the visits on show."""
+        if self.changes is not None:
+            self.changes.close()
+        session = self._session
+        shown = [entry.case for entry in map(session.entry, session.compared) if entry is not None]
+        cases = [case for case in map(session.study.case, shown) if case is not None]
+        dialog = self.changes = ChangesDialog(self._context, cases)
+        dialog.finished.connect(lambda _=0: self._forget(dialog))
+        dialog.show()
+
+    def _forget(self, dialog: ChangesDialog) -> None:
+        if self.changes is dialog:
+            self.changes = None
 
     def _show_boards(self) -> None:
         """The checkerboards, each with how its visit is linked."""
