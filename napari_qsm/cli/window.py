@@ -53,7 +53,9 @@ def demo(
 
 
 def read(
-    study: Annotated[Path, typer.Argument(metavar="STUDY", help="The study's folder.")],
+    study: Annotated[
+        Path, typer.Argument(metavar="STUDY", help="The study's folder, or a bundle that was sent.")
+    ],
     rater: Annotated[
         str, typer.Option(metavar="AA", help="Whose worklist is read; see 'study assign'.")
     ],
@@ -62,6 +64,7 @@ def read(
     problem = display_problem()
     if problem:
         raise QsmError(f"{problem} Reading needs a window.")
+    from napari_qsm.study.bundle_card import opened_bundle
     from napari_qsm.viewer.reading.program import run_reading
 
-    run_reading(study, rater)
+    run_reading(opened_bundle(study, rater), rater)

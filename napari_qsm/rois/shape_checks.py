@@ -43,7 +43,12 @@ class Numbers:
 
 def numbers_under(shape: FixedShape, volume: Volume) -> Numbers:
     """Statistics of a 3-D map under a shape; sums run in float64."""
-    values = values_under(shape, volume)
+    return numbers_of(values_under(shape, volume))
+
+
+def numbers_of(values: Array) -> Numbers:
+    """Statistics of some values of a map; sums run in float64."""
+    values = values.astype(np.float64)
     finite = values[np.isfinite(values)]
     return Numbers(
         voxels=values.size,

@@ -166,10 +166,12 @@ def read_reading(path: Path) -> Reading:
 
 
 def repainted(study: StudyFolder, reading: Reading, labels: Volume) -> Reading:
-    """The reading with another label map of its painted regions."""
+    """The reading with another label map of its painted regions; what has voxels is visible."""
     own = only_painted(labels, study.protocol.all_steps())
     voxels = painted_voxels(own, study.protocol.all_steps())
-    said = {"painted": voxels, "painted_sha256": labels_checksum(own) if voxels else ""}
+    hidden = {name: why for name, why in reading.record.not_visible.items() if name not in voxels}
+    checksum = labels_checksum(own) if voxels else ""
+    said = {"painted": voxels, "painted_sha256": checksum, "not_visible": hidden}
     return replace(reading, record=reading.record.model_copy(update=said), labels=own)
 
 

@@ -262,6 +262,7 @@ def test_a_change_afterwards_asks_why(window, study, qtbot, monkeypatch):
     qtbot.waitUntil(lambda: window.work is not None, timeout=20000)
     before = kept(study, code).shapes[0].centre_mm
     window.work.go_to("Caudate L")
+    hover(window.stage.main, QPoint(40, 40))
     settle()
     press(window, Qt.Key.Key_Right)
     assert kept(study, code).shapes[0].centre_mm == pytest.approx(before)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from napari_qsm.errors import FileError, QsmError
 from napari_qsm.io.atomic import reason as reason_of
-from napari_qsm.rois.shape_checks import Numbers, numbers_under
+from napari_qsm.rois.shape_checks import Numbers, numbers_of, numbers_under
 from napari_qsm.session.locks import FolderLock, InUseError
 from napari_qsm.session.reading.opened import OpenedScan, first_visit, open_scan, problem_of
 from napari_qsm.session.reading.work import ReadingWork
@@ -178,10 +178,14 @@ class Desk:
             raise QsmError(f"{work.code} shows its values once it is handed in.")
         unit = self._study.protocol.unit
         rows: list[tuple[str, Numbers, str]] = []
-        for shape in work.reading.shapes:
-            found = numbers_under(shape, work.opened.chi)
-            mean, sd = (to_shown(value, "ppm", unit) for value in (found.mean, found.sd))
-            rows.append((shape.region_name, Numbers(found.voxels, found.finite, mean, sd), unit))
+        chi = work.opened.chi
+        found = [(s.region_name, numbers_under(s, chi)) for s in work.reading.shapes]
+        for name in work.reading.record.painted:
+            inside = work.painted.values == work.painted.numbers[name]
+            found.append((name, numbers_of(chi.data[inside])))
+        for name, numbers in found:
+            mean, sd = (to_shown(value, "ppm", unit) for value in (numbers.mean, numbers.sd))
+            rows.append((name, Numbers(numbers.voxels, numbers.finite, mean, sd), unit))
         return rows
 
     # -- inside ---------------------------------------------------------------------------

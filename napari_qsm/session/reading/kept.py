@@ -9,18 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_qsm.errors import QsmError
-from napari_qsm.io.atomic import write_text
+from napari_qsm.io.atomic import atomic_path, staged_folder, write_text
 from napari_qsm.rois.shape_files import write_shapes
 from napari_qsm.study.folder import StudyFolder
 from napari_qsm.study.reading_log import write_event
 from napari_qsm.study.readings import (
     Reading,
     amend_reading,
+    amended_labels,
     checksum_of,
+    load_labels,
     new_reading,
     read_reading,
+    repainted,
     save_reading,
     submit_reading,
+    write_painted,
 )
 from napari_qsm.study.study_scan import StudyScan
 from napari_qsm.study.worklist import Item
@@ -62,10 +66,14 @@ class ReadingFile:
         with self.blinded():
             draft = self._draft
             if self.amending and draft.is_file():
-                return read_reading(draft)
+                return self._with_labels(draft, draft.with_name(amended_labels(draft.name)))
             if self._path.is_file():
-                return read_reading(self._path)
+                return self._with_labels(self._path, self._labels)
             return new_reading(self.study, self.item.rater, self.map_, self.item.reading)
+
+    def repainted(self, reading: Reading, labels: Volume) -> Reading:
+        """The reading with another label map of its painted regions."""
+        return repainted(self.study, reading, labels)
 
     def is_stale(self, reading: Reading) -> bool:
         """Whether the map is another one than the one that was read."""
@@ -81,17 +89,7 @@ class ReadingFile:
         """
         with self.blinded():
             if self.amending:
-                self._draft.parent.mkdir(parents=True, exist_ok=True)
-                record = reading.record.model_dump(mode="json", exclude_defaults=True)
-                record |= {"rater": reading.record.rater, "state": reading.record.state}
-                write_shapes(
-                    self._draft,
-                    reading.shapes,
-                    self.map_,
-                    self.code,
-                    chi_sha256=reading.chi_sha256,
-                    reading=record,
-                )
+                self._save_draft(reading)
             else:
                 save_reading(self.study, self.scan, reading, self.map_)
 
@@ -107,7 +105,7 @@ class ReadingFile:
             if not self.amending:
                 return submit_reading(self.study, self.scan, reading, self.map_)
             done = amend_reading(self.study, self.scan, reading, self.map_, reason)
-            self._draft.unlink(missing_ok=True)
+            _remove(self._draft, self._draft.with_name(amended_labels(self._draft.name)))
             return done
 
     def begin_anew(self, reading: Reading) -> Reading:
@@ -123,12 +121,37 @@ class ReadingFile:
             kept = self.study.reading / "amended" / name
             kept.parent.mkdir(parents=True, exist_ok=True)
             write_text(kept, self._path.read_text("utf-8"))
-            self._path.unlink()
+            if reading.record.painted:
+                with atomic_path(kept.with_name(amended_labels(kept.name))) as temporary:
+                    temporary.write_bytes(self._labels.read_bytes())
+            _remove(self._path, self._labels)
             write_event(
                 self.study.root, "reading begun anew", scan=self.scan.stem, rater=self.item.rater,
                 reading=self.item.reading, kept=name, map_sha256=reading.chi_sha256,
             )  # fmt: skip
             return new_reading(self.study, self.item.rater, self.map_, self.item.reading)
+
+    def _with_labels(self, path: Path, labels: Path) -> Reading:
+        reading = read_reading(path)
+        if self.is_stale(reading):  # it is not gone on with
+            return reading
+        return load_labels(self.study, reading, self.map_, labels)
+
+    def _save_draft(self, reading: Reading) -> None:
+        record = reading.record.model_dump(mode="json", exclude_defaults=True)
+        record |= {"rater": reading.record.rater, "state": reading.record.state}
+        with staged_folder(self._draft.parent, overwrite=True) as staging:
+            write_shapes(
+                staging / self._draft.name,
+                reading.shapes,
+                self.map_,
+                self.code,
+                chi_sha256=reading.chi_sha256,
+                reading=record,
+            )
+            if reading.labels is not None:
+                path = staging / amended_labels(self._draft.name)
+                write_painted(path, self.study, reading, self.map_)
 
     @contextmanager
     def blinded(self) -> Iterator[None]:
@@ -143,9 +166,19 @@ class ReadingFile:
         return self.scan.shapes(self.item.rater, self.item.reading)
 
     @property
+    def _labels(self) -> Path:
+        return self.scan.dseg(self.item.rater, self.item.reading)
+
+    @property
     def _draft(self) -> Path:
         # Under the name of the reading, which the reader of such files compares with its content.
         return self.study.reading / "amending" / self._path.name
+
+
+def _remove(shapes: Path, labels: Path) -> None:
+    table = labels.with_name(labels.name.replace(".nii.gz", ".tsv"))
+    for path in (shapes, labels, table):
+        path.unlink(missing_ok=True)
 
 
 def neutral(sentence: str, study: StudyFolder, scan: StudyScan, code: str) -> str:

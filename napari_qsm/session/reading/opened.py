@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
 from napari_qsm.io.maps import read_map, read_volume
 from napari_qsm.qc.rating import read_ratings
@@ -16,8 +17,9 @@ from napari_qsm.rois.shapes import FixedShape, snap
 from napari_qsm.session.reading.kept import ReadingFile, neutral
 from napari_qsm.study.folder import StudyFolder
 from napari_qsm.study.magnitudes import magnitude_beside
+from napari_qsm.study.painted import PaintedStep, carried_contours, read_painted
 from napari_qsm.study.reading_log import write_event
-from napari_qsm.study.readings import Reading, read_reading
+from napari_qsm.study.readings import Reading, load_labels, read_reading
 from napari_qsm.study.study_scan import StudyScan
 from napari_qsm.study.suggestions import Places, read_suggestions
 from napari_qsm.study.transforms import points_between, visits_of
@@ -36,12 +38,14 @@ class OpenedScan:
         The map in ppm, canonical, named by the code.
     magnitude, mask : Volume or None
         On their own grids.
-    steps : tuple of Step
-        What the protocol wants placed.
+    steps : tuple of Step or PaintedStep
+        What the protocol wants placed or painted.
     window_ppm : (low, high)
         Of every map of the study.
     places : mapping of str to FixedShape
         Suggested, by the item's rule; empty for independent reading.
+    contours : Volume or None
+        First contours of painted regions by the item's rule, as labels on the map's grid.
     mirrors : bool
         Whether the other side may be suggested once one side is placed.
     reading : Reading
@@ -56,9 +60,10 @@ class OpenedScan:
     chi: Volume
     magnitude: Volume | None
     mask: Volume | None
-    steps: tuple[Step, ...]
+    steps: tuple[Step | PaintedStep, ...]
     window_ppm: tuple[float, float]
     places: Mapping[str, FixedShape]
+    contours: Volume | None
     mirrors: bool
     reading: Reading
     stale: bool
@@ -123,9 +128,10 @@ def _opened(study: StudyFolder, scan: StudyScan, item: Item, amending: bool) -> 
         chi=chi,
         magnitude=_magnitude(study, scan, item.code),
         mask=_mask(scan, item.code),
-        steps=protocol.steps(),
+        steps=protocol.all_steps(),
         window_ppm=(low / 1000, high / 1000),
         places=_places(study, scan, item, chi, is_new=not reading.shapes),
+        contours=_contours(study, scan, item, chi),
         mirrors=item.placement != "independent",
         reading=reading,
         stale=kept.is_stale(reading),
@@ -168,29 +174,76 @@ def _places(
     shapes = [*found.common.shapes, *learned]
     if item.placement == "carried":
         try:
-            shapes += _carried(study, scan, item, chi)
+            shapes += _carried(study, item, chi)
         except QsmError as error:
-            if is_new:  # the rater sees that nothing is suggested; why is for the lead
-                write_event(
-                    study.root, "nothing to carry", scan=scan.stem, rater=item.rater,
-                    reading=item.reading, message=str(error),
-                )  # fmt: skip
+            if is_new:
+                _note(study, scan, item, error)
     return {shape.region_name: snap(shape, chi) for shape in shapes}
 
 
-def _carried(
-    study: StudyFolder, scan: StudyScan, item: Item, chi: Volume
-) -> tuple[FixedShape, ...]:
-    """The rater's own reading of the first visit in this one's head."""
+def _note(study: StudyFolder, scan: StudyScan, item: Item, error: QsmError) -> None:
+    """The rater sees that nothing is suggested; why is for the lead."""
+    write_event(
+        study.root, "nothing to carry", scan=scan.stem, rater=item.rater, reading=item.reading,
+        message=str(error),
+    )  # fmt: skip
+
+
+def _contours(study: StudyFolder, scan: StudyScan, item: Item, chi: Volume) -> Volume | None:
+    """First contours of painted regions as labels: the rater's own carried, else the atlas's."""
+    steps = study.protocol.all_steps()
+    if item.placement == "independent" or not study.protocol.painted():
+        return None
+    try:
+        path = scan.contours()
+        values = np.zeros(chi.shape, np.uint16)
+        if path.is_file():
+            values = np.array(read_painted(path, steps, chi).data)
+        before = _first_reading(study, item) if item.placement == "carried" else None
+        if before is not None:
+            reading, map_, matrix = before
+            dseg = study.scan(item.participant, first_visit(study, item.participant)).dseg(
+                item.rater
+            )
+            labels = load_labels(study, reading, map_, dseg).labels
+            if labels is not None:
+                own = carried_contours(labels, matrix, chi).data
+                values[np.isin(values, np.unique(own))] = 0
+                values = np.where(own > 0, own, values)
+    except QsmError as error:
+        _note(study, scan, item, error)
+        return None
+    return chi.with_data(values, unit="") if values.any() else None
+
+
+def _first_reading(study: StudyFolder, item: Item) -> tuple[Reading, Volume, Array] | None:
+    """The rater's own reading of the first visit, its map, and how points come from there to here.
+
+    None where this is the first visit.
+
+    Raises
+    ------
+    QsmError
+        If it is not handed in, or the visits are not registered.
+    """
     first = first_visit(study, item.participant)
     if item.session == first:
-        return ()
+        return None
     before = study.scan(item.participant, first)
     path = before.shapes(item.rater)
     reading = read_reading(path) if path.is_file() else None
     if reading is None or reading.record.state != "submitted":
         raise QsmError(f"{item.rater} has not handed in {before.name}.")
     matrix = points_between(study, item.participant, first, item.session)
-    start = read_map(before.map, unit="ppm").to_canonical()
+    return reading, read_map(before.map, unit="ppm"), matrix
+
+
+def _carried(study: StudyFolder, item: Item, chi: Volume) -> tuple[FixedShape, ...]:
+    """The shapes of the rater's own reading of the first visit in this one's head."""
+    before = _first_reading(study, item)
+    if before is None:
+        return ()
+    reading, map_, matrix = before
+    start = map_.to_canonical()
     grid = start.with_data(np.broadcast_to(np.float32(0), start.shape))
     return tuple(carried(shape, matrix, grid, chi).shape for shape in reading.shapes)

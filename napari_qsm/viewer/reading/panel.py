@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from qtpy.QtCore import QSize, Qt
@@ -19,7 +19,9 @@ from qtpy.QtWidgets import (
 
 from napari_qsm.session.reading.flags import Flag
 from napari_qsm.session.reading.work import ReadingWork
+from napari_qsm.study.painted import PaintedStep
 from napari_qsm.viewer import ui
+from napari_qsm.viewer.reading.brushing import KEYS
 from napari_qsm.viewer.reading.questions import FlagBox, ReasonBox
 
 WIDTH = 350
@@ -39,6 +41,16 @@ _KEYS = (
     ("M", "magnitude, and back"),
     ("V", "another plane large"),
     ("+ −, wheel", "zoom; other slices"),
+)
+
+
+#: Of a region that is painted.
+_PAINT_KEYS = (
+    ("Enter", "next region"),
+    *KEYS,
+    ("↑ ↓, wheel", "other slices"),
+    *(row for row in _KEYS if row[0] in ("Shift Enter", "N", "Delete", "M", "V")),
+    ("+ −", "zoom"),
 )
 
 
@@ -183,7 +195,8 @@ class ReadingPanel(QWidget):
 
     def show_plane(self, plane: str) -> None:
         """Say in which plane arrows move."""
-        text = _key_table(plane)
+        is_painted = self._work is not None and isinstance(self._work.step, PaintedStep)
+        text = _key_table(_PAINT_KEYS if is_painted else _KEYS, plane)
         if self._keys.text() != text:
             self._keys.setText(text)
 
@@ -224,7 +237,9 @@ class ReadingPanel(QWidget):
         self._region.setText(f"<span style='font-size:16px'><b>{name.capitalize()}</b></span>")
         self._shape.setText(size)
         state, suggestion = work.state_of(step), work.suggestion
-        if state == "not visible":
+        if isinstance(step, PaintedStep):
+            words = _painted_words(work, step)
+        elif state == "not visible":
             words = f"Not visible: {work.reason_of(step)}. Enter goes on, a click places it."
         elif state == "placed":
             words = "Placed (solid line). Enter goes on."
@@ -235,7 +250,7 @@ class ReadingPanel(QWidget):
         else:
             words = "Suggested (dashed line)."
         self._state.setText(words)
-        self._take.setEnabled(work.held is not None or state == "not visible")
+        self._take.setEnabled(work.can_take)
         self._take.setText("Take it   ⏎" if state == "waiting" else "Next   ⏎")
         self._back.setEnabled(work.at > 0)
         flags = work.flags_in_hand()
@@ -255,10 +270,21 @@ class ReadingPanel(QWidget):
         self._list.setGridSize(QSize(_COLUMN, self._list.fontMetrics().height() + 4))
 
 
-def _key_table(plane: str) -> str:
+def _painted_words(work: ReadingWork, step: PaintedStep) -> str:
+    state = work.state_of(step)
+    if state == "not visible":
+        return f"Not visible: {work.reason_of(step)}. Enter goes on, a stroke paints it."
+    if state == "placed":
+        return "Painted. Enter goes on."
+    if work.can_take:
+        return "Suggested (outline): Enter takes it, the first stroke begins with it."
+    return "Nothing is painted yet."
+
+
+def _key_table(keys: Sequence[tuple[str, str]], plane: str) -> str:
     rows = "".join(
         f"<tr><td style='padding-right:10px'><b>{key}</b></td><td>{does}"
         f"{f' ({plane})' if key == 'arrows' and plane else ''}</td></tr>"
-        for key, does in _KEYS
+        for key, does in keys
     )
     return f"<table cellspacing='0' cellpadding='1'>{rows}</table>"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from napari_qsm.anatomy import DRAWN_AXES, across_sign
 from napari_qsm.arrays import Array
+from napari_qsm.rois.guided import Step
 from napari_qsm.rois.shapes import FixedShape, snap
 from napari_qsm.session.reading.work import ReadingWork
 from napari_qsm.viewer.canvas.overlay_items import Patch
@@ -73,7 +74,9 @@ class Placing:
 
     def _drag_to(self, at: Array) -> None:
         work, frame = self._work, self._stage.frame
-        if work is None or frame is None or work.step is None or work.is_submitted:
+        if work is None or frame is None or work.is_submitted:
+            return
+        if not isinstance(work.step, Step):
             return
         held = work.held or work.step.shape
         x, y, z = (float(value) for value in frame.display_to_world(at))

@@ -47,6 +47,8 @@ class Stage:
         The large one first.
     overlay_items : list of callables
         Each gives what it has to draw on the slice of a view.
+    sheets_over : list of callables
+        Each gives what lies over the map of a view.
     """
 
     hovered = Signal(object)  # world mm under the pointer, or None
@@ -58,6 +60,7 @@ class Stage:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.overlay_items: list[Callable[[SliceView], Sequence[OverlayItem]]] = []
+        self.sheets_over: list[Callable[[SliceView], Sequence[Sheet]]] = []
         self.mouse = MouseSignals()
         self._zoom = Zoom()
         self._sheets: dict[str, Sheet] = {}
@@ -174,7 +177,10 @@ class Stage:
     def sheets_of(self, view: SliceView) -> list[Sheet]:
         """What a view shows, from the bottom to the top."""
         entry = self.shown_in(view)
-        return [] if entry is None or self._frame is None else [self._sheet(entry, self._frame)]
+        if entry is None or self._frame is None:
+            return []
+        over = [sheet for sheets in self.sheets_over for sheet in sheets(view)]
+        return [self._sheet(entry, self._frame), *over]
 
     def _sheet(self, entry: MapEntry, frame: DisplayFrame) -> Sheet:
         made = self._sheets.get(entry.id)
@@ -183,6 +189,11 @@ class Stage:
         return made
 
     # -- what tools ask of a controller ---------------------------------------------------
+
+    @property
+    def is_aiming(self) -> bool:
+        """Whether the left button moves the crosshair whatever the tool."""
+        return self.mouse.aiming
 
     @property
     def frame(self) -> DisplayFrame | None:

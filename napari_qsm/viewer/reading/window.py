@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QInputDialog, QMainWindow, QStackedWidget
 
 from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
+from napari_qsm.rois.guided import Step
 from napari_qsm.session import Session
 from napari_qsm.session.reading.desk import Desk
 from napari_qsm.session.reading.flags import Flag
@@ -22,6 +23,7 @@ from napari_qsm.study.folder import StudyFolder
 from napari_qsm.viewer import compat, ui
 from napari_qsm.viewer.frame.placing import place
 from napari_qsm.viewer.jobs import Job
+from napari_qsm.viewer.reading.brushing import Brushing
 from napari_qsm.viewer.reading.pages import StartPage, ValuesPage
 from napari_qsm.viewer.reading.panel import Acts, ReadingPanel
 from napari_qsm.viewer.reading.placing import Placing
@@ -35,6 +37,8 @@ _ARROWS = {
     Qt.Key.Key_Up: (0, 1),
     Qt.Key.Key_Down: (0, -1),
 }
+#: What arrows do where nothing is to be moved.
+_SLICES = {Qt.Key.Key_Up: 1, Qt.Key.Key_Down: -1}
 _ZOOMS = {Qt.Key.Key_Plus: 1.25, Qt.Key.Key_Equal: 1.25, Qt.Key.Key_Minus: 0.8}
 #: Windows that are open; whoever opened one may not keep it.
 _OPEN: set[ReadingWindow] = set()
@@ -85,6 +89,8 @@ class ReadingWindow(QMainWindow):
     work : ReadingWork or None
         The scan that is shown.
     stage : Stage
+    placing, brushing : Placing and Brushing
+        What the mouse does with a shape, and with a painted region.
     panel : ReadingPanel
     """
 
@@ -103,6 +109,7 @@ class ReadingWindow(QMainWindow):
         session.radiological = known if isinstance(known, bool) else True
         self.stage = Stage(session)
         self.placing = Placing(self.stage, self._place)
+        self.brushing = Brushing(self.stage, self._do)
         self.panel = ReadingPanel(
             Acts(
                 take=self._take,
@@ -125,6 +132,7 @@ class ReadingWindow(QMainWindow):
         self.setCentralWidget(self._pages)
         self.setMinimumSize(900, 600)
         self.stage.entered.connect(self._on_entered)
+        self.stage.said.connect(self.panel.say)
         self.pause()
         _OPEN.add(self)
 
@@ -168,6 +176,7 @@ class ReadingWindow(QMainWindow):
         opened = work.opened
         self.stage.show_scan(opened.chi, opened.magnitude, opened.mask, opened.window_ppm)
         self.placing.take_up(work)
+        self.brushing.take_up(work)
         self.panel.show_work(work)
         self._heard.connect(work.changed, to=self._refresh)
         self._heard.connect(work.moved_on, to=self._look)
@@ -183,7 +192,7 @@ class ReadingWindow(QMainWindow):
 
     # -- acts -----------------------------------------------------------------------------
 
-    def _do(self, act: Callable[[ReadingWork], None]) -> bool:
+    def _do(self, act: Callable[[ReadingWork], object]) -> bool:
         """Do something with the scan on show; what cannot be done is said."""
         work = self.work
         if work is None or self._pages.currentWidget() is not self._reading:
@@ -263,17 +272,21 @@ class ReadingWindow(QMainWindow):
     # -- what is looked at ----------------------------------------------------------------
 
     def _look(self) -> None:
-        """Go to the slice of the region in hand, in the plane of its shape."""
+        """Go to the slice of the region in hand, in the plane of its shape, with its tool."""
         work = self.work
         if work is None:
             return
         self.panel.ask_reason(False)
-        shape = work.looked_at
+        shape, middle = work.looked_at, work.middle_mm
         if shape is not None:
             self.stage.session.large_plane = shape.plane
             self.stage.go_to(np.array(shape.centre_mm))
-        elif work.step is not None:
+        elif middle is not None:
+            self.stage.go_to(middle)
+        elif isinstance(work.step, Step):
             self.stage.session.large_plane = work.step.shape.plane
+        if not self.brushing.hold():
+            self.stage.use_tool(self.placing)
 
     def _follow(self) -> None:
         """The crosshair goes along with the shape; the picture stays under the hand."""
@@ -282,6 +295,7 @@ class ReadingWindow(QMainWindow):
             self.stage.cross(np.array(shape.centre_mm))
 
     def _refresh(self) -> None:
+        self.brushing.refresh()
         self.panel.refresh(self.placing.active.plane)
         self.stage.repaint_all()
 
@@ -314,6 +328,10 @@ class ReadingWindow(QMainWindow):
             return self.panel.reasons.key(event)
         elif key in _ENTER:
             self._back() if shift else self._take()
+        elif self.brushing.key(event):
+            pass
+        elif key in _SLICES and self.brushing.is_in_hand:
+            self.stage.step(self.placing.active.plane, _SLICES[Qt.Key(key)])
         elif key in _ARROWS:
             self._nudge(*_ARROWS[Qt.Key(key)])
         elif key == Qt.Key.Key_N:
@@ -351,6 +369,7 @@ class ReadingWindow(QMainWindow):
             self._let_go()
             self.stage.entered.disconnect(self._on_entered)
             self.placing.dispose()
+            self.brushing.dispose()
             self.stage.dispose()
             self.desk.close()
             self.closed.emit()

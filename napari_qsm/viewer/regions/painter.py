@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from napari_qsm.session import Session
     from napari_qsm.viewer.canvas.controller import Controller
     from napari_qsm.viewer.canvas.slice_view import SliceView
+    from napari_qsm.viewer.reading.stage import Stage
 
 
 class Painter:
@@ -53,7 +54,7 @@ class Painter:
     #: The sentence that says what the next click does may be another.
     changed = Signal()
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, controller: Controller | Stage) -> None:
         self.options = PaintOptions()
         self._controller = controller
         self.session: Session = controller.session
