@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import nan
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -50,6 +51,38 @@ def stats(
             parser=one_number, metavar="FLOAT", help="Breadth of its bins; 5 ppb unless given."
         ),
     ] = None,
+    controls: Annotated[
+        Path | None,
+        typer.Option(metavar="TABLE", help="Compare with controls: a long table, .csv .tsv .xlsx."),
+    ] = None,
+    group: Annotated[str, typer.Option(help="Which of its groups are the controls.")] = "",
+    age: Annotated[
+        float | None,
+        typer.Option(parser=one_number, metavar="YEARS", help="Age of the person."),
+    ] = None,
+    at_age: Annotated[
+        bool, typer.Option("--at-age", help="Compare with a line over the controls' ages.")
+    ] = False,
+    allow_mixed: Annotated[
+        bool,
+        typer.Option("--allow-mixed", help="Compare although the maps were made differently."),
+    ] = False,
+    published: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE", help="Published values by age; iron-hallgren-sourander-1958 is known."
+        ),
+    ] = "",
+    against: Annotated[
+        Path | None, typer.Option(metavar="MAP", help="Difference from another map, with its ±.")
+    ] = None,
+    against_labels: Annotated[
+        Path | None, typer.Option(metavar="LABELS", help="Regions of that map.")
+    ] = None,
+    agreement: Annotated[
+        Path | None,
+        typer.Option(metavar="TSV", help="agreement.tsv of a study, for how scans repeat."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a table.")] = False,
 ) -> None:
     """Print or write voxels, volume, mean and SD of every region."""
@@ -61,13 +94,26 @@ def stats(
         write_table,
     )
     from napari_qsm.rois.high_part import high_limits
+    from napari_qsm.study.table_in_context import Asked, with_context
 
-    inputs = [map_, labels, *([table] if table else []), *([noise] if noise else [])]
+    others = (table, noise, controls, against, against_labels, agreement)
+    inputs = [map_, labels, *(path for path in others if path is not None)]
     if bin_width is not None and histogram is None:
         raise MetadataError("--bin-width goes with --histogram FILE.")
     for path in (out, histogram):
         if path is not None:
             check_table_out(path, overwrite=True, inputs=inputs)
+    asked = Asked(
+        controls=controls,
+        group=group,
+        age=nan if age is None else age,
+        at_age=at_age,
+        allow_mixed=allow_mixed,
+        published=published,
+        against=against,
+        against_labels=against_labels,
+        agreement=agreement,
+    ).checked()
     limits = high_limits(high or [], unit)
     also = [
         *(["p25", "p75"] if percentiles else []),
@@ -84,7 +130,9 @@ def stats(
         also=also,
         high=limits,
         noise_path=noise,
+        repeatability=asked.repeatability(),
     )
+    frame = with_context(frame, map_, labels, asked, unit=unit, names_path=table, warn=note)
     counts = None
     if histogram is not None:
         counts = histogram_table(map_, labels, names_path=table, unit=unit, width=bin_width)

@@ -16,6 +16,7 @@ from napari_qsm.io.formats import stem
 from napari_qsm.io.neutral_names import shared_name, told_apart
 from napari_qsm.io.plain_data import parse_json
 from napari_qsm.io.spreadsheet import defused, defused_text
+from napari_qsm.recon.recipe import recipe_sha256
 from napari_qsm.rois.edge import edge_words
 from napari_qsm.rois.high_part import HighLimits
 from napari_qsm.rois.statistics import (
@@ -68,6 +69,7 @@ def about_table(
     reference: str = "",
     notes: Sequence[str] = (),
     more: Mapping[str, str] | None = None,
+    provenance: Mapping[str, Any] | None = None,
 ) -> dict[str, str]:
     """What a reader of a table has to know besides the numbers.
 
@@ -86,6 +88,8 @@ def about_table(
         More sentences, for example about voxels without a number.
     more : mapping of str to str
         What else was asked for, see :func:`what_was_asked`.
+    provenance : mapping, optional
+        How the map was made; looked up beside its file unless given.
     """
     from napari_qsm._version import __version__
 
@@ -102,9 +106,22 @@ def about_table(
     }
     if values.unit in ("ppm", "ppb", ""):
         about["Reference"] = reference or map_reference(values.origin) or NOT_RECORDED
+        about |= how_made(provenance or provenance_beside(values.origin))
     if notes:
         about["Notes"] = " ".join(notes)
     return about
+
+
+def how_made(provenance: Mapping[str, Any]) -> dict[str, str]:
+    """Recipe, its checksum and field strength of a map, for comparisons with others."""
+    recipe, strength = provenance.get("recipe"), provenance.get("field_strength_t")
+    said = {}
+    if isinstance(recipe, Mapping):
+        said["Recipe"] = str(recipe.get("name", ""))
+        said["Recipe SHA-256"] = recipe_sha256(recipe)
+    if isinstance(strength, int | float):
+        said["Field strength"] = f"{strength:g} T"
+    return said
 
 
 def what_was_asked(
@@ -127,14 +144,21 @@ def map_reference(origin: Path | None) -> str:
         return ""
     from napari_qsm.io.sidecar import sidecar_path
 
-    said = _object(sidecar_path(origin))
+    said = object_in(sidecar_path(origin))
     if said.get("Reference"):
         shift = said.get("ReferencePpm")
         return str(said["Reference"]) + (f" ({shift} ppm subtracted)" if shift is not None else "")
+    return recorded_reference(provenance_beside(origin))
+
+
+def provenance_beside(origin: Path | None) -> dict[str, Any]:
+    """How a map was made, from the file beside it; empty if nothing tells."""
+    if origin is None:
+        return {}
     # Beside a map with a name of BIDS, the provenance has its entities in front.
     entities, divider, _ = stem(origin).rpartition("_")
     names = (f"{entities}{divider}provenance.json", "provenance.json")
-    return next(filter(None, (recorded_reference(_object(origin.with_name(n))) for n in names)), "")
+    return next(filter(None, (object_in(origin.with_name(name)) for name in names)), {})
 
 
 def recorded_reference(provenance: Mapping[str, Any]) -> str:
@@ -320,7 +344,7 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def _object(path: Path) -> dict[str, Any]:
+def object_in(path: Path) -> dict[str, Any]:
     """A JSON object beside a map; empty if there is none that can be read."""
     try:
         said = parse_json(path.read_text(encoding="utf-8"))

@@ -174,6 +174,101 @@ told(
 )
 
 
+told(
+    "controls_n",
+    "Controls: how many",
+    "Controls with a value of the region.",
+    heading="controls",
+    in_map_unit=False,
+    decimals=0,
+    needs="controls",
+)
+told(
+    "controls_mean",
+    "Controls: mean",
+    "Mean of the controls; at the person's age where age was taken into account.",
+    needs="controls",
+)
+told(
+    "controls_sd",
+    "Controls: SD",
+    "SD of the controls (n - 1); their scatter about the line over age (n - 2) where age was taken "
+    "into account.",
+    heading="controls: SD",
+    needs="controls",
+)
+told(
+    "z",
+    "z against the controls",
+    "Distance of the mean from that of the controls, in their SD; none for fewer than three.",
+    heading="z",
+    in_map_unit=False,
+    needs="controls",
+)
+told(
+    "percentile",
+    "Percentile among the controls",
+    "Percent of people like the controls expected to lie below (Crawford & Howell 1998).",
+    heading="percentile",
+    in_map_unit=False,
+    decimals=1,
+    needs="controls",
+)
+told(
+    "p_controls",
+    "p against the controls",
+    "Two-sided p of the modified t-test for one person and few controls (Crawford & Howell 1998), "
+    "not corrected for the number of regions.",
+    heading="p",
+    in_map_unit=False,
+    decimals=3,
+    needs="controls",
+)
+told(
+    "expected",
+    "Published: expected at this age",
+    "Published value at the person's age, of the source that was chosen.",
+    needs="published",
+)
+told(
+    "expected_z",
+    "Published: z",
+    "Distance from the published value in the published SD, where there is one.",
+    in_map_unit=False,
+    needs="published",
+)
+told(
+    "iron",
+    "Published: iron at this age",
+    "Iron expected at the person's age, mg in 100 g of wet tissue, measured after death.",
+    heading="iron (mg/100 g)",
+    in_map_unit=False,
+    decimals=1,
+    needs="published",
+)
+told(
+    "other_mean",
+    "Other map: mean",
+    "Mean of the same region on the map compared with.",
+    needs="against",
+)
+told(
+    "difference",
+    "Difference from the other map",
+    "Mean less that of the same region on the map compared with.",
+    heading="difference",
+    needs="against",
+)
+told(
+    "difference_95",
+    "Difference: ± 95 %",
+    "Half the 95 % interval of the difference as far as repeating the scans makes it uncertain: "
+    "1.96 sqrt(2) SDw.",
+    heading="± 95 %",
+    needs="against",
+)
+
+
 @dataclass(frozen=True)
 class Measures:
     """Numbers of one region on one map, in the map's own unit.

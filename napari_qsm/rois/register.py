@@ -10,7 +10,7 @@ from typing import Literal
 
 from napari_qsm.arrays import Array
 
-Needs = Literal["values", "high", "edge", "controls", "against", "noise"]
+Needs = Literal["values", "high", "edge", "controls", "published", "against", "noise"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,10 +85,10 @@ class Statistic:
         Whether tables in files hold it.
     optional : bool
         Whether the window offers it as a column of its own.
-    needs : {"values", "high", "edge", "controls", "against", "noise"}
+    needs : {"values", "high", "edge", "controls", "published", "against", "noise"}
         What it takes besides the values of a region: a limit above which they are high; its
-        outer layer, which is too slow for every move of a brush; controls to compare with;
-        another map; or the noise map of this one.
+        outer layer, which is too slow for every move of a brush; controls, published values or
+        another map to compare with; or the noise map of this one.
     meaning : str
         What it is, in a sentence or two: its entry in data dictionaries.
     """

@@ -38,6 +38,11 @@ _CONTROLS = frozenset(
 _FEWEST = 3
 
 
+def is_control(group: str) -> bool:
+    """Whether a group's name is one that people give to controls."""
+    return group.casefold().replace(" ", "").replace("_", "") in _CONTROLS
+
+
 @dataclass
 class Cohort:
     """A cohort as its plan sees it.
@@ -237,7 +242,7 @@ def _groups(
     if reference:
         _present([reference], names, "group")
     else:
-        likely = [n for n in names if n.casefold().replace(" ", "").replace("_", "") in _CONTROLS]
+        likely = [name for name in names if is_control(name)]
         reference = likely[0] if len(likely) == 1 else sorted(names)[0]
         if len(likely) != 1:
             notes.append(

@@ -86,7 +86,24 @@ def read_long_table(
         twice, text where a number belongs, ppm among ppb, two references, a person that only one
         of the tables knows.
     """
-    table = people(read_rows(path), leave_out)
+    return long_table_of(
+        people(read_rows(path), leave_out),
+        participants=participants,
+        phenotype=phenotype,
+        leave_out=leave_out,
+        unread=unread,
+    )
+
+
+def long_table_of(
+    table: Rows,
+    *,
+    participants: Path | str | None = None,
+    phenotype: Path | str | Sequence[Path] | None = None,
+    leave_out: Sequence[str] = (),
+    unread: Sequence[str] = (),
+) -> LongTable:
+    """The same of rows that were read; see :func:`read_long_table`."""
     table.need(["participant_id", "region"])
     column, scale = _value_column(table)
     notes: list[str] = []

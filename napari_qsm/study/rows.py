@@ -14,11 +14,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+from zipfile import BadZipFile, ZipFile
 
 from napari_qsm.errors import FileError, MetadataError
 from napari_qsm.io.text import read_text
 from napari_qsm.typed import number
 
+#: Unpacked, larger workbooks are no tables of regions.
+_LARGEST_BOOK = 256 * 2**20
 #: What BIDS writes where nothing is known.
 _MISSING = frozenset({"", "n/a"})
 #: What other programs write in place of a number; a region may well be called NA.
@@ -102,7 +105,8 @@ def read_rows(path: Path | str) -> Rows:
     ----------
     path : Path or str
         In any encoding of :func:`napari_qsm.io.text.read_text`; divided by tabs, semicolons or
-        commas. Numbers may have a decimal comma unless commas divide (then in quotes).
+        commas. Numbers may have a decimal comma unless commas divide (then in quotes). Of an
+        ``.xlsx`` workbook the sheet *Regions* is read, or the first one.
 
     Raises
     ------
@@ -110,8 +114,10 @@ def read_rows(path: Path | str) -> Rows:
         If it cannot be read, has no rows, names a column twice, or a row has too many cells.
     """
     path = Path(path)
-    text = read_text(path, "table").removeprefix("\ufeff")
-    lines = _lines(text, path.name)
+    if path.suffix.lower() == ".xlsx":
+        lines = _sheet_lines(path)
+    else:
+        lines = _lines(read_text(path, "table").removeprefix("\ufeff"), path.name)
     first = next(lines, None)
     if first is None:
         raise FileError(f"'{path.name}' is empty; a line of column names is needed.")
@@ -161,6 +167,29 @@ def _lines(text: str, who: str) -> Iterator[tuple[int, list[str]]]:
                 yield reader.line_num + skipped, cells
     except csv.Error as error:
         raise FileError(f"'{who}', line {reader.line_num + skipped}: {error}.") from None
+
+
+def _sheet_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The same of a workbook; numbers with all their digits."""
+    from openpyxl import load_workbook
+
+    try:
+        with ZipFile(path) as packed:
+            if sum(each.file_size for each in packed.infolist()) > _LARGEST_BOOK:
+                raise FileError(f"'{path.name}' is far too large for a table.")
+        book = load_workbook(path, read_only=True, data_only=True)
+    except FileNotFoundError:
+        raise FileError(f"There is no file '{path}'.") from None
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise FileError(f"'{path.name}' is no workbook that can be read ({error}).") from None
+    try:
+        sheet = book["Regions"] if "Regions" in book.sheetnames else book.worksheets[0]
+        for line, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
+            texts = ["" if value is None else str(value) for value in cells]
+            if any(text.strip() for text in texts):
+                yield line, texts
+    finally:
+        book.close()
 
 
 def _delimiter(head: str) -> str:

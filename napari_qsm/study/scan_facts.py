@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from napari_qsm.errors import FileError
 from napari_qsm.io.plain_data import PlainDataError, parse_json
+from napari_qsm.io.sidecar import sidecar_path
 from napari_qsm.io.text import read_text
 from napari_qsm.recon.recipe import recipe_sha256
+from napari_qsm.rois.exports import object_in, provenance_beside
 from napari_qsm.study.protocol import Protocol
 from napari_qsm.study.rows import some
 from napari_qsm.study.study_scan import StudyScan
 
 #: How far field strengths (T) and echo times (ms) of one protocol may lie apart.
-_FIELD_T, _TIME_MS = 0.2, 0.5
+FIELD_T, _TIME_MS = 0.2, 0.5
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class ScanFacts:
         Method of the reference stage.
     reference_ppm : float or None
         What was subtracted.
+    inversion : str
+        Method of the inversion.
     whole_brain_ppm : float or None
         Mean of the map within its mask, where there is one.
     """
@@ -49,6 +54,7 @@ class ScanFacts:
     reference: str = ""
     reference_ppm: float | None = None
     whole_brain_ppm: float | None = None
+    inversion: str = ""
 
 
 def facts_of(scan: StudyScan, voxel_size_mm: Sequence[float] = ()) -> ScanFacts:
@@ -68,8 +74,16 @@ def facts_of(scan: StudyScan, voxel_size_mm: Sequence[float] = ()) -> ScanFacts:
         raise FileError(f"'{scan.provenance.name}' {error}.") from None
     if not isinstance(said, dict):
         raise FileError(f"'{scan.provenance.name}' is no provenance.")
+    return facts_from(said, size)
+
+
+def facts_from(said: Mapping[str, Any], voxel_size_mm: Sequence[float] = ()) -> ScanFacts:
+    """What a provenance tells of the map that it stands beside."""
     stages = [step for step in _list(said, "stages") if isinstance(step, dict)]
-    reference = next((step for step in stages if step.get("stage") == "reference"), {})
+    reference, inversion = (
+        next((step for step in stages if step.get("stage") == stage), {})
+        for stage in ("reference", "inversion")
+    )
     recipe = _dict(said, "recipe")
     strength, shift = said.get("field_strength_t"), said.get("reference_ppm")
     return ScanFacts(
@@ -80,10 +94,23 @@ def facts_of(scan: StudyScan, voxel_size_mm: Sequence[float] = ()) -> ScanFacts:
         echo_times_s=tuple(
             float(t) for t in _list(said, "echo_times_s") if isinstance(t, int | float)
         ),
-        voxel_size_mm=size,
+        voxel_size_mm=tuple(voxel_size_mm),
         reference=str(reference.get("method", "")),
         reference_ppm=float(shift) if isinstance(shift, int | float) else None,
+        inversion=str(inversion.get("method", "")),
     )
+
+
+def facts_beside(origin: Path | None, voxel_size_mm: Sequence[float] = ()) -> ScanFacts:
+    """What the files beside a map tell of it: its provenance, else its sidecar."""
+    facts = facts_from(provenance_beside(origin), voxel_size_mm)
+    said = object_in(sidecar_path(origin)) if origin is not None else {}
+    strength, reference = said.get("MagneticFieldStrength"), said.get("Reference")
+    if facts.field_strength_t is None and isinstance(strength, int | float):
+        facts = replace(facts, field_strength_t=float(strength))
+    if not facts.reference and isinstance(reference, str):
+        facts = replace(facts, reference=reference)
+    return facts
 
 
 def differences(facts: Mapping[str, ScanFacts]) -> list[str]:
@@ -100,7 +127,7 @@ def differences(facts: Mapping[str, ScanFacts]) -> list[str]:
         "references": {n: f.reference for n, f in facts.items()},
         "field strengths": _about(
             {n: (f.field_strength_t,) if f.field_strength_t else () for n, f in facts.items()},
-            _FIELD_T,
+            FIELD_T,
             "T",
         ),
         "echo times": _about(

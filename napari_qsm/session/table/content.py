@@ -157,6 +157,9 @@ def _text(measures: Measures | None, column: str, factor: float, places: int, mm
         return fixed(measures.voxels * mm3, decimals("mm³"))
     if column == "mean_sd":
         return mean_sd(measures.mean * factor, measures.sd * factor, places)
+    if column == "difference":
+        half = measures.value("difference_95")
+        return mean_sd(measures.value(column) * factor, half * factor, places)
     known = STATISTICS[column]
     if known.in_map_unit:
         return fixed(measures.value(column) * factor, places)

@@ -11,6 +11,7 @@ from napari_qsm.rois.statistics import frame_of, missing_words, needs
 from napari_qsm.session import Session
 from napari_qsm.session.blinding import shown_name
 from napari_qsm.session.table.choice import Choice
+from napari_qsm.session.table.in_context import InContext
 from napari_qsm.session.table.numbers import Numbers, Row, ShownMap
 from napari_qsm.units import factor
 
@@ -18,14 +19,45 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def frame_of_map(numbers: Numbers, shown: ShownMap, choice: Choice) -> pd.DataFrame:
+def also_of(choice: Choice) -> tuple[str, ...]:
+    """Columns of files beside those of every file; a difference never goes without its ±."""
+    if "difference" not in choice.columns:
+        return choice.columns
+    return (*choice.columns, "other_mean", "difference_95")
+
+
+def frame_of_map(
+    numbers: Numbers,
+    shown: ShownMap,
+    choice: Choice,
+    beside: InContext,
+    maps: list[ShownMap],
+) -> pd.DataFrame:
     """The table of one map in full precision, with the columns chosen beside those of every file.
 
-    Values that a blinded reader must not see are missing.
+    Parameters
+    ----------
+    numbers : Numbers
+        The regions, measured.
+    shown : ShownMap
+        The map.
+    choice : Choice
+        Columns and rows wanted.
+    beside : InContext
+        What the first of the maps is compared with.
+    maps : list of ShownMap
+        As the table shows them.
+
+    Returns
+    -------
+    DataFrame
+        Values that a blinded reader must not see are missing.
     """
-    also = choice.columns
+    also = also_of(choice)
     edge: Literal["yes", "no"] = "yes" if needs("edge", also) else "no"
     rows = numbers.rows([shown], ranks=True, shapes=choice.shapes, edge=edge)
+    if maps and shown.entry is maps[0].entry:
+        beside.tell(numbers, rows, maps, also)
     listed = []
     for row in rows:
         measures = row.measures[shown.entry.id]
@@ -42,7 +74,7 @@ def notes_of(
     first: ShownMap,
     rows: list[Row],
     choice: Choice,
-    repeatability: Repeatability,
+    beside: InContext,
 ) -> list[str]:
     """What is said beside the table of a map, in the order of its weight."""
     parts = []
@@ -55,7 +87,10 @@ def notes_of(
     if not first.unit:
         parts.append("this map does not say its unit")
     parts += missing_notes(first, rows)[:2]
-    parts += notes_on_edges(first, rows, choice, repeatability)
+    parts += notes_on_edges(first, rows, choice, beside.repeatability)
+    if beside.comparison is not None and needs("controls", choice.columns):
+        n = len(beside.comparison.persons)
+        parts.append(f"z against {n} controls of '{beside.comparison.controls.name}'")
     if choice.pairs:
         without = sum(not row.side for row in rows)
         if without:

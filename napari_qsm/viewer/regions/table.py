@@ -21,14 +21,14 @@ from superqt import QElidingLabel
 
 from napari_qsm.arrays import Box
 from napari_qsm.errors import GeometryError, QsmError
-from napari_qsm.rois.repeatability import LITERATURE
 from napari_qsm.rois.statistics import columns, needs
 from napari_qsm.session import MapEntry, sampled
 from napari_qsm.session.blinding import shown_name
-from napari_qsm.session.table.choice import Choice, load_choice, save_choice
+from napari_qsm.session.table.choice import Choice, load_choice, optional, save_choice
 from napari_qsm.session.table.content import Content, Line, content_of, needs_ranks
+from napari_qsm.session.table.in_context import InContext
 from napari_qsm.session.table.numbers import Numbers, Row, ShownMap, measurable, measured_map
-from napari_qsm.session.table.said import frame_of_map, notes_of
+from napari_qsm.session.table.said import also_of, frame_of_map, notes_of
 from napari_qsm.units import UNITS, decimals
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.regions.table_actions import TableActions
@@ -53,8 +53,8 @@ class RegionTable(QWidget):
         The numbers or the rows that are selected have changed.
     numbers : Numbers
         The regions, measured.
-    repeatability : Repeatability
-        By how much the mean of a region differs from scan to scan.
+    beside : InContext
+        What the first map is compared with.
     """
 
     updated = Signal()
@@ -69,7 +69,7 @@ class RegionTable(QWidget):
         self._extra: tuple[str, ...] = ()
         self.choice = load_choice()
         self.numbers = Numbers(self._session)
-        self.repeatability = LITERATURE
+        self.beside = InContext()
         self.maps: list[ShownMap] = []
         self._rows: list[Row] = []
         self._places: dict[str, tuple[Any, int]] = {}
@@ -166,8 +166,12 @@ class RegionTable(QWidget):
         entry = measured_map(self._session, self._asked)
         self.settle()
         if entry is None:
-            return pd.DataFrame(columns=columns(self._session.unit, self.choice.columns))
-        return frame_of_map(self.numbers, self.numbers.shown(entry), self.choice)
+            return pd.DataFrame(columns=columns(self._session.unit, also_of(self.choice_now())))
+        return self.frame_for(self.numbers.shown(entry))
+
+    def frame_for(self, shown: ShownMap) -> pd.DataFrame:
+        """The table of one map in full precision."""
+        return frame_of_map(self.numbers, shown, self.choice_now(), self.beside, self.maps)
 
     def rows(self) -> list[Row]:
         """The rows as they were last measured."""
@@ -254,14 +258,27 @@ class RegionTable(QWidget):
         if not self.maps:
             self._rows = []
             return Content()
-        ranks = needs_ranks(self.choice)
-        self.numbers.high = self.choice.high
+        choice = self.choice_now()
+        self.numbers.high = choice.high
         edge: Literal["no", "known", "yes"] = "no"
-        if needs("edge", self.choice.columns):
+        if needs("edge", choice.columns):
             edge = "known" if self._rest.isActive() else "yes"
-        self._rows = self.numbers.rows(self.maps, ranks=ranks, shapes=self.choice.shapes, edge=edge)
+        self._rows = self.numbers.rows(
+            self.maps, ranks=needs_ranks(choice), shapes=choice.shapes, edge=edge
+        )
+        self.beside.tell(self.numbers, self._rows, self.maps, choice.columns)
         places = {shown.entry.id: self._places_of(shown) for shown in self.maps}
-        return content_of(self.numbers, self.maps, self._rows, self.choice, places)
+        return content_of(self.numbers, self.maps, self._rows, choice, places)
+
+    def choice_now(self) -> Choice:
+        """The choice without columns that there is nothing to fill with."""
+        return self.beside.available(self.choice, self.maps)
+
+    def set_beside(self, beside: InContext, columns: tuple[str, ...] = ()) -> None:
+        """Compare with something else, and show what that fills."""
+        self.beside = beside
+        kept = tuple(name for name in optional() if name in {*self.choice.columns, *columns})
+        self.set_choice(self.choice.but(columns=kept))
 
     def _places_of(self, shown: ShownMap) -> int:
         """Decimals of a map; looked up once per map, so that they stay while numbers run."""
@@ -280,7 +297,7 @@ class RegionTable(QWidget):
         """What is said beside the table."""
         if not self.maps:
             return ["Open a map to measure regions on."]
-        return notes_of(self._session, self.maps[0], self._rows, self.choice, self.repeatability)
+        return notes_of(self._session, self.maps[0], self._rows, self.choice_now(), self.beside)
 
     def _fill_maps(self, chosen: MapEntry | None) -> None:
         wanted = [(e.id, shown_name(self._session, e)) for e in measurable(self._session)]
@@ -307,7 +324,7 @@ class RegionTable(QWidget):
 
     def _on_edited(self, key: str, box: Box) -> None:
         self.numbers.edited(key, box)
-        if needs("edge", self.choice.columns):
+        if needs("edge", self.choice_now().columns):
             self._rest.start()
         self.update_early()
 

@@ -31,7 +31,7 @@ from napari_qsm.session.blinding import shown_name
 from napari_qsm.session.settings import save_settings
 from napari_qsm.session.table.choice import optional
 from napari_qsm.session.table.numbers import measurable, measured_map
-from napari_qsm.session.table.said import frame_of_map, missing_notes, notes_on_edges
+from napari_qsm.session.table.said import also_of, missing_notes, notes_on_edges
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.dialogs import Answer, ask, ask_save_file
 
@@ -109,9 +109,9 @@ class TableActions:
 
     def _exported_map(self, shown: Any) -> Exported:
         table, session = self._table, self._session
-        also = table.choice.columns
-        rows = table.rows()
-        on_edges = notes_on_edges(shown, rows, table.choice, table.repeatability)
+        choice, rows = table.choice_now(), table.rows()
+        also = also_of(choice)
+        on_edges = notes_on_edges(shown, rows, choice, table.beside.repeatability)
         notes = [f"{note}." for note in (*missing_notes(shown, rows), *on_edges)]
         hidden = [row.name for row in table.rows() if row.hidden]
         if hidden:
@@ -128,9 +128,13 @@ class TableActions:
             regions_name=labels,
             reference=recorded_reference(shown.entry.provenance),
             notes=notes,
-            more=what_was_asked(volume, shown.unit, also, table.choice.high),
+            provenance=shown.entry.provenance,
+            more={
+                **what_was_asked(volume, shown.unit, also, choice.high),
+                **(table.beside.said(rows, table.maps, also) if shown is table.maps[0] else {}),
+            },
         )
-        return Exported(frame_of_map(table.numbers, shown, table.choice), shown.unit, about, also)
+        return Exported(table.frame_for(shown), shown.unit, about, also)
 
     def ask_export(self) -> None:
         """Ask where to write the table, and write it."""

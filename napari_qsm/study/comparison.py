@@ -1,0 +1,262 @@
+"""One person's regions against controls, published values and another map, with what must be said."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from napari_qsm.errors import MetadataError
+from napari_qsm.rois.measures import STATISTICS
+from napari_qsm.rois.repeatability import Repeatability
+from napari_qsm.study.controls import Controls, Place, place_of
+from napari_qsm.study.rows import read_rows, some
+from napari_qsm.study.scan_facts import FIELD_T, ScanFacts
+from napari_qsm.study.shape_agreement import POOLED
+from napari_qsm.study.single_case import FEWEST, against_controls, against_controls_at_age
+
+#: Always said: what a z of a susceptibility is worth.
+DEPENDS_SENTENCE = (
+    "χ depends on the method of reconstruction and on its reference: z and percentile hold only "
+    "against maps made in the same way."
+)
+
+
+class Measured(NamedTuple):
+    """A region of the person: its name and side, voxels, and mean in ppb."""
+
+    name: str
+    side: str
+    voxels: int
+    mean_ppb: float
+
+
+@dataclass(frozen=True)
+class ControlComparison:
+    """One person against a group of controls.
+
+    Attributes
+    ----------
+    controls : Controls
+    persons : tuple of str
+        Those of its participants to compare with.
+    age : float
+        Of the person, years; NaN if not given.
+    at_age : bool
+        Compare with what a line over the controls' ages has at the person's.
+    differs : tuple of str
+        In what the controls' maps differ from the person's, in spite of which they are compared.
+    """
+
+    controls: Controls
+    persons: tuple[str, ...]
+    age: float = math.nan
+    at_age: bool = False
+    differs: tuple[str, ...] = ()
+
+    def told(self, regions: Sequence[Measured]) -> list[dict[str, float]]:
+        """Where each region stands among the controls: statistics by name, values in ppb."""
+        return [self._one(region, regions)[0] for region in regions]
+
+    def _one(self, region: Measured, regions: Sequence[Measured]) -> tuple[dict[str, float], bool]:
+        """What is told of a region, and whether both sides stand for it."""
+        place = place_of(region.name, region.side)
+        values, ages = self.controls.of(place, self.persons)
+        mean, pooled = region.mean_ppb, False
+        if not values.size and place[1]:
+            values, ages = self.controls.of((place[0], ""), self.persons)
+            mean, pooled = _both_sides(place, regions), bool(values.size)
+        if self.at_age:
+            found = against_controls_at_age(mean, self.age, values, ages)
+        else:
+            found = against_controls(mean, values)
+        return (
+            {
+                "controls_n": float(found.n),
+                "controls_mean": found.mean,
+                "controls_sd": found.sd,
+                "z": found.z,
+                "percentile": found.percentile,
+                "p_controls": found.p,
+            },
+            pooled,
+        )
+
+    def sentences(self, regions: Sequence[Measured]) -> list[str]:
+        """What must be known of the comparison; the first says with whom."""
+        told = [self._one(region, regions) for region in regions]
+        n = len(self.persons)
+        how = f" at {self.age:g} years (line over their ages)" if self.at_age else ""
+        said = [
+            f"Compared with {n} control{'s' if n != 1 else ''} of '{self.controls.name}'{how}; p is "
+            "two-sided and not corrected for the number of regions."
+        ]
+        missing = [r.name for r, (t, _) in zip(regions, told, strict=True) if not t["controls_n"]]
+        if missing:
+            said.append(f"No control has a value of {some(missing)}.")
+        few = [
+            r.name
+            for r, (t, _) in zip(regions, told, strict=True)
+            if t["controls_n"] and not math.isfinite(t["z"]) and math.isfinite(r.mean_ppb)
+        ]
+        if few:
+            said.append(
+                f"Too few controls of different values"
+                f"{' or ages' if self.at_age else f' (at least {FEWEST})'} for a z of {some(few)}."
+            )
+        both = [r.name for r, (_, pooled) in zip(regions, told, strict=True) if pooled]
+        if both:
+            said.append(
+                f"The controls' values are of both sides in {some(both)}; the mean of left and right "
+                "is compared."
+            )
+        ages = [self.controls.ages[p] for p in self.persons if p in self.controls.ages]
+        if ages and math.isfinite(self.age) and not min(ages) <= self.age <= max(ages):
+            said.append(
+                f"An age of {self.age:g} years lies outside that of the controls, "
+                f"{min(ages):g} to {max(ages):g}."
+            )
+        elif ages and not math.isfinite(self.age):
+            said.append(
+                f"The controls are {min(ages):g} to {max(ages):g} years old; χ rises with age, and the "
+                "person's age was not given."
+            )
+        said.append(DEPENDS_SENTENCE)
+        said += [f"Compared in spite of this: {each}" for each in self.differs]
+        return said
+
+
+def _both_sides(place: Place, regions: Sequence[Measured]) -> float:
+    """Mean of left and right, weighted by their voxels; NaN where one lacks."""
+    found: dict[str, Measured] = {}
+    for region in regions:
+        base, side = place_of(region.name, region.side)
+        if base == place[0] and side and math.isfinite(region.mean_ppb):
+            found.setdefault(side, region)
+    if set(found) != {"left", "right"}:
+        return math.nan
+    voxels = sum(region.voxels for region in found.values())
+    return sum(region.voxels * region.mean_ppb for region in found.values()) / voxels
+
+
+def what_differs(
+    person: ScanFacts, others: Iterable[ScanFacts], whose: str = "the controls' maps"
+) -> list[str]:
+    """Why maps should not be compared, each in a sentence; empty if nothing speaks against it.
+
+    Parameters
+    ----------
+    person : ScanFacts
+        Of the person's map.
+    others : iterable of ScanFacts
+        Of the controls' maps; none where nothing tells how they were made.
+    whose : str
+        What the others are called.
+
+    Notes
+    -----
+    Reference, recipe (its settings, whatever its name) and field strength must be known of both and
+    equal. Of echo times and voxel sizes tables seldom tell.
+    """
+    controls = list(others)
+    names = {f.recipe_sha256: f"{f.recipe} ({f.recipe_sha256[:8]})" for f in (person, *controls)}
+    compared = (
+        ("reference", person.reference, {f.reference for f in controls}),
+        ("recipe", person.recipe_sha256, {f.recipe_sha256 for f in controls}),
+        ("field strength", _field(person, person), {_field(f, person) for f in controls}),
+    )
+    said = []
+    for what, mine, theirs in compared:
+        known = theirs - {""}
+        others_ = ", ".join(sorted(names.get(each, each) for each in known - {mine}))
+        if not mine and not known:
+            said.append(f"Nothing tells the {what} of this map and of {whose}.")
+        elif not mine or not known:
+            said.append(f"Nothing tells the {what} of {whose if mine else 'this map'}.")
+        elif others_:
+            own = names.get(mine, mine)
+            said.append(f"The {what} of {whose} ({others_}) is not that of this map ({own}).")
+    return said
+
+
+def _field(facts: ScanFacts, person: ScanFacts) -> str:
+    """A field strength in words; one that is nearly the person's in the words of that."""
+    mine, own = person.field_strength_t, facts.field_strength_t
+    if mine is not None and own is not None and abs(own - mine) <= FIELD_T:
+        own = mine
+    return "" if own is None else f"{own:.4g} T"
+
+
+def facts_of_group(controls: Controls, persons: Iterable[str]) -> list[ScanFacts]:
+    """How the maps of some controls were made; of all in the table where names do not tell."""
+    known = [controls.facts[person] for person in persons if person in controls.facts]
+    return known or list(controls.facts.values())
+
+
+def differences_between(
+    first: Sequence[Measured], second: Sequence[Measured], repeatability: Repeatability
+) -> list[dict[str, float]]:
+    """Each region of one map less the same region of another, in ppb, with its uncertainty.
+
+    Parameters
+    ----------
+    first, second : sequence of Measured
+        Of two people, or of one at two visits; matched by name and side.
+    repeatability : Repeatability
+        Within-subject SD of a region's mean.
+    """
+    others = {place_of(region.name, region.side): region.mean_ppb for region in second}
+    out = []
+    for region in first:
+        other = others.get(place_of(region.name, region.side), math.nan)
+        apart = region.mean_ppb - other
+        half = repeatability.half_width(region.name) if math.isfinite(apart) else math.nan
+        out.append({"other_mean": other, "difference": apart, "difference_95": half})
+    return out
+
+
+def in_unit(told: Mapping[str, float], ppb_to_unit: float) -> dict[str, float]:
+    """Statistics by name, those that have the unit of a map brought from ppb to it."""
+    return {
+        name: value * (ppb_to_unit if STATISTICS[name].in_map_unit else 1)
+        for name, value in told.items()
+    }
+
+
+def read_repeatability(path: Path | str) -> Repeatability:
+    """The within-subject SD of a region's mean, from ``agreement.tsv`` of ``study agree``.
+
+    Parameters
+    ----------
+    path : Path or str
+        With the measure ``sem`` (ppb) of regions; those that it lacks get the root mean square of
+        those that it has.
+
+    Raises
+    ------
+    QsmError
+        If it cannot be read or holds no such measure.
+
+    Notes
+    -----
+    The standard error of measurement is the within-subject SD of readings: of repeated scans where
+    scans were repeated, of the outlines alone where one scan was read twice.
+    """
+    table = read_rows(path)
+    table.need(["region", "measure", "value"])
+    found = {
+        place_of(row["region"])[0]: table.number(row, "value")
+        for row in table.rows
+        if row["measure"] == "sem"
+    }
+    found = {name: value for name, value in found.items() if math.isfinite(value) and value > 0}
+    if not found:
+        raise MetadataError(
+            f"'{table.who}' holds no measure 'sem', so it does not tell how readings differ."
+        )
+    pooled = found.pop(POOLED.casefold(), math.nan)
+    whole = math.sqrt(sum(v**2 for v in found.values()) / len(found)) if found else pooled
+    source = f"'{table.who}' (SEM of {len(found)} regions, root mean square {whole:.2f} ppb)"
+    return Repeatability(whole, source, found)
