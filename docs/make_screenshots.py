@@ -24,6 +24,7 @@ from napari_qsm.rois.presets import built_in_presets
 from napari_qsm.session import recents
 from napari_qsm.session.opening import load_head
 from napari_qsm.session.settings import settings_file
+from napari_qsm.study.controls import read_controls
 from napari_qsm.viewer.data.demonstration import finished_subject, show_subject
 from napari_qsm.viewer.workspace import Workspace, open_workspace
 
@@ -282,6 +283,51 @@ def main() -> None:
     workspace.close()
 
 
+def context() -> None:
+    """The patient's numbers beside made-up controls and the control subject."""
+    workspace = open_workspace()
+    workspace.viewer.window.resize(*SIZE)
+    for subject in ("control", "patient"):
+        load_head(subject).into(workspace.session)
+    session, table = workspace.session, workspace.table_panel
+    session.unit = "ppb"
+    control, patient = (
+        next(e for e in session.maps if e.is_susceptibility and who in e.name)
+        for who in ("control", "patient")
+    )
+    session.selected = patient.id
+    settle(1)
+    frame = table.frame_for(table.numbers.shown(control))
+    spread = np.random.default_rng(7)
+    lines = ["participant_id,group,age,region,side,chi_ppb"]
+    for person in range(14):
+        age, shift = int(spread.integers(45, 72)), spread.normal(0, 5)
+        for row in frame.itertuples():
+            if "ventricle" not in row.name:
+                chi = row.mean_ppb + shift + spread.normal(0, 4)
+                lines.append(f"c{person},controls,{age},{row.name[:-2]},{row.side},{chi:.2f}")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "my-controls.csv"
+        path.write_text("\n".join(lines) + "\n")
+        controls = read_controls(path)
+    box = workspace.panels.regions.context
+    workspace.tabs.setCurrentWidget(workspace.panels.regions)
+    table.set_choice(table.choice.but(columns=("difference",)))
+    table.set_extra((control.id,))
+    box.heading.setChecked(True)
+    box.age.setValue(61)
+    box.use_controls(controls)
+    settle(1)
+    if box.anyway.isVisible():
+        box.anyway.click()
+    settle(1)
+    at_putamen(workspace, "patient")
+    area = workspace.panels.regions.findChild(QScrollArea)
+    area.verticalScrollBar().setValue(area.verticalScrollBar().maximum())
+    shoot(workspace, "table-in-context")
+    workspace.close()
+
+
 if __name__ == "__main__":
     if sys.platform == "darwin" and settings_file().exists():
         sys.exit("Rename the settings file first; the pictures show a first start.")
@@ -291,6 +337,7 @@ if __name__ == "__main__":
         "frame": frame,
         "reconstruct": reconstruct,
         "regions": regions,
+        "context": context,
     }
     for part in sys.argv[1:] or parts:
         # Each part shows the program as it first starts: no choices, no work left by another.

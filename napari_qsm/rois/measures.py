@@ -187,6 +187,7 @@ told(
     "controls_mean",
     "Controls: mean",
     "Mean of the controls; at the person's age where age was taken into account.",
+    heading="controls mean ± SD",
     needs="controls",
 )
 told(

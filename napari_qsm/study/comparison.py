@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -11,8 +11,8 @@ from typing import NamedTuple
 from napari_qsm.errors import MetadataError
 from napari_qsm.rois.measures import STATISTICS
 from napari_qsm.rois.repeatability import Repeatability
-from napari_qsm.study.controls import Controls, Place, place_of
-from napari_qsm.study.rows import read_rows, some
+from napari_qsm.study.controls import Controls, Place, control_group, place_of
+from napari_qsm.study.rows import plain_id, read_rows, some
 from napari_qsm.study.scan_facts import FIELD_T, ScanFacts
 from napari_qsm.study.shape_agreement import POOLED
 from napari_qsm.study.single_case import FEWEST, against_controls, against_controls_at_age
@@ -48,6 +48,8 @@ class ControlComparison:
         Compare with what a line over the controls' ages has at the person's.
     differs : tuple of str
         In what the controls' maps differ from the person's, in spite of which they are compared.
+    left_out : str
+        The person's own name in the table, if it is there; the person is no control.
     """
 
     controls: Controls
@@ -55,6 +57,7 @@ class ControlComparison:
     age: float = math.nan
     at_age: bool = False
     differs: tuple[str, ...] = ()
+    left_out: str = ""
 
     def told(self, regions: Sequence[Measured]) -> list[dict[str, float]]:
         """Where each region stands among the controls: statistics by name, values in ppb."""
@@ -93,6 +96,8 @@ class ControlComparison:
             f"Compared with {n} control{'s' if n != 1 else ''} of '{self.controls.name}'{how}; p is "
             "two-sided and not corrected for the number of regions."
         ]
+        if self.left_out:
+            said.append(f"'{self.left_out}' is the person compared, and no control.")
         missing = [r.name for r, (t, _) in zip(regions, told, strict=True) if not t["controls_n"]]
         if missing:
             said.append(f"No control has a value of {some(missing)}.")
@@ -124,8 +129,48 @@ class ControlComparison:
                 "person's age was not given."
             )
         said.append(DEPENDS_SENTENCE)
-        said += [f"Compared in spite of this: {each}" for each in self.differs]
+        if self.differs:
+            said.append(f"Compared in spite of this: {' '.join(self.differs)}")
         return said
+
+
+def compared_with(
+    controls: Controls,
+    facts: ScanFacts,
+    *,
+    group: str = "",
+    age: float = math.nan,
+    at_age: bool = False,
+    person: Collection[str] = (),
+) -> ControlComparison:
+    """One person against a group of a table; ``differs`` says why they should not be compared.
+
+    Parameters
+    ----------
+    controls : Controls
+        As read.
+    facts : ScanFacts
+        How the person's map was made.
+    group : str
+        See :func:`napari_qsm.study.controls.control_group`.
+    age, at_age
+        See :class:`ControlComparison`.
+    person : collection of str
+        What the person may be called in the table.
+
+    Raises
+    ------
+    MetadataError
+        If nothing tells who the controls are, or nobody is left.
+    """
+    named = {plain_id(name) for name in person if name}
+    group_ = control_group(controls, group)
+    persons = tuple(each for each in group_ if each not in named)
+    if not persons:
+        raise MetadataError(f"'{controls.name}' holds no control to compare with.")
+    left_out = next((each for each in group_ if each in named), "")
+    differs = what_differs(facts, facts_of_group(controls, persons))
+    return ControlComparison(controls, persons, age, at_age, tuple(differs), left_out)
 
 
 def _both_sides(place: Place, regions: Sequence[Measured]) -> float:
@@ -167,17 +212,18 @@ def what_differs(
         ("recipe", person.recipe_sha256, {f.recipe_sha256 for f in controls}),
         ("field strength", _field(person, person), {_field(f, person) for f in controls}),
     )
-    said = []
+    said: list[str] = []
+    unknown: dict[str, list[str]] = {}
     for what, mine, theirs in compared:
         known = theirs - {""}
-        others_ = ", ".join(sorted(names.get(each, each) for each in known - {mine}))
-        if not mine and not known:
-            said.append(f"Nothing tells the {what} of this map and of {whose}.")
-        elif not mine or not known:
-            said.append(f"Nothing tells the {what} of {whose if mine else 'this map'}.")
-        elif others_:
+        odd = ", ".join(sorted(names.get(each, each) for each in known - {mine}))
+        if not mine or not known:
+            silent = ([] if mine else ["this map"]) + ([] if known else [whose])
+            unknown.setdefault(" and of ".join(silent), []).append(what)
+        elif odd:
             own = names.get(mine, mine)
-            said.append(f"The {what} of {whose} ({others_}) is not that of this map ({own}).")
+            said.append(f"The {what} of {whose} ({odd}) is not that of this map ({own}).")
+    said += [f"Nothing tells {', '.join(what)} of {who}." for who, what in unknown.items()]
     return said
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -65,6 +66,7 @@ class Controls:
         )
 
 
+@lru_cache(maxsize=4096)
 def place_of(name: str, side: str = "") -> Place:
     """Under which a region is looked up, whatever its spelling.
 
@@ -77,7 +79,7 @@ def place_of(name: str, side: str = "") -> Place:
     return base_name(name).casefold(), found
 
 
-def read_controls(path: Path | str, *, leave_out: Sequence[str] = ()) -> Controls:
+def read_controls(path: Path | str) -> Controls:
     """Read a table of several people.
 
     Parameters
@@ -87,8 +89,6 @@ def read_controls(path: Path | str, *, leave_out: Sequence[str] = ()) -> Control
         :func:`napari_qsm.study.long_table.read_long_table`), or what the window exports of several
         maps. What made its maps is read from ``roi_long.json``, ``NAME.about.json`` or the sheet
         *About* beside it.
-    leave_out : sequence of str
-        Participants who are no controls: the person who is compared.
 
     Returns
     -------
@@ -106,12 +106,7 @@ def read_controls(path: Path | str, *, leave_out: Sequence[str] = ()) -> Control
     notes: list[str] = []
     if exported:
         rows = _long(rows, notes)
-    left = [name for name in leave_out if name]
-    there = {plain_id(row["participant_id"]) for row in rows.rows}
-    gone = [name for name in left if plain_id(name) in there]
-    if gone:
-        notes.append(f"{some(gone)} is the person compared and is left out of the controls.")
-    table = long_table_of(people(rows, left))
+    table = long_table_of(people(rows, ()))
     ages = {str(k): float(v) for k, v in table.persons["age"].items() if math.isfinite(v)}
     groups: dict[str, list[str]] = {}
     for person, group in table.persons["group"].items():

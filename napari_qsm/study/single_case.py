@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtr
 
 from napari_qsm.arrays import Array
 
@@ -118,10 +118,11 @@ def against_controls_at_age(value: float, age: float, controls: Array, ages: Arr
 
 
 def _tested(value: float, n: int, mean: float, sd: float, error: float, df: int) -> SingleCase:
+    value = float(value)
     # Equal values leave rounding noise for an SD.
     if not (math.isfinite(value) and sd > 1e-9 * abs(mean)):
         return SingleCase(n, mean, sd)
     t = (value - mean) / error
-    p = 2 * float(stats.t.sf(abs(t), df))
-    percentile = 100 * float(stats.t.cdf(t, df))
+    p = 2 * float(stdtr(df, -abs(t)))  # as scipy.stats.t, a hundred times faster
+    percentile = 100 * float(stdtr(df, t))
     return SingleCase(n, mean, sd, (value - mean) / sd, t, df, p, percentile)

@@ -14,15 +14,15 @@ from napari_qsm.rois.measures import STATISTICS
 from napari_qsm.rois.repeatability import LITERATURE, Repeatability
 from napari_qsm.rois.statistics import column_of
 from napari_qsm.study.comparison import (
-    ControlComparison,
     Measured,
+    compared_with,
     differences_between,
-    facts_of_group,
     in_unit,
     read_repeatability,
     what_differs,
 )
-from napari_qsm.study.controls import control_group, read_controls
+from napari_qsm.study.controls import read_controls
+from napari_qsm.study.identity import identity_of
 from napari_qsm.study.published_values import published_files, read_published
 from napari_qsm.study.scan_facts import ScanFacts, facts_beside
 from napari_qsm.units import SusceptibilityUnit, factor
@@ -131,7 +131,19 @@ def with_context(
     facts = facts_beside(map_path)
     told: list[list[dict[str, float]]] = []
     if asked.controls is not None:
-        comparison = _comparison(asked, asked.controls, facts)
+        comparison = compared_with(
+            read_controls(asked.controls),
+            facts,
+            group=asked.group,
+            age=asked.age,
+            at_age=asked.at_age,
+            person=[identity_of(map_path, is_folder=False).participant],
+        )
+        if comparison.differs and not asked.allow_mixed:
+            raise MetadataError(
+                f"{' '.join(comparison.differs)} Values of maps that were made in different ways "
+                "cannot be compared; if you know that these can, add --allow-mixed."
+            )
         told.append(comparison.told(regions))
         for sentence in (*comparison.controls.notes, *comparison.sentences(regions)):
             say(sentence)
@@ -159,18 +171,6 @@ def with_context(
     about = dict(frame.attrs.get("about", {}))
     out.attrs = {"about": about | ({"In context": " ".join(said)} if said else {})}
     return out
-
-
-def _comparison(asked: Asked, path: Path, facts: ScanFacts) -> ControlComparison:
-    controls = read_controls(path)
-    persons = control_group(controls, asked.group)
-    differs = what_differs(facts, facts_of_group(controls, persons))
-    if differs and not asked.allow_mixed:
-        raise MetadataError(
-            f"{' '.join(differs)} Values of maps that were made in different ways cannot be compared; "
-            "if you know that these can, add --allow-mixed."
-        )
-    return ControlComparison(controls, tuple(persons), asked.age, asked.at_age, tuple(differs))
 
 
 def _published(

@@ -10,7 +10,7 @@ import yaml
 from scipy import stats
 
 from napari_qsm.cli import main
-from napari_qsm.errors import FileError, MetadataError, QsmError
+from napari_qsm.errors import FileError, MetadataError
 from napari_qsm.io.nifti import write_volume
 from napari_qsm.io.region import Region
 from napari_qsm.rois.exports import Exported, about_table, write_export
@@ -25,6 +25,7 @@ from napari_qsm.session.table.said import frame_of_map
 from napari_qsm.study.comparison import (
     ControlComparison,
     Measured,
+    compared_with,
     differences_between,
     read_repeatability,
     what_differs,
@@ -114,16 +115,17 @@ def test_a_studys_table_gives_a_value_a_control_at_the_first_visit(tmp_path):
     path = long_table(tmp_path)
     scan = {"recipe": "x", "recipe_sha256": "ab", "reference": "csf", "field_strength_t": 3}
     (tmp_path / "roi_long.json").write_text(json.dumps({"Scans": {"sub-HC0 ses-t0": scan}}))
-    controls = read_controls(path, leave_out=["HC5"])
-    persons = control_group(controls)
+    controls = read_controls(path)
+    found = compared_with(controls, FACTS, person=["sub-HC5", "somebody"])
+    persons = list(found.persons)
     assert persons == [f"HC{k}" for k in range(5)]
+    assert "'HC5' is the person compared, and no control." in found.sentences([])
     values, ages = controls.of(("putamen", "left"), persons)
     assert values.tolist() == [61 + 3 * k for k in range(5)]
     assert ages.tolist() == [40, 41, 42, 43, 44]
     assert controls.facts["HC0"] == ScanFacts(
         recipe="x", recipe_sha256="ab", reference="csf", field_strength_t=3.0
     )
-    assert any("HC5 is the person compared" in note for note in controls.notes)
     assert any("several visits" in note for note in controls.notes)
 
 
@@ -147,8 +149,8 @@ def test_groups_that_leave_open_who_the_controls_are_are_refused(tmp_path):
     assert control_group(controls, "B") == ["B0", "B1"]
     with pytest.raises(MetadataError, match="no group 'healthy'"):
         control_group(controls, "healthy")
-    with pytest.raises(QsmError, match="nobody but those who are left out"):
-        read_controls(tmp_path / "roi_long.tsv", leave_out=["A0", "A1", "B0", "B1"])
+    with pytest.raises(MetadataError, match="holds no control to compare with"):
+        compared_with(controls, FACTS, group="B", person=["B0", "B1"])
 
 
 @pytest.mark.parametrize("ending", [".csv", ".xlsx"])
@@ -194,11 +196,14 @@ def test_maps_made_in_different_ways_are_told_apart():
         "The field strength of the controls' maps (7 T) is not that of this map (3 T).",
     ]
     assert what_differs(ScanFacts(), []) == [
-        f"Nothing tells the {what} of this map and of the controls' maps."
-        for what in ("reference", "recipe", "field strength")
+        "Nothing tells reference, recipe, field strength of this map and of the controls' maps."
+    ]
+    assert what_differs(ScanFacts(reference="csf"), [replace(FACTS, recipe_sha256="")]) == [
+        "Nothing tells recipe of this map and of the controls' maps.",
+        "Nothing tells field strength of this map.",
     ]
     assert what_differs(FACTS, [replace(FACTS, reference="")]) == [
-        "Nothing tells the reference of the controls' maps."
+        "Nothing tells reference of the controls' maps."
     ]
 
 
@@ -319,7 +324,11 @@ def test_published_susceptibilities_hold_for_maps_made_in_their_way(tmp_path):
             "rise",
         ),
         (
-            {"regions": [{"region": "A", "curve": "linear", "intercept": float("nan"), "slope": 1}]},
+            {
+                "regions": [
+                    {"region": "A", "curve": "linear", "intercept": float("nan"), "slope": 1}
+                ]
+            },
             "finite",
         ),
     ],
@@ -363,7 +372,7 @@ def run(person, capsys, *options):
 def test_the_command_line_compares_and_refuses(person, tmp_path, capsys):
     table = long_table(tmp_path)
     status, said = run(person, capsys, "--controls", table)
-    assert status == 1 and "--allow-mixed" in said.err and "Nothing tells the recipe" in said.err
+    assert status == 1 and "--allow-mixed" in said.err and "Nothing tells" in said.err
     out = tmp_path / "t.csv"
     mixed = ("--controls", table, "--allow-mixed", "--age", "43", "--out", out)
     status, said = run(person, capsys, *mixed)
@@ -429,16 +438,18 @@ def test_the_table_is_compared_with_controls_until_they_are_taken_away(tmp_path)
     beside.tell(numbers, rows, maps, choice.columns)
     content = content_of(numbers, maps, rows, choice, {e.entry.id: 3 for e in maps})
     titles = [column.title.split("\n")[-1] for column in content.columns]
-    cells = dict(zip(titles[:13], content.lines[0].cells[:13], strict=True))
+    cells = dict(zip(titles[:12], content.lines[0].cells[:12], strict=True))
     mean = 1e3 * values[:2].astype(float).mean()
     known = against_controls(mean, np.array([61 + 3.0 * k for k in range(6)]))
-    assert cells["controls"] == "6" and cells["controls: mean (ppm)"] == "0.069"
+    assert cells["controls"] == "6" and cells["controls mean ± SD (ppm)"] == "0.069 ± 0.006"
     assert cells["z"] == f"{known.z:.2f}".replace("-", "−")
     assert cells["percentile"] == f"{known.percentile:.1f}"
     assert cells["difference (ppm)"] == "0.020 ± 0.007"
     frame = frame_of_map(numbers, maps[0], choice, beside, maps)
     assert frame["z"].iloc[0] == pytest.approx(known.z)
     assert frame["difference_95_ppm"].iloc[0] == pytest.approx(0.0065414, abs=1e-6)
+    assert {"controls_sd_ppm", "other_mean_ppm"} <= set(frame)
+    assert titles[12:] == ["mean ± SD (ppm)"]  # the other map is compared with nobody
     said = beside.said(rows, maps, choice.columns)
     assert set(said) == {"Controls", "Difference"} and "SDw" in said["Difference"]
     session.unit = "ppb"
@@ -463,7 +474,7 @@ def test_a_blinded_reader_sees_no_comparison(tmp_path):
     rows = numbers.rows(maps, ranks=False, shapes=True)
     beside.tell(numbers, rows, maps, choice.columns)
     content = content_of(numbers, maps, rows, choice, {chi.id: 3})
-    assert content.lines[0].cells[-6:] == ("–",) * 6
+    assert content.lines[0].cells[-5:] == ("–",) * 5
     frame = frame_of_map(numbers, maps[0], choice, beside, maps)
     assert frame[["z", "percentile", "controls_mean_ppm"]].isna().all(axis=None)
 

@@ -18,6 +18,10 @@ TOTAL = "total"
 HIDDEN = "hidden until locked"
 #: What takes longer is worked out when the hand rests.
 SOON = "…"
+#: Columns whose cells hold their ± as well.
+_SPREADS = {"controls_mean": "controls_sd", "difference": "difference_95"}
+#: What only the first map is compared with.
+_OF_FIRST = ("controls", "published", "against")
 #: Columns that are always there.
 _HEADINGS = {"mean_sd": "mean ± SD", "voxels": "voxels", "volume": "volume (mm³)"}
 
@@ -109,7 +113,7 @@ def content_of(
     for index, shown in enumerate(maps):
         own = index == 0 or shown.labels is not maps[0].labels
         specs += [(shown, name) for name in (("voxels", "volume") if own else ())]
-        specs += [(shown, name) for name in wanted]
+        specs += [(shown, name) for name in wanted if index == 0 or not _of_first(name)]
     for shown, name in specs:
         above = f"{shown.name}\n" if len(maps) > 1 else ""
         columns.append(Column(above + _title(name, shown.unit), _hint(name)))
@@ -131,6 +135,10 @@ def content_of(
     if choice.total and rows:
         lines.append(_total(numbers, maps, rows, choice, specs, places))
     return Content(tuple(columns), tuple(lines))
+
+
+def _of_first(name: str) -> bool:
+    return name in STATISTICS and STATISTICS[name].needs in _OF_FIRST
 
 
 def _hint(name: str) -> str:
@@ -157,9 +165,9 @@ def _text(measures: Measures | None, column: str, factor: float, places: int, mm
         return fixed(measures.voxels * mm3, decimals("mm³"))
     if column == "mean_sd":
         return mean_sd(measures.mean * factor, measures.sd * factor, places)
-    if column == "difference":
-        half = measures.value("difference_95")
-        return mean_sd(measures.value(column) * factor, half * factor, places)
+    if column in _SPREADS:
+        spread = measures.value(_SPREADS[column])
+        return mean_sd(measures.value(column) * factor, spread * factor, places)
     known = STATISTICS[column]
     if known.in_map_unit:
         return fixed(measures.value(column) * factor, places)

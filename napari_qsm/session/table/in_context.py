@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
+from napari_qsm.errors import MetadataError
 from napari_qsm.rois.measures import STATISTICS
 from napari_qsm.rois.repeatability import LITERATURE, Repeatability
 from napari_qsm.rois.statistics import needs
@@ -13,15 +15,17 @@ from napari_qsm.session.table.numbers import Numbers, Row, ShownMap
 from napari_qsm.study.comparison import (
     ControlComparison,
     Measured,
+    compared_with,
     differences_between,
     in_unit,
 )
+from napari_qsm.study.controls import Controls
 from napari_qsm.study.published_values import PublishedValues
 from napari_qsm.study.scan_facts import ScanFacts, facts_beside, facts_from
 from napari_qsm.units import factor
 
 #: What is switched on with the controls.
-CONTROL_COLUMNS = ("controls_n", "controls_mean", "controls_sd", "z", "percentile", "p_controls")
+CONTROL_COLUMNS = ("controls_n", "controls_mean", "z", "percentile", "p_controls")
 
 
 @dataclass(frozen=True)
@@ -114,8 +118,88 @@ class InContext:
             said["Published values"] = " ".join(self.published.sentences(regions, self.age))
         other = _other(maps)
         if other is not None and needs("against", columns):
-            said["Difference"] = f"{maps[0].name} less {other.name}. {self.repeatability.sentence}"
+            # Names of maps may be names of people; tables go to others.
+            said["Difference"] = f"First map less the next one. {self.repeatability.sentence}"
         return said
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the user chose to compare with, before it is known whether the map may be.
+
+    Attributes
+    ----------
+    controls : Controls or None
+        A table that was read.
+    group : str
+        Which of its groups; the one called controls unless named.
+    age : float
+        Years; NaN if not given.
+    at_age : bool
+        Compare with a line over the controls' ages.
+    anyway : tuple of str
+        Differences in spite of which the user wants the comparison.
+    published : PublishedValues or None
+        Values by age.
+    repeatability : Repeatability
+        By how much the mean of a region differs from scan to scan.
+    """
+
+    controls: Controls | None = None
+    group: str = ""
+    age: float = math.nan
+    at_age: bool = False
+    anyway: tuple[str, ...] = ()
+    published: PublishedValues | None = None
+    repeatability: Repeatability = LITERATURE
+
+    def beside(
+        self, facts: ScanFacts, person: Collection[str]
+    ) -> tuple[InContext, tuple[str, ...], list[str]]:
+        """What a map is compared with.
+
+        Parameters
+        ----------
+        facts : ScanFacts
+            How it was made.
+        person : collection of str
+            What the person may be called in the table.
+
+        Returns
+        -------
+        beside : InContext
+            Without what it must not be compared with.
+        differs : tuple of str
+            Why it is not compared with the controls, which the user may overrule.
+        problems : list of str
+            What cannot be overruled.
+        """
+        comparison, published = None, None
+        differs: tuple[str, ...] = ()
+        problems: list[str] = []
+        if self.controls is not None:
+            try:
+                comparison = compared_with(
+                    self.controls,
+                    facts,
+                    group=self.group,
+                    age=self.age,
+                    at_age=self.at_age,
+                    person=person,
+                )
+            except MetadataError as error:
+                problems.append(str(error))
+        if comparison is not None and not set(comparison.differs) <= set(self.anyway):
+            differs = comparison.differs
+            comparison = None
+        if self.published is not None:
+            against = self.published.what_differs(facts)
+            if math.isnan(self.age):
+                against.append("Published values go by age: give the person's.")
+            published = None if against else self.published
+            problems += against
+        found = InContext(comparison, published, self.age, self.repeatability)
+        return found, differs, problems
 
 
 def facts_of_entry(shown: ShownMap) -> ScanFacts:

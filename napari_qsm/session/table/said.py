@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def also_of(choice: Choice) -> tuple[str, ...]:
-    """Columns of files beside those of every file; a difference never goes without its ±."""
-    if "difference" not in choice.columns:
-        return choice.columns
-    return (*choice.columns, "other_mean", "difference_95")
+    """Columns of files beside those of every file: what one cell of the window joins stands apart."""
+    joined = {"controls_mean": ("controls_sd",), "difference": ("other_mean", "difference_95")}
+    parts = [part for name in choice.columns for part in joined.get(name, ())]
+    return tuple(dict.fromkeys((*choice.columns, *parts)))
 
 
 def frame_of_map(

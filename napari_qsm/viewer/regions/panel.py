@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QWidget
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.regions.charts import ChartsBox
 from napari_qsm.viewer.regions.fixed_shapes import FixedShapesBox
+from napari_qsm.viewer.regions.in_context import ContextBox
 from napari_qsm.viewer.regions.paint import PaintBox
 from napari_qsm.viewer.regions.region_edits import ChangeBox, MirrorBox
 from napari_qsm.viewer.regions.region_list import RegionList
@@ -23,6 +24,7 @@ class RegionsPanel(QWidget):
     shapes: FixedShapesBox
     change: ChangeBox
     charts: ChartsBox
+    context: ContextBox
 
     def __init__(self, services: Services, table: RegionTable) -> None:
         super().__init__()
@@ -33,8 +35,9 @@ class RegionsPanel(QWidget):
         self.change = ChangeBox(services)
         self.mirror = MirrorBox(services)
         self.charts = ChartsBox(services, table)
+        self.context = ContextBox(services, table)
         self.sections = (
-            self.list, self.paint, self.shapes, self.change, self.mirror, self.charts
+            self.list, self.paint, self.shapes, self.change, self.mirror, self.charts, self.context
         )  # fmt: skip
         body = ui.panel(ui.column(*self.sections, None, spacing=6, margins=(6, 6, 6, 6)))
         self.setLayout(ui.column(ui.scrolled(body)))
