@@ -64,6 +64,16 @@ def test_images_stay_below_labels_and_names_stay_unique():
     assert session.entry("χ 2") is second and session.entry(first.id) is first
 
 
+def test_the_same_name_in_another_case_is_told_by_the_cases_ids():
+    session = Session()
+    session.add(volume("chi", "ppm"), case=session.case_called("a", participant="01", visit="t0"))
+    other = session.case_called("b", participant="02")
+    assert session.add(volume("chi", "ppm"), case=other).name == "sub-02 chi"
+    assert session.add(volume("chi", "ppm"), case=other).name == "sub-02 chi 2"
+    nobody = session.study.new_case("Anna")  # what a user calls a case never gets into names
+    assert session.add(volume("chi", "ppm"), case=nobody).name == "chi 2"
+
+
 def test_a_label_map_can_be_painted_and_the_file_behind_it_is_untouched():
     values = np.zeros((4, 5, 6), np.int16)
     session = Session()

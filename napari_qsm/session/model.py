@@ -18,6 +18,7 @@ from napari_qsm.session.references import SavedAs
 from napari_qsm.study.case import Case
 from napari_qsm.study.display import LINKED_FIELDS, MapDisplay, first_display
 from napari_qsm.study.entry import MapEntry, Role, copy_display, guess_role, unique_name
+from napari_qsm.study.identity import case_name
 from napari_qsm.study.visit_link import VisitLink
 from napari_qsm.units import SusceptibilityUnit
 from napari_qsm.volume import Volume
@@ -103,7 +104,7 @@ class Session(DrawnCases):
         role : str, optional
             Guessed from the unit and the name unless given.
         name : str
-            The volume's own name unless given; made unique with a number.
+            The volume's own name unless given; made unique with the case's ids, or a number.
         regions : dict, optional
             What label values mean.
         display : MapDisplay, optional
@@ -143,7 +144,7 @@ class Session(DrawnCases):
         known: dict[str, Any] = {"id": key} if key and all(e.id != key for e in self.maps) else {}
         entry = MapEntry(
             **known,
-            name=unique_name(name or volume.name or role, (e.name for e in self.maps)),
+            name=self._free_name(name or volume.name or role, case),
             role=role,
             volume=volume,
             editable=editable,
@@ -165,6 +166,14 @@ class Session(DrawnCases):
             if not self.selected or role == "map":
                 self.selected = entry.id
         return entry
+
+    def _free_name(self, name: str, case: Case) -> str:
+        """The name wanted, with the case's ids where only other cases have it, else with a number."""
+        who = case_name(case.participant, case.visit)
+        alike = [entry for entry in self.maps if entry.name == name]
+        if who and alike and all(entry.case != case.id for entry in alike):
+            name = f"{who} {name}"
+        return unique_name(name, (entry.name for entry in self.maps))
 
     def _place_for(self, role: Role) -> int:
         """Where a new entry goes in the drawing order: images stay below label maps."""

@@ -249,7 +249,7 @@ def content_of_changes(
         ]
     if limit is not None:
         hint = f"1.96 √2 SDw, with SDw from {limit.source}; {BEYOND} is beyond it"
-        columns.append(Column(f"smallest detectable\nchange ({unit})", hint))
+        columns.append(Column(f"detectable\nΔ ({unit})", f"Smallest detectable change: {hint}"))
     lines = []
     for row in changes.rows:
         cells = [row.name, row.side]

@@ -55,8 +55,9 @@ def overlay_content(
     content.title = view.plane.capitalize()
     if beside and entry is not None:
         content.title = shown_name(session, entry)
-        if links_on_show(session) and entry.case == session.active_case:
-            content.title += " · worked on"
+        if links_on_show(session):
+            content.title = session.case_of(entry).title
+            content.title += " · worked on" if entry.case == session.active_case else ""
     elif comparing and is_large:
         content.title = mixed_title
     elif entry is not None:

@@ -28,6 +28,7 @@ from napari_qsm.viewer.display.changes import ChangesDialog
 from napari_qsm.viewer.services import Services
 
 _ROWS_SHOWN = 5
+_BOARD_WIDTH = 780
 
 
 class VisitsBox(ui.Section):
@@ -265,9 +266,10 @@ class VisitsBox(ui.Section):
             if link.picture:
                 picture, shown = QPixmap(), QLabel()
                 picture.loadFromData(link.picture, "PNG")
-                shown.setPixmap(picture)
+                wide = Qt.TransformationMode.SmoothTransformation
+                shown.setPixmap(picture.scaledToWidth(_BOARD_WIDTH, wide))
                 parts += [ui.label(f"{link.title}: {link.words}"), shown]
         body = ui.column(*parts, None, spacing=8, margins=(12, 10, 12, 10))
         dialog.setLayout(ui.column(ui.scrolled(ui.panel(body))))
-        dialog.resize(820, 640)
+        dialog.resize(840, 440)
         dialog.show()
