@@ -131,7 +131,12 @@ def test_independent_reading_has_no_contour_and_wrong_sides_are_told(tmp_path, d
     swapped[contours() == RIGHT], swapped[contours() == LEFT] = LEFT, RIGHT
     work.paint(swapped)
     assert work.flags_in_hand() == ["on the patient's right, but its region is left"]
-    swapped[0, 0, 0] = LEFT
+    # Both on the right: between them lies no middle of a head.
+    both = np.roll(np.where(contours() == LEFT, LEFT, 0), 14, 0)
+    work.paint(np.where(contours() == RIGHT, RIGHT, both))
+    assert work.flags_in_hand() == ["on the patient's right, but its region is left"]
+    work.paint(contours())
+    assert not work.flags_in_hand()
     nothing = swapped * 0
     work.paint(nothing)
     assert work.state_of(work.step) == "waiting"

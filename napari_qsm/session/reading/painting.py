@@ -13,8 +13,11 @@ from napari_qsm.rois.shape_checks import flags_of_voxels, wrong_side
 from napari_qsm.rois.shapes import FixedShape, indices_of
 from napari_qsm.session.reading.opened import OpenedScan
 from napari_qsm.session.reading.sides import Sides
-from napari_qsm.study.painted import PaintedStep, label_numbers
+from napari_qsm.study.painted import PaintedStep, indices_by_label, label_numbers
 from napari_qsm.study.readings import Reading
+
+#: How far a region of one side may reach over the middle of the head, which nobody has set.
+_ROOM_MM = 8.0
 
 
 class PaintedRegions:
@@ -51,6 +54,7 @@ class PaintedRegions:
         self.values: Array = (
             np.zeros(grid.shape, np.uint16) if labels is None else labels.like(grid).data
         )
+        self._at = indices_by_label(grid.with_data(self.values))
 
     def with_contour(self, step: PaintedStep) -> Array | None:
         """The labels with a region's first contour in them; None where there is no contour.
@@ -71,10 +75,10 @@ class PaintedRegions:
     def middle_mm(self, step: PaintedStep) -> Array | None:
         """The voxel of a region, or else of its first contour, that lies most in its middle, RAS mm."""
         label, contours = self.numbers[step.region_name], self._opened.contours
-        at = np.argwhere(self.values == label)
-        if not len(at) and contours is not None:
+        at = self._at.get(label)
+        if at is None and contours is not None:
             at = np.argwhere(contours.data == label)
-        if not len(at):
+        if at is None or not len(at):
             return None
         nearest = at[np.square(at - at.mean(axis=0)).sum(axis=1).argmin()]
         return self._opened.chi.voxel_to_world(nearest)
@@ -92,17 +96,17 @@ class PaintedRegions:
         known : mapping of str to FixedShape
             Shapes that are placed or suggested, by which the midline is told.
         """
-        inside = self.values == self.numbers[step.region_name]
-        at = np.argwhere(inside)
-        if not len(at):
+        at = self._at.get(self.numbers[step.region_name])
+        if at is None:
             return []
         words = without_doubles(flags_of_voxels(at, self._opened.chi, mask=self._opened.mask))
-        pieces = ndimage.label(inside, np.ones((3, 3, 3)))[1]
+        pieces = _pieces(at)
         if pieces > 1:
             words.append(f"in {pieces} pieces that do not touch")
-        centre = self._centre(at)
-        wrong = wrong_side(step.side, centre, self._sides.frame, self._midline(step, at, known))
-        return [*words, wrong] if wrong else words
+        frame, centre = self._sides.frame, self._centre(at)
+        planes = self._midlines(step, at, known)
+        wrong = [w for mm in planes if (w := wrong_side(step.side, centre, frame, mm))]
+        return [*words, *wrong[:1]]
 
     def shared(self, shape: FixedShape) -> list[str]:
         """Which painted regions a shape shares voxels with, in words."""
@@ -118,14 +122,29 @@ class PaintedRegions:
     def _centre(self, at: Array) -> Array:
         return self._opened.chi.voxel_to_world(at.mean(axis=0))
 
-    def _midline(self, step: PaintedStep, at: Array, known: Mapping[str, FixedShape]) -> float:
-        """Between the region and its partner where that is painted; else the head's."""
-        partner = self.numbers.get(other_side_name(step.region_name))
-        other = np.argwhere(self.values == partner) if partner else np.empty((0, 3))
-        if not len(other):
-            return self._sides.midline_mm(known)
+    def _midlines(
+        self, step: PaintedStep, at: Array, known: Mapping[str, FixedShape]
+    ) -> list[float]:
+        """Planes that a region must not lie beyond.
+
+        The one between it and its partner where that is painted, and, with some room, that of the
+        head, as both may lie on one side.
+        """
+        head = self._sides.midline_mm(known)
+        other = self._at.get(self.numbers.get(other_side_name(step.region_name), 0))
+        if other is None:
+            return [head]
         both = [self._sides.frame.world_to_display(self._centre(each))[0] for each in (at, other)]
-        return float(np.mean(both))
+        room = _ROOM_MM if step.side == "left" else -_ROOM_MM
+        return [float(np.mean(both)), head + room]
+
+
+def _pieces(at: Array) -> int:
+    """How many parts voxels form that do not touch, not even by corners."""
+    low = at.min(axis=0)
+    inside = np.zeros(at.max(axis=0) - low + 1, bool)
+    inside[tuple((at - low).T)] = True
+    return int(ndimage.label(inside, np.ones((3, 3, 3)))[1])
 
 
 def without_doubles(words: Iterable[str]) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeyEvent
 
-from napari_qsm.arrays import Array
+from napari_qsm.arrays import Array, Box
 from napari_qsm.compositing import Sheet, label_colours
 from napari_qsm.session import MapEntry
 from napari_qsm.session.painting import Kind
@@ -54,7 +54,7 @@ class Brushing:
         self._heard = ui.Subscriptions()
         session = stage.session
         self._heard.connect(session.history.changed, to=self._on_history)
-        self._heard.connect(session.labels_edited, to=lambda key, box: stage.redraw())
+        self._heard.connect(session.labels_edited, to=self._on_edited)
         stage.sheets_over.append(self.sheets)
 
     def dispose(self) -> None:
@@ -155,6 +155,17 @@ class Brushing:
             return
         if not self._do(lambda work: work.paint(values)):
             self.refresh()
+
+    def _on_edited(self, key: str, box: Box) -> None:
+        """Paint the part of the pictures anew that a stroke has changed, with its neighbours."""
+        entry, frame = self._entry, self._stage.frame
+        if entry is None or frame is None:
+            return
+        placement = drawn(entry, frame).placement
+        ends = np.array([(part.start - 1.5, part.stop + 0.5) for part in box]).T
+        low, high = ends * placement.scale + placement.translate
+        for view in self._stage.views:
+            view.surface.redraw_box(low, high)
 
     def sheets(self, view: SliceView) -> list[Sheet]:
         """The painted regions over the map of a view, and the first contour as an outline."""
