@@ -254,6 +254,7 @@ def _one_of(folder: Path, names: tuple[str, ...], pattern: str, what: str) -> Pa
         if (folder / name).is_file():
             return folder / name
     found = sorted(folder.glob(pattern)) or sorted(folder.rglob(pattern))
+    found = [path for path in found if "_desc-noise_" not in path.name]
     if len(found) > 1 and what:
         raise FileError(
             f"'{folder}' holds {len(found)} files like '{found[0].name}'; give the folder of one "

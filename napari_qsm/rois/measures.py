@@ -171,6 +171,7 @@ told(
     "without a noise map of the reconstruction.",
     heading="SE by noise",
     needs="noise",
+    finer=1,
 )
 
 

@@ -89,6 +89,8 @@ class Statistic:
         What it takes besides the values of a region: a limit above which they are high; its
         outer layer, which is too slow for every move of a brush; controls, published values or
         another map to compare with; or the noise map of this one.
+    finer : int
+        Decimals beyond those of the unit.
     meaning : str
         What it is, in a sentence or two: its entry in data dictionaries.
     """
@@ -104,6 +106,7 @@ class Statistic:
     optional: bool = True
     needs: Needs = "values"
     meaning: str = ""
+    finer: int = 0
 
 
 #: Name to statistic, in the order of columns.
@@ -152,6 +155,7 @@ def told(
     heading: str = "",
     in_map_unit: bool = True,
     decimals: int = 2,
+    finer: int = 0,
 ) -> None:
     """Register a number that does not follow from a region's values alone.
 
@@ -168,4 +172,5 @@ def told(
         exported=False,
         needs=needs,
         meaning=meaning,
+        finer=finer,
     )

@@ -74,7 +74,7 @@ def column_decimals(unit: str = "ppm") -> dict[str, int]:
     """Decimals in which the columns of numbers are shown; files hold all digits."""
     shown = {"volume_mm3": decimals("mm³")}
     for each in STATISTICS.values():
-        places = decimals(unit) if each.in_map_unit else each.decimals
+        places = decimals(unit) + each.finer if each.in_map_unit else each.decimals
         shown[column_of(each, unit)] = places
     return shown
 

@@ -21,6 +21,7 @@ from napari_qsm.study.scan_source import Facts, ScanSource
 if TYPE_CHECKING:
     from napari_qsm.arrays import Array
     from napari_qsm.recon.pipeline import Result
+    from napari_qsm.recon.uncertainty import Uncertainty
     from napari_qsm.study.stage_task import PreparedInputs, StageResult, Task
     from napari_qsm.volume import Volume
 
@@ -38,6 +39,8 @@ class Reconstruction(ReconstructionPlan):
         The stages that are running or about to.
     problem : str
         What kept the last run from starting; empty if nothing did.
+    found_noise : tuple of (int, Uncertainty or None)
+        The noise of the map that has this number as its reference.
     """
 
     made = Signal(str)
@@ -49,6 +52,7 @@ class Reconstruction(ReconstructionPlan):
         self._kept = ScanResults()
         self._failures: dict[str, tuple[int, str]] = {}
         self._numbers: dict[tuple[Any, ...], int] = {}
+        self.found_noise: tuple[int, Uncertainty | None] = (-1, None)
         self._prepared: PreparedInputs | None = None
         #: Facts, given volumes and results of scans that are not the chosen one.
         self._aside: dict[tuple[Any, ...], tuple[Facts, dict[str, Volume], ScanResults]] = {}
@@ -238,6 +242,12 @@ class Reconstruction(ReconstructionPlan):
 
     # -- what comes out -------------------------------------------------------------------
 
+    @property
+    def noise(self) -> Uncertainty | None:
+        """The noise of the map, if it is known of the one that is current."""
+        number, found = self.found_noise
+        return found if number == self.number("reference") else None
+
     def arrays(self) -> dict[str, Any]:
         """Every quantity that is current, by name; of one made twice, the later."""
         have = dict(self._prepared.have) if self._prepared is not None else {}
@@ -316,4 +326,5 @@ class Reconstruction(ReconstructionPlan):
             self.arrays(),
             self.records(),
             self.warnings(),
+            self.noise,
         )

@@ -15,7 +15,9 @@ from napari_qsm.qc.rating import RATING_FILE, make_rating, read_ratings
 from napari_qsm.recon.fourier import forward_field
 from napari_qsm.session import Session
 from napari_qsm.session.folder import read_session, save_session
+from napari_qsm.session.noise import NAME
 from napari_qsm.session.quality import finished_map, iron_rich_labels, unexplained_field
+from napari_qsm.session.stage_results import Results
 from napari_qsm.session.work import DirtyTracker
 from napari_qsm.viewer.reconstruct.quality_box import QualityBox
 from napari_qsm.viewer.reconstruct.quality_lists import FIRST_ROWS, FindingList, sign
@@ -367,3 +369,28 @@ def test_in_the_panel_a_run_is_judged_and_settings_can_be_tried(workspace, head)
     settle()
     assert panel.tryouts.dialog is None and panel.quality is not old
     assert panel.quality.judgement is None
+
+
+def test_noise_of_the_map_is_found_saved_and_told_in_the_table(workspace, head, recon, tmp_path):
+    from napari_qsm.viewer.reconstruct.export import result_writer
+    from napari_qsm.viewer.reconstruct.noise_box import NoiseBox
+
+    session = workspace.session
+    results = Results(session, session.case, recon)
+    for stage in recon.active():
+        results.show_made(recon.result_of(stage), look=False)
+    made = NoiseBox(workspace.services, recon, lambda: finished_map(recon, session.case))
+    recon.changed.connect(made.refresh)
+    made.refresh()
+    button, state = (made.findChild(QWidget, f"qsm.noise.{n}") for n in ("find", "state"))
+    assert "takes about" in state.text() and recon.noise is None
+    button.click()
+    settled_jobs(workspace)
+    assert "ppb (median)" in state.text() and not button.isEnabled()
+    entry = next(e for e in session.case.maps if e.name == NAME)
+    np.testing.assert_array_equal(entry.volume.data, recon.noise.noise_ppm)
+    result_writer(recon, tmp_path / "out")(lambda *told: None, lambda: False)
+    assert (tmp_path / "out" / "chi_noise.nii.gz").is_file()
+    assert "standard errors" in (tmp_path / "out" / "methods.txt").read_text("utf-8")
+    recon.changed.disconnect(made.refresh)
+    made.deleteLater()

@@ -10,6 +10,7 @@ from math import nan
 
 from napari_qsm.rois.measures import STATISTICS, Measures
 from napari_qsm.rois.pairs import asymmetry, pair_up
+from napari_qsm.rois.statistics import needs
 from napari_qsm.session.table.choice import Choice
 from napari_qsm.session.table.numbers import Numbers, Row, ShownMap
 from napari_qsm.units import NOTHING, decimals, fixed, mean_sd, percent
@@ -170,7 +171,7 @@ def _text(measures: Measures | None, column: str, factor: float, places: int, mm
         return mean_sd(measures.value(column) * factor, spread * factor, places)
     known = STATISTICS[column]
     if known.in_map_unit:
-        return fixed(measures.value(column) * factor, places)
+        return fixed(measures.value(column) * factor, places + known.finer)
     return fixed(measures.value(column), known.decimals)
 
 
@@ -198,7 +199,9 @@ def _total(
         if shown.labels is not None:
             labels = [row.label for row in regions if shown.entry.id in row.measures]
             ranks = needs_ranks(choice)
-            whole.measures[shown.entry.id] = numbers.pooled(shown, labels, ranks=ranks)
+            whole.measures[shown.entry.id] = numbers.pooled(
+                shown, labels, ranks=ranks, noise=needs("noise", choice.columns)
+            )
     cells = ("", whole.name, "", *(_cell(whole, s, n, places) for s, n in specs))
     return Line(TOTAL, cells, (), None, "total")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ from napari_qsm.rois.edge import with_edge
 from napari_qsm.rois.high_part import NO_LIMITS
 from napari_qsm.rois.live import HighFrom, LiveStatistics
 from napari_qsm.rois.measures import Measures
+from napari_qsm.rois.noise import NoiseMap
 from napari_qsm.rois.region import (
     Region,
     RegionTable,
@@ -24,6 +25,7 @@ from napari_qsm.rois.shape_table import shape_measures
 from napari_qsm.rois.shapes import FixedShape, voxels_of
 from napari_qsm.session import MapEntry, Session
 from napari_qsm.session.blinding import shown_name
+from napari_qsm.session.noise import NoiseMaps
 from napari_qsm.units import factor
 from napari_qsm.volume import Volume
 
@@ -146,6 +148,7 @@ class Numbers:
         self._session = session
         self._kept: dict[str, _Kept] = {}
         self._shapes: dict[tuple[str, str], tuple[Any, ...]] = {}
+        self._noise = NoiseMaps()
 
     def edited(self, key: str, box: Box) -> None:
         """Remember that a part of a label map has changed."""
@@ -213,6 +216,7 @@ class Numbers:
         ranks: bool,
         shapes: bool,
         edge: Literal["no", "known", "yes"] = "no",
+        noise: bool = False,
     ) -> list[Row]:
         """Rows of the table: regions in the order of their labels, then fixed shapes.
 
@@ -227,6 +231,8 @@ class Numbers:
         edge : {"no", "known", "yes"}
             Whether means without the outer layer of voxels are; ``"known"`` leaves out those of
             regions that were drawn on since they were last worked out.
+        noise : bool
+            Whether standard errors of means are, where there is a noise map.
 
         Raises
         ------
@@ -238,6 +244,7 @@ class Numbers:
             if shown.labels is None:
                 continue
             live, regions = self.live(shown), shown.labels.regions
+            under = self._noise_under(shown) if noise else None
             for label in sorted(set(live.labels) | set(regions) - {0}):
                 row = self._region_row(label, regions, shown.labels)
                 row = rows.setdefault((label, row.name), row)
@@ -246,9 +253,15 @@ class Numbers:
                     known = self._edge(shown, label, measures, now=edge == "yes")
                     row.settling |= known is None
                     measures = known or measures
+                if under is not None:
+                    key, known_noise = under
+                    own = live.measures(key, label)
+                    measures = known_noise.told_of(measures, own, shown.entry.volume.unit)
                 row.measures[shown.entry.id] = measures
         found = [rows[key] for key in sorted(rows, key=lambda key: key[0])]
-        return found + (self._shape_rows(maps, edge=edge != "no") if shapes else [])
+        if not shapes:
+            return found
+        return found + self._shape_rows(maps, edge=edge != "no", noise=noise)
 
     def _edge(
         self, shown: ShownMap, label: int, measures: Measures, *, now: bool
@@ -265,9 +278,24 @@ class Numbers:
         told = ("inner_mean", "edge_difference", "inner_voxels")
         return known and measures.with_told({name: known.value(name) for name in told})
 
-    def pooled(self, shown: ShownMap, labels: list[int], *, ranks: bool) -> Measures:
+    def pooled(
+        self, shown: ShownMap, labels: list[int], *, ranks: bool, noise: bool = False
+    ) -> Measures:
         """Several regions as one."""
-        return self.live(shown).pooled(shown.entry.id, labels, ranks=ranks)
+        live = self.live(shown)
+        measures = live.pooled(shown.entry.id, labels, ranks=ranks)
+        found = self._noise_under(shown) if noise else None
+        if found is None:
+            return measures
+        return found[1].told_of(measures, live.pooled(found[0], labels), shown.entry.volume.unit)
+
+    def _noise_under(self, shown: ShownMap) -> tuple[str, NoiseMap] | None:
+        """The noise map of a map, measured under the same labels, by its key; None without one."""
+        found = self._noise.of(self._session, shown.entry)
+        if found is None:
+            return None
+        self.live(replace(shown, entry=found[0]))
+        return found[0].id, found[1]
 
     def values(self, row: Row, shown: ShownMap) -> Array:
         """Values of a row on a map, in the map's own unit; may hold NaN."""
@@ -287,7 +315,7 @@ class Numbers:
             hidden=self._session.blinded and not (region is not None and region.locked),
         )
 
-    def _shape_rows(self, maps: list[ShownMap], *, edge: bool) -> list[Row]:
+    def _shape_rows(self, maps: list[ShownMap], *, edge: bool, noise: bool) -> list[Row]:
         """A row for each shape of the cases whose maps are shown, measured in its own case."""
         rows = []
         session = self._session
@@ -299,7 +327,7 @@ class Numbers:
                 row = self._shape_row(shape, region, labels.regions if labels is not None else {})
                 for shown in own:
                     row.measures[shown.entry.id] = self._shape_measures(
-                        shape, shown.entry, edge=edge
+                        shape, shown.entry, edge=edge, noise=noise
                     )
                 rows.append(row)
         return rows
@@ -310,13 +338,16 @@ class Numbers:
         name = f"{shape.name} – {shape.words}" if shape.region_name else shape.words
         return Row(f"shape {shape.id}", shape.region, name, shape.side, color, shape, hidden)
 
-    def _shape_measures(self, shape: FixedShape, entry: MapEntry, *, edge: bool) -> Measures:
+    def _shape_measures(
+        self, shape: FixedShape, entry: MapEntry, *, edge: bool, noise: bool
+    ) -> Measures:
         known = self._shapes.get((shape.id, entry.id))
         high = self.high if entry.in_ppm else NO_LIMITS
-        source = (shape, entry.volume, entry.echo, high, edge)
+        found = self._noise.of(self._session, entry) if noise else None
+        source = (shape, entry.volume, entry.echo, high, edge, found and found[1])
         if known is not None and all(a is b for a, b in zip(known, source, strict=False)):
             return known[-1]
-        measures = shape_measures(shape, entry.shown, high, edge=edge)
+        measures = shape_measures(shape, entry.shown, high, edge=edge, noise=found and found[1])
         self._shapes[shape.id, entry.id] = (*source, measures)
         return measures
 

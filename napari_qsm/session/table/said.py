@@ -55,7 +55,9 @@ def frame_of_map(
     """
     also = also_of(choice)
     edge: Literal["yes", "no"] = "yes" if needs("edge", also) else "no"
-    rows = numbers.rows([shown], ranks=True, shapes=choice.shapes, edge=edge)
+    rows = numbers.rows(
+        [shown], ranks=True, shapes=choice.shapes, edge=edge, noise=needs("noise", also)
+    )
     if maps and shown.entry is maps[0].entry:
         beside.tell(numbers, rows, maps, also)
     listed = []

@@ -27,6 +27,7 @@ from napari_qsm.viewer.icons import icon, is_dark
 from napari_qsm.viewer.reconstruct.export import ask_result_folder, result_writer
 from napari_qsm.viewer.reconstruct.how_made import HowMade
 from napari_qsm.viewer.reconstruct.inputs import InputBox, use_file, use_map
+from napari_qsm.viewer.reconstruct.noise_box import NoiseBox
 from napari_qsm.viewer.reconstruct.quality_box import QualityBox
 from napari_qsm.viewer.reconstruct.recipes import RecipeRow
 from napari_qsm.viewer.reconstruct.running import RunBar, Runner
@@ -163,6 +164,7 @@ class ReconstructPanel(QWidget):
             for number, stage in enumerate(STAGES, 1)
         }
         self.quality = QualityBox(self._context, self._finished, self._judged)
+        self.noise = NoiseBox(self._context, self.recon, self._finished)
         inner = ui.panel(
             ui.column(
                 ui.heading("Scan"),
@@ -172,6 +174,7 @@ class ReconstructPanel(QWidget):
                 ui.heading("Steps"),
                 *self._sections.values(),
                 self.quality,
+                self.noise,
                 None,
                 spacing=5,
                 margins=(8, 6, 8, 6),
@@ -226,6 +229,7 @@ class ReconstructPanel(QWidget):
             section.refresh(shown=stage == shown, flipped=self.results.flipped == stage)
         self._bar.refresh(recon)
         self.quality.refresh()
+        self.noise.refresh()
 
     def _finished(self) -> Subject | None:
         return finished_map(self.recon, self.case)

@@ -263,8 +263,9 @@ class RegionTable(QWidget):
         edge: Literal["no", "known", "yes"] = "no"
         if needs("edge", choice.columns):
             edge = "known" if self._rest.isActive() else "yes"
+        ranks, noise = needs_ranks(choice), needs("noise", choice.columns)
         self._rows = self.numbers.rows(
-            self.maps, ranks=needs_ranks(choice), shapes=choice.shapes, edge=edge
+            self.maps, ranks=ranks, shapes=choice.shapes, edge=edge, noise=noise
         )
         self.beside.tell(self.numbers, self._rows, self.maps, choice.columns)
         places = {shown.entry.id: self._places_of(shown) for shown in self.maps}
