@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from itertools import product
 
 import numpy as np
 
@@ -32,6 +33,7 @@ def opened(size: str):
     workspace = open_workspace()
     workspace.viewer.window.resize(1600, 1000)
     values = np.random.default_rng(0).standard_normal(shape, dtype=np.float32) * 0.05
+    values[: shape[0] // 2] += 0.25  # an edge under the adaptive brush
     affine = np.diag([*voxel, 1.0])
     chi = workspace.session.add(Volume(values, affine, unit="ppm", name="χ"))
     entry = new_region_map(workspace.session, chi, built_in_presets()[1].regions)
@@ -51,7 +53,7 @@ def opened(size: str):
     return workspace, painter, entry
 
 
-def paint_seconds(workspace, painter, *, in_3d: bool) -> tuple[list[float], list[float]]:
+def paint_seconds(workspace, painter, kind: str, *, in_3d: bool) -> tuple[list[float], list[float]]:
     """Seconds of each move of the hand while painting, and of each undo and redo.
 
     From the mouse event until the session, the label map and what has to be drawn are up to
@@ -61,7 +63,7 @@ def paint_seconds(workspace, painter, *, in_3d: bool) -> tuple[list[float], list
     from qtpy.QtGui import QMouseEvent
     from qtpy.QtWidgets import QApplication
 
-    painter.options.in_3d = in_3d
+    painter.options.update({"kind": kind, "in_3d": in_3d})
     view = workspace.controller.main
     left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
     centre = QPoint(view.native.width() // 2, view.native.height() // 2)
@@ -95,18 +97,19 @@ def paint_seconds(workspace, painter, *, in_3d: bool) -> tuple[list[float], list
 
 def painting() -> None:
     """Print what a move of the brush and an undo cost."""
-    print(f"painting with a 6 mm brush, 26 regions, three views; {machine()}")
-    print(f"{'size':14}{'brush':>10}{'paint move':>24}{'undo, redo':>24}")
+    print(f"painting with a 6 mm tip, 26 regions, three views; {machine()}")
+    print(f"{'size':14}{'tip':>16}{'paint move':>24}{'undo, redo':>24}")
     for size, (shape, _) in SIZES.items():
         workspace, painter, _entry = opened(size)
         pair = pair_seconds(shape)
-        for in_3d in (False, True):
-            moves, undos = paint_seconds(workspace, painter, in_3d=in_3d)
+        for kind, in_3d in product(("brush", "adaptive"), (False, True)):
+            moves, undos = paint_seconds(workspace, painter, kind, in_3d=in_3d)
             texts = []
             for times in (moves, undos):
                 middle, worst = statistics.median(times), max(times)
                 texts.append(f"{1e3 * middle:.1f} ms, worst {1e3 * worst:.1f}")
-            print(f"{size:14}{'ball' if in_3d else 'flat':>10}{texts[0]:>24}{texts[1]:>24}", end="")
+            tip = f"{kind}, {'ball' if in_3d else 'flat'}"
+            print(f"{size:14}{tip:>16}{texts[0]:>24}{texts[1]:>24}", end="")
             print(f"   (FFT pair {1e3 * pair:.0f} ms)")
         workspace.close()
 

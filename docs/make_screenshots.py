@@ -1,7 +1,7 @@
 """Makes the pictures of the window in the documentation, from the built-in heads.
 
 Needs a display (``xvfb-run -s "-screen 0 1600x1200x24" python docs/make_screenshots.py``); names
-of parts (``workspace``, ``regions``) make these alone.
+of parts (``workspace``, ``tools``) make these alone.
 """
 
 from __future__ import annotations
@@ -142,6 +142,46 @@ def regions() -> None:
     painter.use("brush")
     workspace.central.message.clear()
     shoot(workspace, "regions-light")
+    workspace.close()
+
+
+def tools() -> None:
+    """Pictures of the tools that look at the map: growth, adaptive brush, an opened outline."""
+    workspace = open_workspace()
+    workspace.viewer.window.resize(*SIZE)
+    loaded = load_head("control")
+    loaded.maps = [each for each in loaded.maps if each.role != "labels"]
+    loaded.into(workspace.session)
+    workspace.controller.go_to((26, 2, 2))
+    panel = workspace.panels.regions
+    workspace.tabs.setCurrentWidget(panel)
+    panel.findChild(QToolButton, "qsm.regions.presets").use_preset(built_in_presets()[0])
+    workspace.session.active_region = 2
+    painter = panel.paint.painter
+    view = workspace.controller.main
+    painter.options.update({"in_3d": True, "window_ppm": (0.04, 0.3), "radius_mm": 16.0})
+    painter.use("grow")
+    settle()
+    hold_brush(workspace, [(26, 2, 2)])()
+    shoot(workspace, "regions-grow")
+    painter.take()
+    painter.options.update({"in_3d": False, "diameter_mm": 9.0})
+    painter.open_outline()
+    shoot(workspace, "regions-polygon")
+    painter.cancel()
+    painter.use("adaptive")
+    workspace.session.active_region = 4
+    frame = workspace.controller.frame
+    none = Qt.MouseButton.NoButton
+    plain = Qt.KeyboardModifier.NoModifier
+    workspace.viewer.theme = "light"
+    workspace.viewer.window.resize(1280, 720)
+    settle()
+    at = QPointF(*view.camera().to_pixel(frame.world_to_display((17.0, -2.0, 2.0))))
+    there = QPointF(view.native.mapToGlobal(at.toPoint()))
+    event = QMouseEvent(QEvent.Type.MouseMove, at, there, none, none, plain)
+    QApplication.sendEvent(view.native, event)
+    shoot(workspace, "regions-adaptive")
     workspace.close()
 
 
@@ -338,6 +378,7 @@ if __name__ == "__main__":
         "reconstruct": reconstruct,
         "regions": regions,
         "context": context,
+        "tools": tools,
     }
     for part in sys.argv[1:] or parts:
         # Each part shows the program as it first starts: no choices, no work left by another.

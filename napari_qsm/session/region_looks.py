@@ -45,6 +45,31 @@ def toggle_outline(session: Session) -> bool:
     return outline
 
 
+def set_look(
+    session: Session,
+    *,
+    outline: bool | None = None,
+    width: int | None = None,
+    opacity: float | None = None,
+) -> None:
+    """Draw all label maps and masks of the case on show like this; what is None stays.
+
+    Parameters
+    ----------
+    session : Session
+    outline : bool, optional
+        As outlines, or filled.
+    width : int, optional
+        Of outlines, voxels.
+    opacity : float, optional
+        0 to 1.
+    """
+    given = {"outline": outline, "outline_width": width, "opacity": opacity}
+    changes = {name: value for name, value in given.items() if value is not None}
+    for entry in region_maps(session):
+        session.set_display(entry, **changes)
+
+
 def change_opacity(session: Session, steps: int) -> float | None:
     """Draw what is shown stronger, or with a negative number fainter; returns the opacity."""
     shown = shown_regions(session)

@@ -14,6 +14,7 @@ import numpy as np
 from napari_qsm.arrays import Array
 from napari_qsm.errors import GeometryError, QsmError
 from napari_qsm.rois import edit, region, reshape, shifts
+from napari_qsm.rois.recolouring import recolour_all
 from napari_qsm.rois.region import Region
 from napari_qsm.session.history import Desk
 from napari_qsm.session.model import Session
@@ -176,6 +177,11 @@ def rename_region(session: Session, entry: MapEntry, index: int, name: str) -> N
 def recolour_region(session: Session, entry: MapEntry, index: int, color: str) -> None:
     """Give a region another colour, ``"#rrggbb"``."""
     apply(session, entry, edit.recolour(entry.regions, index, color))
+
+
+def recolour_regions(session: Session, entry: MapEntry) -> None:
+    """Give all regions colours that colour-blind readers can tell apart, as one undo."""
+    apply(session, entry, recolour_all(entry.regions))
 
 
 def set_side(session: Session, entry: MapEntry, index: int, side: str) -> None:

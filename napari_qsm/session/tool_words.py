@@ -54,7 +54,7 @@ def next_click(
         return _what_has_grown(growth), growth.at.size > 0
     text = _what_it_does(options, target, plane)
     if edges is not None:
-        text += f", up to the edges of '{edges.name}'"
+        text = text.replace(target.name, f"{target.name} up to the edges of '{edges.name}'", 1)
     if limit is not None and options.kind == "grow":
         text += f" where '{limit.entry.name}' is within the limits"
     elif limit is not None:

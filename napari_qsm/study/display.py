@@ -11,6 +11,8 @@ from pydantic import ConfigDict, Field
 from napari_qsm.colormaps import Colouring
 from napari_qsm.volume import Volume
 
+#: Of the edges of regions, voxels.
+WIDEST_OUTLINE = 5
 Role = Literal["map", "magnitude", "phase", "mask", "labels", "other"]
 
 
@@ -37,6 +39,8 @@ class MapDisplay(EventedModel):
         Whether the map is drawn at all.
     outline : bool
         Whether only the edges of regions are drawn.
+    outline_width : int
+        How broad these edges are, voxels inwards.
     """
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
@@ -52,6 +56,7 @@ class MapDisplay(EventedModel):
     opacity: float = Field(default=1.0, ge=0, le=1)
     visible: bool = True
     outline: bool = False
+    outline_width: int = Field(default=1, ge=1, le=WIDEST_OUTLINE)
 
 
 #: What the link button keeps equal between maps: all that turns a number into a colour.

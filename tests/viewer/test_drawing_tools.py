@@ -1,5 +1,7 @@
 """Tools that look at the map or at what is drawn, with real mouse and key events."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.path import Path
@@ -8,6 +10,7 @@ from scipy import ndimage
 from skimage.segmentation import flood
 
 from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES
+from napari_qsm.io.region import pair_color
 from napari_qsm.viewer.canvas.overlay_items import Outline, Patch, Ring
 from napari_qsm.volume import Volume
 from tests.viewer.actions import (
@@ -20,6 +23,7 @@ from tests.viewer.actions import (
     drag,
     hover,
     key,
+    picture,
     press,
 )
 from tests.viewer.conftest import affine_of, renew, settle
@@ -387,3 +391,44 @@ def test_only_the_settings_of_the_tool_in_hand_are_shown(work):
         assert shown() == wanted, kind
     tip = child(work, "qsm.paint.adaptive").toolTip()
     assert tip.startswith("Adaptive brush (Shift+B)")
+
+
+def test_how_regions_look_in_views_and_figures(work):
+    from napari_qsm.session.figure.from_view import regions_as_viewed
+
+    session, main = work.session, work.controller.main
+    entry = entry_of(work)
+    child(work, "qsm.looks").set_open(True)
+    session.crosshair_visible = False
+    i, j, k = under(work, main, middle(work, main))
+    before = picture(main)
+    drawn_on_slice = block(work, (slice(i - 6, i + 7), slice(j - 6, j + 7), slice(k, k + 1)))
+    style, width = child(work, "qsm.looks.style"), child(work, "qsm.looks.width")
+    assert not width.isEnabled()
+    style.setCurrentIndex(1)
+    style.activated.emit(1)
+    width.setValue(3)
+    child(work, "qsm.looks.opacity").setValue(0.8)
+    settle()
+    display_ = entry.display
+    assert (display_.outline, display_.outline_width, display_.opacity) == (True, 3, 0.8)
+    # Three voxels of rim are coloured, what lies deeper is as without the region.
+    inner = ndimage.binary_erosion(drawn_on_slice[..., k], iterations=3)
+    assert inner.sum() == 49
+    shot = picture(main)
+    scale = shot.shape[1] / main.native.width()
+    for where, coloured in (((i, j), False), ((i + 3, j), False), ((i + 4, j), True)):
+        at = main.camera().to_pixel(display(work)[(*where, k)])
+        x, y = (round(part * scale) for part in at)
+        assert (np.abs(shot[y, x] - before[y, x]).max() > 15) == coloured, where
+    look = regions_as_viewed(entry)
+    assert (look.style, look.colours, look.opacity) == ("outline", "table", 0.8)
+    assert look.width_pt == pytest.approx(2.4)
+    session.history.clear()
+    entry.regions = {n: replace(row, color="#112233") for n, row in entry.regions.items()}
+    press(work, "qsm.looks.colours")
+    assert [entry.regions[n].color for n in (1, 2)] == [pair_color(0), pair_color(0, dark=True)]
+    assert session.history.undo() == "colours of all regions"
+    assert entry.regions[1].color == "#112233"
+    session.set_display(entry, outline=False, outline_width=1, opacity=0.5)
+    child(work, "qsm.looks").set_open(False)

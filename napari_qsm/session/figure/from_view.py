@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -150,8 +150,19 @@ def _regions_in_view(session: Session, entry: MapEntry) -> Regions | None:
         return None
     if labels.shown.shape != entry.shown.shape:
         return None
-    style: Literal["outline", "fill"] = "outline" if labels.display.outline else "fill"
-    return Regions(labels=labels.id, style=style, colours="table", opacity=labels.display.opacity)
+    return regions_as_viewed(labels)
+
+
+def regions_as_viewed(labels: MapEntry) -> Regions:
+    """Regions of a figure that look as they do in the views: style, width, colours, opacity."""
+    display = labels.display
+    return Regions(
+        labels=labels.id,
+        style="outline" if display.outline else "fill",
+        colours="table",
+        width_pt=Regions.model_fields["width_pt"].default * display.outline_width,
+        opacity=display.opacity,
+    )
 
 
 def _below(session: Session, entry: MapEntry) -> tuple[MapEntry | None, tuple[float, float] | None]:
@@ -242,7 +253,10 @@ def with_regions(
     if style == "none":
         return with_panel(spec, index, regions=None)
     spec, labels = labels_of_panel(session, spec, panel)
-    before = panel.regions or Regions(labels=labels)
+    entry = session.entry(labels)
+    before = panel.regions or (
+        Regions(labels=labels) if entry is None else regions_as_viewed(entry)
+    )
     fields = {**before.model_dump(), "style": style, "names": names}
     return with_panel(spec, index, regions=Regions(**fields))
 

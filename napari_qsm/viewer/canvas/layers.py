@@ -27,6 +27,7 @@ from napari_qsm.rois.region import RegionTable
 from napari_qsm.session import MapDisplay, MapEntry, Role, Session, first_display, guess_role
 from napari_qsm.session.composites import TurnedGrid
 from napari_qsm.session.frames import napari_order
+from napari_qsm.study.display import WIDEST_OUTLINE
 from napari_qsm.viewer import compat
 from napari_qsm.viewer.contributions import (
     AXIS_LABELS,
@@ -130,8 +131,9 @@ def apply_display(
     """
     if layer.opacity != display.opacity:
         layer.opacity = display.opacity
-    if isinstance(layer, Labels) and (layer.contour > 0) != display.outline:
-        layer.contour = int(display.outline)
+    contour = display.outline_width if display.outline else 0
+    if isinstance(layer, Labels) and layer.contour != contour:
+        layer.contour = contour
     if not isinstance(layer, Image):
         return
     window, table, ends = effective_window(display), None, None
@@ -159,6 +161,8 @@ def read_display(layer: Layer) -> dict[str, Any]:
     changes: dict[str, Any] = {"opacity": float(layer.opacity)}
     if isinstance(layer, Labels):
         changes["outline"] = layer.contour > 0
+        if 1 <= layer.contour <= WIDEST_OUTLINE:
+            changes["outline_width"] = int(layer.contour)
     if not isinstance(layer, Image):
         return changes
     low, high = map(float, layer.contrast_limits)

@@ -8,6 +8,7 @@ from napari_qsm.viewer import ui
 from napari_qsm.viewer.regions.charts import ChartsBox
 from napari_qsm.viewer.regions.fixed_shapes import FixedShapesBox
 from napari_qsm.viewer.regions.in_context import ContextBox
+from napari_qsm.viewer.regions.looks_box import LooksBox
 from napari_qsm.viewer.regions.paint import PaintBox
 from napari_qsm.viewer.regions.region_edits import ChangeBox, MirrorBox
 from napari_qsm.viewer.regions.region_list import RegionList
@@ -31,13 +32,15 @@ class RegionsPanel(QWidget):
         self.setObjectName("qsm.regions")
         self.list = RegionList(services)
         self.paint = PaintBox(services)
+        self.looks = LooksBox(services)
         self.shapes = FixedShapesBox(services)
         self.change = ChangeBox(services)
         self.mirror = MirrorBox(services)
         self.charts = ChartsBox(services, table)
         self.context = ContextBox(services, table)
         self.sections = (
-            self.list, self.paint, self.shapes, self.change, self.mirror, self.charts, self.context
+            self.list, self.paint, self.looks, self.shapes, self.change, self.mirror, self.charts,
+            self.context,
         )  # fmt: skip
         body = ui.panel(ui.column(*self.sections, None, spacing=6, margins=(6, 6, 6, 6)))
         self.setLayout(ui.column(ui.scrolled(body)))
