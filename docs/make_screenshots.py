@@ -137,11 +137,6 @@ def regions() -> None:
     for name in ("qsm.change", "qsm.mirror"):
         panel.findChild(QWidget, name).set_open(False)
     bar.setValue(0)
-    workspace.viewer.theme = "light"
-    workspace.viewer.window.resize(1280, 720)
-    painter.use("brush")
-    workspace.central.message.clear()
-    shoot(workspace, "regions-light")
     workspace.close()
 
 
