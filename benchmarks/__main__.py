@@ -19,6 +19,7 @@ NAMES = (
     "regions",
     "registration",
     "study_page",
+    "reading",
 )
 
 

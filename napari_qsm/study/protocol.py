@@ -26,6 +26,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -271,7 +272,7 @@ def read_protocol(path: Path, *, changed: bool = False) -> Protocol:
     FileError
         If it cannot be read, or was changed after it was frozen.
     """
-    protocol = parse_protocol(_plain(read_text(path, "protocol"), path.name), path.name)
+    protocol = _read(read_text(path, "protocol"), path.name)
     frozen = protocol.frozen
     if frozen is not None and frozen.sha256 != protocol.sha256 and not changed:
         raise FileError(
@@ -279,6 +280,12 @@ def read_protocol(path: Path, *, changed: bool = False) -> Protocol:
             f'or state it: napari-qsm study amend {path.parent} --reason "...".'
         )
     return protocol
+
+
+@lru_cache(maxsize=4)
+def _read(text: str, who: str) -> Protocol:
+    """Kept by what the file says: it is read at every click of a reader."""
+    return parse_protocol(_plain(text, who), who)
 
 
 def recipe_for(study: Path, name: str | None = None) -> Recipe:

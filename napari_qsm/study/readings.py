@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -44,6 +45,8 @@ from napari_qsm.volume import Volume
 
 State = Literal["open", "submitted"]
 _ENDING = "_shapes.json"
+#: Of maps that are open; the same is asked for at the first click and at the last.
+_CHECKSUMS: WeakKeyDictionary[Volume, str] = WeakKeyDictionary()
 
 
 class ReadingRecord(BaseModel):
@@ -135,7 +138,10 @@ def new_reading(study: StudyFolder, rater: str, volume: Volume, number: int = 1)
 
 def checksum_of(volume: Volume) -> str:
     """By which readings, ratings and numbers know a map: of its values, turned to RAS."""
-    return map_checksum(volume.to_canonical().data)
+    known = _CHECKSUMS.get(volume)
+    if known is None:
+        known = _CHECKSUMS[volume] = map_checksum(volume.to_canonical().data)
+    return known
 
 
 def read_reading(path: Path) -> Reading:

@@ -15,7 +15,7 @@ from napari.layers import Labels, Layer
 from napari.qt import QtViewer, get_current_stylesheet, get_qapp
 from napari.settings import get_settings
 from napari.utils.colormaps import AVAILABLE_COLORMAPS, Colormap
-from qtpy.QtCore import QDir, QPointF, Qt
+from qtpy.QtCore import QCoreApplication, QDir, QPointF, Qt
 from qtpy.QtGui import QAction, QKeySequence
 from qtpy.QtWidgets import QMainWindow, QMenu, QMenuBar, QVBoxLayout, QWidget
 from vispy.gloo import gl
@@ -361,8 +361,13 @@ def set_theme(theme: str) -> None:
     get_settings().appearance.theme = theme
 
 
+def application() -> QCoreApplication:
+    """The program's Qt application, made if there is none, knowing where napari's icons lie."""
+    app = QCoreApplication.instance()
+    return app if app is not None and QDir.searchPaths("theme_dark") else get_qapp()
+
+
 def style_sheet() -> str:
     """How napari's windows look in the theme that is chosen, for a window without napari."""
-    if not QDir.searchPaths("theme_dark"):
-        get_qapp()  # says where the pictures in the sheet lie
+    application()
     return get_current_stylesheet()

@@ -388,17 +388,16 @@ def test_first_visits_come_before_the_later_ones_and_distances_stay():
     assert reading_order(alone, {"a": "t0"}) == alone
 
 
-def test_the_next_scan_is_fetched_ahead_unless_it_starts_from_this_one(tmp_path, desks):
-    study = make_study(tmp_path / "study", [("p1", "t0"), ("p1", "t1"), ("p2", "t0")])
+def test_the_next_scan_is_fetched_ahead_and_starts_from_what_was_read_since(tmp_path, desks):
+    study = make_study(tmp_path / "study", TWO)
+    move(study, "p1", "t1", np.eye(4))
     desk = desks(study)
     work = desk.open_next()
     desk.fetch_ahead(work.code)
-    item = read_key(study)[work.code]
-    following = desk._next_after(work.code)
-    depends = read_key(study)[following].participant == item.participant
-    assert (desk._ahead is None) == depends
+    work.place((-8, 12, 2))
     read_all(desk, work)
-    assert desk.open_next().code == following
+    later = desk.open_next()
+    assert later.opened.places["Caudate L"].centre_mm == pytest.approx((-8, 12, 2))
 
 
 def test_a_list_that_missed_the_last_moment_catches_up(tmp_path, desks):

@@ -12,7 +12,7 @@ from napari_qsm.errors import FileError, QsmError
 from napari_qsm.io.atomic import reason as reason_of
 from napari_qsm.rois.shape_checks import Numbers, numbers_of, numbers_under
 from napari_qsm.session.locks import FolderLock, InUseError
-from napari_qsm.session.reading.opened import OpenedScan, first_visit, open_scan, problem_of
+from napari_qsm.session.reading.opened import Images, fetch, first_visit, open_scan, problem_of
 from napari_qsm.session.reading.work import ReadingWork
 from napari_qsm.study.folder import StudyFolder
 from napari_qsm.study.reading_log import read_events, write_event
@@ -55,7 +55,7 @@ class Desk:
         self._lock = self._locked()
         self._catch_up()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="qsm: next scan")
-        self._ahead: tuple[str, Future[OpenedScan]] | None = None
+        self._ahead: tuple[str, Future[Images]] | None = None
         self._note_account()
         self._passed = self._passed_over()
         self.notes += [f"{code} {problem}; it is passed over." for code, problem in self._passed]
@@ -112,7 +112,7 @@ class Desk:
     # -- scans ----------------------------------------------------------------------------
 
     def fetch_ahead(self, after: str = "") -> None:
-        """Begin to read the next scan in a thread.
+        """Begin to read the images of the next scan in a thread.
 
         Parameters
         ----------
@@ -122,14 +122,7 @@ class Desk:
         code = self._next_after(after)
         if not code or (self._ahead is not None and self._ahead[0] == code):
             return
-        item = self._item(code)
-        if (
-            after
-            and item.placement == "carried"
-            and item.participant == self._item(after).participant
-        ):
-            return  # it may start from what is being read now
-        self._ahead = (code, self._thread.submit(open_scan, self._study, item))
+        self._ahead = (code, self._thread.submit(fetch, self._study, self._item(code)))
 
     def open_next(self) -> ReadingWork:
         """The next scan, waited for if it is not fetched yet.
@@ -144,9 +137,8 @@ class Desk:
         if not code:
             raise QsmError(self.words)
         ahead, self._ahead = self._ahead, None
-        if ahead is not None and ahead[0] == code:
-            return ReadingWork(ahead[1].result())
-        return ReadingWork(open_scan(self._study, self._item(code)))
+        images = ahead[1].result() if ahead is not None and ahead[0] == code else None
+        return ReadingWork(open_scan(self._study, self._item(code), images))
 
     def open_submitted(self, code: str) -> ReadingWork:
         """A reading that was handed in, to be changed with a reason.

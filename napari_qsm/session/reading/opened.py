@@ -19,7 +19,7 @@ from napari_qsm.study.folder import StudyFolder
 from napari_qsm.study.magnitudes import magnitude_beside
 from napari_qsm.study.painted import PaintedStep, carried_contours, read_painted
 from napari_qsm.study.reading_log import write_event
-from napari_qsm.study.readings import Reading, load_labels, read_reading
+from napari_qsm.study.readings import Reading, checksum_of, load_labels, read_reading
 from napari_qsm.study.study_scan import StudyScan
 from napari_qsm.study.suggestions import Places, read_suggestions
 from napari_qsm.study.transforms import points_between, visits_of
@@ -91,16 +91,29 @@ def problem_of(study: StudyFolder, item: Item) -> str:
     return ""
 
 
-def open_scan(study: StudyFolder, item: Item, *, amending: bool = False) -> OpenedScan:
-    """Read everything that a rater needs of a scan.
+@dataclass(frozen=True, eq=False)
+class Images:
+    """What takes long to read of a scan, and stays the same whatever is read meanwhile.
 
-    Parameters
+    Attributes
     ----------
-    study : StudyFolder
-    item : Item
-        Of the rater's worklist.
-    amending : bool
-        Open a reading that was handed in, to change it.
+    source : Volume
+        The map as its file has it.
+    chi, magnitude, mask : Volume or None
+        Under the code.
+    start : Volume or None
+        The first visit's map, where shapes and contours may be carried from there.
+    """
+
+    source: Volume
+    chi: Volume
+    magnitude: Volume | None
+    mask: Volume | None
+    start: Volume | None
+
+
+def fetch(study: StudyFolder, item: Item) -> Images:
+    """Read the images of a scan.
 
     Raises
     ------
@@ -109,29 +122,65 @@ def open_scan(study: StudyFolder, item: Item, *, amending: bool = False) -> Open
     """
     scan = study.scan(*item.key)
     try:
-        return _opened(study, scan, item, amending)
+        source = read_map(scan.map, unit="ppm")
+        checksum_of(source)  # asked for at the first click, when nobody wants to wait
+        return Images(
+            source,
+            _under(item.code, source),
+            _magnitude(study, scan, item.code),
+            _mask(scan, item.code),
+            _start(study, item),
+        )
     except QsmError as error:
         raise QsmError(neutral(str(error), study, scan, item.code)) from None
 
 
-def _opened(study: StudyFolder, scan: StudyScan, item: Item, amending: bool) -> OpenedScan:
+def open_scan(
+    study: StudyFolder, item: Item, images: Images | None = None, *, amending: bool = False
+) -> OpenedScan:
+    """Everything that a rater needs of a scan.
+
+    Parameters
+    ----------
+    study : StudyFolder
+    item : Item
+        Of the rater's worklist.
+    images : Images, optional
+        Read now unless given.
+    amending : bool
+        Open a reading that was handed in, to change it.
+
+    Raises
+    ------
+    QsmError
+        If a file of the scan cannot be used; the sentence names the code only.
+    """
+    scan = study.scan(*item.key)
+    images = images or fetch(study, item)
+    try:
+        return _opened(study, scan, item, images, amending)
+    except QsmError as error:
+        raise QsmError(neutral(str(error), study, scan, item.code)) from None
+
+
+def _opened(
+    study: StudyFolder, scan: StudyScan, item: Item, images: Images, amending: bool
+) -> OpenedScan:
     protocol = study.protocol
     low, high = protocol.window_ppb
-    source = read_map(scan.map, unit="ppm")
-    chi = _under(item.code, source)
-    kept = ReadingFile(study, scan, item, source, amending)
+    kept = ReadingFile(study, scan, item, images.source, amending)
     reading = kept.begun()
     if reading.record.state == "submitted" and not amending:
         raise QsmError(f"{item.code} was handed in already; a change of it needs a reason.")
     return OpenedScan(
         code=item.code,
-        chi=chi,
-        magnitude=_magnitude(study, scan, item.code),
-        mask=_mask(scan, item.code),
+        chi=images.chi,
+        magnitude=images.magnitude,
+        mask=images.mask,
         steps=protocol.all_steps(),
         window_ppm=(low / 1000, high / 1000),
-        places=_places(study, scan, item, chi, is_new=not reading.shapes),
-        contours=_contours(study, scan, item, chi),
+        places=_places(study, scan, item, images, is_new=not reading.shapes),
+        contours=_contours(study, scan, item, images),
         mirrors=item.placement != "independent",
         reading=reading,
         stale=kept.is_stale(reading),
@@ -158,11 +207,19 @@ def _magnitude(study: StudyFolder, scan: StudyScan, code: str) -> Volume | None:
         return None
 
 
+def _start(study: StudyFolder, item: Item) -> Volume | None:
+    """The first visit's map."""
+    first = first_visit(study, item.participant)
+    if item.placement != "carried" or item.session == first:
+        return None
+    return read_map(study.scan(item.participant, first).map, unit="ppm")
+
+
 # -- places to start from -----------------------------------------------------------------
 
 
 def _places(
-    study: StudyFolder, scan: StudyScan, item: Item, chi: Volume, *, is_new: bool
+    study: StudyFolder, scan: StudyScan, item: Item, images: Images, *, is_new: bool
 ) -> dict[str, FixedShape]:
     """Suggested shapes by region, snapped to the map."""
     if item.placement == "independent":
@@ -172,13 +229,13 @@ def _places(
     # The rule says 'carried' where a rater's own shapes of another visit may be the start.
     learned = own.shapes if "reading of" not in own.source else ()
     shapes = [*found.common.shapes, *learned]
-    if item.placement == "carried":
+    if images.start is not None:
         try:
-            shapes += _carried(study, item, chi)
+            shapes += _carried(study, item, images.start, images.chi)
         except QsmError as error:
             if is_new:
                 _note(study, scan, item, error)
-    return {shape.region_name: snap(shape, chi) for shape in shapes}
+    return {shape.region_name: snap(shape, images.chi) for shape in shapes}
 
 
 def _note(study: StudyFolder, scan: StudyScan, item: Item, error: QsmError) -> None:
@@ -189,9 +246,9 @@ def _note(study: StudyFolder, scan: StudyScan, item: Item, error: QsmError) -> N
     )  # fmt: skip
 
 
-def _contours(study: StudyFolder, scan: StudyScan, item: Item, chi: Volume) -> Volume | None:
+def _contours(study: StudyFolder, scan: StudyScan, item: Item, images: Images) -> Volume | None:
     """First contours of painted regions as labels: the rater's own carried, else the atlas's."""
-    steps = study.protocol.all_steps()
+    steps, chi = study.protocol.all_steps(), images.chi
     if item.placement == "independent" or not study.protocol.painted():
         return None
     try:
@@ -199,13 +256,9 @@ def _contours(study: StudyFolder, scan: StudyScan, item: Item, chi: Volume) -> V
         values = np.zeros(chi.shape, np.uint16)
         if path.is_file():
             values = np.array(read_painted(path, steps, chi).data)
-        before = _first_reading(study, item) if item.placement == "carried" else None
-        if before is not None:
-            reading, map_, matrix = before
-            dseg = study.scan(item.participant, first_visit(study, item.participant)).dseg(
-                item.rater
-            )
-            labels = load_labels(study, reading, map_, dseg).labels
+        if images.start is not None:
+            before, reading, matrix = _first_reading(study, item)
+            labels = load_labels(study, reading, images.start, before.dseg(item.rater)).labels
             if labels is not None:
                 own = carried_contours(labels, matrix, chi).data
                 values[np.isin(values, np.unique(own))] = 0
@@ -216,34 +269,26 @@ def _contours(study: StudyFolder, scan: StudyScan, item: Item, chi: Volume) -> V
     return chi.with_data(values, unit="") if values.any() else None
 
 
-def _first_reading(study: StudyFolder, item: Item) -> tuple[Reading, Volume, Array] | None:
-    """The rater's own reading of the first visit, its map, and how points come from there to here.
-
-    None where this is the first visit.
+def _first_reading(study: StudyFolder, item: Item) -> tuple[StudyScan, Reading, Array]:
+    """The first visit, the rater's own reading of it, and how points come from there to here.
 
     Raises
     ------
     QsmError
         If it is not handed in, or the visits are not registered.
     """
-    first = first_visit(study, item.participant)
-    if item.session == first:
-        return None
-    before = study.scan(item.participant, first)
+    before = study.scan(item.participant, first_visit(study, item.participant))
     path = before.shapes(item.rater)
     reading = read_reading(path) if path.is_file() else None
     if reading is None or reading.record.state != "submitted":
         raise QsmError(f"{item.rater} has not handed in {before.name}.")
-    matrix = points_between(study, item.participant, first, item.session)
-    return reading, read_map(before.map, unit="ppm"), matrix
+    matrix = points_between(study, item.participant, before.session, item.session)
+    return before, reading, matrix
 
 
-def _carried(study: StudyFolder, item: Item, chi: Volume) -> tuple[FixedShape, ...]:
+def _carried(study: StudyFolder, item: Item, start: Volume, chi: Volume) -> tuple[FixedShape, ...]:
     """The shapes of the rater's own reading of the first visit in this one's head."""
-    before = _first_reading(study, item)
-    if before is None:
-        return ()
-    reading, map_, matrix = before
-    start = map_.to_canonical()
-    grid = start.with_data(np.broadcast_to(np.float32(0), start.shape))
+    _, reading, matrix = _first_reading(study, item)
+    first = start.to_canonical()
+    grid = first.with_data(np.broadcast_to(np.float32(0), first.shape))
     return tuple(carried(shape, matrix, grid, chi).shape for shape in reading.shapes)

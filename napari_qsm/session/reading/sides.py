@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from napari_qsm.anatomy import DisplayFrame
+from napari_qsm.arrays import bounding_box
 from napari_qsm.rois.mirror import other_side_name
 from napari_qsm.rois.shape_changes import mirrored
 from napari_qsm.rois.shapes import FixedShape
@@ -71,10 +72,8 @@ class Sides:
 
     def _middle_of_brain(self) -> float:
         if self._middle is None:
-            inside = np.argwhere(np.nan_to_num(self._brain.data) != 0)
-            middle = (np.array(self._brain.shape) - 1) / 2
-            if len(inside):
-                middle = (inside.min(axis=0) + inside.max(axis=0)) / 2
+            box = bounding_box(np.nan_to_num(self._brain.data) != 0)
+            middle = np.array([(part.start + part.stop - 1) / 2 for part in box])
             world = self._brain.voxel_to_world(middle)
             self._middle = float(self.frame.world_to_display(world)[0])
         return self._middle

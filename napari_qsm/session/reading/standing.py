@@ -9,7 +9,7 @@ from napari_qsm.arrays import Array
 from napari_qsm.rois.guided import Step
 from napari_qsm.rois.mirror import other_side_name
 from napari_qsm.rois.shapes import FixedShape
-from napari_qsm.session.reading.flags import Flag, flags_of_reading, words_for
+from napari_qsm.session.reading.flags import Flag, Flags
 from napari_qsm.session.reading.opened import OpenedScan
 from napari_qsm.session.reading.painting import PaintedRegions
 from napari_qsm.session.reading.sides import Sides
@@ -49,6 +49,7 @@ class Standing:
         self.reading = opened.reading
         self._sides = Sides(opened.chi, opened.mask)
         self.painted = PaintedRegions(opened, self._sides)
+        self._finder = Flags(opened, self._sides, self.painted)
         self._mirrored: dict[str, tuple[FixedShape, FixedShape]] = {}
         self._flags: tuple[Reading, list[Flag]] | None = None
         self.at = self._next_waiting(-1)
@@ -133,8 +134,7 @@ class Standing:
     def flags(self) -> list[Flag]:
         """What may be wrong with the shapes, in the order of the regions, with answers."""
         if self._flags is None or self._flags[0] is not self.reading:
-            found = flags_of_reading(self.reading, self.opened, self._sides, self.painted)
-            self._flags = (self.reading, found)
+            self._flags = (self.reading, self._finder.of_reading(self.reading))
         return self._flags[1]
 
     def flags_in_hand(self) -> list[str]:
@@ -142,9 +142,7 @@ class Standing:
         held, step = self.held, self.step
         if isinstance(step, PaintedStep):
             return [flag.words for flag in self.flags() if flag.region_name == step.region_name]
-        if held is None:
-            return []
-        return words_for(held, self.shapes, self.opened, self._sides, self.painted)
+        return [] if held is None else self._finder.words(held, self.shapes)
 
     @property
     def unanswered(self) -> list[Flag]:

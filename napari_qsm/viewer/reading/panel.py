@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QColor, QPainter, QPaintEvent
 from qtpy.QtWidgets import (
     QFrame,
     QLabel,
     QListWidget,
     QListWidgetItem,
-    QProgressBar,
     QPushButton,
     QStackedWidget,
     QWidget,
@@ -85,9 +85,7 @@ class ReadingPanel(QWidget):
         self._work: ReadingWork | None = None
         self._asking = False
         self._code = ui.label("", "qsm.reading.code")
-        self._bar = ui.named(QProgressBar(), "qsm.reading.progress")
-        self._bar.setTextVisible(False)
-        self._bar.setFixedHeight(8)
+        self._bar = ui.named(_Bar(), "qsm.reading.progress")
         self._region = ui.label("", "qsm.reading.region")
         self._shape = ui.label("", "qsm.reading.shape")
         self._state = ui.label("", "qsm.reading.state")
@@ -152,7 +150,6 @@ class ReadingPanel(QWidget):
             item.setToolTip(step.region_name)
             item.setSizeHint(QSize(_COLUMN, self._list.fontMetrics().height() + 4))
             self._list.addItem(item)
-        self._bar.setRange(0, len(work.steps))
         self.say("")
         self._fit_list()
 
@@ -167,12 +164,11 @@ class ReadingPanel(QWidget):
         return self._asking
 
     def ask_reason(self, on: bool) -> None:
-        """Ask why the region in hand is not visible, or ask no more."""
+        """Ask why the region in hand is not visible, or ask no more, from the next refresh on."""
         self._asking = on
         work = self._work
         if on and work is not None and work.step is not None:
             self.reasons.ask(work.step.region_name)
-        self.refresh()
 
     def refresh(self, plane: str = "") -> None:
         """Show how things stand."""
@@ -182,7 +178,7 @@ class ReadingPanel(QWidget):
         count, step = len(work.steps), work.step
         where = f"region {work.at + 1} of {count}" if step else f"all {count} regions"
         self._code.setText(f"<span style='font-size:17px'><b>{work.code}</b></span> · {where}")
-        self._bar.setValue(work.done)
+        self._bar.show_part(work.done / count)
         self._show_list(work)
         lacking = work.missing()
         self._submit.setEnabled(not lacking and not work.opened.stale and not work.is_submitted)
@@ -279,6 +275,28 @@ def _painted_words(work: ReadingWork, step: PaintedStep) -> str:
     if work.can_take:
         return "Suggested (outline): Enter takes it, the first stroke begins with it."
     return "Nothing is painted yet."
+
+
+class _Bar(QWidget):
+    """How much is done; Qt's own bar paints itself at once, while a key waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFixedHeight(6)
+        self._part = 0.0
+
+    def show_part(self, part: float) -> None:
+        """Fill it up to a part of 1, soon."""
+        if part != self._part:
+            self._part = part
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Draw what is done over what is to be done."""
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(128, 128, 128, 90))
+        painter.fillRect(0, 0, round(self._part * self.width()), self.height(), QColor(ui.ACCENT))
+        painter.end()
 
 
 def _key_table(keys: Sequence[tuple[str, str]], plane: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_qsm.anatomy import DEPTH_AXIS, DisplayFrame, letters, scale_bar_mm
-from napari_qsm.arrays import Array
+from napari_qsm.arrays import Array, bounding_box
 from napari_qsm.colormaps import effective_window, end_colours, lookup_table
 from napari_qsm.compositing import Sheet, map_colours
 from napari_qsm.session import MapEntry, Session
@@ -64,10 +64,8 @@ def extent_of(brain: Volume, frame: DisplayFrame) -> Array:
     (2, 3) ndarray
         Lowest and highest (x, y, z).
     """
-    inside = np.argwhere(np.nan_to_num(brain.data) != 0)
-    if not len(inside):
-        inside = np.array([[0, 0, 0], np.array(brain.shape) - 1])
-    ends = np.array([inside.min(axis=0), inside.max(axis=0)])
+    box = bounding_box(np.nan_to_num(brain.data) != 0)
+    ends = np.array([[part.start for part in box], [part.stop - 1 for part in box]])
     matrix = frame.display_of(brain)
     corners = [
         matrix[:3, :3] @ ends[list(pick), [0, 1, 2]] + matrix[:3, 3] for pick in np.ndindex(2, 2, 2)

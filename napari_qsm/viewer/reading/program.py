@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari.qt import get_qapp
-
 from napari_qsm.session.reading.desk import Desk
+from napari_qsm.viewer import compat
 from napari_qsm.viewer.reading.window import show_reading
 
 
@@ -19,6 +18,5 @@ def run_reading(study: Path, rater: str) -> None:
         If there is nothing that this rater may read.
     """
     desk = Desk(study, rater)  # refuses before there is a window
-    app = get_qapp()
     show_reading(desk)
-    app.exec_() if hasattr(app, "exec_") else app.exec()
+    compat.application().exec()

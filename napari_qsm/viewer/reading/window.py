@@ -69,6 +69,7 @@ def open_reading(study: StudyFolder | Path | str, rater: str) -> ReadingWindow:
 
 def show_reading(desk: Desk) -> ReadingWindow:
     """Show the window of somebody who sits at a desk."""
+    compat.application()
     window = ReadingWindow(desk)
     place(window, None)
     window.show()
@@ -228,10 +229,11 @@ class ReadingWindow(QMainWindow):
         if self.work is not None and self.work.step is not None:
             self.panel.say("")
             self.panel.ask_reason(True)
+            self._refresh()
 
     def _not_visible(self, reason: str, words: str) -> None:
         if self._do(lambda work: work.not_visible(reason, words)):
-            self._leave_question()
+            self.stage.main.native.setFocus()
 
     def _leave_question(self) -> None:
         self.panel.ask_reason(False)
@@ -242,6 +244,7 @@ class ReadingWindow(QMainWindow):
         if self._do(lambda work: work.answer(flag, words)):
             self.stage.main.native.setFocus()
             self._look()
+            self.stage.repaint_all()
 
     def _begin_anew(self) -> None:
         self._do(lambda work: work.begin_anew())
