@@ -26,10 +26,9 @@ _RATING = {
 
 
 def make(root: Path, patients: int, visits: int, controls: int) -> Path:
-    """A study and its raw data; AA has read half of the scans, BB has a fifth on the list."""
+    """A study and its raw data, with a map that was judged and registered of every scan."""
     from napari_qsm.study.folder import make_study
     from napari_qsm.study.protocol import load_protocol
-    from napari_qsm.study.worklist import assign
 
     keys = [(f"{n:03}", f"t{v}") for n in range(patients) for v in range(visits)]
     keys += [(f"c{n:03}", "t0") for n in range(controls)]
@@ -52,7 +51,15 @@ def make(root: Path, patients: int, visits: int, controls: int) -> Path:
             xfm = study.xfm(person, visit, "t0")
             xfm.parent.mkdir(exist_ok=True)
             xfm.touch()
-    study.refresh()
+    return study.root
+
+
+def read(root: Path) -> None:
+    """AA has read half of the scans, BB has a fifth on the list."""
+    from napari_qsm.study.folder import StudyFolder
+    from napari_qsm.study.worklist import assign
+
+    study = StudyFolder(root)
     shapes = [
         {**_SHAPE, "name": step.shape.name, "side": step.side, "id": str(n)}
         for n, step in enumerate(study.protocol.steps())
@@ -77,7 +84,6 @@ def make(root: Path, patients: int, visits: int, controls: int) -> Path:
     for item in items:
         if item.code in done:
             study.scan(*item.key).shapes("AA").write_text(json.dumps(said, indent=2))
-    return study.root
 
 
 def main() -> None:
@@ -94,6 +100,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         for count, people in SIZES.items():
             root = make(Path(place) / str(count), *people)
+            read(root)
             load_overview(root)  # what is imported at the first look is no matter of size
             start = time.perf_counter()
             load_overview(root)

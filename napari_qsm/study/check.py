@@ -212,12 +212,10 @@ def _scores(path: Path, people: dict[str, Person], found: StudyCheck) -> None:
 
 def _worklists(study: StudyFolder, found: StudyCheck) -> None:
     readable = {scan.key for scan in study.scans if scan.is_reconstructed}
-    for item in read_key(study).values():
-        if item.key not in readable:
-            found.problems.append(
-                f"Code {item.code} of {item.rater} stands for {study.scan(*item.key).name}, which has no "
-                "map."
-            )
+    # Never with the code: whoever reads this may still have to read blind.
+    lost = {(item.rater, item.key) for item in read_key(study).values() if item.key not in readable}
+    for rater, key in sorted(lost):
+        found.problems.append(f"{study.scan(*key).name} is on the list of {rater}, but has no map.")
     for rater in study.raters():
         if study.worklist(rater).is_file():
             _try(found, partial(read_worklist, study, rater))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from napari_qsm.errors import QsmError
 from napari_qsm.study.magnitudes import scan_files
-from napari_qsm.study.overview import Overview
+from napari_qsm.study.overview import Overview, counted
 from napari_qsm.study.reading_log import write_event
 from napari_qsm.study.status import ScanStatus
 from napari_qsm.study.study_scan import rater_of
@@ -27,8 +27,8 @@ def reader_warning(overview: Overview, who: str) -> str:
     if done == of:
         return ""
     return (
-        f"{own} still has {of - done} readings to hand in, which are no longer blind once {own} has "
-        "seen scans under their names; the methods section will say so."
+        f"{own} has still to hand in {counted(of - done, 'reading')}: no longer blind once {own} has seen "
+        "scans under their names, and the methods section will say so."
     )
 
 
@@ -58,8 +58,10 @@ def state_opening(overview: Overview, row: ScanStatus, who: str, reason: str) ->
     )
 
 
-def files_of(overview: Overview, row: ScanStatus, *, raw: bool = False) -> list[Path]:
-    """What is opened of a scan: its map over a magnitude, or the raw scan.
+def files_of(
+    overview: Overview, row: ScanStatus, *, raw: bool = False, label: str = ""
+) -> list[Path]:
+    """What is opened of a scan: its map over a magnitude, a reading on it, or the raw scan.
 
     Parameters
     ----------
@@ -67,6 +69,8 @@ def files_of(overview: Overview, row: ScanStatus, *, raw: bool = False) -> list[
     row : ScanStatus
     raw : bool
         The raw scan even where there is a map.
+    label : str
+        Of a reading, whose label map goes with the map where it was handed in.
 
     Raises
     ------
@@ -80,6 +84,9 @@ def files_of(overview: Overview, row: ScanStatus, *, raw: bool = False) -> list[
         found = [scan.map]
         with suppress(QsmError):  # without raw data, the map alone
             found += [image.path for image in scan_files(study, scan).magnitude[:1]]
+        labels = scan.dseg(*rater_of(label)) if label else None
+        if labels is not None and labels.is_file():
+            found.append(labels)
         return found
     if folder is None:
         raise QsmError(f"{scan.name} has neither a map nor raw data that are there.")

@@ -207,16 +207,16 @@ class Overview:
         """One line: ``"51 participants, 113 scans: 110 maps, 2 failed, 98 judged; 5 visits missing"``."""
         scans = [row for row in self.rows if row.imported or row.reconstructed]
         done = sum(row.reconstructed == "done" for row in scans)
-        parts = [f"{done} maps"]
+        parts = [counted(done, "map")]
         for state, words in (("failed", "failed"), ("running", "being made")):
             count = sum(row.reconstructed == state for row in scans)
             parts += [f"{count} {words}"] if count else []
         parts.append(f"{sum(bool(row.qc) for row in scans)} judged")
         failed = sum(row.qc == "fail" for row in scans)
         parts += [f"{failed} of them fail"] if failed else []
-        text = f"{len(self.participants)} participants, {len(scans)} scans: {', '.join(parts)}"
-        more = [f"{len(self.missing)} visits missing"] if self.missing else []
-        more += [f"{len(self.stale)} readings of an earlier map"] if self.stale else []
+        text = f"{counted(len(self.participants), 'participant')}, {counted(len(scans), 'scan')}: {', '.join(parts)}"
+        more = [f"{counted(len(self.missing), 'visit')} missing"] if self.missing else []
+        more += [f"{counted(len(self.stale), 'reading')} of an earlier map"] if self.stale else []
         return "; ".join([text, *more]) + "."
 
     # -- in words -------------------------------------------------------------------------
@@ -302,6 +302,17 @@ class Overview:
             "damaged": f"the reading of {rater}{again} cannot be used; see the sentence above.",
         }
         return words.get(row.raters.get(label, ""), row.raters.get(label, ""))
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things.
+
+    Examples
+    --------
+    >>> counted(1, "map"), counted(2, "map")
+    ('1 map', '2 maps')
+    """
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def load_overview(root: Path | str) -> Overview:

@@ -61,8 +61,9 @@ def _batch(overview: Overview) -> StudyStep:
         why = "The study knows no raw data that are there; import scans first."
     elif not any(row.imported for row in overview.rows):
         why = "The raw data set holds no scan with phase; import scans first."
+    left = [row for row in known if row.reconstructed not in ("done", "failed", "skipped")]
     return StudyStep("batch", "Reconstruct all …", f"{done} of {len(known)}" if known else "", why,
-                     bool(known) and done == len(known))  # fmt: skip
+                     bool(known) and not left)  # fmt: skip
 
 
 def _group_page(overview: Overview) -> StudyStep:
@@ -71,7 +72,7 @@ def _group_page(overview: Overview) -> StudyStep:
     why = "" if tried else "There is no map yet; reconstruct first."
     judged = sum(bool(row.qc) for row in overview.rows if row.reconstructed == "done")
     made = sum(row.reconstructed == "done" for row in overview.rows)
-    words = f"judged {judged}/{made}" if made else ""
+    words = f"{judged} of {made} judged" if made else ""
     return StudyStep("group", "Quality page", words, why, page.is_file())
 
 

@@ -65,7 +65,7 @@ def test_the_grid_has_a_row_a_participant_and_a_block_a_visit(study):
     assert letters(overview, "02") == "++F.." + "–––––"
     assert letters(overview, "c1") == "+F..." + "–––––"
     assert overview.summary() == (
-        "3 participants, 4 scans: 3 maps, 1 failed, 1 judged, 1 of them fail; 1 visits missing."
+        "3 participants, 4 scans: 3 maps, 1 failed, 1 judged, 1 of them fail; 1 visit missing."
     )
     assert overview.missing == {("02", "t1")}
     assert overview.counts("AA") == (0, 2)
@@ -284,17 +284,32 @@ def test_a_scan_opened_under_its_name_is_stated_in_the_log(study):
     assert set(files_of(overview, row)) <= {scan.map, magnitude}
     assert files_of(overview, row, raw=True) == [study.raw / "sub-01" / "ses-t0"]
     assert reader_warning(overview, "lead") == ""
-    assert "AA still has 4 readings" in reader_warning(overview, "aa")
+    assert "AA has still to hand in 4 readings" in reader_warning(overview, "aa")
     with pytest.raises(QsmError, match="needs a reason"):
         state_opening(overview, row, "lead", " ")
     state_opening(overview, row, "aa", "looks odd")
     event = read_events(study.root)[-1]
     assert (event["event"], event["scan"], event["by"]) == (OPENED, "sub-01_ses-t0", "AA")
     assert (event["reason"], event["unread"]) == ("looks odd", ["AA"])
+    scan.dseg("AA", 2).touch()
+    assert scan.dseg("AA", 2) in files_of(overview, row, label="AArep2")
+    assert scan.dseg("AA", 2) not in files_of(overview, row, label="AA")
     scan.map.unlink()
     (study.raw / "sub-01").rename(study.raw / "sub-77")
     with pytest.raises(QsmError, match="neither a map nor raw data"):
         files_of(load_overview(study.root), row)
+
+
+def test_codes_and_scans_never_stand_together_before_unblinding(study):
+    assign(study, "AA", seed=1)
+    study.scan("c1", "t0").map.unlink()
+    overview = load_overview(study.root)
+    assert "sub-c1 ses-t0 is on the list of AA, but has no map." in overview.problems
+    said = [*overview.problems, *overview.notes, overview.summary()]
+    said += [overview.words(p, c) for p in overview.participants for c in overview.columns]
+    said += [f"{step.words} {step.why_not}" for step in study_steps(overview)]
+    for code in read_key(study):
+        assert not [text for text in said if code in text]
 
 
 def test_a_look_tells_cheaply_whether_something_has_changed(study):

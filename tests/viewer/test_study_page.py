@@ -91,7 +91,7 @@ def test_a_study_opens_with_its_grid_and_is_remembered(workspace, page, study, q
     assert letters(page) == ["++.1++..", "++..––––", "++..––––"]
     assert page.grid.grid.headerData(2, Qt.Orientation.Vertical) == "sub-c1  ·  control"
     assert "3 participants, 4 scans: 4 maps" in child_of(page, "qsm.study.summary").text()
-    assert "1 visits missing" in child_of(page, "qsm.study.summary").text()
+    assert "1 visit missing" in child_of(page, "qsm.study.summary").text()
     assert recents.listed()[0].paths == (str(study.root),)
     assert recents.listed()[0].is_study
     # Colours in the picture are those of the states; what is not done has none.
@@ -176,7 +176,7 @@ def test_opening_a_scan_by_name_while_readers_are_blind_is_stated(workspace, pag
     answers = Answers("qsm.study_name.go", before=fill)
     click(page, "01", "t0", "reconstructed")
     answers.done()
-    assert "AA still has 4 readings" in warned[0]
+    assert "AA has still to hand in 4 readings" in warned[0]
     event = read_events(study.root)[-1]
     assert (event["by"], event["reason"], event["scan"]) == ("AA", "odd map", "sub-01_ses-t0")
     qtbot.waitUntil(lambda: len(workspace.session.maps) == 1, **WAIT)

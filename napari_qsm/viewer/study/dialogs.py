@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QDialog, QFileDialog, QWidget
+from qtpy.QtWidgets import QDialog, QFileDialog, QLineEdit, QWidget
 
 from napari_qsm.errors import QsmError
 from napari_qsm.recon.recipe import preset_names
@@ -64,9 +64,10 @@ class Asking(QDialog):
         self.form = Form(fields, f"{name}.field", lambda field, value: self._refresh(), beside)
         self.form.show_values(at_first or {})
         for control in self.form.controls.values():
-            changed = getattr(control.widget, "textChanged", None)
-            if changed is not None:  # a line is heard at every letter, not only when it is left
-                changed.connect(lambda _="": self._refresh())
+            if isinstance(control.widget, QLineEdit):
+                control.widget.setPlaceholderText(control.field.tip)
+                # heard at every letter, not only when it is left
+                control.widget.textChanged.connect(lambda _="": self._refresh())
         self._sentence = ui.label("", f"{name}.wrong")
         self._go = ui.button(go, f"{name}.go", self.accept, main=True)
         cancel = ui.button("Cancel", f"{name}.cancel", self.reject)

@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QFontDatabase
 from qtpy.QtWidgets import QFrame, QLabel, QMenu, QPlainTextEdit, QProgressBar, QWidget
 
-from napari_qsm.study.overview import Column, Overview
+from napari_qsm.study.overview import Column, Overview, counted
 from napari_qsm.study.overview_filter import Filter, filters_of, shown
 from napari_qsm.study.step_work import StepDone
 from napari_qsm.study.steps import StudyStep, results_of
@@ -20,7 +20,7 @@ from napari_qsm.viewer.study.grid import COLOURS, LEGEND, LETTERS_IN_WORDS, Grid
 from napari_qsm.viewer.study.steps_box import StepsBox
 
 _ORDERS = (("participant", "by participant"), ("group", "by group"))
-_MOST_PROBLEMS = 3
+_MOST_PROBLEMS = 2
 _STYLE = (
     " #qsm\\.study\\.problem { background: #6b4a12; color: white; border-radius: 4px; padding: 5px; }"
     " #qsm\\.study\\.blind { background: #1d3b5c; color: white; border-radius: 4px; padding: 5px; }"
@@ -84,7 +84,10 @@ class StudyPage(QFrame):
                     self.steps,
                     (
                         ui.column(
-                            self._build_filters(), (self.grid, 1), self._cell, self._legend()
+                            self._build_filters(),
+                            (self.grid, 1),
+                            self._cell,
+                            ui.row((self._legend(), 1), self._count),
                         ),
                         1,
                     ),
@@ -121,15 +124,13 @@ class StudyPage(QFrame):
     def _build_filters(self) -> QWidget:
         self._what = ui.combo("qsm.study.filter", lambda _: self._show_rows(), characters=7)
         self._group = ui.combo("qsm.study.group_of", lambda _: self._show_rows(), characters=6)
-        self._sort = ui.combo("qsm.study.order", self._on_order, _ORDERS, characters=6)
+        self._sort = ui.combo("qsm.study.order", self._on_order, _ORDERS, characters=9)
         self._text = ui.line("qsm.study.search", example="sub-01, ses-t1 …")
         self._text.setMinimumWidth(110)
         self._text.textChanged.connect(lambda _="": self._show_rows())
         self._count = ui.quiet("", "qsm.study.count")
         self._count.setWordWrap(False)
-        return ui.panel(
-            ui.row((self._what, 2), (self._group, 2), (self._text, 2), (self._sort, 2), self._count)
-        )
+        return ui.panel(ui.row((self._what, 2), (self._group, 2), (self._text, 2), (self._sort, 2)))
 
     def _legend(self) -> QWidget:
         parts = []
@@ -137,7 +138,7 @@ class StudyPage(QFrame):
             fill, ink = COLOURS.get(kind, ("", ""))
             style = f" style='background:{fill};color:{ink}'" if fill else ""
             parts.append(
-                f"<span{style}>&nbsp;{letter}&nbsp;</span>&nbsp;{words.replace(' ', '&nbsp;')}"
+                f"<span{style}>&nbsp;{letter}&#8288;&nbsp;</span>&nbsp;{words.replace(' ', '&nbsp;')}"
             )
         made = ui.label(" &nbsp; ".join(parts), "qsm.study.legend")
         made.setToolTip(LETTERS_IN_WORDS)
@@ -212,8 +213,8 @@ class StudyPage(QFrame):
         self._problem.setVisible(bool(listed))
         self._amend.setVisible(overview.is_changed)
         self._blind.setText(
-            f"This page names people: {overview.unread} readings are still to be made blind, so who "
-            "reads for this study should not look at it. A scan opened here is written into the log."
+            f"This page names people, and {counted(overview.unread, 'reading')} are still to be made blind: "
+            "who reads for this study should not look at it. A scan opened here is written into the log."
         )
         self._blind.setVisible(overview.is_blind)
 

@@ -41,7 +41,7 @@ class StepsBox(QWidget):
         for number, name in enumerate(_ORDER):
             button = ui.button("", f"qsm.study.{name}", partial(asked, name))
             words = ui.quiet("", f"qsm.study.{name}.words")
-            words.setMinimumWidth(84)
+            words.setMinimumWidth(100)
             layout.addWidget(button, number, 0)
             layout.addWidget(words, number, 1)
             self._buttons[name], self._words[name] = button, words

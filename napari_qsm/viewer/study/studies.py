@@ -12,10 +12,10 @@ from napari_qsm.errors import QsmError
 from napari_qsm.session import recents
 from napari_qsm.study.folder import StudyFolder
 from napari_qsm.study.openings import files_of, reader_warning, state_opening
-from napari_qsm.study.overview import Column, Overview, load_overview, moments_of
+from napari_qsm.study.overview import Column, Overview, counted, load_overview, moments_of
 from napari_qsm.study.protocol import PROTOCOL_FILE
 from napari_qsm.study.stale import Known, stale_readings
-from napari_qsm.study.status import ScanStatus
+from napari_qsm.study.status import STEPS, ScanStatus
 from napari_qsm.study.step_work import new_study
 from napari_qsm.study.steps import StudyStep, study_steps
 from napari_qsm.viewer import ui
@@ -268,15 +268,25 @@ class Studies(QObject):
         elif column.step == "reconstructed" and row.reconstructed == "failed" and log.is_file():
             show_file(log)
         else:
-            self.open_scan(row, raw=column.step == "imported")
+            label = "" if column.step in STEPS else column.step
+            self.open_scan(row, raw=column.step == "imported", label=label)
 
-    def open_scan(self, row: ScanStatus, *, raw: bool = False) -> None:
-        """Open a scan under its name in the views, stated first where readers are still blind."""
+    def open_scan(self, row: ScanStatus, *, raw: bool = False, label: str = "") -> None:
+        """Open a scan under its name in the views, stated first where readers are still blind.
+
+        Parameters
+        ----------
+        row : ScanStatus
+        raw : bool
+            The raw scan even where there is a map.
+        label : str
+            Of a reading that is to be shown on the map.
+        """
         overview = self.page.overview
         if overview is None:
             return
         try:
-            paths = files_of(overview, row, raw=raw)
+            paths = files_of(overview, row, raw=raw, label=label)
             if overview.is_blind and not self._state(overview, row):
                 return
         except QsmError as error:
@@ -289,9 +299,9 @@ class Studies(QObject):
         if self._stated is None:
             said = ask_reason(
                 self._services.window, "qsm.study_name", "Open scans under their names",
-                f"{overview.unread} readings are still to be made blind. Whoever opens scans here sees whose "
-                "they are; each one is written into the log of the study with your reason. The codes stay "
-                "hidden.",
+                f"Still to be made blind: {counted(overview.unread, 'reading')}. Whoever opens scans here "
+                "sees whose they are; each one is written into the log of the study with your reason. The "
+                "codes stay hidden.",
                 go="Open", who="", follows=lambda values: reader_warning(overview, values["who"]),
             )  # fmt: skip
             if said is None:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QSpinBox, QWidget
 
 from napari_qsm.errors import Cancelled, QsmError
 from napari_qsm.study import step_work
-from napari_qsm.study.overview import Overview
+from napari_qsm.study.overview import Overview, counted
 from napari_qsm.study.protocol import amend
 from napari_qsm.study.step_work import StepDone
 from napari_qsm.study.steps import is_bundle, label_problem, to_send
@@ -101,14 +101,11 @@ class StepRunner:
         failed = sum(row.state == "failed" for row in overview.batch.values())
         otherwise = sum(row.state == "skipped" for row in overview.batch.values())
         fields = [
-            Field(
-                "jobs", "jobs", int, "Scans side by side", "0: as many as processors and memory allow",
-                low=0, high=256, default=0,
-            ),
+            Field("jobs", "jobs", int, "Scans side by side", low=0, high=256, default=0),
             Field("retry_failed", "retry_failed", bool, f"Try again what failed ({failed})"),
             Field(
-                "overwrite", "overwrite", bool,
-                f"Make anew what was made with another recipe, version or input ({otherwise} known)",
+                "overwrite", "overwrite", bool, f"Make anew what was made otherwise ({otherwise} known)",
+                "With another recipe, version or input",
             ),
         ]  # fmt: skip
 
@@ -122,12 +119,16 @@ class StepRunner:
                 else ""
             )
 
-        said = Asking(
+        box = Asking(
             self._window, "qsm.study_batch", "Reconstruct all scans",
             "Every scan without a map is reconstructed with the protocol's recipe, in processes of their "
             "own. It can be stopped at any time, and goes on from there.",
             fields, go="Start", follows=follows,
-        ).ask()  # fmt: skip
+        )  # fmt: skip
+        jobs = box.form.controls["jobs"].widget
+        if isinstance(jobs, QSpinBox):
+            jobs.setSpecialValueText("as many as processors and memory allow")
+        said = box.ask()
         if said is not None:
             said["jobs"] = said["jobs"] or None
             root = overview.study.root
@@ -187,14 +188,15 @@ class StepRunner:
         raters = to_send(overview)
         said = Asking(
             self._window, "qsm.study_read", "Read as …",
-            "The reading window opens by itself, with codes instead of names. Whoever reads should not "
-            "look at this page: hand the computer over once the window is there.",
+            "The reading window opens in a program of its own, with codes instead of names, and this "
+            "one is minimised: whoever reads should not look at it.",
             [Field("rater", "rater", str, "Reader", "", tuple((r, r) for r in raters))],
             go="Open the reading window",
         ).ask()  # fmt: skip
         if said is None:
             return
         rater, root = said["rater"], overview.study.root
+        self._window.showMinimized()  # names are not to be seen beside the reader's window
         job = Job(
             f"Reading as {rater}",
             lambda tell, cancelled: step_work.read_step(root, rater),
@@ -272,7 +274,7 @@ class StepRunner:
     def _unblind(self, overview: Overview) -> None:
         unread = overview.unread
         words = (
-            f"{unread} readings are not handed in yet. They will not be blind any more, and the methods "
+            f"Not handed in yet: {counted(unread, 'reading')}, no longer blind from then on; the methods "
             "section will say that codes were looked up before the last reading."
             if unread
             else "Every reading is handed in."
