@@ -13,12 +13,15 @@ from napari_qsm.figures.page import Page
 from napari_qsm.figures.parts import Cell, Display
 from napari_qsm.figures.picture import PicturePlan
 from napari_qsm.figures.plans import Plan
+from napari_qsm.figures.slices import values_seen
 from napari_qsm.figures.spec import ColourBar
 from napari_qsm.units import tick_texts
 
 _THICK_MM = 2.4
 _LEAD_MM = 1.6
 _TICK_MM = 0.7
+#: Height of the tip at an end beyond which values go.
+_TIP_MM = 1.5
 
 
 def bar_unit(plan: Plan, name: str) -> str:
@@ -137,6 +140,45 @@ def _strip(display: Display, ground: str) -> np.ndarray:
     return np.rint(rgb * 255).astype(np.uint8)
 
 
+def _open_ends(plan: Plan, bar: ColourBar) -> tuple[bool, bool]:
+    """Whether pictures show values below and above the bar's ends, and in colour."""
+    display = plan.spec.displays[bar.display]
+    low, high = effective_window(display)
+    below, above = lookup_table(display)[[0, -1], 3] > 0
+    values = [
+        values_seen(one.map, where, one.view) * (1e-3 if one.map.volume.unit == "ppb" else 1.0)
+        for one in plan.pictures
+        if one.panel.display == bar.display and one.panel.unlocked_window is None
+        for where in one.slices
+    ]
+    return (
+        bool(below) and any((v < low).any() for v in values),
+        bool(above) and any((v > high).any() for v in values),
+    )
+
+
+def _draw_strip(page: Page, display: Display, rect: Rect, open_ends: tuple[bool, bool]) -> None:
+    """The colours between the ends, low ones below or left, and a tip at each open end."""
+    upright = rect.height > rect.width
+    strip = _strip(display, page.ground)
+    shown = strip[::-1][:, None] if upright else strip[None]
+    page.image(shown, (rect.left, rect.right, rect.bottom, rect.top), rect)
+    middle = np.array([(rect.left + rect.right) / 2, (rect.top + rect.bottom) / 2])
+    half = np.array([rect.width, rect.height]) / 2
+    along = np.array([0, -1]) if upright else np.array([1, 0])
+    aside = np.array([1, 0]) if upright else np.array([0, 1])
+    outline = []
+    for sign, is_open, colour in ((-1, open_ends[0], strip[0]), (1, open_ends[1], strip[-1])):
+        corners = [middle + sign * half * (along + turn * aside) for turn in (-1, 1)]
+        if is_open:
+            tip = middle + sign * along * (half @ abs(along) + _TIP_MM)
+            triangle = np.array([corners[0], tip, corners[1]])
+            page.lines([triangle], page.ink, 0.0, closed=True, fill="#" + bytes(colour).hex())
+            corners.insert(1, tip)
+        outline += corners
+    page.lines([np.array(outline)], page.ink, 0.4, closed=True)
+
+
 def draw_right(
     page: Page, plan: Plan, bar: ColourBar, left: float, top: float, bottom: float
 ) -> None:
@@ -148,11 +190,12 @@ def draw_right(
     page.text(x, top, title, size_pt=fit)
     head = top + page.line_height(size) + 0.4
     below = (DESCENT + CAPITAL / 2) * (size - 1) * MM_PER_PT  # half of the lowest tick's text
-    length = max(bottom - head - 0.4 - below, 3.0)
-    rect = Rect(x, head + 0.4, _THICK_MM, length)
-    strip = _strip(display, page.ground)[::-1][:, None]
-    page.image(strip, (rect.left, rect.right, rect.bottom, rect.top), rect)
-    _border(page, rect)
+    open_ends = _open_ends(plan, bar)
+    below = max(below, _TIP_MM * open_ends[0])
+    start = head + 0.4 + _TIP_MM * open_ends[1]
+    length = max(bottom - start - below, 3.0)
+    rect = Rect(x, start, _THICK_MM, length)
+    _draw_strip(page, display, rect, open_ends)
     low, high = effective_window(display)
     for mark, text in zip(*_marks(plan, bar, length, 6.0), strict=True):
         y = rect.bottom - (mark - low) / (high - low) * rect.height
@@ -172,10 +215,15 @@ def draw_bottom(
     width = max(width, 10.0)
     middle = (left + right) / 2
     rect = Rect(middle - width / 2, top + _LEAD_MM, width, _THICK_MM)
-    strip = _strip(display, page.ground)[None]
-    page.image(strip, (rect.left, rect.right, rect.bottom, rect.top), rect)
-    _border(page, rect)
-    page.text(rect.right + 1.2, rect.top + _THICK_MM / 2, title, size_pt=fit, level="middle")
+    open_ends = _open_ends(plan, bar)
+    _draw_strip(page, display, rect, open_ends)
+    page.text(
+        rect.right + _TIP_MM * open_ends[1] + 1.2,
+        rect.top + _THICK_MM / 2,
+        title,
+        size_pt=fit,
+        level="middle",
+    )
     low, high = effective_window(display)
     _, widest = _marks(plan, bar, 100.0, 5.0)
     each = max(page.width(text, size - 1) for text in widest) + 2.0
@@ -183,13 +231,3 @@ def draw_bottom(
         x = rect.left + (mark - low) / (high - low) * rect.width
         page.lines([np.array([[x, rect.bottom], [x, rect.bottom + _TICK_MM]])], page.ink, 0.5)
         page.text(x, rect.bottom + _TICK_MM + 0.2, text, size_pt=size - 1, across="center")
-
-
-def _border(page: Page, rect: Rect) -> None:
-    corners = [
-        [rect.left, rect.top],
-        [rect.right, rect.top],
-        [rect.right, rect.bottom],
-        [rect.left, rect.bottom],
-    ]
-    page.lines([np.array(corners)], page.ink, 0.4, closed=True)

@@ -245,20 +245,11 @@ def raster(
 ) -> Raster | None:
     """Colour the part of a slice that a view shows; None where the view misses the map."""
     volume = map_.volume
-    frame = DisplayFrame(volume)
-    axes = DRAWN_AXES[where.plane]
     sign = across_sign(where.plane, radiological)
-    box, edges = [], []
-    for middle, size, axis in zip(view.centre, view.size, axes, strict=True):
-        step, origin = frame.size_mm[axis], frame.origin_mm[axis]
-        first = int(np.floor((middle - size / 2 - origin) / step + 0.5))
-        last = int(np.ceil((middle + size / 2 - origin) / step - 0.5))
-        first, last = max(first, 0), min(last, volume.shape[axis] - 1)
-        if first > last:
-            return None
-        box.append(slice(first, last + 1))
-        edges.append((origin + (first - 0.5) * step, origin + (last + 0.5) * step))
-    box_2d = (box[0], box[1])
+    seen = _seen(volume, where, view)
+    if seen is None:
+        return None
+    box_2d, edges = seen
     if window is not None:
         display = display.model_copy(update={"window": window})
     rgba = colours(cut(volume.data, where, box_2d, sign), in_unit_of(volume, display))
@@ -273,6 +264,31 @@ def raster(
     left, right = (low, high) if sign > 0 else (high, low)
     out = np.rint(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
     return Raster(np.ascontiguousarray(out), left, right, bottom, top)
+
+
+def _seen(
+    volume: Volume, where: Slice, view: View
+) -> tuple[tuple[slice, slice], list[tuple[float, float]]] | None:
+    """The voxels of a slice that a view shows, and their edges in display mm; None outside."""
+    frame = DisplayFrame(volume)
+    box, edges = [], []
+    for middle, size, axis in zip(view.centre, view.size, DRAWN_AXES[where.plane], strict=True):
+        step, origin = frame.size_mm[axis], frame.origin_mm[axis]
+        first = int(np.floor((middle - size / 2 - origin) / step + 0.5))
+        last = int(np.ceil((middle + size / 2 - origin) / step - 0.5))
+        first, last = max(first, 0), min(last, volume.shape[axis] - 1)
+        if first > last:
+            return None
+        box.append(slice(first, last + 1))
+        edges.append((origin + (first - 0.5) * step, origin + (last + 0.5) * step))
+    return (box[0], box[1]), edges
+
+
+def values_seen(map_: Loaded, where: Slice, view: View) -> Array:
+    """The finite values of the part of a slice that a view shows."""
+    seen = _seen(map_.volume, where, view)
+    values = cut(map_.volume.data, where, seen[0], 1) if seen else np.empty(0)
+    return values[np.isfinite(values)]
 
 
 def in_unit_of(volume: Volume, display: Display) -> Display:

@@ -11,7 +11,7 @@ from napari_qsm.figures.draw import render
 from napari_qsm.figures.gather import Given
 from napari_qsm.figures.panels import ImagePanel, MosaicPanel
 from napari_qsm.figures.parts import BoxCrop, Display, RegionsCrop
-from napari_qsm.figures.spec import FigureSpec, Style
+from napari_qsm.figures.spec import ColourBar, FigureSpec, Source, Style
 from napari_qsm.rois.outlines import outlines
 from napari_qsm.volume import Volume
 from tests.figures.makers import SHAPE, bare, chi, drawn_colours, drawn_pixels, given, volume
@@ -211,3 +211,27 @@ def test_a_mosaic_shows_each_slice_once_and_keeps_inside_the_map():
     beyond = panel.model_copy(update={"last_mm": 90.0})
     with pytest.raises(QsmError, match="outside the map"):
         render(spec.model_copy(update={"panels": (beyond,)}), given(), preview=True)
+
+
+@pytest.mark.parametrize("where", ["right", "bottom"])
+def test_a_bar_has_a_tip_where_shown_values_go_beyond_it(where):
+    """One triangle at each end beyond which values go, none where they end within."""
+
+    def tips(window):
+        values = np.linspace(0.0, 0.4, 4 * 5 * 3, dtype=np.float32).reshape(4, 5, 3)
+        panel = ImagePanel(map="m", slice_index=1, scale_bar=False)
+        spec = bare(panel).model_copy(
+            update={
+                "sources": {"m": Source(name="m")},
+                "displays": {"grey": Display(window=window)},
+                "colour_bars": (ColourBar(display="grey", where=where),),
+            }
+        )
+        drawn = render(spec, {"m": Given(volume(values, unit="ppm"))})
+        shapes = [a.get_path().vertices for a in drawn.page.axes.patches if hasattr(a, "get_path")]
+        return sum(len(points) == 4 for points in shapes)  # a triangle, closed
+
+    assert tips((-0.1, 0.5)) == 0
+    assert tips((-0.1, 0.2)) == 1
+    assert tips((0.2, 0.5)) == 1
+    assert tips((0.15, 0.25)) == 2
