@@ -6,7 +6,7 @@ the same numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from napari_qsm.recon.pipeline import run
 from napari_qsm.recon.recipe import Recipe, load_recipe, parse_recipe, with_settings
 from napari_qsm.recon.result import Result
 from napari_qsm.rois import statistics
+from napari_qsm.rois.high_part import high_limits
 from napari_qsm.rois.noise import NoiseMap, read_noise
 from napari_qsm.rois.region import Region
 from napari_qsm.scan import Scan
@@ -131,6 +132,8 @@ def region_statistics(
     unit: SusceptibilityUnit = "ppm",
     warn: Callable[[str], None] | None = None,
     noise: NoiseMap | Path | str | None = None,
+    also: Collection[str] = (),
+    high: str | Sequence[str] = (),
 ) -> pd.DataFrame:
     """Voxels, volume, mean and SD of a map in every region of a label map.
 
@@ -146,6 +149,13 @@ def region_statistics(
     noise : NoiseMap or path, optional
         The map's noise map, as ``reconstruct`` writes it; adds a column ``se_ppm``, the standard
         errors of the means by the scan's noise.
+    also : collection of str
+        More statistics by name, in columns behind: ``"p25"``, ``"p75"``, ``"high_fraction"``,
+        ``"high_mean"``, ``"high_voxels"``, ``"inner_mean"``, ``"edge_difference"``,
+        ``"inner_voxels"``.
+    high : str or sequence of str
+        Above what a voxel is high, in the unit of the table: ``"0.1"`` for all regions,
+        ``"Putamen=0.08"`` for one.
 
     Returns
     -------
@@ -170,7 +180,8 @@ def region_statistics(
         names,
         unit=unit,
         warn=warn,
-        also=() if noise is None else ("se",),
+        also=tuple(also) if noise is None else (*also, "se"),
+        high=high_limits([high] if isinstance(high, str) else high, unit),
         noise=noise,
     )
 

@@ -56,7 +56,7 @@ class NumbersPlan(PanelPlan):
             which = wanted_labels(labels, panel.which)
             labels_like(labels, map_)
             names = {label: row for label, row in labels.regions.items() if label in which}
-            frame, said = _statistics(map_, labels, names, spec)
+            frame, said = _statistics(map_, labels, names, spec, cls.also(panel))
             setting.notes.extend(f"{who}: {note}" for note in said)
             frame = frame[frame["label"].isin(which)].copy()
             subject = measured.subject or map_.name
@@ -66,6 +66,11 @@ class NumbersPlan(PanelPlan):
                 percentiles |= {(subject, n): _percentiles(map_, labels, n, spec) for n in which}
         table = pd.concat(frames, ignore_index=True)
         return cls(who, panel, table, spec.unit, percentiles)
+
+    @classmethod
+    def also(cls, panel: Numbers) -> tuple[str, ...]:
+        """Statistics that are shown beside those of every file."""
+        return ()
 
     @classmethod
     def needs_percentiles(cls, panel: Numbers) -> bool:
@@ -98,15 +103,15 @@ def _percentiles(map_: Loaded, labels: Loaded, label: int, spec: FigureSpec) -> 
 
 
 def _statistics(
-    map_: Loaded, labels: Loaded, names: RegionTable, spec: FigureSpec
+    map_: Loaded, labels: Loaded, names: RegionTable, spec: FigureSpec, also: tuple[str, ...]
 ) -> tuple[pd.DataFrame, list[str]]:
     """The region table and its notes, kept with the map: previews ask for it again and again."""
-    key = (spec.unit, repr(sorted(names.items())))
+    key = (spec.unit, repr((sorted(names.items()), also)))
     kept = map_.measured.get(key)
     if kept is None or kept[0] is not labels:
         said: list[str] = []
         frame = region_statistics(
-            map_.volume, labels.volume, names, unit=spec.unit, warn=said.append
+            map_.volume, labels.volume, names, unit=spec.unit, warn=said.append, also=also
         )
         kept = map_.measured[key] = (labels, frame, said)
     return kept[1], kept[2]

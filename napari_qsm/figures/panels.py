@@ -22,6 +22,8 @@ from napari_qsm.figures.parts import (
 from napari_qsm.rois.statistics import exported_statistics
 
 #: Columns of tables besides single statistics.
+#: Statistics that a figure can measure by itself beside those of every file.
+_ALSO = ("p25", "p75", "inner_mean", "edge_difference", "difference")
 TABLE_COLUMNS = ("subject", "region", "side", "voxels", "volume", "mean_sd", "range")
 
 
@@ -211,7 +213,11 @@ class TablePanel(Numbers):
     ----------
     columns : tuple of str
         In their order: :data:`TABLE_COLUMNS` and the statistics of
-        :mod:`napari_qsm.rois.measures`.
+        :mod:`napari_qsm.rois.measures`. ``difference`` is that from the first subject, with the
+        95 % interval that repeating the scans leaves it.
+    sdw_ppb : float or None
+        Within-subject SD of a region's mean for that interval; that of the literature unless
+        given.
     """
 
     noun: ClassVar[str] = "table of regions"
@@ -220,11 +226,12 @@ class TablePanel(Numbers):
     columns: tuple[str, ...] = Field(
         default=("subject", "region", "voxels", "volume", "mean_sd"), min_length=1
     )
+    sdw_ppb: float | None = Field(default=None, gt=0, le=1000)
 
     @field_validator("columns")
     @classmethod
     def _known(cls, columns: tuple[str, ...]) -> tuple[str, ...]:
-        known = (*TABLE_COLUMNS, *(each.name for each in exported_statistics()))
+        known = (*TABLE_COLUMNS, *(each.name for each in exported_statistics(_ALSO)))
         for column in columns:
             if column not in known:
                 raise ValueError(f"there is no column '{column}'; there are {', '.join(known)}")

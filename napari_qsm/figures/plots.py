@@ -6,6 +6,7 @@ makes a page for one plot alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -45,6 +46,8 @@ class Group:
         Mean and SD, as the table writes them.
     dashed : bool
         For a second map, so that colour does not carry the meaning alone.
+    high_from : float
+        Above which values are the region's high part, marked in histograms; NaN for none.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Group:
     measures: Measures
     text: str
     dashed: bool = False
+    high_from: float = math.nan
 
 
 def plot_page(
@@ -156,6 +160,10 @@ def draw_distributions(page: Page, rect: Rect, groups: Sequence[Group], unit: st
         outline = np.stack([x, y], axis=1)
         page.lines([outline], group.color, 0.0, closed=True, fill=group.color, alpha=0.2)
         page.lines([outline], group.color, 1.2, dashed=group.dashed)
+    for limit in sorted({g.high_from for g in groups if low < g.high_from < high}):
+        at = across(limit)
+        line = np.array([[at, plot.top], [at, plot.bottom]])
+        page.lines([line], page.ink, 0.8, dashed=True)
     step = _legend_mm(page)
     for number, group in enumerate(groups):
         below = plot.bottom + axis_mm(page) + 1.0 + number * step

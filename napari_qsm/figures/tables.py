@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import nan
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -14,16 +15,23 @@ from napari_qsm.figures.kinds import Drawing, PanelPlan, Setting, plan_of
 from napari_qsm.figures.lettering import MIN_PT, Rect, Side
 from napari_qsm.figures.numbers import NumbersPlan, plain_region, sided_region
 from napari_qsm.figures.page import Page
-from napari_qsm.figures.panels import TablePanel, TextPanel
+from napari_qsm.figures.panels import Numbers, TablePanel, TextPanel
 from napari_qsm.recon.methods_text import methods_text
 from napari_qsm.rois.measures import STATISTICS
+from napari_qsm.rois.repeatability import (
+    LITERATURE,
+    Measured,
+    Repeatability,
+    differences_between,
+)
 from napari_qsm.rois.statistics import column_of
-from napari_qsm.units import decimals, fixed, mean_sd, number
+from napari_qsm.units import decimals, factor, fixed, mean_sd, number
 
 if TYPE_CHECKING:
-    pass
+    import pandas as pd
 
 _HEADS = {
+    "difference": "Difference ± 95 % ({unit})",
     "subject": "Subject",
     "region": "Region",
     "side": "Side",
@@ -44,6 +52,27 @@ class TablePlan(NumbersPlan):
 
     panel: TablePanel
 
+    @classmethod
+    def of(cls, panel: TablePanel, who: str, setting: Setting) -> Self:  # type: ignore[override]
+        """Measure what it shows, and how subjects differ from the first one if that is asked for."""
+        plan = super().of(panel, who, setting)
+        if "difference" not in panel.columns:
+            return plan
+        return replace(plan, frame=_with_difference(plan.frame, plan.unit, repeatability(panel)))
+
+    @classmethod
+    def also(cls, panel: Numbers) -> tuple[str, ...]:
+        """Columns that are not in every file."""
+        columns = panel.columns if isinstance(panel, TablePanel) else ()
+        return tuple(c for c in columns if c in STATISTICS and c != "difference")
+
+    def sentence(self) -> str:
+        """How SD is meant, and ±."""
+        said = super().sentence()
+        if "difference" in self.panel.columns:
+            said += f" {repeatability(self.panel).sentence}"
+        return said
+
     def height(self, page: Page, width_mm: float) -> float:
         """As many rows as there are regions."""
         _, rows = table_cells(self)
@@ -53,6 +82,36 @@ class TablePlan(NumbersPlan):
     def draw(self, page: Page, rect: Rect, drawing: Drawing) -> list[str]:
         """Draw it with rules above, below and under its head."""
         return _draw_table(page, rect, self)
+
+
+def repeatability(panel: TablePanel) -> Repeatability:
+    """What a table's ± of differences comes from."""
+    if panel.sdw_ppb is None:
+        return LITERATURE
+    return Repeatability(panel.sdw_ppb, f"our own repeated scans ({panel.sdw_ppb:g} ppb)")
+
+
+def _with_difference(frame: pd.DataFrame, unit: str, repeats: Repeatability) -> pd.DataFrame:
+    """The numbers with each region's difference from the first subject's, and its ±."""
+    to_ppb = factor(unit, "ppb")
+    rows = [
+        (
+            str(row["subject"]),
+            Measured(row["name"], row["side"], row["voxels"], row[f"mean_{unit}"] * to_ppb),
+        )
+        for row in frame.to_dict("records")
+    ]
+    first = [measured for subject, measured in rows if subject == rows[0][0]]
+    found = differences_between([measured for _, measured in rows], first, repeats)
+    names = ("difference", "difference_95")
+    columns = {
+        f"{name}_{unit}": [
+            nan if subject == rows[0][0] else told[name] / to_ppb
+            for (subject, _), told in zip(rows, found, strict=True)
+        ]
+        for name in names
+    }
+    return frame.assign(**columns)
 
 
 def table_cells(plan: TablePlan) -> tuple[list[str], list[list[str]]]:
@@ -75,7 +134,7 @@ def table_cells(plan: TablePlan) -> tuple[list[str], list[list[str]]]:
 
 def _head(column: str, unit: str) -> str:
     known = STATISTICS.get(column)
-    if known is None:
+    if known is None or column in _HEADS:
         return _HEADS[column].format(unit=unit)
     return f"{known.title} ({unit})" if known.in_map_unit else known.title
 
@@ -96,6 +155,9 @@ def _cell(column: str, row: dict[Any, Any], unit: str, side_apart: bool) -> str:
         return mean_sd(row[f"mean_{unit}"], row[f"sd_{unit}"], decimals(unit))
     if column == "range":
         return f"{number(row[f'min_{unit}'], unit)} to {number(row[f'max_{unit}'], unit)}"
+    if column == "difference":
+        half = row[f"difference_95_{unit}"]
+        return mean_sd(row[f"difference_{unit}"], half, decimals(unit))
     known = STATISTICS[column]
     return fixed(
         row[column_of(known, unit)], decimals(unit) if known.in_map_unit else known.decimals

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isfinite, nan
 
 from napari_qsm.io.region import side_of
 
+#: A structure without its side, lower case, and its side.
+Place = tuple[str, str]
 _SIDE_WORDS = re.compile(r"(?i)(?<![^\W_])(left|right|lh|rh|lt|rt|l|r)(?![^\W_])")
 
 
@@ -43,6 +46,19 @@ def base_name(name: str) -> str:
         return name
     plain = re.sub(r"\(\s*\)", " ", _SIDE_WORDS.sub(" ", spaced))
     return " ".join(re.split(r"[\s_\-,.]+", plain)).strip() or name
+
+
+@lru_cache(maxsize=4096)
+def place_of(name: str, side: str = "") -> Place:
+    """Under which a region is looked up, whatever its spelling.
+
+    Examples
+    --------
+    >>> place_of("Putamen L"), place_of("putamen", "left"), place_of("Red nucleus")
+    (('putamen', 'left'), ('putamen', 'left'), ('red nucleus', ''))
+    """
+    found = {"both": ""}.get(side, side) or side_of(name)
+    return base_name(name).casefold(), found
 
 
 def pair_up(rows: Iterable[tuple[str, str, str]]) -> list[Pair]:

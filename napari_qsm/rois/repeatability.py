@@ -6,11 +6,12 @@ That comes from repeated scans: the within-subject standard deviation SDw.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import sqrt
+from typing import NamedTuple
 
-from napari_qsm.rois.pairs import base_name
+from napari_qsm.rois.pairs import base_name, place_of
 
 #: 97.5th percentile of the normal distribution.
 _Z = 1.959963984540054
@@ -49,7 +50,7 @@ class Repeatability:
 
     def half_width(self, name: str) -> float:
         """Half the 95 % interval of a difference of two means, ppb: 1.96 sqrt(2) SDw."""
-        return _Z * sqrt(2) * self.of(name)
+        return _Z * math.sqrt(2) * self.of(name)
 
     @property
     def sentence(self) -> str:
@@ -66,3 +67,34 @@ LITERATURE = Repeatability(
     "24 healthy people scanned twice at 3 T: 2.36 ppb on average over seven deep nuclei (Naji et "
     "al., NMR Biomed 2022;35:e4788, doi:10.1002/nbm.4788)",
 )
+
+
+class Measured(NamedTuple):
+    """A region of the person: its name and side, voxels, and mean in ppb."""
+
+    name: str
+    side: str
+    voxels: int
+    mean_ppb: float
+
+
+def differences_between(
+    first: Sequence[Measured], second: Sequence[Measured], repeatability: Repeatability
+) -> list[dict[str, float]]:
+    """Each region of one map less the same region of another, in ppb, with its uncertainty.
+
+    Parameters
+    ----------
+    first, second : sequence of Measured
+        Of two people, or of one at two visits; matched by name and side.
+    repeatability : Repeatability
+        Within-subject SD of a region's mean.
+    """
+    others = {place_of(region.name, region.side): region.mean_ppb for region in second}
+    out = []
+    for region in first:
+        other = others.get(place_of(region.name, region.side), math.nan)
+        apart = region.mean_ppb - other
+        half = repeatability.half_width(region.name) if math.isfinite(apart) else math.nan
+        out.append({"other_mean": other, "difference": apart, "difference_95": half})
+    return out

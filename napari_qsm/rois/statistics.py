@@ -126,8 +126,8 @@ def region_statistics(
     GeometryError
         If the two do not share a grid: statistics are never taken from resampled maps.
     MetadataError
-        If the map holds another quantity than susceptibility, or its values cannot be in its
-        unit.
+        If the map holds another quantity than susceptibility, its values cannot be in its
+        unit, or there is no such statistic.
     FileError
         If the labels are not whole numbers.
 
@@ -137,6 +137,11 @@ def region_statistics(
     standardised moment m3 / m2^1.5; percentiles are interpolated linearly. Sums run in
     float64. Voxels that hold NaN or infinity count as voxels of the region, not as values.
     """
+    unknown = [name for name in also if name not in STATISTICS]
+    if unknown:
+        raise MetadataError(
+            f"There is no statistic '{unknown[0]}'; there are {', '.join(STATISTICS)}."
+        )
     values = susceptibility(values)
     live = LiveStatistics(as_labels(labels.like(values)), {"": values.data})
     table = {index: region for index, region in region_table(names).items() if index != 0}

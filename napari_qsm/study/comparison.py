@@ -6,12 +6,12 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from napari_qsm.errors import MetadataError
 from napari_qsm.rois.measures import STATISTICS
-from napari_qsm.rois.repeatability import Repeatability
-from napari_qsm.study.controls import Controls, Place, control_group, place_of
+from napari_qsm.rois.pairs import Place, place_of
+from napari_qsm.rois.repeatability import Measured, Repeatability
+from napari_qsm.study.controls import Controls, control_group
 from napari_qsm.study.rows import plain_id, read_rows, some
 from napari_qsm.study.scan_facts import FIELD_T, ScanFacts
 from napari_qsm.study.shape_agreement import POOLED
@@ -22,15 +22,6 @@ DEPENDS_SENTENCE = (
     "χ depends on the method of reconstruction and on its reference: z and percentile hold only "
     "against maps made in the same way."
 )
-
-
-class Measured(NamedTuple):
-    """A region of the person: its name and side, voxels, and mean in ppb."""
-
-    name: str
-    side: str
-    voxels: int
-    mean_ppb: float
 
 
 @dataclass(frozen=True)
@@ -239,28 +230,6 @@ def facts_of_group(controls: Controls, persons: Iterable[str]) -> list[ScanFacts
     """How the maps of some controls were made; of all in the table where names do not tell."""
     known = [controls.facts[person] for person in persons if person in controls.facts]
     return known or list(controls.facts.values())
-
-
-def differences_between(
-    first: Sequence[Measured], second: Sequence[Measured], repeatability: Repeatability
-) -> list[dict[str, float]]:
-    """Each region of one map less the same region of another, in ppb, with its uncertainty.
-
-    Parameters
-    ----------
-    first, second : sequence of Measured
-        Of two people, or of one at two visits; matched by name and side.
-    repeatability : Repeatability
-        Within-subject SD of a region's mean.
-    """
-    others = {place_of(region.name, region.side): region.mean_ppb for region in second}
-    out = []
-    for region in first:
-        other = others.get(place_of(region.name, region.side), math.nan)
-        apart = region.mean_ppb - other
-        half = repeatability.half_width(region.name) if math.isfinite(apart) else math.nan
-        out.append({"other_mean": other, "difference": apart, "difference_95": half})
-    return out
 
 
 def in_unit(told: Mapping[str, float], ppb_to_unit: float) -> dict[str, float]:

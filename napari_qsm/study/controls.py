@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -15,17 +14,13 @@ import pandas as pd
 
 from napari_qsm.arrays import Array
 from napari_qsm.errors import MetadataError
-from napari_qsm.io.region import side_of
 from napari_qsm.rois.exports import NOT_RECORDED, object_in
-from napari_qsm.rois.pairs import base_name
+from napari_qsm.rois.pairs import Place, base_name, place_of
 from napari_qsm.study.cohort import is_control
 from napari_qsm.study.long_table import long_table_of
 from napari_qsm.study.rows import Row, Rows, people, plain_id, read_rows, some
 from napari_qsm.study.scan_facts import ScanFacts
 from napari_qsm.study.visit_names import visit_order
-
-#: A structure without its side, lower case, and its side.
-Place = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -64,19 +59,6 @@ class Controls:
             np.array([known[person] for person in there], np.float64),
             np.array([self.ages.get(person, math.nan) for person in there], np.float64),
         )
-
-
-@lru_cache(maxsize=4096)
-def place_of(name: str, side: str = "") -> Place:
-    """Under which a region is looked up, whatever its spelling.
-
-    Examples
-    --------
-    >>> place_of("Putamen L"), place_of("putamen", "left"), place_of("Red nucleus")
-    (('putamen', 'left'), ('putamen', 'left'), ('red nucleus', ''))
-    """
-    found = {"both": ""}.get(side, side) or side_of(name)
-    return base_name(name).casefold(), found
 
 
 def read_controls(path: Path | str) -> Controls:

@@ -19,8 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from napari_qsm.errors import FileError
 from napari_qsm.io.plain_data import PlainDataError, parse_yaml
 from napari_qsm.io.text import read_text
-from napari_qsm.study.comparison import Measured
-from napari_qsm.study.controls import place_of
+from napari_qsm.rois.pairs import place_of
+from napari_qsm.rois.repeatability import Measured
 from napari_qsm.study.rows import some
 from napari_qsm.study.scan_facts import FIELD_T, ScanFacts
 

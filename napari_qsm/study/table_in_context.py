@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 from napari_qsm.errors import MetadataError
 from napari_qsm.rois.files import region_table
 from napari_qsm.rois.measures import STATISTICS
-from napari_qsm.rois.repeatability import LITERATURE, Repeatability
+from napari_qsm.rois.repeatability import (
+    LITERATURE,
+    Measured,
+    Repeatability,
+    differences_between,
+)
 from napari_qsm.rois.statistics import column_of
 from napari_qsm.study.comparison import (
-    Measured,
     compared_with,
-    differences_between,
     in_unit,
     read_repeatability,
     what_differs,

@@ -256,6 +256,19 @@ def test_files_hold_them_when_asked_and_say_how_they_were_made(tmp_path):
     assert main([*line, "--bin-width", "3"]) == 1
 
 
+def test_a_script_asks_by_name_and_is_told_of_names_nobody_knows():
+    import napari_qsm
+
+    chi, labels = head()
+    frame = napari_qsm.region_statistics(chi, labels, also=("high_voxels", "p75"), high="0.06")
+    inside = chi.data[labels.data == 5].astype(np.float64)
+    row = frame.set_index("label").loc[5]
+    assert row["high_voxels"] == (inside > 0.06).sum()
+    assert row["p75_ppm"] == pytest.approx(np.percentile(inside, 75))
+    with pytest.raises(MetadataError, match="no statistic 'p33'"):
+        napari_qsm.region_statistics(chi, labels, also=("p33",))
+
+
 def test_an_export_explains_its_columns(tmp_path):
     chi, labels = head(THICK)
     also = ("high_fraction", "inner_mean")

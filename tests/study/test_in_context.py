@@ -14,7 +14,13 @@ from napari_qsm.errors import FileError, MetadataError
 from napari_qsm.io.nifti import write_volume
 from napari_qsm.io.region import Region
 from napari_qsm.rois.exports import Exported, about_table, write_export
-from napari_qsm.rois.repeatability import LITERATURE, Repeatability
+from napari_qsm.rois.pairs import place_of
+from napari_qsm.rois.repeatability import (
+    LITERATURE,
+    Measured,
+    Repeatability,
+    differences_between,
+)
 from napari_qsm.rois.statistics import region_statistics
 from napari_qsm.session import Session
 from napari_qsm.session.table.choice import Choice
@@ -24,13 +30,11 @@ from napari_qsm.session.table.numbers import Numbers
 from napari_qsm.session.table.said import frame_of_map
 from napari_qsm.study.comparison import (
     ControlComparison,
-    Measured,
     compared_with,
-    differences_between,
     read_repeatability,
     what_differs,
 )
-from napari_qsm.study.controls import control_group, place_of, read_controls
+from napari_qsm.study.controls import control_group, read_controls
 from napari_qsm.study.published_values import published_files, read_published
 from napari_qsm.study.scan_facts import ScanFacts
 from napari_qsm.study.single_case import against_controls, against_controls_at_age

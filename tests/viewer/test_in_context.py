@@ -1,6 +1,7 @@
 """Controls, limits and edges chosen in the window; the table's cells against numpy and scipy."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
@@ -8,6 +9,7 @@ from qtpy.QtWidgets import QFileDialog
 from scipy import ndimage, stats
 
 from napari_qsm.io.label_table import Region
+from napari_qsm.rois.high_part import HighLimits
 from napari_qsm.session.table.choice import Choice
 from napari_qsm.volume import Volume
 from tests.viewer.actions import cell, child, drag, pixel_of, press
@@ -156,3 +158,27 @@ def test_the_high_part_and_the_edge_follow_a_stroke(opened, qtbot):
     assert workspace.table_panel.choice.high.ppm == (("", 0.08), ("Putamen R", 0.09))
     type_into(workspace, "qsm.context.high", " ")
     qtbot.waitUntil(lambda: "high part" not in shown(workspace), timeout=20000)
+
+
+def test_histograms_of_the_marked_regions_are_saved(opened, qtbot, tmp_path, monkeypatch):
+    workspace, chi, drawn = opened
+    workspace.session.active_region = 1
+    box = workspace.panels.regions.charts
+    box.heading.setChecked(True)
+    qtbot.waitUntil(lambda: "Putamen L" in shown(workspace).values(), timeout=20000)
+    path = tmp_path / "h.csv"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    workspace.table_panel.table.mark(0)
+    press(workspace, "qsm.charts.save")
+    qtbot.waitUntil(path.exists, timeout=20000)
+    counts = pd.read_csv(path)
+    edges = [*counts["from_ppb"], counts["to_ppb"].iloc[-1]]
+    assert set(counts["label"]) == {1}
+    assert counts["voxels"].tolist() == np.histogram(inside(chi, drawn), edges)[0].tolist()
+    workspace.table_panel.set_choice(
+        workspace.table_panel.choice.but(high=HighLimits((("", 0.08),)))
+    )
+    box.update_now()
+    (group,) = box.chart.groups
+    assert group.high_from == pytest.approx(80)
+    assert group.text.endswith(f"{100 * (inside(chi, drawn) > 80).mean():.0f} % above 80 ppb")

@@ -181,7 +181,8 @@ def _cell(row: Row, shown: ShownMap, name: str, places: dict[str, int]) -> str:
         return HIDDEN if name == "mean_sd" else NOTHING
     if row.settling and name in STATISTICS and STATISTICS[name].needs == "edge":
         return SOON
-    return _text(measures, name, shown.factor, places[shown.entry.id], shown.voxel_mm3)
+    mm3 = shown.voxel_mm3 if name == "volume" else nan  # a determinant for each
+    return _text(measures, name, shown.factor, places[shown.entry.id], mm3)
 
 
 def _total(

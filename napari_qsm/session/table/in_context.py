@@ -8,15 +8,18 @@ from dataclasses import dataclass
 
 from napari_qsm.errors import MetadataError
 from napari_qsm.rois.measures import STATISTICS
-from napari_qsm.rois.repeatability import LITERATURE, Repeatability
+from napari_qsm.rois.repeatability import (
+    LITERATURE,
+    Measured,
+    Repeatability,
+    differences_between,
+)
 from napari_qsm.rois.statistics import needs
 from napari_qsm.session.table.choice import Choice
 from napari_qsm.session.table.numbers import Numbers, Row, ShownMap
 from napari_qsm.study.comparison import (
     ControlComparison,
-    Measured,
     compared_with,
-    differences_between,
     in_unit,
 )
 from napari_qsm.study.controls import Controls

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +13,13 @@ from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_qsm.errors import QsmError
 from napari_qsm.figures.plots import Group
+from napari_qsm.rois.files import write_table
+from napari_qsm.rois.histogram import histogram_frame
 from napari_qsm.rois.sums import measures_of
 from napari_qsm.session.table.numbers import Row, ShownMap
-from napari_qsm.units import decimals, mean_sd
+from napari_qsm.units import decimals, factor, mean_sd, percent, with_unit
 from napari_qsm.viewer import ui
+from napari_qsm.viewer.dialogs import ask_save_file
 from napari_qsm.viewer.regions.chart import Chart
 from napari_qsm.viewer.regions.table import RegionTable
 from napari_qsm.viewer.services import Services
@@ -22,6 +27,7 @@ from napari_qsm.viewer.services import Services
 #: Least time between two drawings: numbers run with the hand, pictures need not.
 _EVERY_MS = 250
 _MOST = 8
+_FILTERS = "Table (*.csv);;Excel workbook (*.xlsx);;Table with tabs (*.tsv);;JSON (*.json)"
 _KINDS = (("Histogram", "histogram"), ("Box plot with mean ± SD", "boxes"))
 
 
@@ -38,7 +44,13 @@ class ChartsBox(ui.Section):
             self.kind.addItem(text, kind)
         self.kind.currentIndexChanged.connect(self.update_soon)
         self.chart = Chart()
-        self.body.addWidget(self.kind)
+        self.save = ui.button(
+            "Save histograms…",
+            "qsm.charts.save",
+            self._ask_save,
+            tip="Counts of the marked regions, else of all, in bins of 5 ppb",
+        )
+        self.body.addLayout(ui.row(self.kind, self.save))
         self.body.addWidget(self.chart)
         note: QWidget = ui.quiet(
             "Mark rows in the table below; Ctrl + click marks several. Maps chosen there under "
@@ -106,8 +118,46 @@ class ChartsBox(ui.Section):
         return groups
 
     def _group(self, name: str, color: str, values: Any, shown: ShownMap, *, dashed: bool) -> Group:
-        measures = measures_of(values)
+        limit = self._table.choice_now().high.of(name) if shown.entry.in_ppm else None
+        high_from = math.nan if limit is None else limit * factor("ppm", shown.unit)
+        measures = measures_of(values, high_from)
         text = mean_sd(measures.mean, measures.sd, decimals(shown.unit, abs(measures.mean)))
         unit = f" {shown.unit}" if shown.unit else ""
         text += f"{unit}, {measures.numbers} voxels"
-        return Group(name, color, values, measures, text, dashed)
+        if limit is not None:
+            share = percent(measures.value("high_fraction"), 0)
+            text += f", {share} above {with_unit(high_from, shown.unit)}"
+        return Group(name, color, values, measures, text, dashed, high_from)
+
+    def _ask_save(self) -> None:
+        chosen = ask_save_file(self, "Save histograms", "histograms.csv", _FILTERS)
+        if chosen is not None:
+            self.save_histograms(chosen[0])
+
+    def save_histograms(self, path: Path) -> None:
+        """Write the counts of the marked regions, else of all, on the first map."""
+        table = self._table
+        table.settle()
+        rows = [row for row in table.selected_rows() or table.rows() if not row.hidden]
+        try:
+            if not table.maps or not rows:
+                raise QsmError("There is no region whose values can be counted.")
+            first = table.maps[0]
+            told = [
+                (row.label, row.name, row.side, table.numbers.values(row, first))
+                for row in rows
+                if first.entry.id in row.measures
+            ]
+            width = None if first.entry.in_ppm else self._breadth(told)
+            frame = histogram_frame(told, unit=first.unit, factor_=first.factor, width=width)
+            write_table(frame, path)
+        except QsmError as error:
+            self._services.message(str(error))
+            return
+        self._services.success(f"Wrote '{path.name}' into '{path.parent}'.")
+
+    def _breadth(self, told: list[Any]) -> float:
+        """Of a bin for maps without a usual one: about forty over the range of the values."""
+        values = np.concatenate([row[3][np.isfinite(row[3])] for row in told] or [np.zeros(1)])
+        spread = float(np.ptp(values)) if values.size else 0.0
+        return 10.0 ** round(math.log10(spread / 40)) if spread > 0 else 1.0
