@@ -16,53 +16,41 @@ in ``sub-K7Q2/xfm``. Which is first can be told from it; names, dates and the or
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import json
 import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
 from napari_qsm._version import __version__
 from napari_qsm.arrays import Array
-from napari_qsm.errors import FileError, GeometryError, QsmError
+from napari_qsm.errors import QsmError
 from napari_qsm.io.archive import write_archive
 from napari_qsm.io.atomic import write_text
-from napari_qsm.io.bids import BIDS_VERSION, DERIVATIVES, DESCRIPTION, IGNORE_FILE
-from napari_qsm.io.formats import read_image
+from napari_qsm.io.bids import BIDS_VERSION, DESCRIPTION, IGNORE_FILE
 from napari_qsm.io.maps import read_map
-from napari_qsm.io.nifti import nifti_bytes
 from napari_qsm.io.targets import check_out_file
-from napari_qsm.recon.mask.morphology import dilate_mm
+from napari_qsm.qc.rating import read_ratings
 from napari_qsm.study.bundle_card import (
     CARD_FILE,
     BundleCard,
     BundleRecord,
     CodedScan,
-    place_of,
     read_card,
     read_records,
     record_file,
 )  # fmt: skip
+from napari_qsm.study.bundle_images import files_of, reaches_beyond
 from napari_qsm.study.folder import BIDS_IGNORE, StudyFolder
-from napari_qsm.study.magnitudes import magnitude_of, scan_files
 from napari_qsm.study.protocol import PROTOCOL_FILE, Frozen, Protocol, freeze
 from napari_qsm.study.reading_log import write_event
 from napari_qsm.study.readings import checksum_of
 from napari_qsm.study.rows import some
-from napari_qsm.study.study_scan import StudyScan
-from napari_qsm.study.suggestions import Places, read_suggestions, suggestions_text
 from napari_qsm.study.transforms import Transform, points_between, visits_of
 from napari_qsm.study.worklist import Item, list_text, read_worklist
-from napari_qsm.volume import Volume
 
-#: How far beyond the brain the magnitude goes; a face lies further out.
-_RIM_MM = 3.0
 _README = """Scans to be read by {rater}, under codes.
 
 Read them, with this file as it is or unpacked:   napari-qsm read FILE.zip --rater {rater}
@@ -122,7 +110,7 @@ def make_bundle(
     Raises
     ------
     QsmError
-        If there is no list, nothing is left to read, a map is missing, or the protocol names somebody.
+        If there is no list, nothing is left to read, or the protocol names somebody.
         Nothing is written then.
     """
     if read_card(study.root) is not None:
@@ -130,12 +118,12 @@ def make_bundle(
             f"'{study.root.name}' is a bundle itself; make it in the study it came from."
         )
     items = read_worklist(study, rater)
-    waiting = [item for item in items if item.state == "waiting"]
+    waiting, notes = _readable(study, [item for item in items if item.state == "waiting"])
     begun = [item.code for item in items if item.state == "open"]
     if not waiting:
         raise QsmError(f"Nothing on the list of {rater} is left to be read elsewhere.")
     check_out_file(out, overwrite=overwrite, is_ours=lambda path: path.suffix.lower() == ".zip")
-    done = Bundled(len(waiting))
+    done = Bundled(len(waiting), notes=notes)
     if begun:
         done.notes.append(f"Left out, as {rater} has begun to read them here: {some(begun)}.")
     sent = {code for record in read_records(study.root, rater) for code in record.maps}
@@ -148,6 +136,25 @@ def make_bundle(
     write_archive(out, _members(study, rater, waiting, magnitude, done, progress))
     progress(1.0)
     return done
+
+
+def _readable(study: StudyFolder, items: Sequence[Item]) -> tuple[list[Item], list[str]]:
+    """Scans that can still be read, and what is said of the others."""
+    good, gone, failed = [], [], []
+    for item in items:
+        scan = study.scan(*item.key)
+        rated = scan.rating.name in scan.files
+        latest = read_ratings(scan.folder, prefix=scan.prefix).latest() if rated else None
+        if not scan.is_reconstructed:
+            gone.append(item.code)
+        elif latest is not None and latest.verdict == "fail":
+            failed.append(item.code)
+        else:
+            good.append(item)
+    notes = [f"Left out, as they have no map any more: {some(gone)}."] if gone else []
+    if failed:
+        notes.append(f"Left out, as their maps were judged to fail: {some(failed)}.")
+    return good, notes
 
 
 def _members(
@@ -166,6 +173,7 @@ def _members(
     maps: dict[str, str] = {}
     scans: dict[str, CodedScan] = {}
     without: dict[str, str] = {}
+    beyond: list[str] = []
     for number, item in enumerate(items):
         progress(number / len(items))
         person = persons.get(item.code)
@@ -179,7 +187,9 @@ def _members(
         chi = read_map(scan.map)
         maps[item.code] = checksum_of(chi)
         scans[item.code] = coded.model_copy(update={"map_sha256": maps[item.code]})
-        yield from _files(study, scan, coded, chi, rater, magnitude, without)
+        yield from files_of(study, scan, coded, chi, rater, magnitude, without)
+        if reaches_beyond(scan, chi):
+            beyond.append(item.code)
         if person is not None and person.matrix is not None:
             made = Transform(person.first, item.code, person.first, person.matrix)
             name = f"from-ses-{item.code}_to-ses-{person.first}_mode-image_xfm.json"
@@ -189,6 +199,11 @@ def _members(
         why = next(iter(without.values()))
         done.notes.append(
             f"{len(without)} scans go without a magnitude ({some(list(without))}): {why}"
+        )
+    if beyond:
+        done.notes.append(
+            f"The maps of {some(beyond)} hold values outside the brain and are sent as they are; look "
+            "whether a face can be seen."
         )
     card = BundleCard(
         id=secrets.token_hex(8), rater=rater, protocol_sha256=protocol.sha256, scans=scans
@@ -281,78 +296,3 @@ def _persons(study: StudyFolder, items: Sequence[Item], done: Bundled) -> dict[s
             f"visit ({some(apart)}); run 'napari-qsm study register' first if they should be."
         )
     return found
-
-
-def _files(
-    study: StudyFolder,
-    scan: StudyScan,
-    coded: CodedScan,
-    chi: Volume,
-    rater: str,
-    magnitude: bool,
-    without: dict[str, str],
-) -> Iterator[tuple[str, bytes]]:
-    folder, prefix = place_of(coded)
-    start = f"{folder}/{prefix}"
-    content = nifti_bytes(chi, "Chimap.nii")
-    yield f"{start}Chimap.nii", content
-    if chi.unit:
-        yield f"{start}Chimap.json", (json.dumps({"Units": chi.unit}) + "\n").encode()
-    brain: Volume | None = None
-    for quantity in ("mask", "local_mask"):
-        path = scan.image(quantity)
-        if path.name in scan.files:
-            mask = read_image(path)
-            inside = (np.nan_to_num(mask.data) > 0).astype(np.uint8)
-            brain = brain or mask.with_data(inside)
-            name = f"{start}{DERIVATIVES[quantity]}.nii"
-            yield name, nifti_bytes(mask.with_data(inside), name)
-    if magnitude:
-        try:
-            yield f"{start}part-mag_desc-combined_T2starw.nii", _magnitude(study, scan, brain)
-        except QsmError as error:
-            without[scan.name] = str(error)
-    if coded.placement != "independent":
-        kept = read_suggestions(scan.suggestion())
-        if kept.map_sha256 != hashlib.sha256(scan.map.read_bytes()).hexdigest():
-            return  # none, or of a map that is no more
-        mine = kept.raters.get(rater, Places())
-        if coded.placement != "carried" and "reading of" in mine.source:
-            mine = Places()
-        places = replace(kept, raters={rater: mine}).of(rater)
-        source = re.sub(r"\bses-[A-Za-z0-9]+", "the first visit", places.source)
-        own = replace(
-            kept,
-            common=Places(source, places.shapes),
-            raters={},
-            notes=(),
-            map_sha256=hashlib.sha256(content).hexdigest(),
-        )
-        grid = chi.with_data(np.broadcast_to(np.float32(0), chi.shape))
-        yield f"{start}desc-suggested_shapes.json", suggestions_text(own, grid).encode()
-        contours = scan.contours()
-        if contours.is_file():
-            labels = gzip.compress(nifti_bytes(read_image(contours), contours.name), mtime=0)
-            yield f"{start}desc-suggested_dseg.nii.gz", labels
-
-
-def _magnitude(study: StudyFolder, scan: StudyScan, brain: Volume | None) -> bytes:
-    """The magnitude within the brain, as whole numbers.
-
-    Raises
-    ------
-    QsmError
-        If there is none, or nothing tells where the brain is.
-    """
-    if brain is None:
-        raise FileError("The study keeps no mask of the brain, outside which a face would be seen.")
-    image = magnitude_of(scan_files(study, scan), scan.name)
-    try:
-        inside = np.asarray(brain.like(image).data) > 0
-    except GeometryError:
-        raise FileError(f"The magnitude of {scan.name} is on another grid than its mask.") from None
-    near = dilate_mm(inside, _RIM_MM, image.voxel_size_mm)
-    values = np.where(near, np.nan_to_num(image.data), 0)
-    most = float(values.max()) or 1.0
-    whole = np.round(values * (60000 / most)).astype(np.uint16)
-    return nifti_bytes(image.with_data(whole), "magnitude.nii")

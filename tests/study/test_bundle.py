@@ -14,6 +14,7 @@ import pytest
 from napari_qsm.cli import main
 from napari_qsm.errors import FileError, QsmError
 from napari_qsm.io.maps import read_map
+from napari_qsm.qc.rating import add_rating, make_rating
 from napari_qsm.rois.shape_files import read_shapes
 from napari_qsm.study.bundle import make_bundle
 from napari_qsm.study.bundle_card import opened_bundle
@@ -116,7 +117,7 @@ def test_a_bundle_names_nobody_and_is_read_as_any_study(study, tmp_path, capsys)
     assert main(["study", "bundle", str(study.root), "--rater", "BB", "--out", str(out)]) == 0
     said = capsys.readouterr()
     assert "4 scans for BB" in said.out
-    assert not said.err.strip()
+    assert "whether a face can be seen" in said.err
     text, members = everything(out)
     for secret in (*SECRETS, "ses-", "key.json", str(tmp_path).lower()):
         assert secret not in text, secret
@@ -166,6 +167,24 @@ def test_a_bundle_names_nobody_and_is_read_as_any_study(study, tmp_path, capsys)
     ):
         with pytest.raises(QsmError, match="is a bundle"):
             refused()
+
+
+def test_maps_that_failed_or_are_gone_stay_here_and_faces_are_told(study, tmp_path):
+    listed = read_worklist(study, "BB")
+    once = [item for item in listed if item.reading == 1 and item.key != listed[0].key]
+    failed, gone = study.scan(*once[0].key), study.scan(*once[1].key)
+    add_rating(failed.folder, make_rating("fail", rater="Q"), prefix=failed.prefix)
+    gone.map.unlink()
+    out = tmp_path / "b.zip"
+    done = make_bundle(StudyFolder(study.root), "BB", out, magnitude=False)
+    left = [item.code for item in listed if item.key not in (once[0].key, once[1].key)]
+    assert done.scans == len(left)
+    assert any("no map any more" in note and once[1].code in note for note in done.notes)
+    assert any("judged to fail" in note and once[0].code in note for note in done.notes)
+    # These maps hold noise everywhere, beyond the brain too.
+    assert any("whether a face can be seen" in note and left[0] in note for note in done.notes)
+    sent = {name.split("/")[0][4:] for name in everything(out)[1] if name.startswith("sub-")}
+    assert sent == set(left)
 
 
 def test_readings_come_back_under_the_real_scans(study, tmp_path, capsys):
@@ -284,7 +303,7 @@ def test_carried_shapes_keep_one_persons_scans_together_and_nothing_else(tmp_pat
     out = tmp_path / "b.zip"
     done = make_bundle(study, "BB", out, magnitude=False)
     assert done.together == 1
-    assert "cannot be carried" in done.notes[0]  # Huber is not registered
+    assert any("cannot be carried" in note for note in done.notes)  # Huber is not registered
     text, _ = everything(out)
     assert not any(secret in text for secret in SECRETS)
     assert "reading of aa" not in text
