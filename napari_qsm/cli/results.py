@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from napari_qsm.cli.terminal import note, one_number, say
+from napari_qsm.cli.terminal import note, one_number, progress, say
 from napari_qsm.errors import MetadataError
 
 
@@ -145,6 +145,37 @@ def stats(
         say(table_text(frame))
     if counts is not None and histogram is not None:
         write_table(counts, histogram)
+
+
+def propose(
+    map_: Annotated[Path, typer.Argument(metavar="MAP", help="Susceptibility map (ppm).")],
+    out: Annotated[
+        Path, typer.Option(metavar="LABELS.nii.gz", help="Label map; names go beside it.")
+    ],
+    magnitude: Annotated[
+        Path | None, typer.Option("--magnitude", help="Finds the brain in a map without a mask.")
+    ] = None,
+    mask: Annotated[Path | None, typer.Option(help="Brain mask.")] = None,
+    unit: Annotated[
+        Literal["ppm", "ppb"] | None, typer.Option(help="Unit of the map, if its file is silent.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace label maps.")] = False,
+) -> None:
+    """Propose first outlines of the deep nuclei, to be looked at and corrected."""
+    from napari_qsm.outlines.files import propose_file
+
+    with progress() as report:
+        written = propose_file(
+            map_,
+            out,
+            magnitude_path=magnitude,
+            mask_path=mask,
+            unit=unit or "",
+            overwrite=overwrite,
+            progress=lambda fraction: report("outlines", fraction),
+            warn=note,
+        )
+    say(f"Written: {', '.join(str(path) for path in written)}")
 
 
 def figure(

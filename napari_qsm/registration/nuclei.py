@@ -137,9 +137,13 @@ class AtlasFit:
     def _bend(self) -> tuple[Volume, Array]:
         return _bent(self.shifts)
 
+    def shift(self, points_mm: Array) -> Array:
+        """By how much the shifts of the nuclei move places of the atlas, mm; (n, 3) in and out."""
+        return _at(self._bend, points_mm)
+
     def to_map(self, points_mm: Array) -> Array:
         """Places of the atlas in the map; world mm, (n, 3) in and out."""
-        bent = points_mm + _at(self._bend, points_mm)
+        bent = points_mm + self.shift(points_mm)
         return bent @ self.matrix[:3, :3].T + self.matrix[:3, 3]
 
     def to_atlas(self, points_mm: Array) -> Array:
@@ -148,7 +152,7 @@ class AtlasFit:
         straight = points_mm @ inverse[:3, :3].T + inverse[:3, 3]
         points = straight
         for _ in range(8):  # shifts change by far less than 1 mm a mm
-            points = straight - _at(self._bend, points)
+            points = straight - self.shift(points)
         return points
 
     def centre(self, name: str, side: Side) -> tuple[float, float, float]:

@@ -1,0 +1,385 @@
+"""First outlines of the deep nuclei in a susceptibility map, and how good they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from napari_qsm._version import __version__
+from napari_qsm.arrays import Array, bounding_box
+from napari_qsm.errors import GeometryError, MetadataError, QsmError
+from napari_qsm.outlines.bending import BentAtlas, bend_atlas
+from napari_qsm.outlines.edges import follow_edges
+from napari_qsm.recon.mask.extraction import brain_mask
+from napari_qsm.recon.provenance import software_versions
+from napari_qsm.recon.stages import Progress, no_progress
+from napari_qsm.registration.atlas import CITATION, NUCLEI
+from napari_qsm.registration.images import coarser, on_grid, points_of, smoothed
+from napari_qsm.registration.nuclei import AtlasFit, fit_atlas
+from napari_qsm.rois.region import Region
+from napari_qsm.volume import Volume
+
+#: What is outlined, in the order of the labels: name in lists, abbreviation, colours left and right.
+OUTLINED: tuple[tuple[str, str, str, str], ...] = (
+    ("Caudate", "Cau", "#5b8ff9", "#2f5fd0"),
+    ("Putamen", "Put", "#ff6b6b", "#d63a3a"),
+    ("Globus pallidus externus", "GPe", "#ffd43b", "#d9a400"),
+    ("Globus pallidus internus", "GPi", "#ffa94d", "#d9771a"),
+    ("Nucleus accumbens", "NAc", "#c0eb75", "#82c91e"),
+    ("Subthalamic nucleus", "STN", "#e5b0ff", "#ae5bd6"),
+    ("Red nucleus", "RN", "#ff8fcf", "#d1549c"),
+    ("Substantia nigra", "SN", "#b197fc", "#7f5fe0"),
+)
+#: What the atlas lacks and gets a ball to start from: name, colours, and its middle on the right, mm in the
+#: atlas's world.
+SEEDS: tuple[tuple[str, str, str, str, tuple[float, float, float]], ...] = (
+    ("Thalamus", "Tha", "#63d297", "#2f9e63", (10.5, -18.0, 7.5)),
+    ("Pulvinar", "Pul", "#38d9e0", "#129aa3", (14.5, -28.0, 5.5)),
+    ("Dentate nucleus", "DN", "#f0b38a", "#c9733a", (15.5, -57.0, -34.5)),
+)
+SEED_RADIUS_MM = 2.5
+SIDES = ("left", "right")
+#: How far the brightest place is looked for, mm, what a place at that distance is dimmed by, the
+#: width of the mean that is looked at, mm, and between which values; ppm.
+_SEED_REACH_MM, _SEED_COST_PPM, _SEED_BLUR_MM = 6.0, 0.04, 4.0
+_SEED_LIMITS_PPM = (-0.05, 0.12)
+#: How the name of a region says that it is a ball to start from.
+SEED_MARK = "seed"
+#: Slices thicker than this hold too little of a nucleus.
+THICKEST_MM = 4.0
+#: Nuclei of which more lies outside the view or the brain are left out.
+_CUT_PART = 0.03
+#: Nuclei that stand out less from what lies round them, ppm, or whose edges lie so far from the
+#: atlas's that less than this part of both is common, are left out.
+LOWEST_CONTRAST_PPM, LOWEST_COMMON = 0.008, 0.5
+#: The part of the nuclei in view that must be found.
+LOWEST_FOUND = 0.7
+_RING_MM = (1.5, 4.0)
+#: A map in which so much is exactly zero says itself where the brain is.
+_MASKED_PART = 0.05
+
+
+@dataclass(frozen=True)
+class Found:
+    """How good one outline is.
+
+    Attributes
+    ----------
+    contrast_ppm : float
+        Median within, less that of what lies 1.5 to 4 mm away.
+    common : float
+        Dice of the outline with that of the bent atlas, before it followed the map's edges.
+    """
+
+    contrast_ppm: float
+    common: float
+
+    @property
+    def problem(self) -> str:
+        """Why it is not proposed; empty if it is."""
+        if self.contrast_ppm < LOWEST_CONTRAST_PPM:
+            return "it does not stand out from what lies round it"
+        if self.common < LOWEST_COMMON:
+            return "the map's edges lie far from where the atlas has them"
+        return ""
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """Proposed outlines.
+
+    Attributes
+    ----------
+    labels : Volume
+        uint8 on the grid of the map, in its axis order.
+    regions : tuple of Region
+        What its labels mean.
+    fit : AtlasFit
+        Where the nuclei of the atlas lie as wholes.
+    found : dict of str to Found
+        How good each outline is, by the region's name.
+    without : dict of str to str
+        Regions that are not proposed, and why.
+    """
+
+    labels: Volume
+    regions: tuple[Region, ...]
+    fit: AtlasFit
+    found: Mapping[str, Found]
+    without: Mapping[str, str]
+
+    def record(self) -> dict[str, Any]:
+        """Plain data for the provenance: what was made of what, and how good it is."""
+        return {
+            "state": "proposed",
+            "software": {"napari-qsm": __version__, **software_versions()},
+            "atlas": CITATION,
+            "seeds": [region.name for region in self.regions if is_seed(region)],
+            "fit": self.fit.to_dict(),
+            "match": round(self.fit.match, 3),
+            "nuclei": {
+                name: {
+                    "contrast_ppb": round(1e3 * each.contrast_ppm, 1),
+                    "common": round(each.common, 3),
+                }
+                for name, each in self.found.items()
+            },
+            "left_out": dict(self.without),
+        }
+
+
+def region_list() -> tuple[Region, ...]:
+    """All regions that may be proposed, in the order of their labels."""
+    rows = [(name, short, colors) for name, short, *colors in OUTLINED]
+    rows += [(f"{name} {SEED_MARK}", short, colors) for name, short, *colors, _ in SEEDS]
+    return tuple(
+        Region(2 * row + number + 1, f"{name} {side[0].upper()}", side, colors[number], short)
+        for row, (name, short, colors) in enumerate(rows)
+        for number, side in enumerate(SIDES)
+    )
+
+
+def is_seed(region: Region) -> bool:
+    """Whether a proposed region is a ball to start from, and no outline."""
+    return region.index > 2 * len(OUTLINED)
+
+
+def propose_outlines(
+    chi: Volume,
+    *,
+    mask: Volume | None = None,
+    magnitude: Volume | None = None,
+    progress: Progress = no_progress,
+) -> Proposal:
+    """Propose outlines of the deep nuclei in a map.
+
+    Parameters
+    ----------
+    chi : Volume
+        Susceptibility in ppm; what counts as zero does not matter.
+    mask : Volume, optional
+        The brain, in the world of the map. Unless given, what a masked map is not zero in, or
+        else the brain in the magnitude.
+    magnitude : Volume, optional
+        In the world of the map, any grid.
+    progress : callable
+        Called with the fraction done; may raise to stop.
+
+    Returns
+    -------
+    Proposal
+
+    Raises
+    ------
+    QsmError
+        Where nothing can be proposed: the sentence says why.
+
+    Notes
+    -----
+    Sides are those of the header's frame, nothing else.
+    """
+    image = _checked(chi)
+    inside = _brain(image, mask, magnitude)
+    progress(0.05)
+    fit = fit_atlas(image, image.with_data(inside), progress=lambda f: progress(0.05 + 0.45 * f))
+    if fit.problem:
+        raise _poor(fit.problem, image, inside)
+    bent = bend_atlas(fit, image, inside, progress=lambda f: progress(0.5 + 0.3 * f))
+    start = bent.labels_on(image)
+    progress(0.85)
+    without = {
+        region.name: reason
+        for region, labels in _outlined()
+        if (reason := _cut(bent, labels, image, inside))
+    }
+    edges = follow_edges(image, start, progress=lambda f: progress(0.85 + 0.07 * f))
+    found = _all_measured(image, edges, start)
+    lost = {name: f.problem for name, f in found.items() if f.problem and name not in without}
+    if lost:  # what it held is free for its neighbours
+        gone = [label for region, labels in _outlined() if region.name in lost for label in labels]
+        start = np.where(np.isin(start, gone), 0, start)
+        edges = follow_edges(image, start, progress=lambda f: progress(0.92 + 0.06 * f))
+        found = {**_all_measured(image, edges, start), **{name: found[name] for name in lost}}
+        without.update(lost)
+    out = np.zeros(image.shape, np.uint8)
+    kept: list[Region] = []
+    for region, labels in _outlined():
+        if region.name not in without:
+            out[np.isin(edges, labels)] = region.index
+            kept.append(region)
+    if len(kept) < LOWEST_FOUND * len(_outlined()):
+        raise _too_few(without, image, inside)
+    kept += _seeded(bent, image, inside, out, without)
+    progress(1.0)
+    labels_volume = image.with_data(out, unit="", name="proposed").to_stored()
+    return Proposal(labels_volume, tuple(kept), fit, found, without)
+
+
+def _checked(chi: Volume) -> Volume:
+    who = f"'{chi.name}'" if chi.name else "The map"
+    if chi.data.ndim != 3:
+        raise GeometryError(f"{who} has several images; outlines are proposed in one map.")
+    if not chi.orientation_known:
+        raise MetadataError(
+            f"{who} records no orientation, so left and right cannot be told apart and no outlines "
+            "are proposed."
+        )
+    if max(chi.voxel_size_mm) > THICKEST_MM:
+        raise GeometryError(
+            f"{who} has voxels of {max(chi.voxel_size_mm):.3g} mm; the nuclei are too small for "
+            f"outlines there. {THICKEST_MM:g} mm is the most."
+        )
+    if np.ptp(np.nan_to_num(chi.data)) == 0:
+        raise QsmError(f"{who} is the same everywhere; there is nothing to outline.")
+    return chi.to_canonical()
+
+
+def _brain(chi: Volume, mask: Volume | None, magnitude: Volume | None) -> Array:
+    """The brain on the grid of the map."""
+    if mask is not None:
+        return _there(mask, chi) > 0.5
+    values = np.nan_to_num(np.asarray(chi.data))
+    if np.mean(values == 0) > _MASKED_PART:
+        return _whole(values != 0, chi)
+    if magnitude is None:
+        raise QsmError(
+            "This map is not masked, so where the brain is cannot be told from it: give a mask or "
+            "a magnitude as well."
+        )
+    return _whole(brain_mask(_there(magnitude, chi), chi.voxel_size_mm), chi)
+
+
+def _there(other: Volume, chi: Volume) -> Array:
+    """A mask or magnitude on the grid of the map; several echoes as one."""
+    data = np.asarray(other.data, np.float32)
+    if data.ndim == 4:
+        data = np.sqrt((data**2).sum(axis=-1))
+    return on_grid(other.with_data(data), chi)[0]
+
+
+def _whole(inside: Array, chi: Volume) -> Array:
+    """The largest piece, without holes of vessels and of places that a map leaves out."""
+    pieces, count = ndimage.label(inside)
+    if count > 1:
+        voxels = np.bincount(pieces.ravel())
+        voxels[0] = 0
+        inside = pieces == voxels.argmax()
+    blurred = smoothed(chi.with_data(inside.astype(np.float32)), 2.0)
+    return np.asarray(ndimage.binary_fill_holes(inside | (blurred > 0.6)))
+
+
+def _outlined() -> list[tuple[Region, tuple[int, ...]]]:
+    """Regions that are outlined, and the labels of the atlas that each is."""
+    pairs = []
+    for region in region_list()[: 2 * len(OUTLINED)]:
+        name, step = OUTLINED[(region.index - 1) // 2][0], region.side == "right"
+        pairs.append((region, tuple(label + step for label in NUCLEI[name])))
+    return pairs
+
+
+def _cut(bent: BentAtlas, labels: tuple[int, ...], chi: Volume, inside: Array) -> str:
+    """Whether a nucleus lies partly outside of what is seen, in words."""
+    points = bent.to_map(points_of(bent.grid, np.isin(bent.grid.data, labels)))
+    index = np.round(chi.world_to_voxel(points)).astype(int)
+    seen = np.all((index >= 0) & (index < chi.shape), axis=1)
+    if 1 - seen.mean() > _CUT_PART:
+        return "the field of view cuts it"
+    if 1 - inside[tuple(index[seen].T)].mean() > 5 * _CUT_PART:
+        return "part of it lies outside the brain mask"
+    return ""
+
+
+def _all_measured(chi: Volume, edges: Array, start: Array) -> dict[str, Found]:
+    """How good each outline is, by the region's name."""
+    return {region.name: _measured(chi, edges, start, labels) for region, labels in _outlined()}
+
+
+def _measured(chi: Volume, edges: Array, start: Array, labels: tuple[int, ...]) -> Found:
+    whole, before = np.isin(edges, labels), np.isin(start, labels)
+    if not whole.any():
+        return Found(0.0, 0.0)
+    box = bounding_box(whole, [int(n) for n in np.ceil(_RING_MM[1] / np.array(chi.voxel_size_mm))])
+    mine = whole[box]
+    away = ndimage.distance_transform_edt(~mine, sampling=chi.voxel_size_mm)
+    ring = (away > _RING_MM[0]) & (away < _RING_MM[1]) & (edges[box] == 0)
+    values = np.nan_to_num(np.asarray(chi.data[box]))
+    contrast = float(np.median(values[mine]) - np.median(values[ring])) if ring.any() else 0.0
+    common = 2 * (whole & before).sum() / (whole.sum() + before.sum())
+    return Found(contrast, float(common))
+
+
+def _poor(problem: str, chi: Volume, inside: Array) -> QsmError:
+    """What to say of a fit that must not be used; looks whether the map's sign is why."""
+    if _inverted(chi, inside):
+        return QsmError(
+            "The deep nuclei are dark in this map where iron makes them bright: its sign seems to be "
+            "inverted. No outlines are proposed."
+        )
+    return QsmError(f"No outlines are proposed: {problem}. Draw them by hand, or check the map.")
+
+
+def _inverted(chi: Volume, inside: Array) -> bool:
+    other = fit_atlas(chi.with_data(-np.nan_to_num(chi.data)), chi.with_data(inside))
+    return not other.problem
+
+
+def _too_few(without: Mapping[str, str], chi: Volume, inside: Array) -> QsmError:
+    cut = [name for name, reason in without.items() if "view" in reason or "mask" in reason]
+    if len(cut) > len(without) / 2:
+        return QsmError(
+            f"No outlines are proposed: the field of view or the brain mask cuts {len(cut)} of the "
+            f"{len(_outlined())} nuclei, among them {cut[0]}."
+        )
+    return _poor(
+        f"{len(without)} of {len(_outlined())} nuclei were not found where the atlas puts them",
+        chi,
+        inside,
+    )
+
+
+def _seeded(
+    bent: BentAtlas, chi: Volume, inside: Array, out: Array, without: dict[str, str]
+) -> list[Region]:
+    """Balls to start from, drawn where nothing is outlined; their regions."""
+    regions = {region.name: region for region in region_list()}
+    ppm = np.clip(np.nan_to_num(np.asarray(chi.data, np.float32)), *_SEED_LIMITS_PPM)
+    bright = coarser(chi.with_data(np.where(inside, ppm, 0)), _SEED_BLUR_MM)
+    made = []
+    for name, _, _, _, middle in SEEDS:
+        for side in SIDES:
+            region = regions[f"{name} {SEED_MARK} {side[0].upper()}"]
+            at = np.array(middle) * ((-1 if side == "left" else 1), 1, 1)
+            ball = _ball(_brightest(bent.to_map(at[None])[0], bright), chi)
+            free = out[ball] == 0
+            ball = tuple(index[free] for index in ball)
+            if len(ball[0]) < 2 or not inside[ball].all():
+                without[region.name] = "its place lies outside of what is seen"
+                continue
+            out[ball] = region.index
+            made.append(region)
+    return made
+
+
+def _brightest(place_mm: Array, bright: Volume) -> Array:
+    """The place near one that is brightest, less so the further it is; world mm."""
+    steps = np.arange(-_SEED_REACH_MM, _SEED_REACH_MM + 0.1, 1.0)
+    offsets = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 3)
+    offsets = offsets[np.linalg.norm(offsets, axis=1) <= _SEED_REACH_MM]
+    at = bright.world_to_voxel(place_mm + offsets).T
+    seen = ndimage.map_coordinates(bright.data, at, order=1, mode="nearest")
+    cost = _SEED_COST_PPM * (np.linalg.norm(offsets, axis=1) / _SEED_REACH_MM) ** 2
+    return np.asarray(place_mm + offsets[int((seen - cost).argmax())])
+
+
+def _ball(centre_mm: Array, grid: Volume) -> tuple[Array, ...]:
+    """Indices of the voxels whose middle lies within the radius of a seed."""
+    reach = np.ceil(SEED_RADIUS_MM / np.array(grid.voxel_size_mm)).astype(int)
+    middle = np.round(grid.world_to_voxel(centre_mm)).astype(int)
+    near = np.argwhere(np.ones(2 * reach + 1, bool)) - reach + middle
+    near = near[np.all((near >= 0) & (near < grid.shape), axis=1)]
+    apart = np.linalg.norm(grid.voxel_to_world(near) - centre_mm, axis=1)
+    return tuple(near[apart <= SEED_RADIUS_MM].T)
