@@ -30,6 +30,15 @@ from napari_qsm.study.worklist import assign
 from napari_qsm.viewer.reading.window import ReadingWindow, open_reading
 
 IMAGES = Path(__file__).resolve().parent / "images"
+#: Places on the left for regions that the built-in heads have not, RAS mm; the claustrum is put beside.
+ELSEWHERE = {
+    "Nucleus accumbens": (-10.0, 26.0, -8.0),
+    "Hippocampus": (-30.0, -24.0, -12.0),
+    "Amygdala": (-24.0, 4.0, -20.0),
+    "Claustrum": (-27.0, 6.0, 1.0),
+    "Subthalamic nucleus": (-12.0, -2.0, -12.0),
+    "Dentate nucleus": (-16.0, -56.0, -36.0),
+}
 SCANS = {("01", "t0"): "control", ("01", "t1"): "control", ("02", "t0"): "patient"}
 
 
@@ -144,7 +153,10 @@ def tour(window: ReadingWindow, shoot) -> None:
     key(window, Qt.Key.Key_M)
     while window.work.step is not None:
         if window.work.held is None:
-            click(window, (30, 10))
+            at = ELSEWHERE[window.work.step.region_name[:-2]]
+            window.stage.cross(np.array(at))
+            settle(0.1)
+            click(window, (0, 0))
         key(window, Qt.Key.Key_Return)
     settle()
     shoot("flags")

@@ -6,6 +6,7 @@ Written for napari 0.9; each function says what it reaches for.
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -364,7 +365,11 @@ def set_theme(theme: str) -> None:
 def application() -> QCoreApplication:
     """The program's Qt application, made if there is none, knowing where napari's icons lie."""
     app = QCoreApplication.instance()
-    return app if app is not None and QDir.searchPaths("theme_dark") else get_qapp()
+    if app is not None and QDir.searchPaths("theme_dark"):
+        return app
+    with warnings.catch_warnings():  # at every start with PyQt5, whatever theme is chosen
+        warnings.filterwarnings("ignore", "System theme detection requires", UserWarning)
+        return get_qapp()
 
 
 def style_sheet() -> str:

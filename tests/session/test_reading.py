@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from napari_qsm.cli import main
 from napari_qsm.errors import FileError, QsmError
 from napari_qsm.io.nifti import read_volume
 from napari_qsm.qc.rating import add_rating, make_rating
@@ -416,3 +417,11 @@ def test_key_and_log_stay_in_the_study(tmp_path, desks, own_settings):
     read_all(desk, desk.open_next())
     assert not [path for path in own_settings.rglob("*") if path.is_file()]
     assert json.loads(study.key_file.read_text())["codes"]
+
+
+def test_the_command_needs_a_display_and_a_list(tmp_path, monkeypatch, capsys):
+    study = make_study(tmp_path / "study", [("p1", "t0")])
+    monkeypatch.setattr("napari_qsm.cli.window.display_problem", lambda: "There is no display.")
+    assert main(["read", str(study.root), "--rater", "AA"]) == 1
+    assert capsys.readouterr().err == "There is no display. Reading needs a window.\n"
+    assert main(["read", str(study.root)]) == 2

@@ -24,9 +24,9 @@ from napari_qsm.viewer import ui
 from napari_qsm.viewer.reading.brushing import KEYS
 from napari_qsm.viewer.reading.questions import FlagBox, ReasonBox
 
-WIDTH = 350
+WIDTH = 384
 #: Of the list of regions: two beside each other, with a scroll bar.
-_COLUMN = (WIDTH - 46) // 2
+_COLUMN = (WIDTH - 40) // 2
 _MARKS = {"waiting": "○", "placed": "●", "not visible": "–"}
 _FLAGGED = "▲"
 _WARNING = "color: #d98200; font-weight: bold;"
@@ -215,8 +215,8 @@ class ReadingPanel(QWidget):
             self.questions.ask(unanswered[0], len(unanswered))
             return "flags"
         self._done.setText(
-            f"All {len(work.steps)} regions are done.<br>Look at them once more, or hand the scan in: "
-            "it cannot be changed afterwards without a reason."
+            f"All {len(work.steps)} regions are done.<br>Look at them once more (Shift Enter, or the "
+            "list), or hand the scan in: it cannot be changed afterwards without a reason."
         )
         return "end"
 
