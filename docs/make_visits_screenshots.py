@@ -110,6 +110,11 @@ def main() -> None:
         settle(0.5)
         box.changes.grab().save(str(IMAGES / "visits-changes.png"))
         box.changes.close()
+        box.figure_asked.emit()
+        for _ in range(100):
+            settle(0.1)
+        shoot(workspace, "visits-figure")
+        workspace.tabs.setCurrentWidget(workspace.panels.display)
         box._show_boards()
         settle(0.5)
         board = workspace.services.window.findChild(QWidget, "qsm.visits.board")

@@ -188,8 +188,8 @@ def figure(
     template: Annotated[
         str | None,
         typer.Option(
-            help="case-report-1, case-report-2, fixed-shape-plate, qc-montage or "
-            "methods-and-results."
+            help="case-report-1, case-report-2, fixed-shape-plate, qc-montage, "
+            "methods-and-results or visits."
         ),
     ] = None,
     control: Annotated[
@@ -202,6 +202,23 @@ def figure(
         list[Path] | None,
         typer.Option(metavar="FILE...", help="Label maps, if they lie elsewhere."),
     ] = None,
+    study: Annotated[
+        Path | None, typer.Option(metavar="STUDY", help="Of the template visits: the study.")
+    ] = None,
+    participant: Annotated[
+        str, typer.Option(metavar="LABEL", help="Of the template visits: whose visits.")
+    ] = "",
+    rater: Annotated[
+        str, typer.Option(metavar="LABEL", help="Of the template visits: whose readings.")
+    ] = "",
+    judged_by: Annotated[
+        str,
+        typer.Option(
+            metavar="WHAT",
+            help="Of the template visits: what changes are marked against: literature, study, or "
+            "a within-subject standard deviation in ppb; nothing is marked unless given.",
+        ),
+    ] = "",
     save_spec: Annotated[
         Path | None, typer.Option(metavar="S.json", help="Write the figure's JSON file.")
     ] = None,
@@ -221,10 +238,24 @@ def figure(
     """Draw a figure for a paper, from its JSON file or from a template."""
     from napari_qsm.figures.command import make_figure
 
+    made = None
+    if template == "visits":
+        from napari_qsm.session.figure.visits import study_visits_figure
+
+        if study is None or not participant:
+            raise MetadataError("The template visits needs --study STUDY and --participant LABEL.")
+        if spec is not None or control or patient or labels:
+            raise MetadataError("The template visits takes its maps from the study alone.")
+        made = study_visits_figure(study, participant, rater=rater, judged_by=judged_by)
+    elif study is not None or participant or rater or judged_by:
+        raise MetadataError(
+            "--study, --participant, --rater and --judged-by belong to the template visits."
+        )
     written = make_figure(
         out,
         spec_path=spec,
-        template=template,
+        template=None if made is not None else template,
+        made=made,
         control=control,
         patient=patient,
         labels=tuple(labels or ()),

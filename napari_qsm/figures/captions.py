@@ -66,6 +66,8 @@ def _group(group: list[PanelPlan]) -> list[str]:
             if one.over is not None:
                 below = " over its own grey" if one.over is one.map else f" over {one.over.name}"
             lines = ", with regions" if one.panel.regions is not None else ""
+            if isinstance(one.panel, ImagePanel) and one.panel.shapes:
+                lines += ", with fixed shapes"
             key = (title, one.map.name, one.panel.plane, f"{_colouring(one)}{below}{lines}")
             slices.setdefault(key, []).extend(one.slices)
             known &= one.map.volume.orientation_known

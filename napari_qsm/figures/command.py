@@ -111,6 +111,7 @@ def make_figure(
     *,
     spec_path: Path | None = None,
     template: str | None = None,
+    made: FigureSpec | None = None,
     control: Path | None = None,
     patient: Path | None = None,
     labels: tuple[Path, ...] = (),
@@ -130,7 +131,9 @@ def make_figure(
     spec_path : Path, optional
         A figure's JSON file; or
     template : str, optional
-        the name of a template, with the folders of results of one or two subjects.
+        the name of a template, with the folders of results of one or two subjects; or
+    made : FigureSpec, optional
+        a figure made elsewhere, with absolute paths.
     control, patient : Path, optional
         Folders that ``reconstruct`` wrote.
     labels : tuple of Path
@@ -156,7 +159,7 @@ def make_figure(
     QsmError
         If something is missing, wrong or contradictory; nothing is written then.
     """
-    if (spec_path is None) == (template is None):
+    if sum(each is not None for each in (spec_path, template, made)) != 1:
         raise MetadataError("Give either a figure's JSON file or --template with a name.")
     if out is None and save_spec is None and share is None:
         raise MetadataError("Give --out FILE, where the figure goes.")
@@ -176,6 +179,8 @@ def make_figure(
                 "names its own maps."
             )
         spec, base = read_spec(spec_path), spec_path.parent
+    elif made is not None:
+        spec, base = made, Path()
     else:
         assert template is not None
         spec, base = from_folders(template, control, patient, labels, cache), Path()

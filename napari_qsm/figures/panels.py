@@ -16,6 +16,7 @@ from napari_qsm.figures.parts import (
     Model,
     Regions,
     RegionsCrop,
+    ShapeMark,
     Window,
     ordered_window,
 )
@@ -104,6 +105,8 @@ class ImagePanel(Picture):
         Or a point in RAS mm that the slice goes through.
     annotations : tuple of Annotation
         Marks; those of other planes or slices are refused.
+    shapes : tuple of ShapeMark
+        Fixed shapes; those that the slice does not meet are not drawn.
     """
 
     is_wide: ClassVar[bool] = False
@@ -113,6 +116,7 @@ class ImagePanel(Picture):
     slice_index: int | None = None
     through_mm: Point | None = None
     annotations: tuple[Annotation, ...] = ()
+    shapes: tuple[ShapeMark, ...] = ()
 
     @model_validator(mode="after")
     def _one_slice(self) -> ImagePanel:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from napari_qsm.colormaps import Colouring
 from napari_qsm.figures.annotations import Millimetres, Point, check_colour
+from napari_qsm.rois.shapes import FixedShape
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Window = tuple[Finite, Finite]
@@ -161,6 +162,29 @@ class Regions(Model):
     @classmethod
     def _colours(cls, colours: dict[int, str]) -> dict[int, str]:
         return {label: check_colour(colour) for label, colour in colours.items()}
+
+
+class ShapeMark(Model):
+    """A fixed shape on the slice of a map, drawn along the borders of its voxels.
+
+    Attributes
+    ----------
+    shape : FixedShape
+        In RAS mm of the map.
+    carried : bool
+        Drawn broken: it was carried from another visit, not placed on this map.
+    colour : str
+        ``"#rrggbb"``; by the side of its region unless given.
+    """
+
+    shape: FixedShape
+    carried: bool = False
+    colour: str = ""
+
+    @field_validator("colour")
+    @classmethod
+    def _colour(cls, colour: str) -> str:
+        return check_colour(colour) if colour else ""
 
 
 class BoxCrop(Model):

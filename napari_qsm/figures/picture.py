@@ -18,7 +18,7 @@ from napari_qsm.figures.marks import draw_marks, draw_scale_bar
 from napari_qsm.figures.page import Page
 from napari_qsm.figures.panels import ImagePanel, MosaicPanel
 from napari_qsm.figures.parts import Display, Window
-from napari_qsm.figures.region_marks import SliceRegions, draw_regions, write_names
+from napari_qsm.figures.region_marks import SliceRegions, draw_regions, draw_shapes, write_names
 from napari_qsm.figures.slices import (
     Raster,
     Slice,
@@ -130,6 +130,18 @@ class PicturePlan(PanelPlan):
         rows, columns = mosaic_grid(self.panel, len(self.slices))
         tile = (width_mm - (columns - 1) * TILE_GAP_MM) / columns
         return rows * tile * aspect + (rows - 1) * TILE_GAP_MM
+
+    def sentence(self) -> str:
+        """What broken outlines are."""
+        shapes = self.panel.shapes if isinstance(self.panel, ImagePanel) else ()
+        if not shapes:
+            return ""
+        said = "Outlines: fixed shapes, along the borders of their voxels"
+        if any(mark.carried for mark in shapes):
+            said += (
+                "; broken ones were carried from another visit by the rigid transform of the heads"
+            )
+        return f"{said}."
 
     def draw(self, page: Page, rect: Rect, drawing: Drawing) -> list[str]:
         """Draw its slices with what is written on them."""
@@ -254,6 +266,8 @@ def _draw_slice(
         frame.under = np.full((1, 1), 1.0 if white else 0.0)
     if panel.regions is not None:
         draw_regions(frame, plan.regions_on(where, radiological), panel.regions)
+    if isinstance(panel, ImagePanel) and panel.shapes:
+        draw_shapes(frame, panel.shapes, plan.map.volume, where)
     return frame
 
 

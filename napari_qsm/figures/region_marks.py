@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from napari_qsm.anatomy import DRAWN_AXES, DisplayFrame, Plane
+from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES, DisplayFrame, Plane
 from napari_qsm.arrays import Array
 from napari_qsm.figures.frame import PAD_MM, Frame
 from napari_qsm.figures.gather import Loaded
 from napari_qsm.figures.lettering import Rect, Side
-from napari_qsm.figures.parts import Regions
+from napari_qsm.figures.parts import Regions, ShapeMark
+from napari_qsm.figures.slices import Slice
 from napari_qsm.rois.outlines import outlines
 from napari_qsm.rois.region import default_color, region_side
+from napari_qsm.rois.shapes import indices_of
 from napari_qsm.volume import Volume
 
 #: Right and left in colours of Okabe and Ito (2008) that colour-blind readers tell apart.
@@ -73,6 +75,33 @@ def draw_regions(frame: Frame, regions: SliceRegions, style: Regions) -> None:
             frame.page.lines(
                 paths, colour, style.width_pt, clip=frame.rect, closed=True, zorder=3.1
             )
+
+
+def draw_shapes(frame: Frame, shapes: Sequence[ShapeMark], volume: Volume, where: Slice) -> int:
+    """Draw fixed shapes exactly along the borders of their voxels; returns how many the slice has."""
+    layout = DisplayFrame(volume)
+    across, up = DRAWN_AXES[where.plane]
+    drawn = 0
+    for mark in shapes:
+        indices = indices_of(mark.shape, volume)
+        on = indices[indices[:, DEPTH_AXIS[where.plane]] == where.index][:, (across, up)]
+        if not len(on):
+            continue
+        drawn += 1
+        low = on.min(axis=0)
+        inside = np.zeros(on.max(axis=0) - low + 1, bool)
+        inside[tuple((on - low).T)] = True
+        colour = mark.colour or SIDE_COLOURS[mark.shape.side]
+        for path in outlines(inside):
+            corner = layout.origin_mm[[across, up]] + (path + low) * layout.size_mm[[across, up]]
+            line = np.stack(frame.place(corner[:, 0], corner[:, 1]), axis=1)
+            frame.page.lines(
+                [line], "#000000", 1.7, clip=frame.rect, closed=True, alpha=0.6, zorder=3.1
+            )
+            frame.page.lines(
+                [line], colour, 0.9, clip=frame.rect, closed=True, dashed=mark.carried, zorder=3.2
+            )
+    return drawn
 
 
 def _on_page(frame: Frame, regions: SliceRegions, path: Array, shape: tuple[int, ...]) -> Array:

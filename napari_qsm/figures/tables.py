@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import nan
 from typing import TYPE_CHECKING, Any, Self
@@ -75,13 +75,13 @@ class TablePlan(NumbersPlan):
 
     def height(self, page: Page, width_mm: float) -> float:
         """As many rows as there are regions."""
-        _, rows = table_cells(self)
-        size = _table_size(page, self, width_mm)[0]
-        return (len(rows) + 1) * page.line_height(size) / 1.3 * _ROW + 1.2
+        return cells_mm(page, *table_cells(self), width_mm)
 
     def draw(self, page: Page, rect: Rect, drawing: Drawing) -> list[str]:
         """Draw it with rules above, below and under its head."""
-        return _draw_table(page, rect, self)
+        words = [column in _WORDS for column in self.panel.columns]
+        by_subject = self.panel.columns[0] == "subject"
+        return draw_cells(page, rect, self.who, *table_cells(self), words, grouped=by_subject)
 
 
 def repeatability(panel: TablePanel) -> Repeatability:
@@ -164,9 +164,16 @@ def _cell(column: str, row: dict[Any, Any], unit: str, side_apart: bool) -> str:
     )
 
 
-def _table_size(page: Page, plan: TablePlan, width_mm: float) -> tuple[float, list[float]]:
+def cells_mm(page: Page, head: list[str], rows: list[list[str]], width_mm: float) -> float:
+    """Height of a table, mm."""
+    size = _table_size(page, head, rows, width_mm)[0]
+    return (len(rows) + 1) * page.line_height(size) / 1.3 * _ROW + 1.2
+
+
+def _table_size(
+    page: Page, head: list[str], rows: list[list[str]], width_mm: float
+) -> tuple[float, list[float]]:
     """Size of letters at which a table fits, and the widths of its columns."""
-    head, rows = table_cells(plan)
     size = page.style.size_pt
     while True:
         widths = [
@@ -181,14 +188,46 @@ def _table_size(page: Page, plan: TablePlan, width_mm: float) -> tuple[float, li
         size = max(size - 0.25, MIN_PT)
 
 
-def _draw_table(page: Page, rect: Rect, plan: TablePlan) -> list[str]:
-    """Draw a table with rules above, below and under its head."""
-    head, rows = table_cells(plan)
-    size, widths = _table_size(page, plan, rect.width)
+def draw_cells(
+    page: Page,
+    rect: Rect,
+    who: str,
+    head: list[str],
+    rows: list[list[str]],
+    words: Sequence[bool],
+    *,
+    grouped: bool = False,
+) -> list[str]:
+    """Draw a table with rules above, below and under its head.
+
+    Parameters
+    ----------
+    page, rect : Page, Rect
+        Where.
+    who : str
+        What notes and errors call it.
+    head, rows : list of str, list of list of str
+        At least one row.
+    words : sequence of bool
+        Columns that hold words, which stand on the left.
+    grouped : bool
+        A thin rule above each row whose first cell is not empty.
+
+    Returns
+    -------
+    list of str
+        What the user should know.
+
+    Raises
+    ------
+    QsmError
+        If there is too little room for the rows.
+    """
+    size, widths = _table_size(page, head, rows, rect.width)
     notes = []
     spare = rect.width - sum(widths)
     if spare < 0:  # too narrow for the smallest letters: the widest columns are shortened
-        notes.append(f"{plan.who}: too narrow for its table; some words are shortened.")
+        notes.append(f"{who}: too narrow for its table; some words are shortened.")
         excess = -spare + 0.5 * len(widths)
         while excess > 1e-6:
             widest = int(np.argmax(widths))
@@ -199,17 +238,17 @@ def _draw_table(page: Page, rect: Rect, plan: TablePlan) -> list[str]:
     gap = spare / max(len(widths) - 1, 1)
     step = min(page.line_height(size) / 1.3 * _ROW, (rect.height - 0.6) / (len(rows) + 1))
     if step < page.line_height(size) / 1.3 * 1.05:
-        raise QsmError(f"{plan.who} is too low for a table of {len(rows)} rows; give it more room.")
+        raise QsmError(f"{who} is too low for a table of {len(rows)} rows; give it more room.")
     _rule(page, rect, rect.top + 0.2, 0.8)
     _rule(page, rect, rect.top + 0.2 + step, 0.5)
     for at, cells in enumerate([head, *rows]):
         weight = "bold" if at == 0 else "normal"
         middle = rect.top + 0.2 + (at + 0.5) * step
-        if at > 1 and cells[0] and plan.panel.columns[0] == "subject":
+        if at > 1 and cells[0] and grouped:
             _rule(page, rect, rect.top + 0.2 + at * step, 0.25)
         left = rect.left
-        for column, width, text in zip(plan.panel.columns, widths, cells, strict=True):
-            across: Side = "left" if column in _WORDS else "right"
+        for is_word, width, text in zip(words, widths, cells, strict=True):
+            across: Side = "left" if is_word else "right"
             shown, own = page.fitted(text, width, size, weight)
             x = left + width if across == "right" else left
             page.text(x, middle, shown, size_pt=own, across=across, level="middle", weight=weight)

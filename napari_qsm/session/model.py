@@ -13,6 +13,7 @@ from napari_qsm.anatomy import Plane
 from napari_qsm.figures.spec import FigureSpec
 from napari_qsm.io.whole_numbers import as_labels
 from napari_qsm.rois.region import Region, region_table
+from napari_qsm.rois.repeatability import Repeatability
 from napari_qsm.session.drawn_cases import DrawnCases
 from napari_qsm.session.references import SavedAs
 from napari_qsm.study.case import Case
@@ -54,6 +55,8 @@ class Session(DrawnCases):
     visits : tuple of VisitLink
         Where the heads of a person's visits lie in each other, first the visit that the others
         are brought to; empty unless they were put side by side.
+    change_limit : Repeatability or None
+        What changes between visits are judged by; None until somebody has chosen.
     figure : FigureSpec or None
         The figure being made.
     blinded : bool
@@ -72,6 +75,7 @@ class Session(DrawnCases):
     large_plane: Plane = "axial"
     mix: Mix = "side by side"
     visits: tuple[VisitLink, ...] = ()
+    change_limit: Repeatability | None = None
     figure: FigureSpec | None = None
     blinded: bool = False
     notes: str = ""

@@ -374,9 +374,14 @@ class Workspace:
         self.panels.data.next_step.asked.connect(
             lambda tab: self.tabs.setCurrentWidget(getattr(self.panels, tab))
         )
+        self.panels.display.visits.figure_asked.connect(self._on_visits_figure)
         self.panels.reconstruct.painting_asked.connect(
             lambda: self.tabs.setCurrentWidget(self.panels.regions)
         )
+
+    def _on_visits_figure(self) -> None:
+        self.tabs.setCurrentWidget(self.panels.figure)
+        self.panels.figure.templates.choose("visits")
 
     def _on_maps(self) -> None:
         session = self.session

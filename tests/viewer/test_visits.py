@@ -268,4 +268,9 @@ def test_the_table_of_changes_follows_and_is_marked_by_what_was_chosen(beside, t
     dialog.close()
     settle()
     assert beside.panels.display.visits.changes is None
+    press(beside, "qsm.visits.figure")
+    one, other, lines, table = session.figure.panels
+    assert np.allclose(other.through_mm, moved(THERE, one.through_mm), atol=2e-3)
+    assert lines.kind == table.kind == "changes" and table.rows[0].is_beyond(1)
+    assert table.judged_by == "a value typed in, without a source"
     session.unit = "ppm"

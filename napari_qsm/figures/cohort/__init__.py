@@ -6,6 +6,7 @@ holds a participant's label.
 
 from napari_qsm.figures.cohort import (  # noqa: F401  registers the kinds
     agreement,
+    changes,
     flow,
     forest,
     raincloud,

@@ -45,8 +45,6 @@ class ChangesDialog(QDialog):
     ----------
     changes : Changes
         As shown.
-    limit : Repeatability or None
-        What changes are marked against; None until somebody has chosen.
     table : ContentTable
         The table.
     """
@@ -59,7 +57,6 @@ class ChangesDialog(QDialog):
         self._services, self._session, self._cases = services, services.session, cases
         self._numbers = Numbers(services.session)
         self.changes = Changes((), (), ())
-        self.limit: Repeatability | None = None
         self._limits = self._known_limits()
         choices = [(_NONE, "not marked")]
         choices += [(key, words) for key, (words, _) in self._limits.items()]
@@ -107,7 +104,14 @@ class ChangesDialog(QDialog):
             to=self._refresh_soon,
         )  # fmt: skip
         self._heard.connect(session.labels_edited, to=self._on_labels)
-        self._on_limit(_NONE)
+        known = session.change_limit
+        key = next((k for k, (_, each) in self._limits.items() if each == known), _NONE)
+        if known is not None and key == _NONE:
+            key = _OWN
+            self._own.setValue(known.sdw_ppb)
+            self._source.setText(known.source)
+        self._by.setCurrentIndex(self._by.findData(key))
+        self._on_limit(key)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Stop listening."""
@@ -138,9 +142,10 @@ class ChangesDialog(QDialog):
             widget.setVisible(own)
         if own:
             source = self._source.text().strip() or "a value typed in, without a source"
-            self.limit = Repeatability(float(self._own.value()), source)
+            self._session.change_limit = Repeatability(float(self._own.value()), source)
         else:
-            self.limit = self._limits[key][1] if key in self._limits else None
+            known = self._limits.get(key)
+            self._session.change_limit = None if known is None else known[1]
         self.refresh()
 
     # -- the table ----------------------------------------------------------------------------
@@ -163,8 +168,10 @@ class ChangesDialog(QDialog):
             self.table.show_content(Content())
             self._words.setText(str(error))
             return
-        self.table.show_content(content_of_changes(self.changes, self._session.unit, self.limit))
-        sentences = [limit_sentence(self.limit), *self.changes.notes]
+        self.table.show_content(
+            content_of_changes(self.changes, self._session.unit, self._session.change_limit)
+        )
+        sentences = [limit_sentence(self._session.change_limit), *self.changes.notes]
         if not self.changes.rows:
             sentences = ["No region is drawn and no fixed shape placed at these visits yet."]
         self._words.setText(" ".join(sentences))
@@ -184,7 +191,7 @@ class ChangesDialog(QDialog):
 
     def export(self, path: Path) -> None:
         """Write the table; a problem becomes a sentence."""
-        unit, limit = self._session.unit, self.limit
+        unit, limit = self._session.unit, self._session.change_limit
         try:
             files = write_table(
                 frame_of_changes(self.changes, unit, limit),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QPixmap
 from qtpy.QtWidgets import QDialog, QLabel, QListWidget, QListWidgetItem
 from superqt.utils import signals_blocked
@@ -32,7 +32,15 @@ _BOARD_WIDTH = 780
 
 
 class VisitsBox(ui.Section):
-    """The section of the Display panel that puts visits of a person side by side."""
+    """The section of the Display panel that puts visits of a person side by side.
+
+    Attributes
+    ----------
+    figure_asked : Signal
+        A figure of the visits is wanted.
+    """
+
+    figure_asked = Signal()
 
     def __init__(self, context: Services) -> None:
         super().__init__("Visits of a person", "qsm.visits", is_open=False)
@@ -66,6 +74,12 @@ class VisitsBox(ui.Section):
             self.show_changes,
             tip="Means of all regions at each visit, and how they differ from the first",
         )
+        self._figure = ui.button(
+            "Figure",
+            "qsm.visits.figure",
+            self.figure_asked.emit,
+            tip="A figure of the same place at each visit, with shapes, means and changes",
+        )
         self.changes: ChangesDialog | None = None
         self._position = ui.button(
             "Link by scanner position",
@@ -75,8 +89,8 @@ class VisitsBox(ui.Section):
             "only if it lay the same way; every view says so",
         )
         self._words = ui.label("", "qsm.visits.words", selectable=True)
-        buttons = ui.row(self._start, self._changes, self._boards, spacing=6)
-        parts = (self._hint, self._list, buttons, self._words, self._position)
+        more = ui.row(self._changes, self._figure, self._boards, spacing=6)
+        parts = (self._hint, self._list, self._start, more, self._words, self._position)
         self.body.addLayout(ui.column(*parts, spacing=5))
         self.refresh()
 
@@ -159,6 +173,7 @@ class VisitsBox(ui.Section):
         self._start.setText("Stop" if on else "Visits side by side")
         self._start.setEnabled(on or 2 <= len(self._ticked()) <= MOST_VISITS)
         self._changes.setEnabled(on)
+        self._figure.setEnabled(on)
         links = (*self._session.visits, *self._refused)
         self._boards.setEnabled(any(link.picture for link in links))
         self._position.setVisible(bool(self._refused))

@@ -15,9 +15,11 @@ from napari_qsm.figures.spec import FigureSpec
 from napari_qsm.session import MapEntry
 from napari_qsm.session.figure.from_session import guess, make, maps_of, wanted
 from napari_qsm.session.figure.marks import adopt
+from napari_qsm.session.figure.visits import visits_figure
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.figure.work import FigureWork
 
+VISITS = "visits"
 #: Key and name of each template, in the order offered.
 TITLES = (
     ("case-report-1", "Case report figure 1"),
@@ -25,6 +27,7 @@ TITLES = (
     ("fixed-shape-plate", "Fixed-shape ROI plate"),
     ("qc-montage", "QC montage"),
     ("methods-and-results", "Methods and results table"),
+    (VISITS, "Visits of a person"),
 )
 _HELP = (
     "Grey maps of control and patient, two slices each; the same with the putamen outlined; "
@@ -33,6 +36,7 @@ _HELP = (
     "Every region on the slice where it is largest, filled and named",
     "All slices, axial, coronal and sagittal, for a check",
     "How the maps were made, the numbers of the regions, and a chart",
+    "The same place of the head at each of the visits side by side, with shapes, means and changes",
 )
 
 
@@ -149,6 +153,13 @@ class TemplateBox(QWidget):
         is_work: bool = True,
     ) -> None:
         work, session = self._work, self._session
+        if template == VISITS:
+            spec = visits_figure(session)
+            if work.spec is not None:
+                spec = spec.model_copy(update={"style": work.spec.style})
+            work.choose(0)
+            adopt(session, spec)
+            return
         people = self.people()
         if len({entry.id for _, entry in people}) < len(people):
             work.context.message("Control and patient are one map. Choose two, or only one.")
