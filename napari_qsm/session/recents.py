@@ -179,12 +179,12 @@ def remember(
         return
 
 
-def remember_study(root: Path, state: str) -> None:
-    """Put a study at the top of the list, with how far it is in words."""
+def remember_study(root: Path, name: str, state: str) -> None:
+    """Put a study at the top of the list, with its name and how far it is in words."""
     if not is_remembering():
         return
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    recent = Recent(key_of([root]), (root.name,), state, now, is_study=True)
+    recent = Recent(key_of([root]), (name,), state, now, is_study=True)
     try:
         home().mkdir(parents=True, exist_ok=True)
         _keep([recent, *(each for each in listed() if each.paths != recent.paths)])

@@ -57,7 +57,8 @@ def import_step(root: Path, raw: Path, table: Path, progress: Progress) -> StepD
     done = import_table(
         table, raw, progress=lambda part: progress(part, "Reading DICOM"), say=lines.append
     )
-    make_derivatives(root, raw)
+    if raw.is_dir():  # where every visit failed, there is none
+        make_derivatives(root, raw)
     failed = [f"{name}: {why}" for name, why in done.failed.items()]
     return StepDone(done.text(), "\n".join([*lines, *failed]), bool(failed))
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -9,26 +11,35 @@ import numpy as np
 import pytest
 
 from napari_qsm.errors import Cancelled, QsmError
+from napari_qsm.io.maps import read_map
 from napari_qsm.qc.rating import add_rating, make_rating
 from napari_qsm.study.batch import whole
+from napari_qsm.study.bundle_card import opened_bundle
+from napari_qsm.study.folder import StudyFolder
 from napari_qsm.study.openings import OPENED, files_of, reader_warning, state_opening
 from napari_qsm.study.overview import Column, load_overview, moments_of
 from napari_qsm.study.overview_filter import Filter, filters_of, shown
 from napari_qsm.study.protocol import amend, freeze
 from napari_qsm.study.reading_log import read_events, write_event
-from napari_qsm.study.readings import checksum_of
+from napari_qsm.study.readings import checksum_of, new_reading, submit_reading
 from napari_qsm.study.stale import stale_readings
 from napari_qsm.study.status import status_of
 from napari_qsm.study.step_work import (
     StepDone,
     assign_step,
     batch_step,
+    bundle_step,
+    import_step,
+    merge_step,
     new_study,
+    read_step,
+    return_step,
     unblind_step,
 )
-from napari_qsm.study.steps import label_problem, results_of, study_steps
+from napari_qsm.study.steps import is_bundle, label_problem, results_of, study_steps, to_send
 from napari_qsm.study.worklist import assign, read_key
 from napari_qsm.volume import Volume
+from tests.study.cohort_maker import make_cohort, placed
 from tests.study.grid_maker import SCANS, make_grid_study, write_batch, write_reading
 from tests.study.test_batch_running import Scripted
 
@@ -236,6 +247,57 @@ def test_a_batch_from_the_page_keeps_the_ledger_of_the_command(tmp_path, monkeyp
     assert done.opens.is_file()
     assert told[-1][0] == 1.0
     assert load_overview(study.root).cell("02", Column("t0", "reconstructed")).letter == "F"
+
+
+def test_an_import_in_which_every_visit_fails_says_so_and_changes_nothing(tmp_path):
+    study = make_grid_study(tmp_path, [], raw=False)
+    table = tmp_path / "visits.tsv"
+    table.write_text("folder\tsubject\tsession\nnowhere\t01\tt0\n")
+    done = import_step(study.root, tmp_path / "new raw", table, lambda part, words: None)
+    assert done.is_bad
+    assert done.sentence == "0 imported, 0 there already, 1 failed."
+    assert "sub-01 ses-t0" in done.text
+    assert load_overview(study.root).study.raw is None
+
+
+def test_the_reading_window_is_a_process_of_its_own_whose_error_is_told(tmp_path, monkeypatch):
+    began = []
+
+    def run(command, *, stderr, **more):
+        began.append(command[1:])
+        stderr.write("a warning\nAA is reading in another window.\n")
+        return subprocess.CompletedProcess(command, len(began) - 1)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    read_step(tmp_path, "AA")
+    assert began == [["-m", "napari_qsm", "read", str(tmp_path), "--rater", "AA"]]
+    with pytest.raises(QsmError, match=r"^AA is reading in another window\.$"):
+        read_step(tmp_path, "AA")
+
+
+def test_a_bundle_is_sent_read_and_taken_back(tmp_path):
+    study = make_cohort(tmp_path / "study", [("01", "t0"), ("02", "t0")], readings=())
+    assign_step(study.root, "BB", sample="", repeat="", seed=1, add=False)
+    overview = load_overview(study.root)
+    assert (to_send(overview), is_bundle(overview)) == (["BB"], False)
+    out = tmp_path / "for-BB.zip"
+    done = bundle_step(study.root, "BB", out, lambda part, words: None, magnitude=False)
+    assert done.sentence.startswith("2 scans for BB in 'for-BB.zip'")
+    there = StudyFolder(opened_bundle(out))
+    steps = {step.id: step for step in study_steps(load_overview(there.root))}
+    assert steps["bundle"].title == "Send back …"
+    assert "Nothing is handed in" in steps["bundle"].why_not
+    assert all("bundle" in steps[name].why_not for name in ("assign", "merge", "unblind"))
+    scan = next(scan for scan in there.scans)
+    volume = read_map(scan.map)
+    begun = new_reading(there, "BB", volume)
+    submit_reading(there, scan, replace(begun, shapes=placed(there)), volume)
+    back = tmp_path / "back.zip"
+    sent = return_step(there.root, back, lambda part, words: None)
+    assert sent.sentence == "1 readings of BB in 'back.zip'."
+    merged = merge_step(study.root, back, lambda part, words: None)
+    assert merged.sentence == "1 readings of BB joined the study."
+    assert load_overview(study.root).counts("BB") == (1, 2)
 
 
 def test_readings_of_an_earlier_map_are_found_without_opening_others(tmp_path, monkeypatch):

@@ -7,13 +7,16 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_qsm.io.nifti import write_volume
+from napari_qsm.recon.recipe import load_recipe
 from napari_qsm.session import recents
 from napari_qsm.study.overview import Column
 from napari_qsm.study.protocol import freeze
 from napari_qsm.study.reading_log import read_events
 from napari_qsm.study.worklist import assign, is_unblinded
 from napari_qsm.viewer.study import studies, work
+from napari_qsm.viewer.study.dialogs import NewStudy
 from tests.study.grid_maker import make_grid_study, write_batch
+from tests.study.test_folder import protocol_file
 from tests.viewer.actions import LEFT, NONE, Answers, press
 from tests.viewer.conftest import ramp, settle
 
@@ -93,7 +96,7 @@ def test_a_study_opens_with_its_grid_and_is_remembered(workspace, page, study, q
     assert "3 participants, 4 scans: 4 maps" in child_of(page, "qsm.study.summary").text()
     assert "1 visit missing" in child_of(page, "qsm.study.summary").text()
     assert recents.listed()[0].paths == (str(study.root),)
-    assert recents.listed()[0].is_study
+    assert (recents.listed()[0].is_study, recents.listed()[0].names) == (True, ("RLS",))
     # Colours in the picture are those of the states; what is not done has none.
     shot = page.grid.viewport().grab().toImage()
     for step, wanted in (("reconstructed", "#009e73"), ("qc", None)):
@@ -244,6 +247,21 @@ def _reason(dialog):
     QTest.keyClicks(dialog.findChild(QLineEdit, "qsm.study_amend.field.reason"), "decided anew")
 
 
+def test_the_reading_window_opens_by_itself_and_names_leave_the_screen(
+    workspace, page, study, qtbot, monkeypatch
+):
+    began, minimised = [], []
+    monkeypatch.setattr(work.step_work, "read_step", lambda root, rater: began.append(rater))
+    monkeypatch.setattr(workspace.services.window, "showMinimized", lambda: minimised.append(1))
+    assign(study, "AA", seed=1)
+    qtbot.waitUntil(lambda: child_of(page, "qsm.study.read").isEnabled(), **WAIT)
+    answers = Answers("qsm.study_read.go")
+    press(workspace, "qsm.study.read")
+    answers.done()
+    qtbot.waitUntil(lambda: began == ["AA"], **WAIT)
+    assert minimised == [1]
+
+
 def test_long_work_is_cancelled_on_the_page_and_does_not_block_the_window(
     workspace, page, study, qtbot, monkeypatch
 ):
@@ -296,3 +314,20 @@ def test_a_new_study_is_made_from_a_form(workspace, page, tmp_path, qtbot):
     )
     assert page.overview.protocol.placement == "carried"
     assert letters(page) == []
+
+
+def test_the_form_of_a_new_study_keeps_what_a_protocols_file_says(workspace, tmp_path):
+    recipe = load_recipe("consensus").to_dict()
+    path = protocol_file(tmp_path, placement="suggested", recipe=recipe, window_ppb=[-50, 150])
+    box = NewStudy(workspace.services.window)
+    box.form.show_values({"folder": str(tmp_path / "s"), "source": "", "file": str(path)})
+    box._refresh()
+    said = box.values()
+    assert (said["name"], said["placement"], said["recipe"]) == ("RLS", "suggested", "")
+    assert (said["window_low"], said["window_high"]) == (-50, 150)
+    assert child_of(box, "qsm.new_study.go").isEnabled()
+    box.form.show_values({"file": str(tmp_path / "none.yaml")})
+    box._refresh()
+    assert not child_of(box, "qsm.new_study.go").isEnabled()
+    assert "none.yaml" in child_of(box, "qsm.new_study.wrong").text()
+    box.deleteLater()

@@ -163,7 +163,7 @@ def _item(recent: Recent, is_there: bool) -> QListWidgetItem:
     first = ", ".join(recent.names) or place.name
     if recent.moment is not None:
         first += f" · {when_words(recent.moment)}"
-    kind = "study in" if recent.is_study else "saved in" if recent.is_session else "from"
+    kind = "the study" if recent.is_study else "saved in" if recent.is_session else "from"
     more = f" and {len(recent.paths) - 1} more" if len(recent.paths) > 1 else ""
     third = f"{kind} {place.name}{more}" if is_there else f"no longer in {place.parent}"
     item = QListWidgetItem(f"{first}\n{recent.state or 'opened'}\n{third}")

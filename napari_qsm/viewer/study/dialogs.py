@@ -160,6 +160,8 @@ class NewStudy(Asking):
         }
         for button in choose.values():
             button.setAutoDefault(False)
+            button.setMaximumWidth(100)
+        self._problem = ""
         super().__init__(
             parent,
             "qsm.new_study",
@@ -192,6 +194,13 @@ class NewStudy(Asking):
             self.form.show_values({"file": str(path), "source": ""})
             self._from_source()
 
+    def values(self) -> dict[str, Any]:
+        """What the fields say; no recipe where the protocol's file brings one in full."""
+        said = super().values()
+        if not self.form.controls["recipe"].widget.isEnabled():
+            said["recipe"] = ""
+        return said
+
     def source(self) -> str:
         """A list of regions that comes with the program, or the path of a file."""
         values = self.values()
@@ -207,9 +216,11 @@ class NewStudy(Asking):
         """Show what the protocol says that was chosen, to be kept or changed."""
         self._source = self.source()
         self.form.controls["file"].widget.setEnabled(not self.values()["source"])
+        self._problem = ""
         try:
             protocol = load_protocol(self._source)
-        except QsmError:
+        except QsmError as error:
+            self._problem = str(error)
             super()._refresh()
             return
         recipe = protocol.recipe if isinstance(protocol.recipe, str) else ""
@@ -227,10 +238,8 @@ class NewStudy(Asking):
         source = values["source"] or values["file"]
         if not source:
             return "Needed: a protocol's file, or a list of regions."
-        try:
-            load_protocol(source)
-        except QsmError as error:
-            return str(error)
+        if self._problem:
+            return self._problem
         raw = values["raw"].strip()
         if raw and not Path(raw).expanduser().is_dir():
             return f"There is no folder '{raw}'."

@@ -103,7 +103,6 @@ class Studies(QObject):
 
     def _make(self, said: Values, source: str) -> None:
         raw = said["raw"].strip()
-        recipe = said["recipe"] if isinstance(said["recipe"], str) else ""
         try:
             made = new_study(
                 Path(said["folder"].strip()).expanduser(),
@@ -111,7 +110,7 @@ class Studies(QObject):
                 Path(raw).expanduser() if raw else None,
                 name=said["name"].strip(),
                 placement=said["placement"],
-                recipe=recipe,
+                recipe=said["recipe"],
                 window_ppb=(said["window_low"], said["window_high"]),
             )
         except QsmError as error:
@@ -181,9 +180,12 @@ class Studies(QObject):
             self.page.show_overview(overview.with_stale(stale), steps)
             self._timer.setInterval(max(LOOK_MS, round(1000 * seconds / _SHARE)))
             if first:
-                recents.remember_study(overview.study.root, overview.summary())
+                name = overview.protocol.name if overview.protocol else overview.study.root.name
+                recents.remember_study(overview.study.root, name, overview.summary())
                 self.show(True)
             self._check()
+        if self.is_shown:
+            self._timer.start()
         if self._again:
             self._again = False
             self.look()
@@ -191,6 +193,7 @@ class Studies(QObject):
     def _on_failed(self, error: Exception) -> None:
         self._looking = None
         self._again = False
+        self._timer.stop()  # 'Look again' begins anew; the same sentence every other second helps nobody
         self._services.failed(error)
 
     def _check(self) -> None:
