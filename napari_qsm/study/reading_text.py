@@ -50,7 +50,7 @@ def _readers(facts: StudyFacts) -> str:
 
 
 def _how(facts: StudyFacts) -> str:
-    """How many readings were placed by which rule; what was painted."""
+    """How many readings began by which rule."""
     rules = {(i.rater, *i.key, i.reading): i.placement for i in facts.codes.values()}
     counts = Counter(
         rules.get((record.rater, *key, record.number), "")
@@ -61,9 +61,7 @@ def _how(facts: StudyFacts) -> str:
     text = f"Of the readings, {', '.join(known)} were made" if len(known) > 1 else ""
     if len(known) == 1:
         text = f"All readings on a worklist were made {known[0].partition(' ')[2]}"
-    low, high = (fixed(end, 0) for end in facts.protocol.window_ppb)
-    window = f"Every map was shown with the same grey window, {low} to {high} ppb."
-    return f"{text}. {window}" if text else window
+    return f"{text}." if text else ""
 
 
 def _hidden(facts: StudyFacts) -> str:
@@ -78,7 +76,8 @@ def _hidden(facts: StudyFacts) -> str:
     )
     if facts.protocol.show_values_after_submit:
         text += "; the values of a reading were shown to its reader once it was handed in"
-    return f"{text}."
+    low, high = (fixed(end, 0) for end in facts.protocol.window_ppb)
+    return f"{text}. Every map was shown with the same grey window, {low} to {high} ppb."
 
 
 def _elsewhere(facts: StudyFacts) -> str:
