@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parents[1]
 MANIFEST = ROOT / "napari_qsm" / "napari.yaml"
 RECIPES = sorted((ROOT / "napari_qsm" / "recon" / "recipes").glob("*.yaml"))
 ATLAS = sorted((ROOT / "napari_qsm" / "registration" / "cit168").iterdir())
-DATA_FILES = [path.relative_to(ROOT).as_posix() for path in [MANIFEST, *RECIPES, *ATLAS]]
+FONTS = sorted((ROOT / "napari_qsm" / "figures" / "fonts").iterdir())
+DATA_FILES = [path.relative_to(ROOT).as_posix() for path in [MANIFEST, *RECIPES, *ATLAS, *FONTS]]
 
 DISCOVER = """
 import sys

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -14,7 +15,9 @@ from napari_qsm.units import ticks
 MM_PER_PT = 25.4 / 72
 #: Letters are never made smaller than this to fit.
 MIN_PT = 5.0
-FALLBACK = "DejaVu Sans"
+#: Comes with the program and has the widths of Arial; what it lacks is written in the fallback,
+#: which comes with matplotlib.
+FONT, FALLBACK = "Arimo", "DejaVu Sans"
 #: Parts of the letter size above and below the baseline.
 ASCENT, DESCENT, CAPITAL = 0.77, 0.24, 0.73
 
@@ -67,6 +70,14 @@ class Written:
     size_pt: float
 
 
+@lru_cache(maxsize=1)
+def _make_font_known() -> None:
+    from matplotlib.font_manager import fontManager
+
+    for path in sorted((Path(__file__).parent / "fonts").glob("*.ttf")):
+        fontManager.addfont(path)
+
+
 @lru_cache(maxsize=4096)
 def _width_pt(text: str, family: tuple[str, ...], weight: str, size: float) -> float:
     from matplotlib.font_manager import FontProperties
@@ -87,12 +98,18 @@ def check_font(name: str) -> None:
     """
     from matplotlib.font_manager import FontProperties, findfont
 
+    _make_font_known()
     try:
         findfont(FontProperties(family=[name]), fallback_to_default=False)
     except ValueError:
         raise QsmError(
-            f"The font '{name}' is not on this computer; '{FALLBACK}' comes with the program."
+            f"The font '{name}' is not on this computer; '{FONT}' comes with the program."
         ) from None
+
+
+def for_any_reader(svg: str) -> str:
+    """An SVG whose texts are written in a font of the same widths where ours is not at hand."""
+    return svg.replace(f"'{FONT}'", f"'{FONT}', Arial, 'Liberation Sans', Helvetica")
 
 
 @lru_cache(maxsize=32)

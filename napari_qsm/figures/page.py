@@ -26,6 +26,7 @@ from napari_qsm.figures.lettering import (
     Side,
     Written,
     characters,
+    for_any_reader,
 )
 from napari_qsm.figures.spec import Style
 
@@ -125,7 +126,7 @@ class Page(Lettering):
             nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
             FigureCanvasSVG(self.figure).print_svg(out, metadata=nothing)
         text = out.getvalue()
-        return text[text.index("<svg") :].strip()
+        return for_any_reader(text[text.index("<svg") :].strip())
 
     def text(
         self,

@@ -10,6 +10,7 @@ from typing import Any
 from napari_qsm._version import __version__
 from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError
+from napari_qsm.figures.lettering import for_any_reader
 from napari_qsm.figures.spec import read_spec
 from napari_qsm.io.atomic import check_parent, staged_folder
 
@@ -59,7 +60,9 @@ def _write(figure: Any, ending: str, out: io.BytesIO, pixels: Callable[[], Array
     elif ending == ".svg":
         from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-        FigureCanvasSVG(figure).print_svg(out, metadata={"Creator": _MAKER, "Date": None})
+        text = io.StringIO()
+        FigureCanvasSVG(figure).print_svg(text, metadata={"Creator": _MAKER, "Date": None})
+        out.write(for_any_reader(text.getvalue()).encode())
     else:
         from PIL import Image
 

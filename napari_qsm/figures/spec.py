@@ -20,6 +20,7 @@ from napari_qsm.errors import FileError
 from napari_qsm.figures import parts
 from napari_qsm.figures.annotations import Annotation
 from napari_qsm.figures.kinds import PANELS, Panel
+from napari_qsm.figures.lettering import FONT
 from napari_qsm.figures.panels import Measured
 from napari_qsm.figures.parts import Display, Model, Source
 from napari_qsm.io.atomic import write_text
@@ -68,7 +69,8 @@ class Style(Model):
     dpi : int
         Of PNG and TIFF, and of pictures within PDF and SVG.
     font : str
-        Name of an installed font; DejaVu Sans comes with the program.
+        Name of an installed font; Arimo (with the widths of Arial) and DejaVu Sans come with the
+        program.
     size_pt : float
         Size of letters; small notes are one point smaller.
     ground : {"light", "dark"}
@@ -80,7 +82,7 @@ class Style(Model):
     width_mm: float = Field(default=174.0, ge=20, le=1200)
     height_mm: float | None = Field(default=None, ge=10, le=1200)
     dpi: int = Field(default=300, ge=30, le=1200)
-    font: str = "DejaVu Sans"
+    font: str = FONT
     size_pt: float = Field(default=7.0, ge=5, le=36)
     ground: Literal["light", "dark"] = "light"
     gap_mm: float = Field(default=1.2, ge=0, le=50)

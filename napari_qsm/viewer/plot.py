@@ -8,7 +8,7 @@ from qtpy.QtCore import QPointF, QSize
 from qtpy.QtGui import QColor, QImage, QPainter, QPaintEvent
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from napari_qsm.figures.lettering import FALLBACK, Lettering
+from napari_qsm.figures.lettering import FONT, Lettering
 from napari_qsm.figures.page import Page
 from napari_qsm.figures.plots import plot_page
 
@@ -28,7 +28,7 @@ class Plot(QWidget):
         self.setObjectName(name)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         #: Measures texts as the picture will hold them.
-        self.ruler = Lettering(FALLBACK, _SIZE_PT)
+        self.ruler = Lettering(FONT, _SIZE_PT)
         self._picture = QImage()
         self._key: Hashable = None
         self._revision = 0

@@ -9,7 +9,7 @@ from napari_qsm.errors import QsmError
 from napari_qsm.figures.annotations import Annotation
 from napari_qsm.figures.draw import render
 from napari_qsm.figures.gather import Given
-from napari_qsm.figures.lettering import Lettering
+from napari_qsm.figures.lettering import Lettering, characters
 from napari_qsm.figures.numbers import plain_region, sided_region
 from napari_qsm.figures.page import settings as page_settings
 from napari_qsm.figures.panels import ChartPanel, ImagePanel, Measured, MosaicPanel, TextPanel
@@ -220,3 +220,20 @@ def test_a_row_of_one_mosaic_writes_letters_once():
     spec.sources = {"control": Source(name="Control")}
     texts = [one.text for one in render(spec, given(), preview=True).page.written]
     assert texts.count("R") == 1 and texts.count("L") == 1
+
+
+def test_the_font_that_comes_with_the_program_has_the_widths_of_arial():
+    """Advance widths of Arial in parts of 2048, from its published metrics (as Helvetica's AFM)."""
+    pen = Lettering("Arimo", 10)
+    arial = {"a": 1139, "i": 455, "m": 1706, "M": 1706, "0": 1139, " ": 569, "W": 1933, "p": 1139}
+    for letter, wide in arial.items():
+        # Between two others, as ink ends before the advance does.
+        mm = pen.width(f"n{letter * 20}n", 10) - pen.width("nn", 10)
+        assert mm == pytest.approx(20 * wide / 2048 * 10 * 25.4 / 72, rel=0.01), letter
+    assert {ord(c) for c in "χµ²³×−±°…"} <= characters("Arimo")
+
+
+def test_an_svg_is_read_in_letters_of_the_same_widths_where_the_font_is_not_at_hand():
+    drawn = render(two_panels(), given())
+    assert "'Arimo', Arial" in drawn.page.svg()
+    assert "DejaVu Sans" not in drawn.page.svg().split("'Arimo', Arial")[0]
