@@ -248,8 +248,8 @@ class Desk:
         others = sorted(set(before) - {_account()})
         if others:
             self.notes.append(
-                f"{self.rater} has also read as '{others[0]}' of another account; you are "
-                f"'{_account()}'. If that is another person, close this and ask for a label of your own."
+                f"{self.rater} has read under the account '{others[0]}' before; this is '{_account()}'. "
+                "If you are another person, close this and ask for a label of your own."
             )
         write_event(self._study.root, _SAT_DOWN, rater=self.rater, account=account)
 

@@ -226,6 +226,8 @@ class ReadingPage(QWidget):
             self._submit()
         elif self.panel.is_asking:
             return self.panel.reasons.key(event)
+        elif key in ENTER and self.work is not None and self.work.opened.stale:
+            self._begin_anew()
         elif key in ENTER:
             self._back() if shift else self._take()
         elif self.brushing.key(event):

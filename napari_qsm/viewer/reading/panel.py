@@ -29,7 +29,7 @@ WIDTH = 384
 _COLUMN = (WIDTH - 40) // 2
 _MARKS = {"waiting": "○", "placed": "●", "not visible": "–"}
 _FLAGGED = "▲"
-_WARNING = "color: #d98200; font-weight: bold;"
+_WARNING = "color: #cf5a1b; font-weight: bold;"
 _CARD = "#qsm\\.reading\\.card { border: 1px solid palette(mid); border-radius: 6px; }"
 _KEYS = (
     ("Enter", "take it, next region"),
@@ -103,7 +103,7 @@ class ReadingPanel(QWidget):
         self.reasons = ReasonBox(acts.not_visible, acts.leave_question)
         self.questions = FlagBox(acts.answer, lambda flag: acts.go_to(flag.region_name))
         self._done = ui.label("", "qsm.reading.done")
-        self._anew = self._button("Begin it anew", "anew", acts.begin_anew, main=True)
+        self._anew = self._button("Begin it anew   ⏎", "anew", acts.begin_anew, main=True)
         end = ui.panel(ui.column(self._done, self._anew, spacing=8))
         self._pages = {"now": now, "reasons": self.reasons, "flags": self.questions, "end": end}
         self._card = ui.named(QFrame(), "qsm.reading.card")
@@ -200,7 +200,7 @@ class ReadingPanel(QWidget):
         if work.opened.stale:
             self._done.setText(
                 f"The map of <b>{work.code}</b> was made anew after its reading was begun, so what was "
-                f"placed ({work.done} regions) lies on another map. It is kept; the reading begins anew."
+                f"placed ({work.done} regions) lies on another map. It is kept aside; begin the reading anew."
             )
             self._anew.show()
             return "end"
