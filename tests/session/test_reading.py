@@ -161,7 +161,9 @@ def test_a_later_visit_starts_from_the_raters_own_first_one(tmp_path, desks):
     assert later.opened.places["Putamen L"].centre_mm == pytest.approx(
         nearest_centre(CENTRES["Putamen L"])
     )
-    # Nothing tells that this is a later visit.
+    # By how much the head had turned is for the log, and nothing tells that this is a later visit.
+    event = next(e for e in read_events(study.root) if e["event"] == "shapes carried")
+    assert (event["rater"], event["shapes"], event["notes"]) == ("AA", 3, [])
     assert later.suggestion.source == "suggested"
 
 

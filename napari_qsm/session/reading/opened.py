@@ -22,7 +22,7 @@ from napari_qsm.study.reading_log import write_event
 from napari_qsm.study.readings import Reading, checksum_of, load_labels, read_reading
 from napari_qsm.study.study_scan import StudyScan
 from napari_qsm.study.suggestions import Places, read_suggestions
-from napari_qsm.study.transforms import points_between, visits_of
+from napari_qsm.study.transforms import doubts_of, points_between, visits_of
 from napari_qsm.study.worklist import Item
 from napari_qsm.volume import Volume
 
@@ -231,10 +231,17 @@ def _places(
     shapes = [*found.common.shapes, *learned]
     if images.start is not None:
         try:
-            shapes += _carried(study, item, images.start, images.chi)
+            made, notes = _carried(study, item, images.start, images.chi)
         except QsmError as error:
+            made, notes = [], []
             if is_new:
                 _note(study, scan, item, error)
+        shapes += made
+        if made and is_new:  # what was turned or doubted is for the lead: it would tell the visit
+            write_event(
+                study.root, "shapes carried", scan=scan.stem, rater=item.rater,
+                reading=item.reading, shapes=len(made), notes=notes,
+            )  # fmt: skip
     return {shape.region_name: snap(shape, images.chi) for shape in shapes}
 
 
@@ -286,9 +293,13 @@ def _first_reading(study: StudyFolder, item: Item) -> tuple[StudyScan, Reading, 
     return before, reading, matrix
 
 
-def _carried(study: StudyFolder, item: Item, start: Volume, chi: Volume) -> tuple[FixedShape, ...]:
-    """The shapes of the rater's own reading of the first visit in this one's head."""
-    _, reading, matrix = _first_reading(study, item)
+def _carried(
+    study: StudyFolder, item: Item, start: Volume, chi: Volume
+) -> tuple[list[FixedShape], list[str]]:
+    """The shapes of the rater's own reading of the first visit in this one's head, and notes."""
+    before, reading, matrix = _first_reading(study, item)
     first = start.to_canonical()
     grid = first.with_data(np.broadcast_to(np.float32(0), first.shape))
-    return tuple(carried(shape, matrix, grid, chi).shape for shape in reading.shapes)
+    made = [carried(shape, matrix, grid, chi) for shape in reading.shapes]
+    doubts = doubts_of(study, item.participant, (before.session, item.session))
+    return [each.shape for each in made], [*doubts, *(each.note for each in made if each.note)]
