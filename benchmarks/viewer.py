@@ -142,7 +142,7 @@ def sender(view: SliceView) -> Callable[[QEvent.Type, tuple[float, float]], None
 
 
 def moving_seconds(size: str) -> dict[str, list[float]]:
-    """Processor seconds of a step, a turn of the wheel, a move of a drag and one of a brush."""
+    """Processor seconds of a step, a turn of the wheel, a move of a drag and of two brushes."""
     from qtpy.QtCore import QEvent
     from qtpy.QtWidgets import QApplication
 
@@ -168,7 +168,11 @@ def moving_seconds(size: str) -> dict[str, list[float]]:
         "step": busy_seconds(lambda i: controller.step("axial", there(i))),
         "wheel": busy_seconds(lambda i: send(QEvent.Type.Wheel, tuple(middle), there(i))),
     }
-    for name, reach, kind in (("drag", 150.0, ""), ("brush", 60.0, "brush")):
+    for name, reach, kind in (
+        ("drag", 150.0, ""),
+        ("brush", 60.0, "brush"),
+        ("adaptive", 100.0, "adaptive"),
+    ):
         if kind:
             painter.options.update({"kind": kind, "diameter_mm": 6.0, "protect": False})
         send(QEvent.Type.MouseButtonPress, around(0, reach))
@@ -211,6 +215,7 @@ def main() -> None:
         ("wheel", "a notch of the wheel, ms"),
         ("drag", "a move of the crosshair, ms"),
         ("brush", "a move of the brush, ms"),
+        ("adaptive", "a move of the adaptive brush, ms"),
         ("case", "showing another patient, ms"),
     ):
         cells = (

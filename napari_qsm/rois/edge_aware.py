@@ -7,6 +7,7 @@ Works on the values of a map on the grid of the labels; places are grid mm, as i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -58,8 +59,8 @@ def stroke(
 
     Notes
     -----
-    The tip is put down at the end of the way, and on the way at most half a radius (but no less
-    than a voxel) apart; each time the side is that of the voxel under its centre.
+    The tip is put down at the end of the way, and on the way at most a third of its width (but
+    no less than a voxel) apart; each time the side is that of the voxel under its centre.
     """
     size = np.asarray(voxel_size_mm, dtype=np.float64)
     found = [
@@ -80,7 +81,7 @@ def _dabs(
     start, end = (np.array(p, dtype=np.float64) for p in (start_mm, end_mm))
     if across is not None:
         start[across] = end[across]
-    step = max(diameter_mm / 4, float(size.min()))
+    step = max(diameter_mm / 3, float(size.min()))
     count = max(int(np.ceil(np.linalg.norm(end - start) / step)), 1)
     for number in range(1, count + 1):
         yield start + (end - start) * (number / count)
@@ -170,7 +171,7 @@ def side_of_edge(
     if not inside[middle]:
         return np.zeros(inside.shape, dtype=bool)
     data = np.where(inside, values, 0).astype(np.float64)
-    near = _near(inside.shape, np.asarray(voxel_size_mm, dtype=np.float64))
+    near = _near(tuple(n > 1 for n in inside.shape), tuple(map(float, voxel_size_mm)))
     noise = _noise_of(data, inside, near)
     side = _piece(inside, middle)
     first = 0.0
@@ -190,10 +191,11 @@ def side_of_edge(
     return side
 
 
-def _near(shape: Sequence[int], size: Array) -> list[tuple[int, int, int]]:
-    """Steps to a voxel's neighbours, one of each pair of opposite ones."""
-    axes = [(-1, 0, 1) if n > 1 else (0,) for n in shape]
-    longest = np.sqrt(3) * size.min() * (1 + _ROUNDING)
+@lru_cache(maxsize=64)
+def _near(wide: tuple[bool, ...], size: tuple[float, ...]) -> list[tuple[int, int, int]]:
+    """Steps to a voxel's neighbours along wide axes, one of each pair of opposite ones."""
+    axes = [(-1, 0, 1) if is_wide else (0,) for is_wide in wide]
+    longest = np.sqrt(3) * min(size) * (1 + _ROUNDING)
     steps = [(i, j, k) for i, j, k in product(*axes) if (i, j, k) > (0, 0, 0)]
     return [step for step in steps if np.linalg.norm(np.multiply(step, size)) <= longest]
 

@@ -316,7 +316,7 @@ _DRAWING = (
         lambda w: w.panels.regions.paint.painter.take(), "Enter", "Drawing", needs="pending",
     ),
     Command(
-        "qsm.drop_corner", "take a polygon's last corner back, or the one under the mouse",
+        "qsm.drop_corner", "take a polygon's corner back",
         lambda w: w.panels.regions.paint.painter.drop_corner(), "Backspace", "Drawing",
         needs="outline",
     ),

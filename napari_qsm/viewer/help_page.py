@@ -27,7 +27,8 @@ _MOUSE = (
     ("middle drag, Shift drag", "move the picture"),
     ("double click", "make this view the large one"),
     ("Alt click", "choose the region under the pointer"),
-    ("right button, drawing", "erase; close a polygon"),
+    ("right button, drawing", "erase; a polygon: take a corner out, close it"),
+    ("arrows, Move in hand", "the outline, or the region, by a voxel"),
 )
 _TITLES = {
     **dict.fromkeys(MENUS["View"], "Views"),

@@ -66,7 +66,7 @@ class ToolOptions(QWidget):
                 "Width of the tip; the keys [ and ] change it",
             ),
             "edge": self._length_row(
-                "edge", "edge", "Edges from", 1.0, _MOST_NOISE, 0.5, 20.0, 0.1, " × noise",
+                "edge", "edge", "Edge to noise", 1.0, _MOST_NOISE, 0.5, 20.0, 0.1, "",
                 "A step between two tissues stops the brush if it is so many times the noise; "
                 "smaller stops at fainter edges, larger at strong ones alone",
             ),
@@ -131,7 +131,6 @@ class ToolOptions(QWidget):
             f"qsm.paint.{name}", lambda value: self._set(**{field: value}), lowest, highest,
             step=step, decimals=1, suffix=suffix, tip=tip,
         )  # fmt: skip
-        types.setMinimumWidth(134 if len(suffix) > 4 else 110)
         self._fields[field] = (slides, types, high)
         return ui.panel(ui.row(ui.WholeLabel(text), slides, types, spacing=6))
 
