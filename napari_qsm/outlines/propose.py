@@ -55,7 +55,7 @@ THICKEST_MM = 4.0
 _CUT_PART = 0.03
 #: Nuclei that stand out less from what lies round them, ppm, or whose edges lie so far from the
 #: atlas's that less than this part of both is common, are left out.
-LOWEST_CONTRAST_PPM, LOWEST_COMMON = 0.008, 0.5
+LOWEST_CONTRAST_PPM, LOWEST_COMMON = 0.004, 0.5
 #: The part of the nuclei in view that must be found.
 LOWEST_FOUND = 0.7
 _RING_MM = (1.5, 4.0)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from napari_qsm.errors import FileError, GeometryError, QsmError
+from napari_qsm.io.atomic import write_text
 from napari_qsm.io.formats import stem
 from napari_qsm.io.label_table import Region
+from napari_qsm.io.plain_data import PlainDataError, parse_json
 from napari_qsm.io.segmentation import on_grid, read_labels, table_beside, write_labels
 from napari_qsm.session.folder import ChangedOnDisk
+from napari_qsm.session.proposals import provenance_now
 from napari_qsm.session.references import Stamp, stamp_of
 from napari_qsm.study.entry import MapEntry
 from napari_qsm.volume import Volume
@@ -114,7 +118,27 @@ def save_regions(
         _check_replaceable(entry.volume, path)
         _keep_previous(path)
     write_labels(entry.volume, entry.regions.values(), path, table=table)
+    _write_origin(entry, path)
     return stamp_of(path)
+
+
+def _write_origin(entry: MapEntry, path: Path) -> None:
+    """Say beside a label map which of its outlines were proposed, and what became of them."""
+    beside = path.with_name(f"{stem(path)}_provenance.json")
+    said = provenance_now(entry)
+    if not said and not beside.exists():
+        return
+    if beside.exists():
+        try:
+            before = parse_json(beside.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError, PlainDataError):
+            return
+        if not isinstance(before, dict) or "atlas" not in before:
+            return  # how something else was made
+    if said:
+        write_text(beside, json.dumps(said, indent=1, ensure_ascii=False) + "\n")
+    else:
+        beside.unlink()
 
 
 def previous_name(path: Path) -> Path:

@@ -23,6 +23,7 @@ from napari_qsm.qc.rating import Rating
 from napari_qsm.rois.region import Region
 from napari_qsm.rois.shapes import FixedShape
 from napari_qsm.session.model import Session
+from napari_qsm.session.proposals import provenance_now
 from napari_qsm.session.references import PREVIOUS, path_from
 from napari_qsm.study.case import Case
 from napari_qsm.study.display import MapDisplay
@@ -293,6 +294,7 @@ def entry_record(entry: MapEntry) -> Record:
         "display": to_jsonable_python(entry.display.model_dump()),
         "regions": [asdict(region) for region in entry.regions.values()],
         "provenance": to_jsonable_python(entry.provenance, fallback=str),
+        **({"outlines": outlines} if (outlines := provenance_now(entry)) else {}),
     }
 
 

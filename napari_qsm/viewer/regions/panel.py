@@ -10,6 +10,7 @@ from napari_qsm.viewer.regions.fixed_shapes import FixedShapesBox
 from napari_qsm.viewer.regions.in_context import ContextBox
 from napari_qsm.viewer.regions.looks_box import LooksBox
 from napari_qsm.viewer.regions.paint import PaintBox
+from napari_qsm.viewer.regions.proposals import ProposalBox
 from napari_qsm.viewer.regions.region_edits import ChangeBox, MirrorBox
 from napari_qsm.viewer.regions.region_list import RegionList
 from napari_qsm.viewer.regions.table import RegionTable
@@ -31,6 +32,7 @@ class RegionsPanel(QWidget):
         super().__init__()
         self.setObjectName("qsm.regions")
         self.list = RegionList(services)
+        self.proposals = ProposalBox(services)
         self.paint = PaintBox(services)
         self.looks = LooksBox(services)
         self.shapes = FixedShapesBox(services)
@@ -39,8 +41,8 @@ class RegionsPanel(QWidget):
         self.charts = ChartsBox(services, table)
         self.context = ContextBox(services, table)
         self.sections = (
-            self.list, self.paint, self.looks, self.shapes, self.change, self.mirror, self.charts,
-            self.context,
+            self.list, self.proposals, self.paint, self.looks, self.shapes, self.change, self.mirror,
+            self.charts, self.context,
         )  # fmt: skip
         body = ui.panel(ui.column(*self.sections, None, spacing=6, margins=(6, 6, 6, 6)))
         self.setLayout(ui.column(ui.scrolled(body)))

@@ -28,6 +28,7 @@ from napari_qsm.rois.exports import (
 )
 from napari_qsm.rois.region import name_of
 from napari_qsm.session.blinding import shown_name
+from napari_qsm.session.proposals import note_on
 from napari_qsm.session.settings import save_settings
 from napari_qsm.session.table.choice import optional
 from napari_qsm.session.table.numbers import measurable, measured_map
@@ -116,6 +117,9 @@ class TableActions:
         hidden = [row.name for row in table.rows() if row.hidden]
         if hidden:
             notes.append(f"Hidden until locked (blinded reading): {', '.join(hidden)}.")
+        proposed = note_on(shown.labels)
+        if proposed:
+            notes.append(f"{proposed}.")
         labels = ""
         if shown.labels is not None:
             name = shown_name(session, shown.labels)
