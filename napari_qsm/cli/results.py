@@ -233,6 +233,10 @@ def figure(
         ),
     ] = None,
     dpi: Annotated[int | None, typer.Option(help="Dots per inch of pictures.")] = None,
+    difference: Annotated[
+        bool,
+        typer.Option("--difference", help="Patient less control in tables, with its uncertainty."),
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a figure.")] = False,
 ) -> None:
     """Draw a figure for a paper, from its JSON file or from a template."""
@@ -262,6 +266,7 @@ def figure(
         save_spec=save_spec,
         width_mm=width_mm,
         dpi=dpi,
+        difference=difference,
         share=share,
         overwrite=overwrite,
         warn=note,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from napari_qsm.errors import FileError, MetadataError
 from napari_qsm.figures.draw import Cache, render
+from napari_qsm.figures.editing import has_differences, with_differences
 from napari_qsm.figures.parts import Source
 from napari_qsm.figures.saving import check_ending
 from napari_qsm.figures.spec import FigureSpec, is_spec, read_spec, resolved, write_spec
@@ -118,6 +119,7 @@ def make_figure(
     save_spec: Path | None = None,
     width_mm: float | None = None,
     dpi: int | None = None,
+    difference: bool = False,
     share: Path | None = None,
     overwrite: bool = False,
     warn: Callable[[str], None] | None = None,
@@ -142,6 +144,8 @@ def make_figure(
         Where to write the spec.
     width_mm, dpi : optional
         Instead of the spec's.
+    difference : bool
+        Add to tables how the second subject differs from the first, with the uncertainty.
     share : Path, optional
         A folder for the figure with all it is drawn from, under names that tell nobody.
     overwrite : bool
@@ -184,6 +188,10 @@ def make_figure(
     else:
         assert template is not None
         spec, base = from_folders(template, control, patient, labels, cache), Path()
+    if difference:
+        if has_differences(spec) is None:
+            raise MetadataError("--difference needs a table of two subjects in the figure.")
+        spec = with_differences(spec)
     changes = {"width_mm": width_mm, "dpi": dpi}
     changes = {name: value for name, value in changes.items() if value is not None}
     if changes:

@@ -7,7 +7,7 @@ from typing import Any
 
 from napari_qsm.figures.annotations import Annotation
 from napari_qsm.figures.kinds import BasePanel
-from napari_qsm.figures.panels import ImagePanel, MosaicPanel, Numbers
+from napari_qsm.figures.panels import ImagePanel, MosaicPanel, Numbers, TablePanel
 from napari_qsm.figures.parts import Cell, Display, Window
 from napari_qsm.figures.spec import ColourBar, FigureSpec
 
@@ -30,6 +30,23 @@ def with_panel(spec: FigureSpec, index: int, **fields: Any) -> FigureSpec:
     panels: list[Any] = list(spec.panels)
     panels[index] = _changed(panels[index], **fields)
     return _with_used_bars(with_fields(spec, panels=tuple(panels)))
+
+
+def has_differences(spec: FigureSpec) -> bool | None:
+    """Whether tables tell how subjects differ from the first; None if no table has two."""
+    tables = [p for p in spec.panels if isinstance(p, TablePanel) and len(p.measured) > 1]
+    return any("difference" in table.columns for table in tables) if tables else None
+
+
+def with_differences(spec: FigureSpec, shown: bool = True) -> FigureSpec:
+    """The figure with a column for that in every table of two subjects and more, or without."""
+    panels: list[Any] = []
+    for panel in spec.panels:
+        if isinstance(panel, TablePanel) and len(panel.measured) > 1:
+            kept = tuple(column for column in panel.columns if column != "difference")
+            panel = _changed(panel, columns=(*kept, "difference") if shown else kept)
+        panels.append(panel)
+    return with_fields(spec, panels=tuple(panels))
 
 
 def _changed(model: Any, **fields: Any) -> Any:

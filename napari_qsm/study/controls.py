@@ -17,7 +17,7 @@ from napari_qsm.errors import MetadataError
 from napari_qsm.rois.exports import NOT_RECORDED, object_in
 from napari_qsm.rois.pairs import Place, base_name, place_of
 from napari_qsm.study.cohort import is_control
-from napari_qsm.study.long_table import long_table_of
+from napari_qsm.study.long_table import age_in, long_table_of
 from napari_qsm.study.rows import Row, Rows, people, plain_id, read_rows, some
 from napari_qsm.study.scan_facts import ScanFacts
 from napari_qsm.study.visit_names import visit_order
@@ -89,6 +89,8 @@ def read_controls(path: Path | str) -> Controls:
     if exported:
         rows = _long(rows, notes)
     table = long_table_of(people(rows, ()))
+    if not exported:
+        _add_people_beside(table.persons, path, notes)
     ages = {str(k): float(v) for k, v in table.persons["age"].items() if math.isfinite(v)}
     groups: dict[str, list[str]] = {}
     for person, group in table.persons["group"].items():
@@ -157,6 +159,27 @@ def _long(rows: Rows, notes: list[str]) -> Rows:
     return Rows(rows.who, ["participant_id", "region", "side", "voxels", "chi_ppb"], out)
 
 
+def _add_people_beside(persons: pd.DataFrame, path: Path, notes: list[str]) -> None:
+    """Fill in age and group from the ``participants.tsv`` of the study that a table lies in."""
+    places = [folder / "participants.tsv" for folder in (path.parent, path.resolve().parent.parent)]
+    beside = next((place for place in places if place.is_file()), None)
+    if beside is None or beside.resolve() == path.resolve():
+        return
+    told = read_rows(beside)
+    filled = 0
+    for row in told.rows:
+        name = plain_id(row["participant_id"])
+        if name not in persons.index:
+            continue
+        if not math.isfinite(float(str(persons.at[name, "age"]))) and row["age"]:
+            persons.at[name, "age"] = age_in(told, row)
+            filled += 1
+        if not persons.at[name, "group"]:
+            persons.at[name, "group"] = row["group"]
+    if filled:
+        notes.append(f"The ages of {filled} people are those of '{beside.name}' of the study.")
+
+
 def _one_each(values: pd.DataFrame, notes: list[str]) -> dict[Place, dict[str, float]]:
     """One value a person and region: the first visit, the mean of its readings."""
     first = {
@@ -186,7 +209,8 @@ def _facts_beside(path: Path, *, exported: bool) -> dict[str, ScanFacts]:
     if exported:
         abouts = _about_sheet(path) if path.suffix.lower() == ".xlsx" else _about_file(path)
         return {plain_id(about["Map"]): _from_about(about) for about in abouts if "Map" in about}
-    scans = object_in(path.with_suffix(".json")).get("Scans")
+    beside = (path.with_suffix(".json"), path.with_name("roi_long.json"))
+    scans = next((found for p in beside if (found := object_in(p).get("Scans"))), None)
     out: dict[str, ScanFacts] = {}
     for name, told in scans.items() if isinstance(scans, dict) else ():
         person = plain_id(str(name).split(" ")[0])

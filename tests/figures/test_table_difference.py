@@ -8,6 +8,7 @@ from scipy import ndimage, stats
 
 from napari_qsm.figures.captions import caption
 from napari_qsm.figures.draw import render
+from napari_qsm.figures.editing import has_differences, with_differences, with_panel
 from napari_qsm.figures.gather import Given, gather
 from napari_qsm.figures.panels import Measured, TablePanel
 from napari_qsm.figures.plans import plan_figure
@@ -73,6 +74,16 @@ def test_ones_own_repeated_scans_take_the_place_of_the_literature(given):
     assert "5 ppb" in caption(plan) and "Naji" not in caption(plan)
     with pytest.raises(ValueError, match="greater than 0"):
         spec_of("difference", sdw_ppb=0.0)
+
+
+def test_the_column_comes_and_goes_in_tables_of_two_subjects_only(given):
+    spec = spec_of("mean_sd")
+    assert has_differences(spec) is False
+    more = with_differences(spec)
+    assert has_differences(more) and more.panels[0].columns[-1] == "difference"
+    assert with_differences(more) == more and with_differences(more, False) == spec
+    alone = with_panel(spec, 0, measured=spec.panels[0].measured[:1])
+    assert has_differences(alone) is None and with_differences(alone) == alone
 
 
 def test_quartiles_and_means_without_edge_can_stand_in_a_figure(given):

@@ -11,8 +11,11 @@ from napari_qsm.cli import main
 from napari_qsm.errors import FileError, MetadataError, QsmError
 from napari_qsm.io.nifti import read_volume
 from napari_qsm.qc.rating import add_rating, make_rating
+from napari_qsm.recon.recipe import recipe_sha256
 from napari_qsm.rois.shape_files import write_shapes
 from napari_qsm.study.collect import COLUMNS, collect
+from napari_qsm.study.comparison import compared_with
+from napari_qsm.study.controls import control_group, read_controls
 from napari_qsm.study.folder import StudyFolder
 from napari_qsm.study.long_table import read_long_table
 from napari_qsm.study.protocol import freeze
@@ -25,6 +28,7 @@ from napari_qsm.study.readings import (
     save_reading,
     submit_reading,
 )
+from napari_qsm.study.scan_facts import ScanFacts
 from tests.study.cohort_maker import (
     AFFINE,
     PROVENANCE,
@@ -119,6 +123,23 @@ def test_the_workbook_holds_the_same_numbers(cohort):
     sides = one[one["region"] == "Pulvinar"]["mean_ppb"].tolist()
     assert [row["Pulvinar L"], row["Pulvinar R"]] == sides
     assert row["Pulvinar"] == pytest.approx(np.mean(sides))
+
+
+@pytest.mark.parametrize("name", ["roi_long.tsv", "roi_wide.xlsx"])
+def test_one_person_can_be_compared_with_the_controls_of_the_study(cohort, name):
+    controls = read_controls(cohort.group / name)
+    persons = control_group(controls)
+    assert len(persons) == 20 and all(person.startswith("c") for person in persons)
+    long = pd.read_csv(cohort.group / "roi_long.tsv", sep="\t")
+    own = long[
+        (long["group"] == "control") & (long["region"] == "Putamen") & (long["side"] == "left")
+    ]
+    values, ages = controls.of(("putamen", "left"), persons)
+    assert values == pytest.approx(own["mean_ppb"].to_numpy())
+    assert np.isfinite(ages).all() and ages.min() >= 40
+    facts = ScanFacts(recipe_sha256=recipe_sha256(PROVENANCE["recipe"]), reference="whole-mask",
+                      field_strength_t=3.0)  # fmt: skip
+    assert compared_with(controls, facts).differs == ()
 
 
 def test_the_table_is_what_the_analysis_reads(cohort):

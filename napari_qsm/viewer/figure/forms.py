@@ -65,12 +65,22 @@ class PageForm(QWidget):
         self._rows = ui.named(QLabel(), "qsm.figure.rows")
         self._form = Form(_PAGE, "qsm.figure", self._on_field, beside={"columns": self._rows})
         self._form.setObjectName("qsm.figure.page")
-        self.setLayout(ui.column(self._form, margins=(4, 2, 4, 2)))
+        self._difference = ui.check(
+            "Patient less control in the table",
+            "qsm.figure.difference",
+            self._on_difference,
+            tip="With the uncertainty that repeated scans have; the caption says what ± means",
+        )
+        self.setLayout(ui.column(self._form, self._difference, margins=(4, 2, 4, 2)))
 
     def refresh(self) -> None:
         """Show the settings as they are."""
         spec = self._work.spec
         self.setEnabled(spec is not None)
+        has = editing.has_differences(spec) if spec is not None else None
+        self._difference.setVisible(has is not None)
+        with signals_blocked(self._difference):
+            self._difference.setChecked(bool(has))
         if spec is None:
             return
         rows = editing.rows_of(spec)
@@ -90,6 +100,14 @@ class PageForm(QWidget):
             make = partial(editing.with_style, spec, **changes)
         self._work.attempt(lambda: self._work.change("page of the figure", make()))
         self.refresh()
+
+    def _on_difference(self, shown: bool) -> None:
+        spec = self._work.spec
+        if spec is not None:
+            text = "difference in the figure's tables"
+            made = editing.with_differences(spec, shown)
+            self._work.attempt(lambda: self._work.change(text, made))
+            self.refresh()
 
 
 _NAMES = tuple(field.name for field in _PAGE)
