@@ -344,6 +344,19 @@ def test_columns_move_the_table_to_its_own_row(two, one_window):
     child(one_window, "qsm.figure.page_fold").click()
 
 
+def test_the_tables_difference_comes_by_a_tick_and_goes_by_undo(two, one_window):
+    make(one_window, "case-report-1")
+    session, column = one_window.session, "difference"
+    assert column not in session.figure.panels[-1].columns
+    child(one_window, "qsm.figure.page_fold").click()
+    tick(one_window, "qsm.figure.difference")
+    assert session.figure.panels[-1].columns[-1] == column
+    session.history.undo()
+    assert column not in session.figure.panels[-1].columns
+    wait_for(lambda: not child(one_window, "qsm.figure.difference").isChecked())
+    child(one_window, "qsm.figure.page_fold").click()
+
+
 def test_the_chosen_panel_is_edited(two, one_window):
     make(one_window, "case-report-1")
     session = one_window.session
