@@ -7,7 +7,7 @@ from pathlib import Path
 
 from napari_qsm.errors import FileError, MetadataError
 from napari_qsm.figures.draw import Cache, render
-from napari_qsm.figures.editing import has_differences, with_differences
+from napari_qsm.figures.editing import with_differences
 from napari_qsm.figures.parts import Source
 from napari_qsm.figures.saving import check_ending
 from napari_qsm.figures.spec import FigureSpec, is_spec, read_spec, resolved, write_spec
@@ -189,8 +189,6 @@ def make_figure(
         assert template is not None
         spec, base = from_folders(template, control, patient, labels, cache), Path()
     if difference:
-        if has_differences(spec) is None:
-            raise MetadataError("--difference needs a table of two subjects in the figure.")
         spec = with_differences(spec)
     changes = {"width_mm": width_mm, "dpi": dpi}
     changes = {name: value for name, value in changes.items() if value is not None}

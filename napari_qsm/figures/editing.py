@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from napari_qsm.errors import QsmError
 from napari_qsm.figures.annotations import Annotation
 from napari_qsm.figures.kinds import BasePanel
 from napari_qsm.figures.panels import ImagePanel, MosaicPanel, Numbers, TablePanel
@@ -39,7 +40,15 @@ def has_differences(spec: FigureSpec) -> bool | None:
 
 
 def with_differences(spec: FigureSpec, shown: bool = True) -> FigureSpec:
-    """The figure with a column for that in every table of two subjects and more, or without."""
+    """The figure with a column for that in every table of two subjects and more, or without.
+
+    Raises
+    ------
+    QsmError
+        If it has no such table.
+    """
+    if has_differences(spec) is None:
+        raise QsmError("This figure has no table of two subjects, which a difference needs.")
     panels: list[Any] = []
     for panel in spec.panels:
         if isinstance(panel, TablePanel) and len(panel.measured) > 1:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage, stats
 
+from napari_qsm.errors import QsmError
 from napari_qsm.figures.captions import caption
 from napari_qsm.figures.draw import render
 from napari_qsm.figures.editing import has_differences, with_differences, with_panel
@@ -83,7 +84,9 @@ def test_the_column_comes_and_goes_in_tables_of_two_subjects_only(given):
     assert has_differences(more) and more.panels[0].columns[-1] == "difference"
     assert with_differences(more) == more and with_differences(more, False) == spec
     alone = with_panel(spec, 0, measured=spec.panels[0].measured[:1])
-    assert has_differences(alone) is None and with_differences(alone) == alone
+    assert has_differences(alone) is None
+    with pytest.raises(QsmError, match="no table of two subjects"):
+        with_differences(alone)
 
 
 def test_quartiles_and_means_without_edge_can_stand_in_a_figure(given):

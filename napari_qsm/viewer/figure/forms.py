@@ -53,6 +53,7 @@ _PAGE = (
         words={True: "left (radiological)", False: "right (neurological)"},
     ),
     schema_field(FigureSpec, "unit", "Unit"),
+    Field("difference", "difference", bool, "Patient less control in the table"),
 )
 
 
@@ -65,35 +66,28 @@ class PageForm(QWidget):
         self._rows = ui.named(QLabel(), "qsm.figure.rows")
         self._form = Form(_PAGE, "qsm.figure", self._on_field, beside={"columns": self._rows})
         self._form.setObjectName("qsm.figure.page")
-        self._difference = ui.check(
-            "Patient less control in the table",
-            "qsm.figure.difference",
-            self._on_difference,
-            tip="With the uncertainty that repeated scans have; the caption says what ± means",
-        )
-        self.setLayout(ui.column(self._form, self._difference, margins=(4, 2, 4, 2)))
+        self.setLayout(ui.column(self._form, margins=(4, 2, 4, 2)))
 
     def refresh(self) -> None:
         """Show the settings as they are."""
         spec = self._work.spec
         self.setEnabled(spec is not None)
-        has = editing.has_differences(spec) if spec is not None else None
-        self._difference.setVisible(has is not None)
-        with signals_blocked(self._difference):
-            self._difference.setChecked(bool(has))
         if spec is None:
             return
         rows = editing.rows_of(spec)
         self._rows.setText(f"× {rows} row{'s' if rows != 1 else ''}")
-        self._form.show_values({name: getattr(_owner(spec, name), name) for name in _NAMES})
+        values = {name: getattr(_owner(spec, name), name) for name in _NAMES}
+        self._form.show_values({**values, "difference": bool(editing.has_differences(spec))})
 
     def _on_field(self, name: str, value: Any) -> None:
         spec = self._work.spec
         if spec is None:
             return
         changes: dict[str, Any] = {name: value}
-        if name == "columns":
-            make: Callable[[], FigureSpec] = partial(editing.with_columns, spec, value)
+        if name == "difference":
+            make: Callable[[], FigureSpec] = partial(editing.with_differences, spec, value)
+        elif name == "columns":
+            make = partial(editing.with_columns, spec, value)
         elif name in FigureSpec.model_fields:
             make = partial(editing.with_fields, spec, **changes)
         else:
@@ -101,16 +95,8 @@ class PageForm(QWidget):
         self._work.attempt(lambda: self._work.change("page of the figure", make()))
         self.refresh()
 
-    def _on_difference(self, shown: bool) -> None:
-        spec = self._work.spec
-        if spec is not None:
-            text = "difference in the figure's tables"
-            made = editing.with_differences(spec, shown)
-            self._work.attempt(lambda: self._work.change(text, made))
-            self.refresh()
 
-
-_NAMES = tuple(field.name for field in _PAGE)
+_NAMES = tuple(field.name for field in _PAGE if field.name != "difference")
 
 
 def _owner(spec: FigureSpec, name: str) -> FigureSpec | Style:
