@@ -25,6 +25,7 @@ from napari_qsm.rois.shapes import FixedShape
 from napari_qsm.session.model import Session
 from napari_qsm.session.proposals import provenance_now
 from napari_qsm.session.references import PREVIOUS, path_from
+from napari_qsm.session.visit_records import links_of, links_record
 from napari_qsm.study.case import Case
 from napari_qsm.study.display import MapDisplay
 from napari_qsm.study.entry import MapEntry
@@ -84,6 +85,7 @@ def session_record(session: Session, folder: Path) -> Record:
     """Fields of a session besides its maps and cases, ready for JSON in a folder."""
     names = (*_PLAIN, "selected", "painted", "compared", "active_case")
     record: Record = to_jsonable_python({name: getattr(session, name) for name in names})
+    record["visits"] = links_record(session.visits)
     if session.figure is not None:
         record["figure"] = to_jsonable_python(
             _with_paths(session.figure, lambda path: path_from(Path(path), folder))
@@ -132,6 +134,7 @@ def apply_session(
             values["figure"] = _with_paths(figure, lambda path: _seen_from(folder, path).as_posix())
         except BROKEN:
             problems.append("The figure of the session could not be read and was left out.")
+    values["visits"] = links_of(record.get("visits"), session.study, ids)
     values |= {name: record[name] for name in _PLAIN if name in record}
     case = record.get("active_case")
     if isinstance(case, str) and case in ids:

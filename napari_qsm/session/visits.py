@@ -147,14 +147,14 @@ def _moved(session: Session, world_mm: npt.ArrayLike, source: str, target: str) 
     return point @ matrix[:3, :3].T + matrix[:3, 3]
 
 
-def position_note(session: Session) -> str:
-    """Said in every view where maps of several cases follow the scanner's millimetres alone."""
+def position_note(session: Session, case: str) -> str:
+    """Said in views of a case that follows the scanner's millimetres alone; else empty."""
     entries = [session.entry(key) for key in session.compared]
     cases = {entry.case for entry in entries if entry is not None}
     if session.layout != "compare" or len(cases) < 2:
         return ""
     links = links_on_show(session)
-    if links and all(links[case].way != "position" for case in cases):
+    if links and links[case].way != "position":
         return ""
     return "linked by scanner position"
 

@@ -119,7 +119,7 @@ def read_transform(path: Path) -> Transform:
         raise FileError(f"'{path}' holds no transform of napari-qsm.")
     if said.get("version") != VERSION:
         raise FileError(f"'{path}' is of another version ({said.get('version')!r}).")
-    matrix = _matrix(said.get("matrix"))
+    matrix = rigid_matrix(said.get("matrix"))
     if matrix is None:
         raise FileError(f"'{path}': the matrix is no rigid transform of 4 x 4 numbers.")
     quality, inputs = said.get("quality"), said.get("inputs")
@@ -134,7 +134,8 @@ def read_transform(path: Path) -> Transform:
     )
 
 
-def _matrix(said: object) -> Array | None:
+def rigid_matrix(said: object) -> Array | None:
+    """Rows of numbers as a rigid 4 x 4 matrix; None for anything else."""
     try:
         matrix = np.array(said, dtype=np.float64)
     except (TypeError, ValueError):

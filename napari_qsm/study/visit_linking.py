@@ -10,7 +10,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from napari_qsm.arrays import Array
-from napari_qsm.errors import FileError, GeometryError, QsmError
+from napari_qsm.errors import Cancelled, FileError, GeometryError, QsmError
 from napari_qsm.recon.stages import Progress, no_progress
 from napari_qsm.registration.checkerboard import checkerboard_png
 from napari_qsm.registration.images import on_grid
@@ -20,7 +20,7 @@ from napari_qsm.study.entry import MapEntry
 from napari_qsm.study.folder import StudyFolder
 from napari_qsm.study.magnitudes import magnitude_of, scan_files
 from napari_qsm.study.register import checkerboard_path, quality_of
-from napari_qsm.study.transforms import doubts_of, points_between, read_transform, visits_of
+from napari_qsm.study.transforms import points_between, read_transform, visits_of
 from napari_qsm.study.visit_link import VisitLink
 from napari_qsm.volume import Volume, same_grid
 
@@ -38,8 +38,8 @@ class VisitImages:
         Whose it is.
     chi : Volume
         The map on show.
-    magnitude : Volume or None
-        One image of all echoes.
+    echoes : tuple of Volume
+        Magnitudes on one grid.
     brain : Volume or None
         A mask.
     """
@@ -49,7 +49,7 @@ class VisitImages:
     participant: str
     visit: str
     chi: Volume
-    magnitude: Volume | None = None
+    echoes: tuple[Volume, ...] = ()
     brain: Volume | None = None
 
 
@@ -62,24 +62,26 @@ def images_of(case: Case, entry: MapEntry, title: str = "") -> VisitImages:
         case.participant,
         case.visit,
         entry.shown,
-        _magnitude(case),
+        _echoes(case),
         masks[-1].volume if masks else None,
     )
 
 
-def _magnitude(case: Case) -> Volume | None:
-    """The root of the sum of squares of all echoes that are open."""
+def _echoes(case: Case) -> tuple[Volume, ...]:
+    """The magnitudes that are open, else those of the scan."""
     echoes = [entry.volume for entry in case.of_role("magnitude")]
     if not echoes and case.scan is not None:
         echoes = list(case.scan.magnitude)
-    echoes = [echo for echo in echoes if same_grid(echo, echoes[0])]
-    if not echoes:
-        return None
+    return tuple(echo for echo in echoes if same_grid(echo, echoes[0]))
+
+
+def _together(echoes: Sequence[Volume], name: str) -> Volume:
+    """The root of the sum of squares of all echoes."""
     total = np.zeros(echoes[0].shape, np.float32)
     for echo in echoes:
         data = np.nan_to_num(np.asarray(echo.data, np.float32))
         total += np.square(data if data.ndim == 4 else data[..., None]).sum(axis=-1)
-    return echoes[0].with_data(np.sqrt(total), name=f"magnitude of {case.title}")
+    return echoes[0].with_data(np.sqrt(total), name=name)
 
 
 def study_of(chi: Volume, participant: str) -> StudyFolder | None:
@@ -130,6 +132,8 @@ def link_visits(
         if registered:
             try:
                 link = _from_study(first, visit) or _found(first, visit, step)
+            except Cancelled:
+                raise
             except QsmError as error:
                 link = replace(link, refusal=str(error))
         links.append(link)
@@ -168,6 +172,8 @@ def _from_study(first: VisitImages, visit: VisitImages) -> VisitLink | None:
     later = visit.visit if visit.visit != start else first.visit
     path = folder.xfm(visit.participant, later, start)
     board = checkerboard_path(path)
+    paths = [folder.xfm(visit.participant, each.visit, start) for each in (first, visit)]
+    doubts = [read_transform(each).doubt for each in paths if each.is_file()]
     shift, turn = head_moved(matrix, first.chi)
     return VisitLink(
         visit.case,
@@ -177,7 +183,7 @@ def _from_study(first: VisitImages, visit: VisitImages) -> VisitLink | None:
         read_transform(path).quality if path.is_file() else {},
         shift,
         turn,
-        doubt=" ".join(doubts_of(folder, visit.participant, [first.visit, visit.visit])),
+        doubt=" ".join(doubt for doubt in doubts if doubt),
         picture=board.read_bytes() if board.is_file() else b"",
     )
 
@@ -220,8 +226,8 @@ def _found(first: VisitImages, visit: VisitImages, progress: Progress) -> VisitL
 
 def _magnitude_anywhere(visit: VisitImages) -> Volume | None:
     """The magnitude that is open, else that of the study's raw data; None if there is neither."""
-    if visit.magnitude is not None:
-        return visit.magnitude
+    if visit.echoes:
+        return _together(visit.echoes, f"magnitude of {visit.title}")
     folder = study_of(visit.chi, visit.participant)
     if folder is None:
         return None

@@ -1,13 +1,16 @@
 """Heads of visits brought together: by the study's transform, by magnitudes, by maps, or not at all."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from napari_qsm.errors import Cancelled
 from napari_qsm.phantom import make_head
 from napari_qsm.rois.shapes import FixedShape, snap, voxels_of
 from napari_qsm.session import Session
+from napari_qsm.session.records import apply_session, session_record
 from napari_qsm.session.visits import (
     links_for,
     links_on_show,
@@ -77,16 +80,28 @@ def test_maps_are_registered_where_no_magnitude_is_open(heads):
 def test_what_does_not_fit_is_refused_in_a_sentence_and_shown_by_position_on_a_word_only(heads):
     first, _, _ = heads
     noise = np.random.default_rng(0).random((24, 28, 20)).astype(np.float32)
-    one = VisitImages("a", "sub-01 ses-t0", "01", "t0", first.chi, first.scan.magnitude[0])
+    one = VisitImages("a", "sub-01 ses-t0", "01", "t0", first.chi, first.scan.magnitude[:1])
     odd = Volume(noise, np.diag([6.0, 6.0, 6.0, 1.0]))
-    small = VisitImages("b", "sub-01 ses-t1", "01", "t1", first.chi, odd)
-    _, link = link_visits([small, replace(small, magnitude=odd.with_data(noise[::-1, ::-1]))])
+    small = VisitImages("b", "sub-01 ses-t1", "01", "t1", first.chi, (odd,))
+    _, link = link_visits([small, replace(small, echoes=(odd.with_data(noise[::-1, ::-1]),))])
     assert link.refusal.endswith(".") and not link.is_usable
     asked = link.by_position()
     assert asked.is_usable and asked.way == "position" and np.allclose(asked.matrix, np.eye(4))
-    other = VisitImages("c", "sub-02 ses-t0", "02", "t0", first.chi, first.scan.magnitude[0])
+    other = VisitImages("c", "sub-02 ses-t0", "02", "t0", first.chi, first.scan.magnitude[:1])
     _, link = link_visits([one, other])
     assert "another person" in link.refusal
+
+
+def test_stopping_is_no_refusal(heads):
+    first, _, _ = heads
+    one = VisitImages("a", "sub-01 ses-t0", "01", "t0", first.chi, first.scan.magnitude[:1])
+
+    def stop(fraction):
+        if fraction:
+            raise Cancelled("Stopped.")
+
+    with pytest.raises(Cancelled):
+        link_visits([one, replace(one, case="b", visit="t1")], progress=stop)
 
 
 def grid(first):
@@ -140,13 +155,35 @@ def test_nothing_is_carried_by_the_scanners_millimetres(three):
     cases[0].shapes = (
         FixedShape(kind="sphere", size_mm=(8,), centre_mm=(12, -8, 6), region_name="Putamen L"),
     )
-    assert position_note(session) == ""
+    assert position_note(session, cases[1].id) == ""
     show_visits(session, (links[0], links[1].by_position(), links[2]))
-    assert position_note(session) == "linked by scanner position"
+    notes = [position_note(session, case.id) for case in cases]
+    assert notes == ["", "linked by scanner position", ""]
     assert shapes_at(session, cases[1]) == [] and len(shapes_at(session, cases[2])) == 1
     assert matrix_between(session, cases[0].id, cases[1].id) is None
     session.visits = ()  # maps of two cases that are compared as any others
-    assert position_note(session) == "linked by scanner position"
+    notes = {position_note(session, case.id) for case in cases}
+    assert notes == {"linked by scanner position"}
     session.blinded = True
     session.visits = links
     assert not links_on_show(session)
+
+
+def test_a_saved_session_knows_where_the_heads_lie(three, tmp_path):
+    session, matrices = three
+    record = json.loads(json.dumps(session_record(session, tmp_path)))
+    again, ids = Session(), {}
+    for case in session.cases:
+        new = again.case_called(case.name, participant=case.participant, visit=case.visit)
+        (entry,) = case.of_role("map")
+        ids[case.id], ids[entry.id] = new.id, again.add(entry.volume, role="map", case=new).id
+    assert apply_session(record, again, ids, tmp_path, fresh=True) == []
+    assert set(links_on_show(again)) == {case.id for case in again.cases}
+    for case, matrix in zip(again.cases, matrices, strict=True):
+        assert np.allclose(matrix_between(again, again.cases[0].id, case.id), matrix)
+    assert [link.title for link in again.visits] == [case.title for case in again.cases]
+    for odd in ({"matrix": [[1]]}, {"way": "guess"}, {"case": "gone"}, {"quality": 3}):
+        record["visits"][1] = record["visits"][1] | odd
+        other = Session()
+        apply_session(record, other, ids, tmp_path, fresh=True)
+        assert other.visits == ()

@@ -79,7 +79,7 @@ def overlay_content(
     )
     if frame.obliquity_deg >= _OBLIQUE_DEG:
         content.notes.append(f"oblique scan, turned {frame.obliquity_deg:.0f}°")
-    if note := position_note(session):
+    if entry is not None and (note := position_note(session, entry.case)):
         content.notes.append(note)
     if not known:
         content.notes.append("sides unknown: the file records no orientation")

@@ -6,7 +6,7 @@ from qtpy.QtWidgets import QLabel
 from superqt.utils import signals_blocked
 
 from napari_qsm.errors import QsmError
-from napari_qsm.session import MapEntry, Mix
+from napari_qsm.session import MapEntry, Mix, same_case
 from napari_qsm.session.blinding import shown_name
 from napari_qsm.viewer import commands, ui
 from napari_qsm.viewer.canvas.compare import add_difference
@@ -140,3 +140,9 @@ class CompareBox(ui.Section):
             add_difference(self._session, *pair)
         except QsmError as error:
             self._context.message(str(error))
+            return
+        if not same_case(*pair):
+            self._context.message(
+                "The difference is taken at the same millimetres of the scanner; it is one of the same "
+                "places only if both heads lay the same way."
+            )

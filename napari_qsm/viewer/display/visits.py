@@ -47,6 +47,7 @@ class VisitsBox(ui.Section):
         self._context = context
         self._session = context.session
         self._refused: tuple[VisitLink, ...] = ()
+        self._on_disk: tuple[tuple[Any, ...], list[tuple[str, Path]]] = ((), [])
         self._hint = ui.quiet("", "qsm.visits.hint")
         self._list = ui.named(
             QListWidget(),
@@ -139,12 +140,20 @@ class VisitsBox(ui.Section):
         if case.participant:
             found = [(each.id, each.title, True) for each in own]
             found += [(str(path), f"{title} (not open yet)", True)
-                      for title, path in unopened_maps(session, case)]  # fmt: skip
+                      for title, path in self._unopened(case)]  # fmt: skip
         else:
             others = [each for each in session.cases if map_at(session, each) is not None]
             found = [(each.id, each.title, False) for each in others]
         ticks = [number < MOST_VISITS and tick for number, (_, _, tick) in enumerate(found)]
         return [(key, text, on) for (key, text, _), on in zip(found, ticks, strict=True)]
+
+    def _unopened(self, case: Case) -> list[tuple[str, Path]]:
+        """Maps that the study of a case holds besides; the disk is asked once for each case."""
+        entry = map_at(self._session, case)
+        key = (case.id, "" if entry is None else entry.id, len(self._session.cases))
+        if self._on_disk[0] != key:
+            self._on_disk = key, unopened_maps(self._session, case)
+        return self._on_disk[1]
 
     def _hint_text(self, count: int) -> str:
         if self._session.blinded:
