@@ -56,3 +56,9 @@ def test_the_folders_of_stages_and_tabs_are_named_in_the_architecture():
 def test_the_glossary_has_ten_lines():
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").partition("## Glossary")[2]
     assert len(re.findall(r"^\| \*\*", text, flags=re.MULTILINE)) == 10
+
+
+def test_every_page_of_the_guide_stands_in_the_sites_list():
+    listed = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    pages = [path.name for path in (ROOT / "docs" / "user-guide").glob("*.md")]
+    assert [name for name in pages if f"user-guide/{name}" not in listed] == []
