@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QFrame, QLabel, QMenu, QPlainTextEdit, QProgressBar, 
 from napari_qsm.study.overview import Column, Overview, counted
 from napari_qsm.study.overview_filter import Filter, filters_of, shown
 from napari_qsm.study.step_work import StepDone
-from napari_qsm.study.steps import StudyStep, results_of
+from napari_qsm.study.steps import StudyStep, is_bundle, results_of
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.jobs import JobBar
 from napari_qsm.viewer.study.grid import COLOURS, LEGEND, LETTERS_IN_WORDS, GridView
@@ -212,9 +212,13 @@ class StudyPage(QFrame):
         self._problem.setToolTip("\n".join(listed))
         self._problem.setVisible(bool(listed))
         self._amend.setVisible(overview.is_changed)
+        left = counted(overview.unread, "reading")
         self._blind.setText(
-            f"This page names people, and {counted(overview.unread, 'reading')} are still to be made blind: "
-            "who reads for this study should not look at it. A scan opened here is written into the log."
+            f"{left} are still to be made blind: read in the window of 'Read as …'. A scan opened from here "
+            "shows its values, and is written into the log."
+            if is_bundle(overview)
+            else f"This page names people, and {left} are still to be made blind: who reads for this study "
+            "should not look at it. A scan opened here is written into the log."
         )
         self._blind.setVisible(overview.is_blind)
 
