@@ -148,20 +148,28 @@ def only_painted(labels: Volume, steps: Sequence[Step | PaintedStep]) -> Volume:
     return labels.with_data(np.where(np.isin(values, own), values, 0).astype(np.uint16))
 
 
-def painted_voxels(labels: Volume, steps: Sequence[Step | PaintedStep]) -> dict[str, int]:
-    """Voxels of each painted region that has any."""
-    counts = np.bincount(np.asarray(labels.data).ravel(order="K"), minlength=len(steps) + 1)
-    return {r.name: int(counts[r.index]) for r in painted_regions(steps) if counts[r.index]}
+def painted_voxels(
+    labels: Volume, steps: Sequence[Step | PaintedStep]
+) -> tuple[dict[str, int], dict[str, str]]:
+    """Voxels of each painted region that has any, and a checksum of where they lie.
 
-
-def labels_checksum(labels: Volume) -> str:
-    """By which a reading knows its label map: of labels and shape, axes turned to RAS."""
-    values = np.ascontiguousarray(labels.to_canonical().data, np.dtype("<u2"))
-    return hashlib.sha256(f"{values.shape}".encode() + values.tobytes()).hexdigest()
+    The checksum tells the grid's shape and the voxels, axes turned to RAS, and not the label, which is
+    another one once the protocol has other regions.
+    """
+    shape, at = labels.to_canonical().shape, indices_by_label(labels)
+    own = {r.name: at[r.index].astype("<i4") for r in painted_regions(steps) if r.index in at}
+    sums = {
+        name: hashlib.sha256(f"{shape}".encode() + voxels.tobytes()).hexdigest()
+        for name, voxels in own.items()
+    }
+    return {name: len(voxels) for name, voxels in own.items()}, sums
 
 
 def read_painted(path: Path, steps: Sequence[Step | PaintedStep], grid: Volume) -> Volume:
     """The painted regions of a reading's label map, in the axis order of ``grid``.
+
+    Regions are known by their names in the table beside it, where there is one, as their labels follow the
+    protocol.
 
     Raises
     ------
@@ -170,11 +178,18 @@ def read_painted(path: Path, steps: Sequence[Step | PaintedStep], grid: Volume) 
     """
     if not path.is_file():
         raise FileError(f"The label map '{path.name}' of a painted reading is missing.")
+    labels, table = read_labels(path)
     try:
-        labels = read_labels(path, table=False)[0].like(grid)
+        labels = labels.like(grid)
     except GeometryError as error:
         raise FileError(f"'{path.name}' does not lie on the grid of its map: {error}") from None
-    return only_painted(labels, steps)
+    before = {region.name: region.index for region in table}
+    values = np.asarray(labels.data)
+    now = np.zeros(max(int(values.max()), *before.values(), len(steps)) + 1, np.uint16)
+    for region in painted_regions(steps):
+        now[before.get(region.name, 0 if table else region.index)] = region.index
+    now[0] = 0
+    return labels.with_data(now[values])
 
 
 def indices_by_label(labels: Volume) -> dict[int, Array]:

@@ -31,7 +31,6 @@ from napari_qsm.rois.shapes import FixedShape, voxels_of
 from napari_qsm.study.folder import StudyFolder
 from napari_qsm.study.painted import (
     label_numbers,
-    labels_checksum,
     only_painted,
     painted_regions,
     painted_voxels,
@@ -69,8 +68,8 @@ class ReadingRecord(BaseModel):
         Reasons of changes after that.
     painted : dict of str to int
         Voxels of each painted region.
-    painted_sha256 : str
-        Checksum of the label map's painted regions; empty where nothing is painted.
+    painted_sha256 : dict of str to str
+        Checksum of where each lies, see :func:`~napari_qsm.study.painted.painted_voxels`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -85,7 +84,7 @@ class ReadingRecord(BaseModel):
     answers: dict[str, str] = Field(default_factory=dict)
     amended: tuple[str, ...] = ()
     painted: dict[str, int] = Field(default_factory=dict)
-    painted_sha256: str = ""
+    painted_sha256: dict[str, str] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -174,10 +173,9 @@ def read_reading(path: Path) -> Reading:
 def repainted(study: StudyFolder, reading: Reading, labels: Volume) -> Reading:
     """The reading with another label map of its painted regions; what has voxels is visible."""
     own = only_painted(labels, study.protocol.all_steps())
-    voxels = painted_voxels(own, study.protocol.all_steps())
+    voxels, sums = painted_voxels(own, study.protocol.all_steps())
     hidden = {name: why for name, why in reading.record.not_visible.items() if name not in voxels}
-    checksum = labels_checksum(own) if voxels else ""
-    said = {"painted": voxels, "painted_sha256": checksum, "not_visible": hidden}
+    said = {"painted": voxels, "painted_sha256": sums, "not_visible": hidden}
     return replace(reading, record=reading.record.model_copy(update=said), labels=own)
 
 
@@ -201,8 +199,11 @@ def load_labels(study: StudyFolder, reading: Reading, volume: Volume, path: Path
     """
     if not reading.record.painted:
         return reading
-    labels = read_painted(path, study.protocol.all_steps(), volume)
-    if labels_checksum(labels) != reading.record.painted_sha256:
+    steps = study.protocol.all_steps()
+    labels = read_painted(path, steps, volume)
+    wanted = {step.region_name for step in study.protocol.painted()}
+    kept = {n: s for n, s in reading.record.painted_sha256.items() if n in wanted}
+    if painted_voxels(labels, steps)[1] != kept:
         raise FileError(
             f"'{path.name}' was changed outside of its reading by {reading.label}; bring it back as it "
             "was, or state the change as an amendment."

@@ -21,7 +21,7 @@ from napari_qsm.study.bundle_return import merge_bundle, return_bundle
 from napari_qsm.study.folder import StudyFolder
 from napari_qsm.study.methods_text import regions
 from napari_qsm.study.painted import atlas_contours, carried_contours
-from napari_qsm.study.protocol import load_protocol, parse_protocol, read_protocol
+from napari_qsm.study.protocol import amend, load_protocol, parse_protocol, read_protocol
 from napari_qsm.study.readings import (
     Reading,
     amend_reading,
@@ -146,6 +146,19 @@ def test_a_painted_reading_from_the_first_stroke_to_an_amendment(study):
     before = np.asanyarray(nib.load(kept).dataobj)
     np.testing.assert_array_equal(np.where(before == NUCLEUS, 0, before), drawn())
     assert {row.key: row.raters for row in status_of(study)}["01", "t0"] == {"AA": "submitted"}
+
+
+def test_an_amended_protocol_gives_other_labels_and_the_same_regions(study):
+    _, scan, volume = read(study, ("01", "t0"))
+    text = study.protocol_file.read_text()
+    first = "regions:\n- {name: Thalamus, method: painted}\n"
+    study.protocol_file.write_text(text.replace("regions:\n", first))
+    amend(study.protocol_file, "thalamus too")
+    now = StudyFolder(study.root)
+    assert [step.region_name for step in now.protocol.all_steps()][:2] == ["Thalamus", "Putamen L"]
+    reading = load_labels(now, read_reading(scan.shapes("AA")), volume, scan.dseg("AA"))
+    # Every label is one higher now, but for that of the shape, which is no paint.
+    np.testing.assert_array_equal(reading.labels.data, np.where(drawn() > 0, drawn() + 1, 0))
 
 
 def test_painted_regions_are_collected_compared_and_told(study, capsys):
