@@ -22,13 +22,12 @@ from napari_qsm.rois.shape_checks import flags_of_all, flags_of_voxels, values_a
 from napari_qsm.rois.shape_table import region_name
 from napari_qsm.rois.sums import measures_of
 from napari_qsm.study.folder import StudyFolder
-from napari_qsm.study.painted import indices_by_label, label_numbers
+from napari_qsm.study.painted import indices_by_label, label_numbers, plain_region
 from napari_qsm.study.participants import Person, participants_of
 from napari_qsm.study.reading_sides import check_sides
 from napari_qsm.study.readings import Reading, checksum_of, load_labels, read_reading
 from napari_qsm.study.rows import plain_id, some
 from napari_qsm.study.scan_facts import ScanFacts, departures, differences, facts_of
-from napari_qsm.study.study_facts import plain_region
 from napari_qsm.study.study_scan import StudyScan
 from napari_qsm.units import factor
 from napari_qsm.volume import Volume

@@ -18,15 +18,21 @@ from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError, GeometryError
 from napari_qsm.io.region import Region, default_color
 from napari_qsm.io.segmentation import read_labels
-from napari_qsm.registration.atlas import NUCLEI
-from napari_qsm.registration.nuclei import AtlasFit
+from napari_qsm.outlines.propose import is_seed
 from napari_qsm.rois.canonical_grid import nearest
 from napari_qsm.rois.guided import Step, steps_of
 from napari_qsm.rois.shapes import Side
 from napari_qsm.volume import Volume
 
+#: Regions that are outlined in parts.
+_PARTS = {"Globus pallidus": ("Globus pallidus externus", "Globus pallidus internus")}
 _ROW = frozenset(["name", "sides", "method"])
 _LETTER: Mapping[Side, str] = {"left": " L", "right": " R", "": ""}
+
+
+def plain_region(name: str, side: str) -> str:
+    """A region of a protocol without its letter of side."""
+    return name.removesuffix(f" {side[0].upper()}") if side else name
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class PaintedStep:
     @property
     def plain_name(self) -> str:
         """Without its side."""
-        return self.region_name.removesuffix(_LETTER[self.side]) if self.side else self.region_name
+        return plain_region(self.region_name, self.side)
 
     @property
     def words(self) -> str:
@@ -203,31 +209,28 @@ def indices_by_label(labels: Volume) -> dict[int, Array]:
 # -- first contours -----------------------------------------------------------------------
 
 
-def atlas_contours(
-    fit: AtlasFit, grid: Volume, steps: Sequence[Step | PaintedStep]
+def outlined_contours(
+    labels: Volume, regions: Iterable[Region], steps: Sequence[Step | PaintedStep]
 ) -> Volume | None:
-    """The nuclei of the atlas as labels of painted regions; None where it knows none of them.
+    """Proposed outlines as labels of painted regions; None where none of them is wanted.
 
     Parameters
     ----------
-    fit : AtlasFit
-        Of the map.
-    grid : Volume
-        The map's.
+    labels : Volume
+        Of :func:`napari_qsm.outlines.propose.propose_outlines`.
+    regions : iterable of Region
+        What its labels mean. Balls to start from are no outlines.
     steps : sequence of Step or PaintedStep
-        Of the protocol.
+        Of the protocol; regions are known by their names.
     """
-    numbers = label_numbers(steps)
-    known = [s for s in steps if isinstance(s, PaintedStep) and s.side and s.plain_name in NUCLEI]
-    if not known:
-        return None
-    atlas = fit.labels_on(grid)
-    values = np.zeros(grid.shape, np.uint16)
-    for step in known:
-        right = 0 if step.side == "left" else 1
-        inside = np.isin(atlas, [label + right for label in NUCLEI[step.plain_name]])
-        values[inside & (values == 0)] = numbers[step.region_name]
-    return grid.with_data(values, unit="", name="")
+    known = {region.name: region.index for region in regions if not is_seed(region)}
+    values = np.zeros(labels.shape, np.uint16)
+    for region in painted_regions(steps):
+        name = plain_region(region.name, region.side)
+        parts = [f"{part}{region.name.removeprefix(name)}" for part in _PARTS.get(name, (name,))]
+        if all(part in known for part in parts):
+            values[np.isin(labels.data, [known[part] for part in parts])] = region.index
+    return labels.with_data(values, unit="", name="") if values.any() else None
 
 
 def carried_contours(labels: Volume, matrix: Array, grid: Volume) -> Volume:

@@ -17,7 +17,7 @@ from napari_qsm.io.text import read_text
 from napari_qsm.qc.rating import read_ratings
 from napari_qsm.recon.methods_text import ACQUISITION
 from napari_qsm.study.folder import StudyFolder
-from napari_qsm.study.painted import PaintedStep
+from napari_qsm.study.painted import PaintedStep, plain_region
 from napari_qsm.study.participants import Person, participants_of
 from napari_qsm.study.protocol import Protocol
 from napari_qsm.study.reading_log import read_events
@@ -255,11 +255,6 @@ def _placed(study: StudyFolder, long: pd.DataFrame) -> tuple[Placed, ...]:
             )
         )
     return tuple(out)
-
-
-def plain_region(name: str, side: str) -> str:
-    """A region of a protocol without its letter of side."""
-    return name.removesuffix(f" {side[0].upper()}") if side else name
 
 
 def counted(values: Iterable[float]) -> tuple[float, float, int]:

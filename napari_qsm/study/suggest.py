@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,7 +12,8 @@ import numpy as np
 from napari_qsm.arrays import Array
 from napari_qsm.errors import Cancelled, FileError, QsmError
 from napari_qsm.io.maps import read_map, read_volume
-from napari_qsm.io.segmentation import write_labels
+from napari_qsm.io.segmentation import regions_beside, write_labels
+from napari_qsm.outlines.propose import propose_outlines
 from napari_qsm.registration.atlas import CITATION, NUCLEI
 from napari_qsm.registration.carry import carried
 from napari_qsm.registration.nuclei import AtlasFit, fit_atlas
@@ -22,12 +23,14 @@ from napari_qsm.study.folder import StudyFolder
 from napari_qsm.study.identity import case_name
 from napari_qsm.study.painted import (
     PaintedStep,
-    atlas_contours,
     carried_contours,
+    label_numbers,
+    outlined_contours,
     painted_regions,
+    plain_region,
+    read_painted,
 )
 from napari_qsm.study.readings import read_reading
-from napari_qsm.study.study_facts import plain_region
 from napari_qsm.study.study_scan import StudyScan
 from napari_qsm.study.suggestions import Places, Suggestions, read_suggestions, write_suggestions
 from napari_qsm.study.transforms import doubts_of, points_between, visits_of
@@ -73,6 +76,8 @@ class _First:
     problem: str
     kept: bool
     readings: dict[str, tuple[FixedShape, ...]]
+    contours: Volume | None = None
+    lacking: Mapping[str, str] = field(default_factory=dict)
 
 
 def suggest_study(
@@ -109,7 +114,8 @@ def suggest_study(
     At the first visit places come from the atlas. Regions that it lacks get the place that a rater's
     own first readings have on average in the space of the atlas, once there are three people.
     Later visits get the first visit's reading, or else its suggestion, carried rigidly. Painted
-    regions get the atlas's nuclei as first contours, in ``..._desc-suggested_dseg.nii.gz``.
+    regions get proposed outlines (:mod:`napari_qsm.outlines`) as first contours, in
+    ``..._desc-suggested_dseg.nii.gz``.
     """
     folder = StudyFolder(root)
     steps = folder.protocol.all_steps()
@@ -133,7 +139,7 @@ def suggest_study(
     for participant in wanted:
         scan = folder.scan(participant, visits[participant][0])
         try:
-            firsts[participant] = _first_visit(scan, overwrite)
+            firsts[participant] = _first_visit(scan, steps, overwrite)
         except (Cancelled, KeyboardInterrupt):
             raise
         except QsmError as error:
@@ -143,7 +149,7 @@ def suggest_study(
     for participant, first in firsts.items():
         own = _at_first(first, steps, learned)
         write_suggestions(first.scan, own, first.grid)
-        contours = None if first.fit is None else atlas_contours(first.fit, first.grid, steps)
+        contours = first.contours
         _write_contours(first.scan, contours, steps)
         state = "kept" if first.kept else "refused" if first.problem else "done"
         done(_said(first.scan.name, state, first.problem, own, contours))
@@ -173,19 +179,49 @@ def _write_contours(
         old.unlink(missing_ok=True)
 
 
-def _first_visit(scan: StudyScan, overwrite: bool) -> _First:
+def _first_visit(scan: StudyScan, steps: Sequence[Step | PaintedStep], overwrite: bool) -> _First:
     digest = _sha256(scan.map)
     chi = read_map(scan.map, unit="ppm")
     readings = _readings(scan)
     before = read_suggestions(scan.suggestion())
-    if before.atlas and before.map_sha256 == digest and not overwrite:
+    wanted = [region.name for region in painted_regions(steps)]
+    path = scan.contours()
+    known = {*before.without, *(region.name for region in regions_beside(path))}
+    if before.atlas and before.map_sha256 == digest and not overwrite and known >= set(wanted):
         fit = AtlasFit.from_dict(before.atlas)
-        return _First(scan, _grid(chi), fit, digest, "", True, readings)
-    fit = fit_atlas(chi, _mask(scan, chi))
+        contours = read_painted(path, steps, chi) if wanted and path.is_file() else None
+        lacking = {name: before.without[name] for name in wanted if name in before.without}
+        return _First(scan, _grid(chi), fit, digest, "", True, readings, contours, lacking)
+    fit, contours, lacking = _fitted(scan, chi, steps, wanted)
     problem = fit.problem
     fit = AtlasFit.from_dict(fit.to_dict())  # as it will be read, to the last digit
     sentence = f"{problem[0].upper()}{problem[1:]}." if problem else ""
-    return _First(scan, _grid(chi), None if problem else fit, digest, sentence, False, readings)
+    found = None if problem else fit
+    return _First(scan, _grid(chi), found, digest, sentence, False, readings, contours, lacking)
+
+
+def _fitted(
+    scan: StudyScan, chi: Volume, steps: Sequence[Step | PaintedStep], wanted: Sequence[str]
+) -> tuple[AtlasFit, Volume | None, dict[str, str]]:
+    """The atlas in a map; first contours of painted regions, and why some have none."""
+    mask = _mask(scan, chi)
+    if not wanted:
+        return fit_atlas(chi, mask), None, {}
+    try:
+        made = propose_outlines(chi, mask=mask)
+    except (Cancelled, KeyboardInterrupt):
+        raise
+    except QsmError as error:  # shapes may find their places all the same
+        return fit_atlas(chi, mask), None, dict.fromkeys(wanted, str(error).rstrip("."))
+    contours = outlined_contours(made.labels.like(chi), made.regions, steps)
+    numbers = label_numbers(steps)
+    there = set() if contours is None else set(np.unique(contours.data).tolist())
+    lacking = {
+        name: made.without.get(name, "not in the atlas")
+        for name in wanted
+        if numbers[name] not in there
+    }
+    return made.fit, contours, lacking
 
 
 def _grid(volume: Volume) -> Volume:
@@ -248,8 +284,8 @@ def _at_first(
             without[step.region_name] = "the atlas does not fit this map"
             continue
         if isinstance(step, PaintedStep):
-            if name not in NUCLEI or not step.side:
-                without[step.region_name] = "not in the atlas"
+            if step.region_name in first.lacking:
+                without[step.region_name] = first.lacking[step.region_name]
             continue
         if name in NUCLEI and step.side:
             shapes.append(_placed(step, np.array(fit.centre(name, step.side)), first.grid))

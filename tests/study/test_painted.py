@@ -12,15 +12,15 @@ import pytest
 from napari_qsm.cli import main
 from napari_qsm.errors import FileError, QsmError
 from napari_qsm.io.maps import read_map
+from napari_qsm.io.region import Region
 from napari_qsm.io.segmentation import read_labels
-from napari_qsm.registration.atlas import load_atlas
 from napari_qsm.registration.nuclei import AtlasFit
 from napari_qsm.study.bundle import make_bundle
 from napari_qsm.study.bundle_card import opened_bundle
 from napari_qsm.study.bundle_return import merge_bundle, return_bundle
 from napari_qsm.study.folder import StudyFolder
 from napari_qsm.study.methods_text import regions
-from napari_qsm.study.painted import atlas_contours, carried_contours
+from napari_qsm.study.painted import carried_contours, outlined_contours
 from napari_qsm.study.protocol import amend, load_protocol, parse_protocol, read_protocol
 from napari_qsm.study.readings import (
     Reading,
@@ -34,6 +34,7 @@ from napari_qsm.study.readings import (
 )
 from napari_qsm.study.status import status_of
 from napari_qsm.study.study_facts import Placed
+from napari_qsm.study.transforms import Transform, write_transform
 from napari_qsm.study.worklist import assign, read_key, read_worklist
 from napari_qsm.volume import Volume
 from tests.study.cohort_maker import AFFINE, SHAPE, make_cohort
@@ -246,25 +247,76 @@ def test_what_is_wrong_with_a_label_map_is_told(study, capsys):
     assert "left lies right of right in Putamen" in capsys.readouterr().err
 
 
-def test_first_contours_are_those_of_the_atlas_and_go_along_with_the_head():
+def proposal(labels, *names, without=None):
+    """Return what a proposal of outlines holds: labels of these regions, in the order of their numbers."""
+    regions = [
+        Region(n, name, "left" if name.endswith(" L") else "right", "#fff")
+        for n, name in enumerate(names, 1)
+    ]
+    every = range(1, 33)
+    fit = AtlasFit(np.eye(4), dict.fromkeys(every, (0.0, 0.0, 0.0)), 1.0, dict.fromkeys(every, 0.9))
+    return SimpleNamespace(labels=labels, regions=tuple(regions), fit=fit, without=without or {})
+
+
+def test_first_contours_are_the_proposed_outlines_and_go_along_with_the_head():
     said = {"name": "x", "method": "painted", "regions": [
-        {"name": "Putamen", "sides": ["left", "right"]}, {"name": "Globus pallidus", "sides": ["right"]},
-        {"name": "Vein"},
+        {"name": "Vein"}, {"name": "Putamen", "sides": ["left", "right"]},
+        {"name": "Globus pallidus", "sides": ["right"]}, {"name": "Thalamus", "sides": ["left"]},
     ]}  # fmt: skip
     steps = parse_protocol(said, "x").all_steps()
-    atlas = load_atlas().labels
-    # A head that lies as the atlas does.
-    fit = AtlasFit(np.eye(4), dict.fromkeys((1, 2, 9, 10), (0.0, 0.0, 0.0)), 1.0, {})
-    part = Volume(atlas.data[::2, ::2, ::2], atlas.affine @ np.diag([2.0, 2.0, 2.0, 1.0]))
-    found = atlas_contours(fit, part, steps)
-    wanted = np.select([part.data == 1, part.data == 2, np.isin(part.data, [10, 12])], [1, 2, 3], 0)
+    made = np.zeros(SHAPE, np.uint8)
+    for n in range(1, 6):
+        made[6 * n : 6 * n + 4, 10:14, 4:8] = n
+    names = ("Putamen L", "Putamen R", "Globus pallidus externus R", "Globus pallidus internus R")
+    outlines = proposal(Volume(made, AFFINE), *names)
+    ball = Region(40, "Thalamus L", "left", "#fff")  # no outline, but a ball to start from
+    found = outlined_contours(outlines.labels, (*outlines.regions, ball), steps)
+    wanted = np.select([made == 1, made == 2, (made == 3) | (made == 4)], [2, 3, 4], 0)
     np.testing.assert_array_equal(found.data, wanted)
     # The head two voxels further to the left and one up: so are its labels.
     matrix = np.eye(4)
     matrix[:3, 3] = (-4.0, 0.0, 2.0)
-    moved = carried_contours(found, matrix, part)
+    moved = carried_contours(found, matrix, found)
     np.testing.assert_array_equal(moved.data, np.roll(wanted, (-2, 0, 1), (0, 1, 2)))
-    assert atlas_contours(fit, part, steps[-1:]) is None
+    # Half a globus pallidus is none.
+    assert outlined_contours(outlines.labels, outlines.regions[3:], steps) is None
+
+
+def test_suggest_writes_contours_once_and_says_what_has_none(study, monkeypatch, capsys):
+    asked = []
+
+    def propose(chi, *, mask):
+        asked.append(chi.shape)
+        labels = chi.with_data(np.where(drawn() == LEFT, 1, 0).astype(np.uint8), unit="")
+        return proposal(labels, "Putamen L", without={"Putamen R": "it does not stand out"})
+
+    monkeypatch.setattr("napari_qsm.study.suggest.propose_outlines", propose)
+    turn = np.eye(4)
+    turn[0, 3] = 4.0  # points of t1 to points of t0
+    write_transform(study, Transform("01", "t1", "t0", turn))
+    root = str(study.root)
+    assert main(["study", "suggest", root]) == 0
+    told = capsys.readouterr().out
+    assert "Without a suggestion (it does not stand out): Putamen R" in told
+    assert "Without a suggestion (not in the atlas): Vein" in told
+    assert len(asked) == 2  # the first visit of two persons
+    wanted = np.where(drawn() == LEFT, LEFT, 0)
+    for key, shift in ((("01", "t0"), 0), (("01", "t1"), -2), (("02", "t0"), 0)):
+        labels, _ = read_labels(study.scan(*key).contours())
+        np.testing.assert_array_equal(labels.data, np.roll(wanted, shift, 0))
+    # Again: what was found is kept, and so is what was not.
+    assert main(["study", "suggest", root]) == 0
+    assert len(asked) == 2
+    assert "Without a suggestion (it does not stand out): Putamen R" in capsys.readouterr().out
+
+    def refuse(chi, *, mask):
+        raise QsmError("The atlas does not fit.")
+
+    monkeypatch.setattr("napari_qsm.study.suggest.propose_outlines", refuse)
+    monkeypatch.setattr("napari_qsm.study.suggest.fit_atlas", lambda chi, mask: proposal(None).fit)
+    assert main(["study", "suggest", root, "--overwrite"]) == 0
+    assert not study.scan("01", "t0").contours().exists()
+    assert "(The atlas does not fit): Putamen L" in capsys.readouterr().out
 
 
 def test_painted_readings_come_back_from_a_bundle(study, tmp_path):
