@@ -20,10 +20,12 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 from scipy.ndimage import binary_closing, binary_fill_holes
 
+from napari_qsm.io.segmentation import write_labels
 from napari_qsm.phantom.finished import FinishedHead, read_finished
 from napari_qsm.rois.guided import Step
 from napari_qsm.rois.shapes import FixedShape
 from napari_qsm.study.folder import StudyFolder, make_study
+from napari_qsm.study.painted import painted_regions
 from napari_qsm.study.protocol import load_protocol
 from napari_qsm.study.suggestions import Places, Suggestions, write_suggestions
 from napari_qsm.study.worklist import assign
@@ -92,6 +94,48 @@ def _in_label(step: Step, head: FinishedHead) -> list[FixedShape]:
         return []
     x, y, z = head.labels.voxel_to_world(voxels.mean(axis=0))
     return [step.shape.but(centre_mm=(float(x), float(y), float(z)))]
+
+
+def painted_demonstration(root: Path) -> StudyFolder:
+    """A study of one map, whose regions are painted, from the head's own labels."""
+    protocol = root / "painted.yaml"
+    rows = "".join(
+        f"  - {{name: {name}, sides: [left, right]}}\n"
+        for name in ("Caudate", "Putamen", "Globus pallidus")
+    )
+    protocol.write_text(f"name: x\nplacement: suggested\nmethod: painted\nregions:\n{rows}")
+    raw = root / "RAW"
+    raw.mkdir()
+    (raw / "dataset_description.json").write_text('{"Name": "raw", "BIDSVersion": "1.9.0"}')
+    study = make_study(root / "STUDY", load_protocol(protocol), raw)
+    head, scan = read_finished("patient"), study.scan("01", "t0")
+    _write_scan(study, raw, ("01", "t0"), head)
+    names = {r.name: r.index for r in head.label_names}
+    regions = painted_regions(study.protocol.all_steps())
+    values = np.zeros(head.chi.shape, np.uint16)
+    for region in regions:
+        values[head.labels.data == names[region.name]] = region.index
+    write_labels(head.chi.with_data(values, unit=""), regions, scan.contours())
+    study.refresh()
+    assign(study, "AA", seed=4)
+    return StudyFolder(study.root)
+
+
+def paint(window: ReadingWindow, shoot) -> None:
+    """Take some contours, and add to one by a stroke."""
+    settle()
+    key(window, Qt.Key.Key_Return)
+    while window.work is None:
+        settle(0.1)
+    for _ in range(3):
+        settle()
+        key(window, Qt.Key.Key_Return)
+    settle()
+    work, stage = window.work, window.stage
+    assert stage.frame is not None and work.middle_mm is not None
+    for shift in ((0, 0), (4, -6), (8, -12)):
+        click(window, shift)
+    shoot("painted")
 
 
 def settle(seconds: float = 0.4) -> None:
@@ -188,6 +232,11 @@ def main(folder: Path | None) -> None:
                     window.grab().save(str(folder / f"{theme}-{window.width()}-{name}.png"))
 
             tour(window, shoot)
+            window.close()
+            settle()
+            window = open_reading(painted_demonstration(Path(tempfile.mkdtemp())), "AA")
+            window.resize(*size)
+            paint(window, lambda name, window=window, shoot=shoot: shoot(name, window))
             window.close()
             settle()
     del app
