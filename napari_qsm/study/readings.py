@@ -5,8 +5,7 @@ A reading is a file of shapes (:mod:`napari_qsm.rois.shape_files`) beside the ma
 anew, the reading is stale. Handed in (*submitted*) it is frozen; a change afterwards is an
 amendment, which keeps what was there in ``reading/amended/`` and gives its reason in the log.
 
-Painted regions (:mod:`napari_qsm.study.painted`) are kept in the label map beside it, of whose labels
-the reading knows the checksum: what is changed there by another program is told.
+Painted regions (:mod:`napari_qsm.study.painted`) lie in the label map beside it, with checksums here.
 """
 
 from __future__ import annotations
