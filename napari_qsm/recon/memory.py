@@ -15,11 +15,11 @@ from napari_qsm.recon.stages import Method
 #: two echoes, as ``tracemalloc`` counts it, rounded up. Of the stages below it is for each echo.
 _VOLUMES: Mapping[str, float] = {
     "phase": 6,
-    "mask": 8,
-    "unwrap": 6,
-    "echoes": 6,
-    "background": 12,
-    "inversion": 33,
+    "mask": 9,
+    "unwrap": 10,
+    "echoes": 7,
+    "background": 16,
+    "inversion": 25,
     "reference": 2,
 }
 _PER_ECHO = frozenset({"phase", "unwrap", "echoes"})

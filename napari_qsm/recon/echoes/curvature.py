@@ -10,7 +10,7 @@ therefore enough. Terms of higher degree are left alone: the tissue's field has 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import numpy as np
@@ -36,7 +36,12 @@ Curvature = Annotated[
 ]
 
 
-def without_bowl(field: Array, mask: Array, voxel_size_mm: Sequence[float]) -> Array:
+def without_bowl(
+    field: Array,
+    mask: Array,
+    voxel_size_mm: Sequence[float],
+    alive: Callable[[], None] = lambda: None,
+) -> Array:
     """The field less the ``a r²`` in it, r in mm from the middle of the mask.
 
     Parameters
@@ -45,6 +50,8 @@ def without_bowl(field: Array, mask: Array, voxel_size_mm: Sequence[float]) -> A
         Any unit, zero outside the mask.
     mask : (x, y, z) bool ndarray
     voxel_size_mm : three floats
+    alive : callable
+        Called often; may raise to stop.
 
     Returns
     -------
@@ -56,6 +63,7 @@ def without_bowl(field: Array, mask: Array, voxel_size_mm: Sequence[float]) -> A
     # What is left below the bowl, in the precision in which a small mean of large values needs it.
     values = np.where(inside, field[box] - field[mask].mean(dtype=np.float64), 0)
     bowl = _bowl(inside, voxel_size_mm)
+    alive()
     for radius in _RADII_MM:
         if radius < 2 * max(voxel_size_mm):
             continue
@@ -63,7 +71,11 @@ def without_bowl(field: Array, mask: Array, voxel_size_mm: Sequence[float]) -> A
         if np.count_nonzero(deep) < _ENOUGH * np.count_nonzero(inside):
             continue
         voxels, weights = np.flatnonzero(deep), balanced_ball(radius, voxel_size_mm)
-        apart = values.flat[voxels] - ball_means(values)(voxels, weights)
+        alive()
+        mean_at = ball_means(values)
+        alive()
+        apart = values.flat[voxels] - mean_at(voxels, weights)
+        alive()
         middle = float(np.median(apart))
         cut = _OUTLIER_SD * 1.4826 * float(np.median(np.abs(apart - middle)))
         amount = -float(np.clip(apart, middle - cut, middle + cut).mean())

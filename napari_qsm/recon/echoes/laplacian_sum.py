@@ -43,7 +43,7 @@ def laplacian_sum(
     progress(0.3)
     total = np.sum(data.unwrapped, axis=0)
     if coil_curvature:
-        total = without_bowl(total * data.mask, data.mask, voxel_size_mm)
+        total = without_bowl(total * data.mask, data.mask, voxel_size_mm, lambda: progress(0.5))
     progress(0.6)
     variance: Array = np.full_like(total, len(data.times_s))
     if data.weights is not None:

@@ -119,5 +119,5 @@ def weighted(
         progress(0.5 + 0.3 * (echo + 1) / echoes)
     mean = top / bottom
     if coil_curvature and (echoes == 1 or offset == "none"):
-        mean = without_bowl(mean * data.mask, data.mask, voxel_size_mm)
+        mean = without_bowl(mean * data.mask, data.mask, voxel_size_mm, lambda: progress(0.8))
     return finish(data, mean, 1 / np.sqrt(bottom), data.times_s[0], progress)

@@ -105,13 +105,15 @@ def solve_tv(
         chi in ppm on the work grid.
     """
     terms = _Terms(problem, lam, edges, kept, radians_per_ppm)
-    weight = problem.weight**2
-    total = ending.iterations
-    if outlier_sd > 0:
-        total += _SCOUTS
-        scouted = Ending(_SCOUTS, 0.0)
-        _, field = _iterate(terms, weight, scouted, lambda done: progress(done / total))
-        weight *= robust_weights(problem, field, outlier_sd, CUT_OVER_LAMBDA * lam)
+    total = ending.iterations + (_SCOUTS if outlier_sd > 0 else 0)
+
+    def trusted() -> Array:
+        square = problem.weight**2
+        if outlier_sd > 0:
+            scouted = Ending(_SCOUTS, 0.0)
+            _, field = _iterate(terms, square, scouted, lambda done: progress(done / total))
+            square *= robust_weights(problem, field, outlier_sd, CUT_OVER_LAMBDA * lam)
+        return square
 
     def renewed(chi: Array, field: Array, target: Array) -> tuple[Array, Array]:
         assert renew is not None
@@ -134,7 +136,7 @@ def solve_tv(
 
     chi, _ = _iterate(
         terms,
-        weight,
+        trusted(),
         ending,
         told,
         renewed if renew is not None else None,
@@ -176,11 +178,13 @@ def _iterate(
     inverse += dtype.type(hold)
     inverse += dtype.type(share) * problem.dipole**2
     np.reciprocal(inverse, out=inverse)
+    progress(0)
 
     def shares(square: Array) -> Array:
         return square if s else square / (square + dtype.type(_RHO_FIELD))
 
     target, weight = problem.field, shares(square)
+    del square  # whoever needs it still has it
     last = 0
     if renewed is not None:
         last = STEPS_BETWEEN * min(updates, ending.iterations // STEPS_BETWEEN - 1)
@@ -198,6 +202,7 @@ def _iterate(
         relax = _OVER_RELAXATION if iteration else 1.0
         passes.shrink(chi, v, sweep, limits, problem.scales, terms.edges, terms.kept, relax)
         passes.confine(chi, held, sweep, problem.support, hold, relax)
+        progress(iteration)
         gradient = fourier.rfftn(sweep)
         if model is None:
             passes.fit_field(field, q, target, weight, relax)
@@ -209,8 +214,10 @@ def _iterate(
         field = fourier.irfftn(data, shape)
         done = iteration + 1
         if renewed is not None and done <= last and done % STEPS_BETWEEN == 0:
+            del gradient, data, previous  # room for the work on the background
             target, square = renewed(chi, field, target)
             weight = shares(square)
+            del square
         elif done > last and ending.tolerance > 0 and _change(chi, previous) < ending.tolerance:
             break
     return chi, field

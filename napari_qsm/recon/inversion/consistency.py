@@ -82,6 +82,8 @@ class TotalField:
         Where it can be trusted.
     problem : Problem
         Its box holds the mask.
+    alive : callable
+        Called often; may raise to stop.
 
     Raises
     ------
@@ -89,7 +91,13 @@ class TotalField:
         If the field is not finite anywhere in the mask.
     """
 
-    def __init__(self, total_field_ppm: Array, mask: Array, problem: Problem) -> None:
+    def __init__(
+        self,
+        total_field_ppm: Array,
+        mask: Array,
+        problem: Problem,
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
         self._problem = problem
         self._inner = tuple(slice(0, part.stop - part.start) for part in problem.box)
         field = total_field_ppm[problem.box].astype(problem.field.dtype)
@@ -101,8 +109,10 @@ class TotalField:
         self._sources = fourier.pad_to(self._mask, problem.shape)
         self._shells: list[tuple[Array, Array]] = []
         self._deep = np.zeros_like(self._mask)
+        alive()
         sides = problem.voxel_size_mm
         depth = depth_mm(self._mask, sides, 1.01 * _RADII_MM[0])
+        alive()
         left = np.flatnonzero(self._mask)
         for radius in _RADII_MM:
             fits = depth.flat[left] > radius * TOLERANCE
@@ -133,19 +143,23 @@ class TotalField:
         problem = self._problem
         model = problem.forward(np.where(self._sources, chi, 0))[self._inner]
         rest = np.where(self._mask, self._field - model, 0)
+        del model  # here, and below, memory is at its peak
         background = self._ball_mean(rest, alive)
         apart = np.where(self._deep, rest - background, 0)
         spread = 1.4826 * float(np.median(np.abs(apart[self._deep])))
         cut = max(_OUTLIER_SD * spread, least_cut)
         if (np.abs(apart) > cut).any():
             rest = np.where(self._deep, background + np.clip(apart, -cut, cut), rest)
+            del apart, background
             background = self._ball_mean(rest, alive)
         local: Array = problem.field.copy()
         np.copyto(local[self._inner], self._field - background, where=self._known)
         return local
 
     def _ball_mean(self, field: Array, alive: Callable[[], None]) -> Array:
+        alive()
         mean_at = ball_means(field)
+        alive()
         out = np.zeros_like(field)
         for voxels, weights in self._shells:
             alive()
@@ -163,11 +177,13 @@ def prepared(
     mask: Array | None,
     updates: int,
     warn: Warn,
+    alive: Callable[[], None] = lambda: None,
 ) -> tuple[Problem, TotalField | None]:
     """The inversion's problem and, if it is to be updated and can be, the total field.
 
     Arguments are those of :func:`~napari_qsm.recon.inversion.problem.prepare` and
-    :class:`TotalField`. Updates that were asked for but cannot be made are said.
+    :class:`TotalField`. Updates that were asked for but cannot be made are said; ``alive`` is
+    called often and may raise to stop.
     """
     if updates > 0 and (total_field_ppm is None or mask is None):
         warn(NO_TOTAL_FIELD)
@@ -180,4 +196,5 @@ def prepared(
     problem = prepare(
         local_field_ppm, local_mask, voxel_size_mm, b0_direction, weight=weight, extent=wide
     )
-    return problem, TotalField(total_field_ppm, mask, problem)
+    alive()
+    return problem, TotalField(total_field_ppm, mask, problem, alive)

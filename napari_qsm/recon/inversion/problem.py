@@ -225,24 +225,31 @@ def data_weights(
 ) -> Array | None:
     """W of the data term: 1 for noise up to twice its median, falling as 1 / noise beyond.
 
+    Zero outside the box of the mask.
+
     Noise is taken from ``noise_ppm`` or, without it, as the inverse of the magnitudes'
     root sum of squares. None where neither can be used.
     """
+    box = bounding_box(local_mask)
     if noise_ppm is not None:
         same_shape(noise_ppm.shape, local_mask.shape, "noise map")
-        usable = np.isfinite(noise_ppm) & (noise_ppm > 0)
-        strength = np.divide(1, noise_ppm, out=np.zeros(local_mask.shape), where=usable)
+        noise = noise_ppm[box]
+        usable = np.isfinite(noise) & (noise > 0)
+        strength = np.divide(1, noise, out=np.zeros(noise.shape), where=usable)
     elif magnitude is not None:
-        strength = combined_magnitude(magnitude, local_mask)
+        same_shape(magnitude.shape[-3:], local_mask.shape, "magnitude")
+        strength = combined_magnitude(magnitude[..., box[0], box[1], box[2]], local_mask[box])
     else:
         return None
-    inside = strength[local_mask]
+    inside = strength[local_mask[box]]
     inside = inside[inside > 0]
     if inside.size == 0:
         source = "noise map" if noise_ppm is not None else "magnitude"
         warn(f"The {source} is zero or not finite in the whole mask; all voxels count alike.")
         return None
-    weight: Array = np.minimum(strength * (_TOLERATED_NOISE / np.median(inside)), 1)
+    strength *= _TOLERATED_NOISE / np.median(inside)
+    weight: Array = np.zeros(local_mask.shape)
+    np.minimum(strength, 1, out=weight[box])
     return weight
 
 
@@ -259,6 +266,8 @@ def combined_magnitude(magnitude: Array, local_mask: Array) -> Array:
 def magnitude_edges(magnitude: Array, problem: Problem, fraction: float) -> Array:
     """Differences that cross an anatomical edge, as bits 1, 2, 4 for x, y, z (MEDI's mask).
 
+    The magnitude is that of the problem's box.
+
     The steepest ``fraction`` of the differences along each axis inside the mask count as
     edges; towards a voxel outside the mask none does.
 
@@ -266,7 +275,7 @@ def magnitude_edges(magnitude: Array, problem: Problem, fraction: float) -> Arra
     ----------
     Liu, Liu, de Rochefort et al. 2012, NeuroImage 59:2560, doi:10.1016/j.neuroimage.2011.08.082.
     """
-    image = problem.place(magnitude).astype(np.float32)
+    image = fourier.pad_to(magnitude.astype(np.float32), problem.shape)
     bits = np.zeros(problem.shape, dtype=np.uint8)
     for axis in range(3):
         step = np.abs(np.roll(image, -1, axis) - image)

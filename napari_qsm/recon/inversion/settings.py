@@ -13,6 +13,7 @@ from napari_qsm.recon.inversion.problem import (
     combined_magnitude,
     field_noise_ppm,
     magnitude_edges,
+    same_shape,
 )
 from napari_qsm.recon.stages import Param
 
@@ -76,7 +77,10 @@ def edges_of(
     """The steepest differences of the magnitude, or none where there is no magnitude."""
     if fraction <= 0 or magnitude is None:
         return NO_EDGES
-    return magnitude_edges(combined_magnitude(magnitude, local_mask), problem, fraction)
+    same_shape(magnitude.shape[-3:], local_mask.shape, "magnitude")
+    x, y, z = problem.box
+    image = combined_magnitude(magnitude[..., x, y, z], local_mask[x, y, z])
+    return magnitude_edges(image, problem, fraction)
 
 
 def centred(problem: Problem, chi: Array) -> Array:

@@ -146,17 +146,24 @@ def star(
     ----------
     Wei, Dibb, Zhou et al. 2015, NMR Biomed 28:1294, doi:10.1002/nbm.3383.
     """
+    weight = data_weights(local_mask, magnitude, noise_ppm, warn) if weighted else None
+    progress(0.0)
     problem, total = prepared(
         local_field_ppm,
         local_mask,
         voxel_size_mm,
         b0_direction,
-        data_weights(local_mask, magnitude, noise_ppm, warn) if weighted else None,
+        weight,
         total_field_ppm,
         mask,
         updates,
         warn,
+        lambda: progress(0.0),
     )
+    del weight  # the problem holds what is needed of it
+    progress(0.0)
+    edges = edges_of(problem, magnitude, local_mask, edge_fraction)
+    progress(0.0)
     chi = solve_star(
         problem,
         strong_lambda_ppm,
@@ -164,13 +171,15 @@ def star(
         threshold_ppm,
         Ending(iterations, tolerance),
         progress,
-        edges=edges_of(problem, magnitude, local_mask, edge_fraction),
+        edges=edges,
         outlier_sd=outlier_sd,
         total=total,
         updates=updates,
     )
     chi = centred(problem, chi)
-    return settled(chi, local_mask, voxel_size_mm) if settle_trend and total is not None else chi
+    if settle_trend and total is not None:
+        chi = settled(chi, local_mask, voxel_size_mm, lambda: progress(1.0))
+    return chi
 
 
 def solve_star(
@@ -224,6 +233,7 @@ def solve_star(
             near = dilate(strong, _NEAR_MM, problem.voxel_size_mm)
             believed = np.sqrt(robust_weights(problem, problem.forward(first), outlier_sd))
             weight = np.where(near, weight * believed, weight)
+    del first  # of this size little is left over where memory is scarce
 
     def renew(chi: Array, alive: Callable[[], None]) -> Array:
         assert total is not None

@@ -9,7 +9,7 @@ towards the rim; most of its slopes therefore settle the trend.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import numpy as np
@@ -36,7 +36,12 @@ SettleTrend = Annotated[
 ]
 
 
-def settled(chi: Array, mask: Array, voxel_size_mm: Sequence[float]) -> Array:
+def settled(
+    chi: Array,
+    mask: Array,
+    voxel_size_mm: Sequence[float],
+    alive: Callable[[], None] = lambda: None,
+) -> Array:
     """The map less the ``r²`` that most of its slopes hold.
 
     Parameters
@@ -44,6 +49,9 @@ def settled(chi: Array, mask: Array, voxel_size_mm: Sequence[float]) -> Array:
     chi : (x, y, z) ndarray
         Susceptibility, any unit, zero outside the mask.
     mask : (x, y, z) ndarray of bool
+    voxel_size_mm : three floats
+    alive : callable
+        Called often; may raise to stop.
 
     Returns
     -------
@@ -59,9 +67,10 @@ def settled(chi: Array, mask: Array, voxel_size_mm: Sequence[float]) -> Array:
     slopes, unit = [], []
     for axis, (at, size) in enumerate(zip(places, voxel_size_mm, strict=True)):
         low, high = ((slice(None),) * axis + (part,) for part in (slice(-1), slice(1, None)))
-        found = np.argwhere(deep[low] & deep[high])
-        found = found[:: 1 + len(found) // _ENOUGH]
-        first = tuple(found.T)
+        both = deep[low] & deep[high]
+        found = np.flatnonzero(both)
+        first = np.unravel_index(found[:: 1 + len(found) // _ENOUGH], both.shape)
+        alive()
         second = (*first[:axis], first[axis] + 1, *first[axis + 1 :])
         slopes.append((chi[second].astype(np.float64) - chi[first]) / size)
         unit.append(at[first[axis] + 1] + at[first[axis]])
@@ -69,13 +78,16 @@ def settled(chi: Array, mask: Array, voxel_size_mm: Sequence[float]) -> Array:
     weight = np.ones_like(slope)
     amount = 0.0
     for _ in range(_STEPS):
+        alive()
         amount = float((weight * of_bowl) @ slope / ((weight * of_bowl) @ of_bowl))
         apart = slope - amount * of_bowl
         spread = 1.4826 * float(np.median(np.abs(apart)))
         if spread == 0:
             break
         weight = (1 - np.clip(apart / (_OUTLIER_SD * spread), -1, 1) ** 2) ** 2
+    alive()
     x, y, z = (p**2 for p in places)
     bowl = x[:, None, None] + y[None, :, None] + z[None, None, :]
     bowl -= bowl[mask].mean()
+    alive()
     return np.where(mask, chi - amount * bowl, 0).astype(chi.dtype)

@@ -75,18 +75,23 @@ def tv(
     Bilgic, Fan, Polimeni et al. 2014, Magn Reson Med 72:1444, doi:10.1002/mrm.25029.
     Milovic, Bilgic, Zhao et al. 2018, Magn Reson Med 80:814, doi:10.1002/mrm.27073.
     """
+    weight = data_weights(local_mask, magnitude, noise_ppm, warn) if weighted else None
+    progress(0.0)
     problem, total = prepared(
         local_field_ppm,
         local_mask,
         voxel_size_mm,
         b0_direction,
-        data_weights(local_mask, magnitude, noise_ppm, warn) if weighted else None,
+        weight,
         total_field_ppm,
         mask,
         updates,
         warn,
+        lambda: progress(0.0),
     )
+    del weight  # the problem holds what is needed of it
 
+    progress(0.0)
     lam = followed(lambda_ppm, problem, follow_noise)
 
     def renew(chi: Array, alive: Callable[[], None]) -> Array:
@@ -105,4 +110,6 @@ def tv(
         updates=updates,
     )
     chi = centred(problem, chi)
-    return settled(chi, local_mask, voxel_size_mm) if settle_trend and total is not None else chi
+    if settle_trend and total is not None:
+        chi = settled(chi, local_mask, voxel_size_mm, lambda: progress(1.0))
+    return chi

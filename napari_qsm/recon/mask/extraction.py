@@ -11,7 +11,7 @@ An image without any air or bone (a crop from inside the brain) comes out nearly
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy import ndimage
@@ -168,7 +168,7 @@ def brain_mask(
         )
     brain = _grown(normal, core, radius, level, coarse_size, progress)
     progress(0.6)
-    mask = _fitted(image, brain, log_bias, level, voxel_size_mm, coarse_size)
+    mask = _fitted(image, brain, log_bias, level, voxel_size_mm, lambda: progress(0.6))
     volume = mask.sum(dtype=np.int64) * float(np.prod(voxel_size_mm))
     if volume > _LARGEST_BRAIN_MM3:
         warn(
@@ -233,22 +233,27 @@ def _fitted(
     log_bias: Array,
     level: float,
     voxel_size_mm: Sequence[float],
-    coarse_size: Sequence[float],
+    alive: Callable[[], None],
 ) -> Array:
     """The coarse mask on the full grid, its rim fitted to the tissue there."""
     if brain.shape == image.shape:
         return brain
     smooth = ndimage.gaussian_filter(brain.astype(np.float32), 0.6, mode="nearest")
     inside = _interpolate(smooth, image.shape)
+    alive()
     box = bounding_box(inside > 0.1, 1)
     inside = inside[box]
     bias = np.exp(_interpolate(log_bias, image.shape)[box])
+    alive()
     tissue = ndimage.gaussian_filter(image[box], 0.6, mode="nearest") > level * bias
     mask = (inside > 0.85) | ((inside > 0.15) & tissue)
+    alive()
     # Sulcal veins and single noisy voxels leave notches and spurs in the rim.
     finest = float(min(voxel_size_mm))
     mask = close_mm(mask, max(2.0, finest), voxel_size_mm)
+    alive()
     mask = largest_component(open_mm(mask, max(1.0, finest), voxel_size_mm))
+    alive()
     out = np.zeros(image.shape, dtype=bool)
     out[box] = fill_holes(mask, voxel_size_mm)
     return out

@@ -355,7 +355,7 @@ def test_edges_lie_where_the_magnitude_steps(brain):
     problem = prepare(field, mask, voxel, b0)
     magnitude = np.zeros(mask.shape)
     magnitude[15:] = 1
-    bits = magnitude_edges(magnitude, problem, 0.3)
+    bits = magnitude_edges(magnitude[problem.box], problem, 0.3)
     start = problem.box[0].start
     assert set(np.unique(np.nonzero(bits)[0])) == {14 - start}
     assert set(np.unique(bits)) == {0, 1}

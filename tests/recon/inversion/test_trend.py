@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from napari_qsm.errors import Cancelled
 from napari_qsm.recon.fourier import forward_field
 from napari_qsm.recon.inversion.trend import settled
 
@@ -66,3 +67,17 @@ def test_few_voxels_are_left_as_they_are():
     chi = np.arange(343.0).reshape(7, 7, 7)
     mask = np.ones(chi.shape, bool)
     assert np.array_equal(settled(chi, mask, (1.0, 1.0, 1.0)), chi)
+
+
+def test_it_can_be_stopped_on_its_way():
+    """Settling takes a second on a large scan."""
+    chi, mask = np.random.default_rng(0).random((24,) * 3, np.float32), np.ones((24,) * 3, bool)
+    asked = []
+
+    def alive():
+        asked.append(1)
+        if len(asked) == 5:
+            raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        settled(chi, mask, VOXEL_MM, alive)
