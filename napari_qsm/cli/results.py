@@ -29,7 +29,8 @@ def stats(
         typer.Option(
             metavar="LIMIT",
             help="Part of each region above a limit in the unit of the table; NAME=LIMIT for one "
-            "region. Can be given several times.",
+            "region; can be given several times. 'controls': each region's upper 95 % limit of "
+            "the controls.",
         ),
     ] = None,
     edge: Annotated[
@@ -94,7 +95,7 @@ def stats(
         write_table,
     )
     from napari_qsm.rois.high_part import high_limits
-    from napari_qsm.study.table_in_context import Asked, with_context
+    from napari_qsm.study.table_in_context import Asked, comparison_of, with_context
 
     others = (table, noise, controls, against, against_labels, agreement)
     inputs = [map_, labels, *(path for path in others if path is not None)]
@@ -114,7 +115,10 @@ def stats(
         against_labels=against_labels,
         agreement=agreement,
     ).checked()
-    limits = high_limits(high or [], unit)
+    if high == ["controls"]:
+        limits = comparison_of(asked, map_).high_limits()
+    else:
+        limits = high_limits(high or [], unit)
     also = [
         *(["p25", "p75"] if percentiles else []),
         *(["high_from", "high_fraction", "high_mean", "high_voxels"] if limits else []),

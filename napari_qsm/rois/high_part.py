@@ -8,8 +8,8 @@ from math import isfinite
 
 from napari_qsm.errors import MetadataError
 from napari_qsm.rois.live import HighFrom
-from napari_qsm.rois.pairs import base_name
-from napari_qsm.rois.region import Region, name_of
+from napari_qsm.rois.pairs import place_of
+from napari_qsm.rois.region import Region, name_of, region_side
 from napari_qsm.typed import number
 from napari_qsm.units import SusceptibilityUnit, factor, with_unit
 
@@ -33,20 +33,20 @@ class HighLimits:
     def __bool__(self) -> bool:
         return bool(self.ppm)
 
-    def of(self, name: str) -> float | None:
-        """The limit of a region in ppm: as named in full, else without its side, else of all."""
-        known = {each.casefold(): value for each, value in self.ppm}
-        if set(known) <= {""}:
-            return known.get("")
-        for tried in (name, base_name(name), ""):
-            if tried.casefold() in known:
-                return known[tried.casefold()]
-        return None
+    def of(self, name: str, side: str = "") -> float | None:
+        """The limit of a region in ppm: of its side, else without a side, else of all."""
+        known = {place_of(each): value for each, value in self.ppm}
+        base, side = place_of(name, side)
+        tried = ((base, side), (base, ""), ("", ""))
+        return next((known[place] for place in tried if place in known), None)
 
     def in_map(self, regions: Mapping[int, Region], labels: Iterable[int], unit: str) -> HighFrom:
         """The limits of a label map's regions, in the unit of the map (ppm or ppb)."""
         scale = factor("ppm", unit)
-        found = {label: self.of(name_of(regions, label)) for label in labels}
+        found = {
+            label: self.of(name_of(regions, label), region_side(regions.get(label)))
+            for label in labels
+        }
         rest = self.of("")
         return HighFrom(
             None if rest is None else rest * scale,

@@ -114,7 +114,7 @@ def shape_measures(
     noise : NoiseMap, optional
         Gives its mean a standard error.
     """
-    limit = high.of(shape.name)
+    limit = high.of(shape.name, shape.side)
     in_unit = nan if limit is None else limit * factor("ppm", values.unit)
     measures = measures_of(values_under(shape, values), in_unit)
     if edge:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_qsm.errors import MetadataError
+from napari_qsm.rois.high_part import HighLimits
 from napari_qsm.rois.measures import STATISTICS
 from napari_qsm.rois.pairs import Place, place_of
 from napari_qsm.rois.repeatability import Measured, Repeatability
@@ -53,6 +54,33 @@ class ControlComparison:
     def told(self, regions: Sequence[Measured]) -> list[dict[str, float]]:
         """Where each region stands among the controls: statistics by name, values in ppb."""
         return [self._one(region, regions)[0] for region in regions]
+
+    def high_limits(self) -> HighLimits:
+        """For each region of the controls the upper end of where 95 % of their means lie.
+
+        A voxel above it is higher than the whole region is expected to be in people like them. At
+        the person's age where that is taken into account. Whole region and high part are told
+        apart as in Li et al. 2021 (doi:10.3389/fnins.2020.607705); the limit is ours.
+
+        Raises
+        ------
+        MetadataError
+            If there are too few controls for any region.
+        """
+        found = []
+        for place in self.controls.values:
+            values, ages = self.controls.of(place, self.persons)
+            if self.at_age:
+                told = against_controls_at_age(math.nan, self.age, values, ages)
+            else:
+                told = against_controls(math.nan, values)
+            if math.isfinite(told.upper):
+                found.append((" ".join(place).strip(), float(f"{told.upper / 1e3:.6g}")))
+        if not found:
+            raise MetadataError(
+                f"'{self.controls.name}' has too few controls for limits of regions."
+            )
+        return HighLimits(tuple(found))
 
     def _one(self, region: Measured, regions: Sequence[Measured]) -> tuple[dict[str, float], bool]:
         """What is told of a region, and whether both sides stand for it."""

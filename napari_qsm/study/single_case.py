@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtr
+from scipy.special import stdtr, stdtrit
 
 from napari_qsm.arrays import Array
 
@@ -34,6 +34,8 @@ class SingleCase(NamedTuple):
         Two-sided.
     percentile : float
         Percent of the controls' population that is expected to lie below the person.
+    upper : float
+        Upper end of the interval in which 95 % of people like the controls are expected.
     """
 
     n: int
@@ -44,6 +46,7 @@ class SingleCase(NamedTuple):
     df: float = math.nan
     p: float = math.nan
     percentile: float = math.nan
+    upper: float = math.nan
 
 
 def against_controls(value: float, controls: Array) -> SingleCase:
@@ -120,9 +123,12 @@ def against_controls_at_age(value: float, age: float, controls: Array, ages: Arr
 def _tested(value: float, n: int, mean: float, sd: float, error: float, df: int) -> SingleCase:
     value = float(value)
     # Equal values leave rounding noise for an SD.
-    if not (math.isfinite(value) and sd > 1e-9 * abs(mean)):
+    if not sd > 1e-9 * abs(mean):
         return SingleCase(n, mean, sd)
+    upper = mean + float(stdtrit(df, 0.975)) * error
+    if not math.isfinite(value):
+        return SingleCase(n, mean, sd, upper=upper)
     t = (value - mean) / error
     p = 2 * float(stdtr(df, -abs(t)))  # as scipy.stats.t, a hundred times faster
     percentile = 100 * float(stdtr(df, t))
-    return SingleCase(n, mean, sd, (value - mean) / sd, t, df, p, percentile)
+    return SingleCase(n, mean, sd, (value - mean) / sd, t, df, p, percentile, upper)

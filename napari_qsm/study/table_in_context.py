@@ -19,6 +19,7 @@ from napari_qsm.rois.repeatability import (
 )
 from napari_qsm.rois.statistics import column_of
 from napari_qsm.study.comparison import (
+    ControlComparison,
     compared_with,
     in_unit,
     read_repeatability,
@@ -134,19 +135,7 @@ def with_context(
     facts = facts_beside(map_path)
     told: list[list[dict[str, float]]] = []
     if asked.controls is not None:
-        comparison = compared_with(
-            read_controls(asked.controls),
-            facts,
-            group=asked.group,
-            age=asked.age,
-            at_age=asked.at_age,
-            person=[identity_of(map_path, is_folder=False).participant],
-        )
-        if comparison.differs and not asked.allow_mixed:
-            raise MetadataError(
-                f"{' '.join(comparison.differs)} Values of maps that were made in different ways "
-                "cannot be compared; if you know that these can, add --allow-mixed."
-            )
+        comparison = comparison_of(asked, map_path)
         told.append(comparison.told(regions))
         for sentence in (*comparison.controls.notes, *comparison.sentences(regions)):
             say(sentence)
@@ -174,6 +163,32 @@ def with_context(
     about = dict(frame.attrs.get("about", {}))
     out.attrs = {"about": about | ({"In context": " ".join(said)} if said else {})}
     return out
+
+
+def comparison_of(asked: Asked, map_path: Path) -> ControlComparison:
+    """The comparison of a map with the controls that were asked for.
+
+    Raises
+    ------
+    QsmError
+        If there are none, or maps that were made in different ways must not be compared.
+    """
+    if asked.controls is None:
+        raise MetadataError("'--high controls' needs --controls TABLE.")
+    comparison = compared_with(
+        read_controls(asked.controls),
+        facts_beside(map_path),
+        group=asked.group,
+        age=asked.age,
+        at_age=asked.at_age,
+        person=[identity_of(map_path, is_folder=False).participant],
+    )
+    if comparison.differs and not asked.allow_mixed:
+        raise MetadataError(
+            f"{' '.join(comparison.differs)} Values of maps that were made in different ways "
+            "cannot be compared; if you know that these can, add --allow-mixed."
+        )
+    return comparison
 
 
 def _published(

@@ -234,6 +234,22 @@ def test_what_must_be_known_of_a_comparison_is_said(tmp_path):
     assert said[-1] == "Compared in spite of this: The reference differs."
 
 
+def test_limits_of_the_high_part_can_be_those_of_the_controls(tmp_path):
+    """The upper end of the prediction interval, by the quantile of scipy's own t distribution."""
+    limits = comparison(tmp_path).high_limits()
+    known = np.array([61 + 3.0 * k for k in range(6)])
+    upper = known.mean() + stats.t.ppf(0.975, 5) * known.std(ddof=1) * math.sqrt(7 / 6)
+    assert limits.of("Left-Putamen") == pytest.approx(upper / 1e3, rel=1e-5)
+    assert limits.of("Putamen", "right") == pytest.approx((upper - 1) / 1e3, rel=1e-5)
+    assert limits.of("Pons") is None
+    few = comparison(tmp_path)
+    few = ControlComparison(few.controls, few.persons[:2])
+    with pytest.raises(MetadataError, match="too few controls"):
+        few.high_limits()
+    found = against_controls(upper, known)
+    assert found.p == pytest.approx(0.05) and found.upper == pytest.approx(upper)
+
+
 def test_controls_of_both_sides_together_are_compared_with_the_mean_of_both(tmp_path):
     lines = [f"c{k},Putamen,{60 + k}" for k in range(5)]
     (tmp_path / "t.csv").write_text("\n".join(["participant_id,region,chi_ppb", *lines]) + "\n")
@@ -394,6 +410,13 @@ def test_the_command_line_compares_and_refuses(person, tmp_path, capsys):
         "field_strength_t": 3,
     }
     (tmp_path / "roi_long.json").write_text(json.dumps({"Scans": {"sub-HC0 ses-t0": scan}}))
+    status, said = run(person, capsys, "--high", "controls")
+    assert status == 1 and "needs --controls" in said.err
+    high = tmp_path / "high.csv"
+    assert run(person, capsys, "--controls", table, "--high", "controls", "--out", high)[0] == 0
+    upper = pd.read_csv(high).set_index("label").loc[2, "high_from_ppb"]
+    values = np.array([60 + 3.0 * k for k in range(6)])
+    assert against_controls(upper, values).p == pytest.approx(0.05, abs=1e-4)
     status, said = run(person, capsys, "--controls", table, "--age", "43", "--at-age")
     assert status == 0 and "in spite" not in said.err and "line over their ages" in said.err
 

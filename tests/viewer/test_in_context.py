@@ -101,6 +101,10 @@ def test_controls_are_compared_only_on_the_users_word(opened, qtbot, tmp_path, m
     assert (row["z"], row["p"]) == (f"{z:.2f}", f"{p:.3f}")
     qtbot.waitUntil(lambda: "in spite of this" in said.text(), timeout=20000)
     assert "depends on the method of reconstruction" in said.text()
+    press(workspace, "qsm.context.high_controls")
+    upper = known.mean() + stats.t.ppf(0.975, 4) * known.std(ddof=1) * np.sqrt(1.2)
+    share = (inside(chi, drawn) > upper).mean()
+    qtbot.waitUntil(lambda: shown(workspace).get("high part") == f"{share:.3f}", timeout=20000)
     # It follows the brush.
     drawn.editable[15:18, 10:17, 6:10] = 0
     workspace.session.labels_edited.emit(drawn.id, (slice(15, 18), slice(10, 17), slice(6, 10)))

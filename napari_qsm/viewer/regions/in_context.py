@@ -12,7 +12,7 @@ from superqt.utils import signals_blocked
 
 from napari_qsm.errors import QsmError
 from napari_qsm.io.atomic import write_text
-from napari_qsm.rois.high_part import high_limits
+from napari_qsm.rois.high_part import HighLimits, high_limits
 from napari_qsm.session.table.choice import optional
 from napari_qsm.session.table.in_context import CONTROL_COLUMNS, Chosen, facts_of_entry
 from napari_qsm.study.comparison import read_repeatability
@@ -98,9 +98,16 @@ class ContextBox(ui.Section):
         self.high = ui.line(
             "qsm.context.high",
             self._on_high,
+            longest=5000,
             tip="One limit for all regions; a name and = for one; several are divided by ;",
         )
         self.high_label = ui.label("")
+        self.high_controls = ui.button(
+            "Controls' limits",
+            "qsm.context.high_controls",
+            lambda: self._try(self._limits_of_controls),
+            tip="For each region the upper end of where 95 % of the controls' means lie",
+        )
         self.edge = ui.check(
             "Mean without the outer voxels",
             "qsm.context.edge",
@@ -114,7 +121,7 @@ class ContextBox(ui.Section):
         self.body.addWidget(self.difference)
         self.body.addWidget(self.said)
         self.body.addWidget(self.anyway)
-        self.body.addLayout(ui.row(self.high_label, self.high))
+        self.body.addLayout(ui.row(self.high_label, self.high, self.high_controls))
         self.body.addWidget(self.edge)
         self._show_high()
 
@@ -163,6 +170,7 @@ class ContextBox(ui.Section):
             self.said.setText(text)
         self.said.setVisible(bool(text))
         self.anyway.setVisible(bool(self._differs))
+        self.high_controls.setVisible(table.beside.comparison is not None)
 
     # -- choosing ---------------------------------------------------------------------------
 
@@ -214,6 +222,15 @@ class ContextBox(ui.Section):
         except QsmError as error:
             self._services.message(str(error))
             return
+        self._use_limits(limits)
+
+    def _limits_of_controls(self) -> None:
+        comparison = self._table.beside.comparison
+        if comparison is not None:
+            self._use_limits(comparison.high_limits())
+            self._show_high()
+
+    def _use_limits(self, limits: HighLimits) -> None:
         if limits != self._table.choice.high:
             self._table.set_choice(self._table.choice.but(high=limits))
             self._columns(_HIGH, shown=bool(limits))
