@@ -27,6 +27,8 @@ _PAIRS = (
     ("#fc8a40", "#b75100"),
     ("#ffca83", "#be8f4b"),
 )
+#: Places of the hues for labels that follow each other: neighbours in it differ as much, by 26.
+_RING = (1, 12, 7, 8, 6, 4, 5, 11, 10, 0, 9, 2, 3)
 _SIDES = {
     "left": "left",
     "l": "left",
@@ -100,7 +102,7 @@ def default_color(index: int) -> str:
     later ones differ clearly in hue.
     """
     if 1 <= index <= 2 * len(_PAIRS):
-        return pair_color((index - 1) // 2, dark=index % 2 == 0)
+        return pair_color(_RING[(index - 1) // 2], dark=index % 2 == 0)
     hue = (index * 0.618033988749895) % 1.0
     red, green, blue = colorsys.hls_to_rgb(hue, 0.55 if index % 2 else 0.68, 0.75)
     return hex_color(round(red * 255), round(green * 255), round(blue * 255))

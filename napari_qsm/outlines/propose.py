@@ -25,21 +25,21 @@ from napari_qsm.volume import Volume
 
 #: What is outlined, in the order of the labels: name in lists, abbreviation, colours left and right.
 OUTLINED: tuple[tuple[str, str, str, str], ...] = (
-    ("Caudate", "Cau", "#5b8ff9", "#2f5fd0"),
-    ("Putamen", "Put", "#ff6b6b", "#d63a3a"),
-    ("Globus pallidus externus", "GPe", "#ffd43b", "#d9a400"),
-    ("Globus pallidus internus", "GPi", "#ffa94d", "#d9771a"),
-    ("Nucleus accumbens", "NAc", "#c0eb75", "#82c91e"),
-    ("Subthalamic nucleus", "STN", "#e5b0ff", "#ae5bd6"),
-    ("Red nucleus", "RN", "#ff8fcf", "#d1549c"),
-    ("Substantia nigra", "SN", "#b197fc", "#7f5fe0"),
+    ("Caudate", "Cau", "#ff99e9", "#c05eac"),
+    ("Putamen", "Put", "#49c39b", "#008763"),
+    ("Globus pallidus externus", "GPe", "#e080fc", "#a144bd"),
+    ("Globus pallidus internus", "GPi", "#fc8a40", "#b75100"),
+    ("Nucleus accumbens", "NAc", "#dcea52", "#9cad00"),
+    ("Subthalamic nucleus", "STN", "#a0f4ff", "#62b6c1"),
+    ("Red nucleus", "RN", "#9d9cff", "#5f64c0"),
+    ("Substantia nigra", "SN", "#f9a36a", "#b76934"),
 )
 #: What the atlas lacks and gets a ball to start from: name, colours, and its middle on the right, mm in the
 #: atlas's world.
 SEEDS: tuple[tuple[str, str, str, str, tuple[float, float, float]], ...] = (
-    ("Thalamus", "Tha", "#63d297", "#2f9e63", (10.5, -18.0, 7.5)),
-    ("Pulvinar", "Pul", "#38d9e0", "#129aa3", (14.5, -28.0, 5.5)),
-    ("Dentate nucleus", "DN", "#f0b38a", "#c9733a", (15.5, -57.0, -34.5)),
+    ("Thalamus", "Tha", "#d9c762", "#9a8c28", (10.5, -18.0, 7.5)),
+    ("Pulvinar", "Pul", "#9df1b1", "#61b377", (14.5, -28.0, 5.5)),
+    ("Dentate nucleus", "DN", "#9cc168", "#618631", (15.5, -57.0, -34.5)),
 )
 SEED_RADIUS_MM = 2.5
 SIDES = ("left", "right")

@@ -54,15 +54,15 @@ TABLE_1: Mapping[tuple[str, str], Measured] = MappingProxyType(
 
 
 _PAIRS = (
-    ("Caudate", "Cau", "#5b8ff9", "#2f5fd0"),
-    ("Putamen", "Put", "#ff6b6b", "#d63a3a"),
-    ("Globus pallidus", "GP", "#ffd43b", "#d9a400"),
-    ("Thalamus", "Tha", "#63d297", "#2f9e63"),
-    ("Pulvinar", "Pul", "#38d9e0", "#129aa3"),
-    ("Red nucleus", "RN", "#ff8fcf", "#d1549c"),
-    ("Substantia nigra", "SN", "#b197fc", "#7f5fe0"),
-    ("Dentate nucleus", "DN", "#ffa94d", "#d9771a"),
-    ("Lateral ventricle", "LV", "#a5d8ff", "#6aaede"),
+    ("Caudate", "Cau", "#ff99e9", "#c05eac"),
+    ("Putamen", "Put", "#49c39b", "#008763"),
+    ("Globus pallidus", "GP", "#e080fc", "#a144bd"),
+    ("Thalamus", "Tha", "#d9c762", "#9a8c28"),
+    ("Pulvinar", "Pul", "#9df1b1", "#61b377"),
+    ("Red nucleus", "RN", "#9d9cff", "#5f64c0"),
+    ("Substantia nigra", "SN", "#f9a36a", "#b76934"),
+    ("Dentate nucleus", "DN", "#9cc168", "#618631"),
+    ("Lateral ventricle", "LV", "#c4c091", "#89865a"),
 )
 
 BLEED_INDEX = 2 * len(_PAIRS) + 1

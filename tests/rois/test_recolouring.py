@@ -71,23 +71,32 @@ def test_hues_differ_and_sides_are_bright_and_dark():
     assert (bright[:, 0] - dark[:, 0] > 18).all()
     hues = [np.degrees(np.arctan2(lab[:, 2], lab[:, 1])) for lab in (bright, dark)]
     assert np.abs((hues[0] - hues[1] + 180) % 360 - 180).max() < 8
-    assert [default_color(n) for n in (1, 2, 3)] == [
-        pair_color(0),
-        pair_color(0, dark=True),
-        pair_color(1),
-    ]
+
+
+def test_labels_that_follow_each_other_differ_for_everyone():
+    for sight in SIGHT:
+        for first in (1, 2):  # bright, dark
+            lab = seen([default_color(n) for n in range(first, 27, 2)], sight)
+            assert np.linalg.norm(lab - np.roll(lab, 1, axis=0), axis=1).min() > 25
+    assert {default_color(n) for n in range(1, 27)} == {
+        pair_color(n, dark=dark) for n in range(13) for dark in (False, True)
+    }
 
 
 def test_lists_get_colours_by_structure_and_side():
+    (deep,) = (p for p in built_in_presets() if len(p.regions) == 26)
+    listed = {region.name: region.color for region in deep.regions}
     table = region_table({4: "Putamen R", 2: "Lesion", 9: "Putamen L", 7: "Red nucleus L"})
     after = recolour_all(table).rows
     colours = {index: (after.get(index) or table[index]).color for index in table}
     assert colours == {
         2: pair_color(0),
-        4: pair_color(1, dark=True),
-        9: pair_color(1),
-        7: pair_color(2),
+        4: listed["Putamen R"],
+        9: listed["Putamen L"],
+        7: listed["Red nucleus L"],
     }
+    many = region_table({n: f"Piece {n}" for n in range(1, 20)})
+    assert len({row.color for row in recolour_all(many).rows.values()}) == 13
     assert all(after[i].name == table[i].name for i in after)
     again = recolour_all({i: after.get(i) or table[i] for i in table})
     assert not again.rows

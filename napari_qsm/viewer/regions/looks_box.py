@@ -25,10 +25,10 @@ class LooksBox(ui.Section):
             tip="Filled, or their edges alone; panels taken from a view look the same",
         )  # fmt: skip
         self._width = ui.whole_number(
-            "qsm.looks.width", lambda _: self._set(), 1, WIDEST_OUTLINE, suffix=" voxels",
-            tip="How broad outlines are, inwards from the region's edge",
+            "qsm.looks.width", lambda _: self._set(), 1, WIDEST_OUTLINE,
+            tip="How many voxels broad outlines are, inwards from the region's edge",
         )  # fmt: skip
-        self._width.setMinimumWidth(112)
+        self._width.setMinimumWidth(86)
         self._opacity = ui.slider(
             "qsm.looks.opacity", lambda _: self._set(), 0.1, 1.0, tip="How strong the colours are"
         )
@@ -39,7 +39,7 @@ class LooksBox(ui.Section):
             "the left side is the brighter one",
         )  # fmt: skip
         for part in (
-            ui.row((self._style, 1), self._width, spacing=4),
+            ui.row((self._style, 1), ui.WholeLabel("Width"), self._width, spacing=6),
             ui.row(ui.WholeLabel("Strength"), self._opacity, spacing=6),
             self._colours,
         ):

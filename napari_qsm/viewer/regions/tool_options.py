@@ -131,6 +131,7 @@ class ToolOptions(QWidget):
             f"qsm.paint.{name}", lambda value: self._set(**{field: value}), lowest, highest,
             step=step, decimals=1, suffix=suffix, tip=tip,
         )  # fmt: skip
+        types.setMinimumWidth(118)
         self._fields[field] = (slides, types, high)
         return ui.panel(ui.row(ui.WholeLabel(text), slides, types, spacing=6))
 
