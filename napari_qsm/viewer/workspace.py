@@ -57,7 +57,7 @@ def open_workspace(paths: Paths | None = None, *, show: bool = True) -> Workspac
     Parameters
     ----------
     paths : path or list of paths, optional
-        Maps, folders with a scan, or a saved session. They are open when this returns.
+        Maps, folders with a scan, or a saved session: open when this returns. A study's page follows.
     show : bool
         Whether the window appears.
 

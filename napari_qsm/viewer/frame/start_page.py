@@ -1,4 +1,4 @@
-"""The start page: three ways to begin, and what was opened lately."""
+"""The start page: four ways to begin, and what was opened lately."""
 
 from __future__ import annotations
 
