@@ -286,6 +286,26 @@ def test_a_map_that_was_made_anew_is_said_and_read_anew(tmp_path, desks):
     assert "reading begun anew" in [event["event"] for event in read_events(study.root)]
 
 
+def test_what_was_handed_in_on_another_map_stays_until_its_change_is_handed_in(tmp_path, desks):
+    study = make_study(tmp_path / "study", [("p1", "t0")])
+    desk = desks(study)
+    work = desk.open_next()
+    read_all(desk, work)
+    write_map(study.scan("p1", "t0"), 77)
+    again = desk.open_submitted(work.code)
+    assert again.opened.stale
+    again.begin_anew()
+    assert (again.done, len(reading_of(study, work).shapes)) == (0, 4)
+    while again.step is not None:
+        again.take()
+    for flag in again.unanswered:
+        again.answer(flag, "looked at")
+    again.submit("the map was made anew")
+    now = reading_of(study, work)
+    assert now.chi_sha256 != work.reading.chi_sha256
+    assert now.record.amended == ("the map was made anew",)
+
+
 def test_values_are_shown_when_the_protocol_says_so_and_not_before(tmp_path, desks):
     quiet = make_study(tmp_path / "study", [("p1", "t0")])
     desk = desks(quiet)
@@ -339,6 +359,18 @@ def test_refusals_in_one_sentence_each(tmp_path, desks):
     study.protocol_file.write_text(text.replace("size_mm: 6", "size_mm: 7"))
     with pytest.raises(FileError, match="changed after it was frozen"):
         Desk(study.root, "AA")
+
+
+def test_a_visit_with_two_maps_is_passed_over_without_its_name(tmp_path, desks):
+    study = make_study(tmp_path / "study", TWO)
+    twice = study.scan("p1", "t1")
+    other = twice.folder / "sub-p1_ses-t1_run-2_Chimap.nii.gz"
+    other.write_bytes(twice.map.read_bytes())
+    desk = desks(study)
+    code = next(code for code, item in read_key(study).items() if item.session == "t1")
+    assert desk.notes == [f"{code} cannot be read as it is; it is passed over."]
+    read_all(desk, desk.open_next())
+    assert desk.words == "AA, 1 of 2 read. 1 cannot be read now."
 
 
 def test_two_people_with_one_label_are_told(tmp_path, desks, monkeypatch):

@@ -12,6 +12,7 @@ from napari_qsm.errors import FileError, QsmError
 from napari_qsm.io.atomic import reason as reason_of
 from napari_qsm.rois.shape_checks import Numbers, numbers_of, numbers_under
 from napari_qsm.session.locks import FolderLock, InUseError
+from napari_qsm.session.reading.kept import scan_of
 from napari_qsm.session.reading.opened import Images, fetch, first_visit, open_scan, problem_of
 from napari_qsm.session.reading.work import ReadingWork
 from napari_qsm.study.folder import StudyFolder
@@ -52,12 +53,16 @@ class Desk:
         self.rater = rater
         self._items = read_worklist(self._study, rater)
         self.notes: list[str] = []
-        self._lock = self._locked()
-        self._catch_up()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="qsm: next scan")
         self._ahead: tuple[str, Future[Images]] | None = None
-        self._note_account()
-        self._passed = self._passed_over()
+        self._lock = self._locked()
+        try:
+            self._note_account()
+            self._passed = self._passed_over()
+            self._catch_up()
+        except QsmError:
+            self.close()
+            raise
         self.notes += [f"{code} {problem}; it is passed over." for code, problem in self._passed]
 
     def close(self) -> None:
@@ -202,10 +207,11 @@ class Desk:
 
     def _catch_up(self) -> None:
         """Note in the list what was handed in just before the window was killed."""
-        for item in self._items:
-            path = self._study.scan(*item.key).shapes(item.rater, item.reading)
-            is_begun = item.state == "open" and path.is_file()
-            if is_begun and read_reading(path).record.state == "submitted":
+        passed = {code for code, _ in self._passed}
+        begun = [item for item in self._items if item.state == "open" and item.code not in passed]
+        for item in begun:
+            path = scan_of(self._study, item).shapes(item.rater, item.reading)
+            if path.is_file() and read_reading(path).record.state == "submitted":
                 self._items = mark(self._study, item, "submitted")
 
     def _passed_over(self) -> list[tuple[str, str]]:

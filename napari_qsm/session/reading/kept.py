@@ -111,12 +111,17 @@ class ReadingFile:
     def begin_anew(self, reading: Reading) -> Reading:
         """An empty reading in place of one that was begun on another map, which is kept.
 
+        One that was handed in stays where it is until the change of it is handed in.
+
         Raises
         ------
         QsmError
             If that cannot be written.
         """
         with self.blinded():
+            empty = new_reading(self.study, self.item.rater, self.map_, self.item.reading)
+            if self.amending:
+                return empty
             name = f"{self._path.stem}_{reading.chi_sha256[:8]}.json"
             kept = self.study.reading / "amended" / name
             kept.parent.mkdir(parents=True, exist_ok=True)
@@ -129,7 +134,7 @@ class ReadingFile:
                 self.study.root, "reading begun anew", scan=self.scan.stem, rater=self.item.rater,
                 reading=self.item.reading, kept=name, map_sha256=reading.chi_sha256,
             )  # fmt: skip
-            return new_reading(self.study, self.item.rater, self.map_, self.item.reading)
+            return empty
 
     def _with_labels(self, path: Path, labels: Path) -> Reading:
         reading = read_reading(path)
@@ -181,6 +186,20 @@ def _remove(shapes: Path, labels: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def scan_of(study: StudyFolder, item: Item) -> StudyScan:
+    """The scan of an item.
+
+    Raises
+    ------
+    QsmError
+        If the study holds several maps of it; the sentence names the code only.
+    """
+    try:
+        return study.scan(*item.key)
+    except QsmError:
+        raise QsmError(_ask_the_lead(item.code)) from None
+
+
 def neutral(sentence: str, study: StudyFolder, scan: StudyScan, code: str) -> str:
     """A sentence that names a scan by its code; one about the code where more would be told.
 
@@ -200,8 +219,12 @@ def neutral(sentence: str, study: StudyFolder, scan: StudyScan, code: str) -> st
     for name in (scan.stem, scan.name):
         said = said.replace(name, code)
     if _TELLING.search(said):
-        return (
-            f"{code} cannot be read as it is. Ask whoever leads the study: "
-            "'napari-qsm study check' says what is wrong."
-        )
+        return _ask_the_lead(code)
     return said
+
+
+def _ask_the_lead(code: str) -> str:
+    return (
+        f"{code} cannot be read as it is. Ask whoever leads the study: 'napari-qsm study check' says "
+        "what is wrong."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -14,7 +15,7 @@ from napari_qsm.qc.rating import read_ratings
 from napari_qsm.registration.carry import carried
 from napari_qsm.rois.guided import Step
 from napari_qsm.rois.shapes import FixedShape, snap
-from napari_qsm.session.reading.kept import ReadingFile, neutral
+from napari_qsm.session.reading.kept import ReadingFile, neutral, scan_of
 from napari_qsm.study.folder import StudyFolder
 from napari_qsm.study.magnitudes import magnitude_beside
 from napari_qsm.study.painted import PaintedStep, carried_contours, read_painted
@@ -71,9 +72,10 @@ class OpenedScan:
 
 
 def first_visit(study: StudyFolder, participant: str) -> str:
-    """The earliest visit of which there is a map; empty where there is none."""
+    """The earliest visit of which there is one map; empty where there is none."""
+    maps = Counter(scan.key for scan in study.scans if scan.is_reconstructed)
     visits = visits_of(study).get(participant, [])
-    return next((v for v in visits if study.scan(participant, v).is_reconstructed), "")
+    return next((visit for visit in visits if maps[participant, visit] == 1), "")
 
 
 def problem_of(study: StudyFolder, item: Item) -> str:
@@ -81,7 +83,7 @@ def problem_of(study: StudyFolder, item: Item) -> str:
 
     The map was there when the list was made; since then it may have gone, or been judged.
     """
-    scan = study.scan(*item.key)
+    scan = scan_of(study, item)
     if not scan.map.is_file():
         return "has no map any more"
     if scan.rating.is_file():
@@ -120,7 +122,7 @@ def fetch(study: StudyFolder, item: Item) -> Images:
     QsmError
         If the map or a file beside it cannot be used; the sentence names the code only.
     """
-    scan = study.scan(*item.key)
+    scan = scan_of(study, item)
     try:
         source = read_map(scan.map, unit="ppm")
         checksum_of(source)  # asked for at the first click, when nobody wants to wait
@@ -155,7 +157,7 @@ def open_scan(
     QsmError
         If a file of the scan cannot be used; the sentence names the code only.
     """
-    scan = study.scan(*item.key)
+    scan = scan_of(study, item)
     images = images or fetch(study, item)
     try:
         return _opened(study, scan, item, images, amending)
