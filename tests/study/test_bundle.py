@@ -16,6 +16,7 @@ from napari_qsm.errors import FileError, QsmError
 from napari_qsm.io.maps import read_map
 from napari_qsm.qc.rating import add_rating, make_rating
 from napari_qsm.rois.shape_files import read_shapes
+from napari_qsm.rois.shapes import snap
 from napari_qsm.study.bundle import make_bundle
 from napari_qsm.study.bundle_card import opened_bundle
 from napari_qsm.study.bundle_return import merge_bundle, return_bundle
@@ -325,6 +326,30 @@ def test_carried_shapes_keep_one_persons_scans_together_and_nothing_else(tmp_pat
     return_bundle(bundle.root, back)
     assert len(merge_bundle(study, back).new) == 4
     assert read_shapes(scan.shapes("BB")).shapes
+
+
+def test_what_was_read_here_of_a_first_visit_is_carried_there(tmp_path):
+    study = a_study(tmp_path, "carried", readings=())
+    turn = np.eye(4)
+    turn[:3, 3] = (2.0, -2.0, 4.0)  # points of week6 to points of baseline
+    write_transform(study, Transform("Meier", "week6", "baseline", turn))
+    items, _ = assign(study, "BB", seed=5)
+    code = {item.key: item.code for item in items}
+    first = study.scan("Meier", "baseline")
+    volume = read_map(first.map)
+    begun = new_reading(study, "BB", volume)
+    shapes = placed(study)
+    submit_reading(study, first, Reading(begun.record, shapes, begun.chi_sha256), volume)
+    out = tmp_path / "b.zip"
+    assert make_bundle(study, "BB", out, magnitude=False).together == 0
+    bundle = StudyFolder(opened_bundle(out))
+    assert code["Meier", "baseline"] not in {item.code for item in read_worklist(bundle, "BB")}
+    places = read_suggestions(bundle.scan(code["Meier", "week6"]).suggestion()).of("BB")
+    assert "reading of BB" in places.source
+    for there, here in zip(places.shapes, shapes, strict=True):
+        # Snapped to the voxels of 2 mm on both sides, of which the head moved by whole ones.
+        moved = np.subtract(snap(here, volume).centre_mm, (2.0, -2.0, 4.0))
+        assert there.centre_mm == pytest.approx(moved)
 
 
 def test_what_does_not_fit_is_refused_and_nothing_is_written(study, tmp_path):

@@ -348,3 +348,27 @@ def test_painted_readings_come_back_from_a_bundle(study, tmp_path):
     nib.save(nib.Nifti1Image(np.zeros(SHAPE, np.uint8), image.affine), coded.dseg("BB"))
     with pytest.raises(FileError, match="was changed outside of its reading by BB"):
         return_bundle(bundle.root, back, overwrite=True)
+
+
+def test_a_bundle_starts_from_what_was_painted_here(tmp_path):
+    (tmp_path / "p.yaml").write_text(PROTOCOL.replace("method", "placement: carried\nmethod", 1))
+    study = make_cohort(tmp_path / "study", VISITS, readings=(), protocol=tmp_path / "p.yaml")
+    turn = np.eye(4)
+    turn[0, 3] = 4.0  # points of t1 to points of t0
+    write_transform(study, Transform("01", "t1", "t0", turn))
+    items, _ = assign(study, "BB", seed=3)
+    half = np.where(drawn() == LEFT, LEFT, 0)
+    _, scan, _ = read(study, ("01", "t0"), "BB", labels=half, submit=False)
+    reading = read_reading(scan.shapes("BB"))
+    hidden = {"Putamen R": "artefact", "Vein": "artefact"}
+    volume = read_map(scan.map)
+    reading = load_labels(study, reading, volume, scan.dseg("BB"))
+    record = reading.record.model_copy(update={"not_visible": hidden})
+    full = Reading(record, reading.shapes, reading.chi_sha256, reading.labels)
+    submit_reading(study, scan, full, volume)
+    out = tmp_path / "b.zip"
+    make_bundle(study, "BB", out)
+    code = next(item.code for item in items if item.key == ("01", "t1"))
+    coded = StudyFolder(opened_bundle(out)).scan(code)
+    labels = np.asanyarray(nib.load(coded.contours()).dataobj)
+    np.testing.assert_array_equal(labels, np.roll(half, -2, 0))
