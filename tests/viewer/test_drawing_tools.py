@@ -427,7 +427,7 @@ def test_how_regions_look_in_views_and_figures(work):
     session.history.clear()
     entry.regions = {n: replace(row, color="#112233") for n, row in entry.regions.items()}
     press(work, "qsm.looks.colours")
-    assert [entry.regions[n].color for n in (1, 2)] == [pair_color(0), pair_color(0, dark=True)]
+    assert [entry.regions[n].color for n in (1, 2)] == [pair_color(1), pair_color(1, dark=True)]
     assert session.history.undo() == "colours of all regions"
     assert entry.regions[1].color == "#112233"
     session.set_display(entry, outline=False, outline_width=1, opacity=0.5)
