@@ -18,6 +18,7 @@ NAMES = (
     "autosave",
     "regions",
     "registration",
+    "outlines",
     "study_page",
     "reading",
 )

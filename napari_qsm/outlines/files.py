@@ -11,7 +11,8 @@ from napari_qsm.io.formats import stem
 from napari_qsm.io.maps import read_map, read_volume
 from napari_qsm.io.segmentation import write_labels
 from napari_qsm.io.targets import check_out_file
-from napari_qsm.outlines.propose import SEED_MARK, Proposal, propose_outlines
+from napari_qsm.outlines.propose import Proposal, propose_outlines
+from napari_qsm.outlines.seeds import SEED_MARK
 from napari_qsm.recon.provenance import input_record
 from napari_qsm.recon.stages import Progress, Warn, no_progress, no_warning
 

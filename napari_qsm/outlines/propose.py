@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,12 @@ from napari_qsm.arrays import Array, bounding_box
 from napari_qsm.errors import GeometryError, MetadataError, QsmError
 from napari_qsm.outlines.bending import BentAtlas, bend_atlas
 from napari_qsm.outlines.edges import follow_edges
+from napari_qsm.outlines.seeds import SEED_MARK, SEEDS, SIDES, draw_seeds
 from napari_qsm.recon.mask.extraction import brain_mask
 from napari_qsm.recon.provenance import software_versions
 from napari_qsm.recon.stages import Progress, no_progress
 from napari_qsm.registration.atlas import CITATION, NUCLEI
-from napari_qsm.registration.images import coarser, on_grid, points_of, smoothed
+from napari_qsm.registration.images import on_grid, points_of, smoothed
 from napari_qsm.registration.nuclei import AtlasFit, fit_atlas
 from napari_qsm.rois.region import Region
 from napari_qsm.volume import Volume
@@ -34,21 +35,6 @@ OUTLINED: tuple[tuple[str, str, str, str], ...] = (
     ("Red nucleus", "RN", "#9d9cff", "#5f64c0"),
     ("Substantia nigra", "SN", "#f9a36a", "#b76934"),
 )
-#: What the atlas lacks and gets a ball to start from: name, colours, and its middle on the right, mm in the
-#: atlas's world.
-SEEDS: tuple[tuple[str, str, str, str, tuple[float, float, float]], ...] = (
-    ("Thalamus", "Tha", "#d9c762", "#9a8c28", (10.5, -18.0, 7.5)),
-    ("Pulvinar", "Pul", "#9df1b1", "#61b377", (14.5, -28.0, 5.5)),
-    ("Dentate nucleus", "DN", "#9cc168", "#618631", (15.5, -57.0, -34.5)),
-)
-SEED_RADIUS_MM = 2.5
-SIDES = ("left", "right")
-#: How far the brightest place is looked for, mm, what a place at that distance is dimmed by, the
-#: width of the mean that is looked at, mm, and between which values; ppm.
-_SEED_REACH_MM, _SEED_COST_PPM, _SEED_BLUR_MM = 6.0, 0.04, 4.0
-_SEED_LIMITS_PPM = (-0.05, 0.12)
-#: How the name of a region says that it is a ball to start from.
-SEED_MARK = "seed"
 #: Slices thicker than this hold too little of a nucleus.
 THICKEST_MM = 4.0
 #: Nuclei of which more lies outside the view or the brain are left out.
@@ -207,16 +193,63 @@ def propose_outlines(
         without.update(lost)
     out = np.zeros(image.shape, np.uint8)
     kept: list[Region] = []
+    absent: set[int] = set()
     for region, labels in _outlined():
-        if region.name not in without:
-            out[np.isin(edges, labels)] = region.index
-            kept.append(region)
+        if region.name in without:
+            absent.update(labels)
+            continue
+        out[np.isin(edges, labels)] = region.index
+        kept.append(region)
+    fit = replace(fit, middles=_middles(image, edges, absent))
     if len(kept) < LOWEST_FOUND * len(_outlined()):
         raise _too_few(without, image, inside)
-    kept += _seeded(bent, image, inside, out, without)
+    kept += draw_seeds(bent, image, inside, out, region_list(), without)
     progress(1.0)
     labels_volume = image.with_data(out, unit="", name="proposed").to_stored()
     return Proposal(labels_volume, tuple(kept), fit, found, without)
+
+
+def with_middles(
+    fit: AtlasFit, chi: Volume, mask: Volume, *, progress: Progress = no_progress
+) -> AtlasFit:
+    """A fit whose middles of nuclei are those of their outlines in the map, where they are found.
+
+    Parameters
+    ----------
+    fit : AtlasFit
+        Of this map, without a problem.
+    chi, mask : Volume
+        As for :func:`~napari_qsm.registration.nuclei.fit_atlas`.
+    progress : callable
+        Called with the fraction done; may raise to stop.
+    """
+    image = chi.to_canonical()
+    inside = _there(mask, image) > 0.5
+    bent = bend_atlas(fit, image, inside, progress=lambda f: progress(0.7 * f))
+    start = bent.labels_on(image)
+    edges = follow_edges(image, start, progress=lambda f: progress(0.7 + 0.3 * f))
+    found = _all_measured(image, edges, start)
+    lost = {
+        label
+        for region, labels in _outlined()
+        if found[region.name].problem or _cut(bent, labels, image, inside)
+        for label in labels
+    }
+    return replace(fit, middles=_middles(image, edges, lost))
+
+
+def _middles(
+    image: Volume, edges: Array, lost: Collection[int]
+) -> dict[str, tuple[float, float, float]]:
+    """Middles of the nuclei no part of which is lost, world RAS mm, by name and side."""
+    middles = {}
+    for name, left in NUCLEI.items():
+        for side in SIDES:
+            labels = [label + (side == "right") for label in left]
+            if not set(labels) & set(lost):
+                at = image.voxel_to_world(np.argwhere(np.isin(edges, labels)).mean(axis=0))
+                middles[f"{name} {side}"] = (float(at[0]), float(at[1]), float(at[2]))
+    return middles
 
 
 def _checked(chi: Volume) -> Volume:
@@ -339,47 +372,3 @@ def _too_few(without: Mapping[str, str], chi: Volume, inside: Array) -> QsmError
         chi,
         inside,
     )
-
-
-def _seeded(
-    bent: BentAtlas, chi: Volume, inside: Array, out: Array, without: dict[str, str]
-) -> list[Region]:
-    """Balls to start from, drawn where nothing is outlined; their regions."""
-    regions = {region.name: region for region in region_list()}
-    ppm = np.clip(np.nan_to_num(np.asarray(chi.data, np.float32)), *_SEED_LIMITS_PPM)
-    bright = coarser(chi.with_data(np.where(inside, ppm, 0)), _SEED_BLUR_MM)
-    made = []
-    for name, _, _, _, middle in SEEDS:
-        for side in SIDES:
-            region = regions[f"{name} {SEED_MARK} {side[0].upper()}"]
-            at = np.array(middle) * ((-1 if side == "left" else 1), 1, 1)
-            ball = _ball(_brightest(bent.to_map(at[None])[0], bright), chi)
-            free = out[ball] == 0
-            ball = tuple(index[free] for index in ball)
-            if len(ball[0]) < 2 or not inside[ball].all():
-                without[region.name] = "its place lies outside of what is seen"
-                continue
-            out[ball] = region.index
-            made.append(region)
-    return made
-
-
-def _brightest(place_mm: Array, bright: Volume) -> Array:
-    """The place near one that is brightest, less so the further it is; world mm."""
-    steps = np.arange(-_SEED_REACH_MM, _SEED_REACH_MM + 0.1, 1.0)
-    offsets = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 3)
-    offsets = offsets[np.linalg.norm(offsets, axis=1) <= _SEED_REACH_MM]
-    at = bright.world_to_voxel(place_mm + offsets).T
-    seen = ndimage.map_coordinates(bright.data, at, order=1, mode="nearest")
-    cost = _SEED_COST_PPM * (np.linalg.norm(offsets, axis=1) / _SEED_REACH_MM) ** 2
-    return np.asarray(place_mm + offsets[int((seen - cost).argmax())])
-
-
-def _ball(centre_mm: Array, grid: Volume) -> tuple[Array, ...]:
-    """Indices of the voxels whose middle lies within the radius of a seed."""
-    reach = np.ceil(SEED_RADIUS_MM / np.array(grid.voxel_size_mm)).astype(int)
-    middle = np.round(grid.world_to_voxel(centre_mm)).astype(int)
-    near = np.argwhere(np.ones(2 * reach + 1, bool)) - reach + middle
-    near = near[np.all((near >= 0) & (near < grid.shape), axis=1)]
-    apart = np.linalg.norm(grid.voxel_to_world(near) - centre_mm, axis=1)
-    return tuple(near[apart <= SEED_RADIUS_MM].T)

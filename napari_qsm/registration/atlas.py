@@ -5,7 +5,7 @@ Its files and their notice lie in ``cit168``. Its world is that of ICBM 152 nonl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import as_file, files
@@ -35,6 +35,8 @@ NUCLEI: Mapping[str, tuple[int, ...]] = {
 TYPICAL_PPM: Mapping[int, float] = {
     1: 0.05, 3: 0.05, 5: 0.04, 9: 0.13, 11: 0.13, 13: 0.12, 15: 0.10, 17: 0.12, 31: 0.09,
 }  # fmt: skip
+#: Voxels of room round the atlas's labels, and how wide the shift of a nucleus is felt, mm.
+MARGIN, _REACH_MM = 14, 6.0
 CITATION = "CIT168 (Pauli et al. 2018, doi:10.1038/sdata.2018.63, CC BY 4.0)"
 
 
@@ -87,3 +89,23 @@ def padded(volume: Volume, margin: int) -> Volume:
 def near(inside: Array, sizes: tuple[float, float, float], mm: float) -> Array:
     """Voxels within so many mm of others."""
     return ndimage.distance_transform_edt(~inside, sampling=sizes) <= mm
+
+
+def spread_shifts(shifts: Mapping[int, Sequence[float] | Array]) -> tuple[Volume, Array]:
+    """Shifts of the nuclei spread over the space between them: the grid, and (3, x, y, z) in mm."""
+    labels = padded(load_atlas().labels, MARGIN)
+    table = np.zeros((256, 4), np.float32)
+    for label, shift in shifts.items():
+        table[label] = [*shift, 1]
+    spread = np.stack(
+        [ndimage.gaussian_filter(column[np.asarray(labels.data)], _REACH_MM) for column in table.T]
+    )
+    return labels, spread[:3] / (spread[3] + 1e-3)
+
+
+def shift_at(bend: tuple[Volume, Array], points: Array) -> Array:
+    """What :func:`spread_shifts` gives at places of the atlas, mm; (n, 3) in and out."""
+    grid, field = bend
+    index = grid.world_to_voxel(points).T
+    parts = [ndimage.map_coordinates(f, index, order=1, mode="nearest") for f in field]
+    return np.stack(parts, axis=-1)

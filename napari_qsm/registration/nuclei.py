@@ -11,7 +11,7 @@ value is taken from the map once it is found.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -22,7 +22,16 @@ from napari_qsm.arrays import Array, bounding_box
 from napari_qsm.errors import QsmError
 from napari_qsm.recon.stages import Progress, no_progress
 from napari_qsm.registration.affine import fit_affine
-from napari_qsm.registration.atlas import TYPICAL_PPM, Atlas, load_atlas, near, padded
+from napari_qsm.registration.atlas import (
+    MARGIN,
+    TYPICAL_PPM,
+    Atlas,
+    load_atlas,
+    near,
+    padded,
+    shift_at,
+    spread_shifts,
+)
 from napari_qsm.registration.images import (
     coarser,
     on_grid,
@@ -34,14 +43,11 @@ from napari_qsm.registration.images import (
 from napari_qsm.rois.shapes import Side
 from napari_qsm.volume import Volume
 
-_MARGIN = 14
 _NEAR_MM = 10.0
 #: How far nuclei usually lie from where the brain's form puts them, mm.
 _USUAL_MM = 4.0
 #: Bleeds, calcifications and veins would outweigh everything, ppm.
 _LIMITS_PPM = (-0.05, 0.2)
-#: How wide the shift of a nucleus is felt, mm.
-_REACH_MM = 6.0
 _STRIATUM, _MIDBRAIN = (1, 3, 5, 9, 11), (13, 15, 17, 31)
 
 
@@ -103,6 +109,9 @@ class AtlasFit:
         Correlation of each nucleus and what lies round it with the map.
     flipped : str
         The axis along which the head seems to be stored the wrong way round; empty if none.
+    middles : dict of str to (x, y, z)
+        Middles of nuclei that were outlined in the map, world RAS mm, by name and side
+        (``"Putamen left"``).
     """
 
     matrix: Array
@@ -110,6 +119,7 @@ class AtlasFit:
     brain: float
     matches: Mapping[int, float]
     flipped: str = ""
+    middles: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
 
     @property
     def match(self) -> float:
@@ -135,11 +145,11 @@ class AtlasFit:
 
     @cached_property
     def _bend(self) -> tuple[Volume, Array]:
-        return _bent(self.shifts)
+        return spread_shifts(self.shifts)
 
     def shift(self, points_mm: Array) -> Array:
         """By how much the shifts of the nuclei move places of the atlas, mm; (n, 3) in and out."""
-        return _at(self._bend, points_mm)
+        return shift_at(self._bend, points_mm)
 
     def to_map(self, points_mm: Array) -> Array:
         """Places of the atlas in the map; world mm, (n, 3) in and out."""
@@ -157,6 +167,9 @@ class AtlasFit:
 
     def centre(self, name: str, side: Side) -> tuple[float, float, float]:
         """Middle of a nucleus in the map, world RAS mm; see :data:`~.atlas.NUCLEI` for names."""
+        known = self.middles.get(f"{name} {side}")
+        if known is not None:
+            return known
         atlas = load_atlas()
         middle = self.to_map(points_of(atlas.labels, atlas.inside(name, side))).mean(axis=0)
         return float(middle[0]), float(middle[1]), float(middle[2])
@@ -186,6 +199,7 @@ class AtlasFit:
             "shifts_mm": {str(k): [round(float(v), 3) for v in s] for k, s in self.shifts.items()},
             "brain": round(self.brain, 4),
             "matches": {str(k): round(v, 4) for k, v in self.matches.items()},
+            "middles_mm": {k: [round(float(v), 3) for v in at] for k, at in self.middles.items()},
         }
 
     @classmethod
@@ -202,11 +216,22 @@ class AtlasFit:
             shifts = {int(k): tuple(float(v) for v in s) for k, s in said["shifts_mm"].items()}
             matches = {int(k): float(v) for k, v in said["matches"].items()}
             brain = float(said["brain"])
+            middles = {
+                str(k): tuple(float(v) for v in at) for k, at in said.get("middles_mm", {}).items()
+            }
         except (KeyError, TypeError, ValueError, AttributeError):
             raise QsmError("These are no places of the atlas.") from None
-        if matrix.shape != (4, 4) or any(len(shift) != 3 for shift in shifts.values()):
+        if matrix.shape != (4, 4) or any(
+            len(place) != 3 for place in (*shifts.values(), *middles.values())
+        ):
             raise QsmError("These are no places of the atlas.")
-        return cls(matrix, {k: (s[0], s[1], s[2]) for k, s in shifts.items()}, brain, matches)
+        return cls(
+            matrix,
+            {k: (s[0], s[1], s[2]) for k, s in shifts.items()},
+            brain,
+            matches,
+            middles={k: (m[0], m[1], m[2]) for k, m in middles.items()},
+        )
 
 
 def fit_atlas(chi: Volume, mask: Volume, *, progress: Progress = no_progress) -> AtlasFit:
@@ -244,7 +269,7 @@ def fit_atlas(chi: Volume, mask: Volume, *, progress: Progress = no_progress) ->
     ppm = np.clip(np.nan_to_num(np.asarray(chi.data, np.float32)), *_LIMITS_PPM)
     values = chi.with_data(np.where(inside, ppm, 0).astype(np.float32))
     image, brain = (coarser(v, 1.2) for v in (values, chi.with_data(inside)))
-    template = padded(Volume(atlas.typical(), atlas.labels.affine), _MARGIN)
+    template = padded(Volume(atlas.typical(), atlas.labels.affine), MARGIN)
     region = near(template.data > 0, template.voxel_size_mm, _NEAR_MM)
     matrix, brain_match, here = _brought(atlas, template, region, image, brain)
     progress(0.3)
@@ -294,7 +319,7 @@ def _matched(
     atlas: Atlas, image: Volume, matrix: Array, progress: Progress
 ) -> tuple[dict[int, tuple[float, float, float]], dict[int, float]]:
     """Shift of each nucleus in mm of the atlas, and its correlation with the map."""
-    labels = padded(atlas.labels, _MARGIN)
+    labels = padded(atlas.labels, MARGIN)
     values = np.zeros(256, np.float32)
     for label, ppm in TYPICAL_PPM.items():
         values[[label, label + 1]] = ppm
@@ -304,7 +329,7 @@ def _matched(
     for number, search in enumerate(_SEARCHES):
         smooth = image.with_data(smoothed(image, search.smooth_mm))
         template = ndimage.gaussian_filter(values[np.asarray(labels.data)], search.smooth_mm)
-        bend = _bent(shifts)
+        bend = spread_shifts(shifts)
         found = {}
         for group in search.groups:
             shift, match = _looked_for(labels, template, smooth, matrix, bend, group, search)
@@ -312,10 +337,10 @@ def _matched(
                 found[label], matches[label] = shift, match
         for label, shift in found.items():
             shifts[label] = shifts[label] + shift
-        bend = _bent(shifts)
+        bend = spread_shifts(shifts)
         for label in shifts:
             points = points_of(labels, labels.data == label)
-            bent = points + _at(bend, points)
+            bent = points + shift_at(bend, points)
             seen, _ = values_at(image, bent @ matrix[:3, :3].T + matrix[:3, 3])
             if len(seen):
                 low, high = np.array(_VALUE_LIMITS) * usual[label]
@@ -343,7 +368,7 @@ def _looked_for(
     wanted = template[tuple(patch.T)].astype(np.float64)
     wanted = (wanted - wanted.mean()) / max(float(np.std(wanted)) * np.sqrt(len(wanted)), 1e-12)
     points = labels.voxel_to_world(patch)
-    points = points + _at(bend, points)
+    points = points + shift_at(bend, points)
     to_index = np.linalg.inv(image.affine) @ matrix
     start = points @ to_index[:3, :3].T + to_index[:3, 3]
     reach = np.arange(-search.range_mm, search.range_mm + 1e-6, search.step_mm)
@@ -371,22 +396,3 @@ def _looked_for(
         if np.isfinite(bow) and bow < 0:
             shift[axis] += search.step_mm * float(np.clip(0.5 * (low - high) / bow, -0.5, 0.5))
     return shift, float(plain[best])
-
-
-def _bent(shifts: Mapping[int, Sequence[float] | Array]) -> tuple[Volume, Array]:
-    """Shifts of the nuclei spread over the space between them: the grid, and (3, x, y, z) in mm."""
-    labels = padded(load_atlas().labels, _MARGIN)
-    table = np.zeros((256, 4), np.float32)
-    for label, shift in shifts.items():
-        table[label] = [*shift, 1]
-    spread = np.stack(
-        [ndimage.gaussian_filter(column[np.asarray(labels.data)], _REACH_MM) for column in table.T]
-    )
-    return labels, spread[:3] / (spread[3] + 1e-3)
-
-
-def _at(bend: tuple[Volume, Array], points: Array) -> Array:
-    grid, field = bend
-    index = grid.world_to_voxel(points).T
-    parts = [ndimage.map_coordinates(f, index, order=1, mode="nearest") for f in field]
-    return np.stack(parts, axis=-1)

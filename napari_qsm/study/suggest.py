@@ -13,7 +13,7 @@ from napari_qsm.arrays import Array
 from napari_qsm.errors import Cancelled, FileError, QsmError
 from napari_qsm.io.maps import read_map, read_volume
 from napari_qsm.io.segmentation import regions_beside, write_labels
-from napari_qsm.outlines.propose import propose_outlines
+from napari_qsm.outlines.propose import propose_outlines, with_middles
 from napari_qsm.registration.atlas import CITATION, NUCLEI
 from napari_qsm.registration.carry import carried
 from napari_qsm.registration.nuclei import AtlasFit, fit_atlas
@@ -194,6 +194,8 @@ def _first_visit(scan: StudyScan, steps: Sequence[Step | PaintedStep], overwrite
         return _First(scan, _grid(chi), fit, digest, "", True, readings, contours, lacking)
     fit, contours, lacking = _fitted(scan, chi, steps, wanted)
     problem = fit.problem
+    if not problem and not fit.middles:
+        fit = with_middles(fit, chi, _mask(scan, chi))
     fit = AtlasFit.from_dict(fit.to_dict())  # as it will be read, to the last digit
     sentence = f"{problem[0].upper()}{problem[1:]}." if problem else ""
     found = None if problem else fit

@@ -1,5 +1,7 @@
 """The atlas in a map: places there and back, its own files, heads stored the wrong way round."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,13 @@ def test_places_go_there_and_back():
     assert np.abs(fit.to_atlas(fit.to_map(points)) - points).max() < 0.01
     again = AtlasFit.from_dict(fit.to_dict())
     assert np.abs(again.to_map(points) - fit.to_map(points)).max() < 0.01
+    known = replace(fit, middles={"Putamen left": (1.0, 2.0, 3.0)})
+    again = AtlasFit.from_dict(known.to_dict())
+    assert again.centre("Putamen", "left") == (1.0, 2.0, 3.0)
+    assert (
+        np.abs(np.subtract(again.centre("Putamen", "right"), fit.centre("Putamen", "right"))).max()
+        < 0.01
+    )
 
 
 def test_labels_on_a_grid_lie_where_the_centres_are():
