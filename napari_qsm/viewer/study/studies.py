@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +69,7 @@ class Studies(QObject):
         self.page.step_asked.connect(self._runner.run)
         self.page.amend_asked.connect(self._runner.amend)
         self.page.renew_asked.connect(self.look)
-        self.page.leave_asked.connect(partial(self.show, False))
+        self.page.leave_asked.connect(self.toggle)  # a partial would keep the closed window
         self.page.opened.connect(self._on_opened)
         self.page.result_asked.connect(self._on_result)
         self._heard = ui.Subscriptions()
