@@ -115,21 +115,21 @@ class JobBar(QWidget):
 
     told = Signal(str, float)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, name: str = "qsm.jobs") -> None:
         super().__init__(parent)
-        self.setObjectName("qsm.jobs")
+        self.setObjectName(name)
         self._waiting: list[Job] = []
         self._current: Job | None = None
         self._text = QLabel()
-        self._text.setObjectName("qsm.jobs.text")
+        self._text.setObjectName(f"{name}.text")
         self._text.setMinimumWidth(60)
         self._bar = QProgressBar()
-        self._bar.setObjectName("qsm.jobs.progress")
+        self._bar.setObjectName(f"{name}.progress")
         self._bar.setRange(0, 1000)
         self._bar.setTextVisible(False)
         self._bar.setFixedHeight(10)
         self._cancel = QPushButton("Cancel")
-        self._cancel.setObjectName("qsm.jobs.cancel")
+        self._cancel.setObjectName(f"{name}.cancel")
         self._cancel.clicked.connect(lambda _=False: self.cancel())
         row = QHBoxLayout(self)
         row.setContentsMargins(6, 2, 6, 2)

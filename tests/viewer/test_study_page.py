@@ -285,7 +285,7 @@ def test_long_work_is_cancelled_on_the_page_and_does_not_block_the_window(
     answers = Answers("qsm.study_stop.stay")
     assert not workspace.studies.may_close()
     answers.done()
-    cancel = page.jobs.findChild(object, "qsm.jobs.cancel")
+    cancel = page.jobs.findChild(object, "qsm.study.jobs.cancel")
     QTest.mouseClick(cancel, LEFT, NONE, cancel.rect().center())
     qtbot.waitUntil(lambda: not page.jobs.busy, **WAIT)
     assert "Stopped" in child_of(page, "qsm.study.done").text()

@@ -71,7 +71,7 @@ class StudyPage(QFrame):
         self.grid.heads.sectionClicked.connect(self._on_head)
         self._cell = ui.label("", "qsm.study.cell")
         self.steps = StepsBox(self.step_asked.emit)
-        self.jobs = JobBar()
+        self.jobs = JobBar(name="qsm.study.jobs")
         self.jobs.setObjectName("qsm.study.jobs")
         self.jobs.told.connect(lambda text, part: self._on_working(text))
         self._build_report()
