@@ -92,7 +92,8 @@ def test_reconstruct_takes_times_and_field_from_sidecars_and_writes_the_contract
     provenance = json.loads((out / "provenance.json").read_text(encoding="utf-8"))
     assert provenance["echo_times_s"] == [0.021]
     assert "phase.nii" not in json.dumps(provenance)
-    assert (out / "methods.txt").read_text(encoding="utf-8").startswith("Phase")
+    said = (out / "methods.txt").read_text(encoding="utf-8")
+    assert said.startswith("Gradient-echo images were acquired at 3 T: TE 21 ms")
     # Again: refused before any work, unless asked for.
     assert reconstruct(phantom_folder, out) == 1
     assert "--overwrite" in capsys.readouterr().err

@@ -20,7 +20,9 @@ from tests.study.cohort_maker import AFFINE, SHAPE
 from tests.viewer import actions
 from tests.viewer.actions import CTRL, NONE, SHIFT, drag
 from tests.viewer.conftest import settle
-from tests.viewer.test_reading import everything_said
+from tests.viewer.test_reading import everything_said, own_clipboard
+
+__all__ = ["own_clipboard"]  # a fixture for every test here
 
 pytestmark = pytest.mark.window
 RETURN = Qt.Key.Key_Return

@@ -56,6 +56,11 @@ def window(study, qapp):
     settle(10)
 
 
+@pytest.fixture(autouse=True)
+def own_clipboard(qapp):
+    qapp.clipboard().clear()
+
+
 def press(window, key, modifiers=NONE):
     QTest.keyClick(window.focusWidget() or window, key, modifiers)
     settle()
@@ -84,9 +89,11 @@ def kept(study, code):
 
 
 def everything_said():
-    """Return all text that any widget has, shown or not, and the clipboard."""
+    """Return all text in any window, of hidden widgets too, and the clipboard."""
     said = []
     for widget in QApplication.allWidgets():
+        if not widget.window().isVisible():  # what other tests left until Qt deletes it
+            continue
         said += [widget.windowTitle(), widget.toolTip(), widget.statusTip(), widget.whatsThis()]
         said += [widget.accessibleName(), widget.accessibleDescription(), widget.objectName()]
         if isinstance(widget, QLabel | QAbstractButton | QLineEdit):

@@ -262,7 +262,7 @@ class Views:
 
     def _zoomed(self, view: SliceView) -> None:
         if self._session.views_linked:
-            if view.zoom.centre is not None:
+            if self._apart and view.zoom.centre is not None:  # a point of the slice, for the others
                 view.zoom.centre[DEPTH_AXIS[view.plane]] = view.depth_mm
             self.align(view)
             for other in self.all:
