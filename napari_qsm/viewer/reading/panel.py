@@ -27,6 +27,8 @@ from napari_qsm.viewer.reading.questions import FlagBox, ReasonBox
 WIDTH = 384
 #: Of the list of regions: two beside each other, with a scroll bar.
 _COLUMN = (WIDTH - 40) // 2
+#: At least: buttons and list stay where they are from step to step.
+_CARD_HEIGHT = 184
 _MARKS = {"waiting": "○", "placed": "●", "not visible": "–"}
 _FLAGGED = "▲"
 _WARNING = "color: #cf5a1b; font-weight: bold;"
@@ -96,7 +98,7 @@ class ReadingPanel(QWidget):
         self._hidden = self._button("Not visible   N", "not-visible", acts.ask_reason)
         now = ui.panel(
             ui.column(
-                self._region, self._shape, self._state, self._flags,
+                self._region, self._shape, self._state, self._flags, None,
                 self._take, ui.row(self._back, self._hidden), spacing=5,
             )
         )  # fmt: skip
@@ -224,7 +226,8 @@ class ReadingPanel(QWidget):
         self._stack.setCurrentWidget(self._pages[name])
         for other in self._pages.values():  # as tall as what is shown, not as the tallest
             other.setMaximumHeight(16777215 if other is self._pages[name] else 0)
-        self._card.setMaximumHeight(self._pages[name].sizeHint().height() + 24)
+        needed = self._pages[name].heightForWidth(WIDTH - 44)
+        self._card.setFixedHeight(max(needed + 20, _CARD_HEIGHT))
 
     def _show_now(self, work: ReadingWork) -> None:
         step = work.step
