@@ -13,7 +13,6 @@ LONGEST_MODULE, LONGEST_CLASS = 400, 300
 #: Modules that are longer, to be divided.
 LONG_MODULES = {
     "napari_qsm.viewer.reconstruct.panel",
-    "napari_qsm.viewer.regions.shape_work",
 }
 #: Classes that are longer, to be divided.
 LONG_CLASSES = {

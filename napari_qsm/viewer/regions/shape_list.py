@@ -8,10 +8,11 @@ from qtpy.QtGui import QIcon, QKeyEvent
 from qtpy.QtWidgets import QListWidget, QListWidgetItem
 
 from napari_qsm.session.appearance import shown_unit
+from napari_qsm.session.shape_row import Row
 from napari_qsm.units import number, to_shown
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.icons import icon
-from napari_qsm.viewer.regions.shape_work import Row, ShapeWork
+from napari_qsm.viewer.regions.shape_work import ShapeWork
 
 _HEIGHT = 190
 

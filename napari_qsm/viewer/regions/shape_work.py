@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -17,28 +16,15 @@ from napari_qsm.io.label_table import side_of
 from napari_qsm.rois.canonical_grid import index_of, within
 from napari_qsm.rois.region import region_side, shape_colour
 from napari_qsm.rois.shape_changes import Applied, applied, mirrored, nudged, turned
-from napari_qsm.rois.shape_checks import Numbers, flags_of, numbers_under
+from napari_qsm.rois.shape_checks import flags_of, numbers_under
 from napari_qsm.rois.shape_files import read_shapes, write_shapes
 from napari_qsm.rois.shapes import FixedShape, Realised, bounds_of, realised, snap
 from napari_qsm.session import Case, MapEntry, Session
+from napari_qsm.session.shape_row import Row
 from napari_qsm.viewer.canvas.controller import Controller
 from napari_qsm.volume import Volume
 
 DEFAULT = FixedShape(kind="circle", size_mm=(6.0,), slices=3)
-
-
-@dataclass(frozen=True)
-class Row:
-    """One placed shape with its numbers on the map that is measured.
-
-    ``low`` and ``high`` are the bounds of its voxels, canonical indices.
-    """
-
-    shape: FixedShape
-    numbers: Numbers
-    flags: tuple[str, ...]
-    low: Array
-    high: Array
 
 
 class ShapeWork:
@@ -155,7 +141,7 @@ class ShapeWork:
             shapes = list(self.case.shapes)
             key = (entry.id, entry.echo, self.case.midline_mm, id(self.mask()))
             known = {row.shape.id: row for row in self.rows} if key == self._last else {}
-            stale = [row for row in known.values() if not _same(row, shapes)]
+            stale = [row for row in known.values() if not any(s is row.shape for s in shapes)]
             fresh = {
                 s.id: bounds_of(s, volume)
                 for s in shapes
@@ -163,7 +149,7 @@ class ShapeWork:
             }
             # Those that had or may now have voxels in common with what has changed.
             boxes = [(row.low, row.high) for row in stale] + list(fresh.values())
-            touched = {k for k, row in known.items() if any(_meet(row, box) for box in boxes)}
+            touched = {k for k, row in known.items() if any(row.meets(box) for box in boxes)}
             self._last = key
             self.rows = [
                 self._row(s, shapes, volume, fresh.get(s.id))
@@ -398,12 +384,3 @@ class ShapeWork:
 
     def _set(self, text: str, shapes: list[FixedShape]) -> None:
         self.session.change(text, self.case, shapes=tuple(shapes))
-
-
-def _same(row: Row, shapes: list[FixedShape]) -> bool:
-    return any(shape is row.shape for shape in shapes)
-
-
-def _meet(row: Row, box: tuple[Array, Array]) -> bool:
-    low, high = box
-    return not ((row.low > high).any() or (row.high < low).any())
