@@ -42,11 +42,19 @@ RESULT_NAMES: Mapping[str, str] = {
     "chi_noise_ppm": "chi_noise",
     "r2star_per_s": "r2star",
     "t2star_s": "t2star",
+    "swi": "swi",
+    "tswi": "tswi",
+    "mip": "mip",
+    "chi_positive_ppm": "chi_positive",
+    "chi_negative_ppm": "chi_negative",
 }
 
 
 #: Images of which BIDS wants to know whether the skull is on them.
-_OF_THE_BRAIN = ("unwrapped", "chi_ppm", "chi_noise_ppm", "r2star_per_s", "t2star_s")
+_OF_THE_BRAIN = (
+    "unwrapped", "chi_ppm", "chi_noise_ppm", "r2star_per_s", "t2star_s", "swi", "tswi", "mip",
+    "chi_positive_ppm", "chi_negative_ppm",
+)  # fmt: skip
 
 #: Bytes a voxel that a packed image of a result takes at least, most of it being zero.
 _PACKED_BYTES = 0.5

@@ -15,7 +15,14 @@ from napari_qsm.io.segmentation import on_grid, read_labels
 from napari_qsm.io.sources import load_scan, open_source
 from napari_qsm.recon.inputs import Inputs
 from napari_qsm.recon.pipeline import run
-from napari_qsm.recon.recipe import Recipe, load_recipe, parse_recipe, with_settings
+from napari_qsm.recon.recipe import (
+    Recipe,
+    contrast_choices,
+    is_of_contrast,
+    load_recipe,
+    parse_recipe,
+    with_settings,
+)
 from napari_qsm.recon.result import Result
 from napari_qsm.rois import statistics
 from napari_qsm.rois.high_part import high_limits
@@ -83,6 +90,7 @@ def reconstruct(
     settings: Sequence[str] = (),
     mask: Volume | None = None,
     uncertainty: int = 0,
+    also: Sequence[str] = (),
     progress: Callable[[str, float], None] | None = None,
 ) -> Result:
     """Reconstruct a scan, as ``napari-qsm reconstruct`` does.
@@ -94,11 +102,14 @@ def reconstruct(
     recipe : str, path, Recipe or mapping
         A preset (``"case-report"``, ``"consensus"``), a recipe file, or a recipe.
     settings : sequence of str
-        Changes to it, such as ``"background.radius_max_mm=9"``.
+        Changes to it, such as ``"background.radius_max_mm=9"``, or to a map of ``also``, such
+        as ``"swi.power=8"``.
     mask : Volume, optional
         Brain mask used instead of the recipe's method, on the scan's grid.
     uncertainty : int
         Perturbed maps that the noise of the map is found from (2 to 20; 4 are enough); 0 for none.
+    also : sequence of str
+        Maps beside chi: ``"r2star"``, ``"swi"``, ``"tswi"``, ``"mip"``, ``"chi-separation"``.
     progress : callable, optional
         Told the stage and how much of it is done; may raise to stop.
 
@@ -119,8 +130,13 @@ def reconstruct(
     else:
         chosen = load_recipe(recipe)
     inputs = scan if isinstance(scan, Inputs) else Inputs(scan=scan, mask=mask)
+    ours = [line for line in settings if is_of_contrast(line)]
     return run(
-        with_settings(chosen, list(settings)), inputs, uncertainty=uncertainty, progress=progress
+        with_settings(chosen, [line for line in settings if line not in ours]),
+        inputs,
+        uncertainty=uncertainty,
+        also=contrast_choices(also, ours),
+        progress=progress,
     )
 
 

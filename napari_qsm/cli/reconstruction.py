@@ -31,6 +31,17 @@ def reconstruct(
     total_field: OneFile = None,
     local_field: OneFile = None,
     reference_roi: OneFile = None,
+    r2_map: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="R2 in 1/s from spin echoes, for chi-separation."),
+    ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME,...",
+            help="Maps beside it: r2star, swi, tswi, mip, chi-separation; set by name.setting=value.",
+        ),
+    ] = None,
     echo_times_ms: Annotated[
         list[str] | None, typer.Option(help="Echo times in ms; for a phase difference, TE2-TE1.")
     ] = None,
@@ -67,16 +78,23 @@ def reconstruct(
 ) -> None:
     """Compute susceptibility in ppm, from phase or from any intermediate."""
     from napari_qsm.recon.pipeline import plan, run
-    from napari_qsm.recon.recipe import load_recipe, with_settings
+    from napari_qsm.recon.recipe import (
+        contrast_choices,
+        is_of_contrast,
+        load_recipe,
+        with_settings,
+    )
 
-    chosen = with_settings(load_recipe(recipe), set_ or [])
+    ours = [line for line in set_ or [] if is_of_contrast(line)]
+    chosen = with_settings(load_recipe(recipe), [line for line in set_ or [] if line not in ours])
+    contrasts = contrast_choices(also or [], ours)
     if out is None and not dry_run:
         raise MetadataError("Give --out FOLDER, where the results go.")
     from napari_qsm.outputs import check_free, room_needed, write_result
 
     layout = _layout(source, series)
     used = [*(phase or []), *(magnitude or [])]
-    used += [p for p in (mask, unwrapped, total_field, local_field, reference_roi) if p]
+    used += [p for p in (mask, unwrapped, total_field, local_field, reference_roi, r2_map) if p]
     if out is not None and not dry_run:
         check_free(out, layout, overwrite=overwrite, inputs=used)
     times = echo_times_s(echo_times_ms or [], _echoes(source, series, phase, phase_difference))
@@ -93,10 +111,12 @@ def reconstruct(
         total_field_ppm=total_field,
         local_field_ppm=local_field,
         reference_roi=reference_roi,
+        r2_per_s=r2_map,
     )
     grid = inputs.grid()
     if dry_run:
-        for stage, choice in plan(chosen, inputs):
+        steps = plan(chosen, inputs)
+        for stage, choice in [*steps, *((choice.method.stage, choice) for choice in contrasts)]:
             settings = ", ".join(f"{k}={v}" for k, v in choice.settings.items())
             say(f"{stage:<11} {choice.method.name:<15} {settings}".rstrip())
         return
@@ -104,7 +124,7 @@ def reconstruct(
     needed = room_needed(grid.shape, len(inputs.scan.phase) if inputs.scan else 1)
     check_free(out, layout, overwrite=overwrite, inputs=used, needed_bytes=needed)
     with progress() as show:
-        result = run(chosen, inputs, uncertainty=uncertainty, progress=show)
+        result = run(chosen, inputs, uncertainty=uncertainty, also=contrasts, progress=show)
     found: list[Finding] = []
     if report:
         from napari_qsm.qc.files import write_judged

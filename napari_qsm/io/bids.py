@@ -46,6 +46,11 @@ DERIVATIVES: Mapping[str, str] = {
     "chi_noise_ppm": "desc-noise_Chimap",
     "r2star_per_s": "R2starmap",
     "t2star_s": "T2starmap",
+    "swi": "desc-SWI_T2starw",
+    "tswi": "desc-tSWI_T2starw",
+    "mip": "desc-minIP_T2starw",
+    "chi_positive_ppm": "desc-positive_Chimap",
+    "chi_negative_ppm": "desc-negative_Chimap",
     "labels": "dseg",
 }
 

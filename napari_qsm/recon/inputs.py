@@ -12,7 +12,7 @@ from napari_qsm.arrays import Array
 from napari_qsm.errors import MetadataError
 from napari_qsm.io.forms import b0_note, form_problem
 from napari_qsm.io.whole_numbers import as_mask
-from napari_qsm.quantities import ROLES, in_canonical_unit
+from napari_qsm.quantities import ROLES, canonical_unit, in_canonical_unit
 from napari_qsm.scan import Scan
 from napari_qsm.volume import Volume
 
@@ -24,7 +24,10 @@ _SINGLE = (
     "local_field_ppm",
     "chi_ppm",
     "reference_roi",
+    "r2_per_s",
 )
+#: What helps a reconstruction, but is nothing to start from.
+_BESIDE = ("magnitude", "mask", "reference_roi", "r2_per_s")
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class Inputs:
         A finished susceptibility map in ppm, to be referenced anew.
     reference_roi : Volume or None
         Region of 0 and 1 whose mean susceptibility becomes zero.
+    r2_per_s : Volume or None
+        R2 in 1/s, from spin echoes; parts R2* for chi-separation.
     echo_times_s : tuple of float
         Only with ``unwrapped`` and no scan.
     field_strength_t : float or None
@@ -62,6 +67,7 @@ class Inputs:
     local_field_ppm: Volume | None = None
     chi_ppm: Volume | None = None
     reference_roi: Volume | None = None
+    r2_per_s: Volume | None = None
     echo_times_s: tuple[float, ...] = ()
     field_strength_t: float | None = None
 
@@ -76,7 +82,7 @@ class Inputs:
             If there is nothing to start from.
         """
         named = self.named()
-        starts = [v for role, v in named if role not in ("magnitude", "mask", "reference_roi")]
+        starts = [v for role, v in named if role not in _BESIDE]
         if not starts:
             raise MetadataError(NOTHING)
         for _, volume in named:
@@ -140,6 +146,8 @@ def quantities(inputs: Inputs, grid: Volume) -> dict[str, Any]:
         "noise_ppm": None,
         "given_mask": None,
         "reference_roi": None,
+        "r2_per_s": None,
+        "slice_axis": slice_axis(grid),
     }
     scan = inputs.scan
     if scan is not None:
@@ -157,6 +165,8 @@ def quantities(inputs: Inputs, grid: Volume) -> dict[str, Any]:
         have["given_mask"] = _mask_of(inputs.mask, grid, "mask")
     if inputs.reference_roi is not None:
         have["reference_roi"] = _mask_of(inputs.reference_roi, grid, "reference region")
+    if inputs.r2_per_s is not None:
+        have["r2_per_s"] = single(_rate(inputs.r2_per_s)).astype(np.float32, copy=False)
     if inputs.unwrapped is not None:
         volume = _in_unit(inputs.unwrapped, "unwrapped", have)
         count = volume.data.shape[3] if volume.data.ndim == 4 else 1
@@ -176,6 +186,21 @@ def quantities(inputs: Inputs, grid: Volume) -> dict[str, Any]:
             data = single(_in_unit(volume, name, have))
             have[name] = data if data.dtype.kind == "f" else data.astype(np.float32)
     return have
+
+
+def slice_axis(grid: Volume) -> int:
+    """Along which axis of a canonical volume the slices of its file are stacked."""
+    stored = grid.stored.affine if grid.stored is not None else grid.affine
+    return int(np.argmax(np.abs(np.linalg.solve(grid.affine[:3, :3], stored[:3, 2]))))
+
+
+def _rate(volume: Volume) -> Volume:
+    """A relaxation rate, which must be one: a T2 map looks much the same."""
+    if canonical_unit(volume.unit) not in ("", "1/s"):
+        raise MetadataError(
+            f"The R2 map '{volume.name}' is in {volume.unit}; R2 in 1/s is needed (1/T2)."
+        )
+    return volume
 
 
 def _mask_of(volume: Volume, grid: Volume, what: str) -> Array:

@@ -39,6 +39,7 @@ _OPENINGS: Mapping[str, str] = {
     "background": "The background field was removed by",
     "inversion": "Susceptibility was computed from the local field by",
     "reference": "Susceptibility is given relative to",
+    "contrasts": "",
 }
 
 #: What a method is called within a sentence, where its title does not do.
@@ -72,6 +73,13 @@ _NAMES: Mapping[tuple[str, str], str] = {
     ("reference", "whole-mask"): "the mean of the whole mask",
     ("reference", "roi"): "the mean of a region",
     ("reference", "csf"): "ventricular fluid, found by its R2*",
+    ("contrasts", "swi"): "Susceptibility-weighted images (SWI) were made of magnitude and phase",
+    ("contrasts", "tswi"): "True susceptibility-weighted images (tSWI) were made of magnitude and "
+    "susceptibility",
+    ("contrasts", "mip"): "Minimum intensity projections were taken of the SWI",
+    ("contrasts", "r2star"): "R2* was fitted to the decay of the magnitude",
+    ("contrasts", "chi-separation"): "Susceptibility was separated into paramagnetic and "
+    "diamagnetic parts, voxel by voxel, from susceptibility and R2* by the model of χ-separation",
 }
 
 #: Words of a setting; ``{}`` is its value with its unit. Those of a switch stand where it is on.
@@ -105,11 +113,24 @@ _WORDS: Mapping[str, str] = {
     "weighted": "data weighted by the inverse of the field's noise",
     "edge_fraction": "smoothing spared at the steepest {} of the magnitude's edges",
     "follow_noise": "λ scaled with the noise of the field",
+    "power": "weight to the power of {}",
+    "filter_mm": "Hann low-pass of {}",
+    "from_ppm": "darkened from {}",
+    "to_ppm": "black from {} on",
+    "thickness_mm": "slabs of {}",
+    "noise": "noise of {}",
+    "r2": "R2 of {} assumed throughout",
+    "constant_positive": "relaxometric constants of {} for paramagnetic",
+    "constant_negative": "and {} for diamagnetic sources at 3 T",
 }
 #: Said only by the sentence on what goes beyond the papers, or of no weight where it is not used.
-_ELSEWHERE = frozenset({"exact", "deconvolution", "settle_trend", "updates"})
+_ELSEWHERE = frozenset(
+    {"exact", "deconvolution", "settle_trend", "updates", "source", "echoes", "fit", "slope"}
+)
 #: Settings of another setting: said where that one has this value.
 _BELONGS = {
+    "filter_mm": ("source", "homodyne"),
+    "noise": ("fit", "nonlinear"),
     "threshold": ("deconvolution", "truncated"),
     "regularization": ("deconvolution", "tissue"),
     "coarse_mm": ("deconvolution", "tissue"),

@@ -6,20 +6,17 @@ is made of the second, so stages run one by one give the same arrays, bit by bit
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from napari_qsm.errors import Cancelled, MetadataError, QsmError
+from napari_qsm.errors import Cancelled, MetadataError
 from napari_qsm.recon.inputs import NOTHING, Inputs, input_warnings, quantities
-from napari_qsm.recon.memory import needed_gib
 from napari_qsm.recon.recipe import Choice, Recipe
-from napari_qsm.recon.relaxometry import fit_r2star, t2star
 from napari_qsm.recon.result import UNITS, Result, finish
-from napari_qsm.recon.stages import STAGES, get_method
+from napari_qsm.recon.stage_run import StageOutcome, StageProgress, run_contrasts, run_stage
+from napari_qsm.recon.stages import get_method
 from napari_qsm.recon.uncertainty import (
     NO_NOISE,
     STAGE,
@@ -41,12 +38,10 @@ __all__ = [
     "plan",
     "quantities",
     "run",
+    "run_contrasts",
     "run_stage",
     "start",
 ]
-
-#: Called with the stage's name and the fraction of that stage that is done.
-StageProgress = Callable[[str, float], None]
 
 
 def left_out(inputs: Inputs) -> set[str]:
@@ -102,31 +97,6 @@ def plan(recipe: Recipe, inputs: Inputs) -> list[tuple[str, Choice]]:
     return steps
 
 
-@dataclass(frozen=True)
-class StageOutcome:
-    """What one stage has made.
-
-    Attributes
-    ----------
-    quantities : dict
-        Name to value: what the stage's methods return, and by-products (R2* and T2* of the
-        stage ``echoes`` where there are three magnitude echoes).
-    warnings : list of str
-        What the user should know.
-    record : dict
-        JSON-ready: stage, method, settings, seconds, warnings.
-    """
-
-    quantities: Mapping[str, Any]
-    warnings: list[str]
-    record: dict[str, Any]
-
-    @property
-    def seconds(self) -> float:
-        """How long the method took."""
-        return float(self.record["seconds"])
-
-
 def start(inputs: Inputs, grid: Volume | None = None) -> tuple[dict[str, Any], list[str]]:
     """What there is before the first stage runs, and what the user should know about it.
 
@@ -168,6 +138,7 @@ def run(
     inputs: Inputs,
     *,
     uncertainty: int = 0,
+    also: Sequence[Choice] = (),
     progress: StageProgress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Result:
@@ -182,6 +153,8 @@ def run(
     uncertainty : int
         How many perturbed maps the noise of the map is found from, see
         :mod:`napari_qsm.recon.uncertainty`; 0 for none.
+    also : sequence of Choice
+        Maps beside chi, from :func:`napari_qsm.recon.recipe.contrast_choices`.
     progress : callable, optional
         Told the stage and how much of it is done.
     cancelled : callable, optional
@@ -203,6 +176,8 @@ def run(
         check_repeats(uncertainty)
     grid = inputs.grid().to_canonical()
     have, warnings = start(inputs, grid)
+    for choice in also:
+        choice.method.ready(have, choice.settings)
     records = []
     for stage, choice in steps:
         outcome = run_stage(stage, choice, have, progress=progress, cancelled=cancelled)
@@ -211,6 +186,10 @@ def run(
             have["local_mask"] = have["mask"]
         warnings += [f"{stage}: {sentence}" for sentence in outcome.warnings]
         records.append(outcome.record)
+    contrasts = run_contrasts(also, have, progress=progress, cancelled=cancelled)
+    have.update(contrasts.quantities)
+    warnings += contrasts.warnings
+    records += contrasts.records
     found = None
     if uncertainty:
         found = noise_of(recipe, have, uncertainty, progress=progress, cancelled=cancelled)
@@ -262,105 +241,9 @@ def noise_of(
     return uncertainty_of(have, again, repeats=repeats, progress=report)
 
 
-def run_stage(
-    stage: str,
-    choice: Choice,
-    have: Mapping[str, Any],
-    *,
-    progress: StageProgress | None = None,
-    cancelled: Callable[[], bool] | None = None,
-) -> StageOutcome:
-    """Run one stage on what there is.
-
-    Parameters
-    ----------
-    stage : str
-        A key of :data:`~napari_qsm.recon.stages.STAGES`.
-    choice : Choice
-        Its method and settings.
-    have : mapping
-        Quantities by name, from :func:`start` and from earlier stages; not modified.
-    progress : callable, optional
-        Told the stage and the fraction done, from 0 to 1.
-    cancelled : callable, optional
-        Asked as often as the method reports.
-
-    Returns
-    -------
-    StageOutcome
-        What the stage makes; put its ``quantities`` into ``have`` for the next one.
-
-    Raises
-    ------
-    MetadataError
-        If something the method needs is missing.
-    Cancelled
-        Once ``cancelled`` says so.
-    QsmError
-        In the method's own words, or if memory runs out.
-    """
-    method = choice.method
-    if stage == "mask" and "phase" not in have and have.get("given_mask") is not None:
-        return _taken_mask(have["given_mask"])
-    arguments = {}
-    for name in method.inputs:
-        if name in have:
-            arguments[name] = have[name]
-        elif name not in method.optional_inputs:
-            raise MetadataError(
-                f"{method.title} needs the {name.removesuffix('_ppm').replace('_', ' ')}, "
-                "which was not given." + (" Give a mask." if stage == "mask" else "")
-            )
-
-    def report(fraction: float) -> None:
-        if cancelled is not None and cancelled():
-            raise Cancelled("The reconstruction was stopped.")
-        if progress is not None:
-            progress(stage, min(max(float(fraction), 0.0), 1.0))
-
-    said: list[str] = []
-    reports = {
-        name: take
-        for name, take in (("progress", report), ("warn", said.append))
-        if name in method.reports
-    }
-    report(0.0)
-    began = time.perf_counter()
-    try:
-        results = method.function(**arguments, **choice.settings, **reports)
-        names = STAGES[stage]
-        made = dict(zip(names, results if len(names) > 1 else (results,), strict=True))
-        seconds = time.perf_counter() - began
-        if stage == "echoes":
-            made.update(_relaxation(have))
-    except MemoryError as error:
-        raise QsmError(
-            f"{method.title} ran out of memory: this scan needs about "
-            f"{needed_gib(method, arguments):.1f} GiB of it. Close other programs, or crop the "
-            "scan to the head."
-        ) from error
-    report(1.0)
-    record = {
-        "stage": stage,
-        "method": method.name,
-        "settings": dict(choice.settings),
-        "seconds": round(seconds, 3),
-        "warnings": said,
-    }
-    return StageOutcome(made, said, record)
-
-
 def makes_local_mask(inputs: Inputs) -> bool:
     """Whether the mask is also the mask of the local field, because that field was given."""
     return inputs.local_field_ppm is not None or inputs.chi_ppm is not None
-
-
-def _taken_mask(mask: Any) -> StageOutcome:
-    """A given mask as it is: without a phase there is nothing to refine it by."""
-    if not mask.any():
-        raise MetadataError("The mask is empty: it has no voxel of value 1.")
-    record = {"stage": "mask", "method": "given", "settings": {}, "seconds": 0.0, "warnings": []}
-    return StageOutcome({"mask": mask}, [], record)
 
 
 def _known(values: Any, what: str) -> Any:
@@ -373,13 +256,3 @@ def _known(values: Any, what: str) -> Any:
     if not known.any():
         raise MetadataError(f"The {what} is zero everywhere.")
     return known
-
-
-def _relaxation(have: Mapping[str, Any]) -> dict[str, Any]:
-    """R2* and T2* as by-products where there are enough magnitude echoes."""
-    times = have.get("magnitude_echo_times_s", ())
-    magnitude = have.get("magnitude")
-    if magnitude is None or len(times) < 3:
-        return {}
-    rate = fit_r2star(magnitude, times, have["mask"])
-    return {"r2star_per_s": rate, "t2star_s": t2star(rate)}

@@ -25,7 +25,7 @@ import yaml
 
 from napari_qsm.errors import RecipeError
 from napari_qsm.io.plain_data import PlainDataError, parse_yaml
-from napari_qsm.recon.stages import STAGES, Method, get_method
+from napari_qsm.recon.stages import CONTRASTS, STAGES, Method, get_method, methods
 
 _TOP_KEYS = ("name", "description", "stages")
 
@@ -166,6 +166,45 @@ def with_settings(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
             _known([setting], tuple(method.settings), f"'{line}'", f"setting of {method.name}")
             stages[stage][setting] = value
     return parse_recipe(data)
+
+
+def is_of_contrast(assignment: str) -> bool:
+    """Whether a ``name.setting=value`` line sets a map beside chi, not a stage of the recipe."""
+    return assignment.partition(".")[0].strip() in methods(CONTRASTS)
+
+
+def contrast_choices(names: Sequence[str], assignments: Sequence[str] = ()) -> list[Choice]:
+    """Maps beside chi that are asked for, and those that they are made of, in order.
+
+    Parameters
+    ----------
+    names : sequence of str
+        ``"swi"``, ``"chi-separation"``, ...; several in one text stand between commas.
+    assignments : sequence of str
+        ``name.setting=value`` lines.
+
+    Raises
+    ------
+    RecipeError
+        Naming what is unknown, and what there is; or a setting of a map that is not made.
+    """
+    known = methods(CONTRASTS)
+    asked = {name.strip() for text in names for name in text.split(",") if name.strip()}
+    _known(sorted(asked), tuple(known), "--also", "map beside chi")
+    for method in reversed(list(known.values())):
+        if method.name in asked:
+            needed = set(method.inputs) - method.optional_inputs
+            asked |= {other.name for other in known.values() if needed & set(other.gives)}
+    given: dict[str, dict[str, Any]] = {name: {"method": name} for name in known if name in asked}
+    for line in assignments:
+        key, equals, value = line.partition("=")
+        name, _, setting = key.strip().partition(".")
+        if not equals or not setting:
+            raise RecipeError(f"'{line}' is not of the form name.setting=value.")
+        if name not in given:
+            raise RecipeError(f"'{line}' sets '{name}', which is not asked for; add --also {name}.")
+        given[name][setting] = value.strip()
+    return [_choice(CONTRASTS, data, "--also") for data in given.values()]
 
 
 def _choice(stage: str, data: Any, where: str) -> Choice:

@@ -30,6 +30,11 @@ UNITS: Mapping[str, str] = {
     "chi_noise_ppm": "ppm",
     "r2star_per_s": "1/s",
     "t2star_s": "s",
+    "swi": "",
+    "tswi": "",
+    "mip": "",
+    "chi_positive_ppm": "ppm",
+    "chi_negative_ppm": "ppm",
 }
 
 

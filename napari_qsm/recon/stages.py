@@ -69,6 +69,15 @@ QUANTITIES = MappingProxyType(
         "chi_ppm": "(x, y, z) susceptibility, ppm",
         "chi_noise_ppm": "(x, y, z) standard deviation of chi by the scan's noise, ppm",
         "reference_ppm": "float, chi subtracted by referencing, ppm",
+        "slice_axis": "0, 1 or 2, along which the file's slices are stacked",
+        "r2_per_s": "(x, y, z) transverse relaxation rate R2, 1/s, or None",
+        "r2star_per_s": "(x, y, z) effective transverse relaxation rate R2*, 1/s",
+        "t2star_s": "(x, y, z) its inverse T2*, s",
+        "swi": "(x, y, z) susceptibility-weighted magnitude, unit of the magnitude",
+        "tswi": "(x, y, z) magnitude weighted by chi, unit of the magnitude",
+        "mip": "(x, y, z) minimum of the SWI over a slab, unit of the magnitude",
+        "chi_positive_ppm": "(x, y, z) part of chi from paramagnetic sources, ppm, never negative",
+        "chi_negative_ppm": "(x, y, z) part of chi from diamagnetic sources, ppm, never positive",
     }
 )
 
@@ -84,6 +93,9 @@ STAGES = MappingProxyType(
         "reference": ("chi_ppm", "reference_ppm"),
     }
 )
+#: Maps beside chi from the same scan. No recipe has this stage: its methods run on request, any
+#: number of them, after the stages, and each gives quantities of its own.
+CONTRASTS = "contrasts"
 
 
 @dataclass(frozen=True)
@@ -176,6 +188,9 @@ def _convert(value: Any, kind: type) -> Any:
     return number
 
 
+#: Given what there is before any stage has run and the settings, raises a sentence if a contrast
+#: cannot be made of it: nobody waits for a whole reconstruction to learn that.
+Ready = Callable[[Mapping[str, Any], Mapping[str, Any]], None]
 #: Given the settings of a run and what it warned of, how it departed from the papers it cites:
 #: a sentence for the methods paragraph, or nothing.
 Beyond = Callable[[Mapping[str, Any], Sequence[str]], str]
@@ -184,6 +199,10 @@ Beyond = Callable[[Mapping[str, Any], Sequence[str]], str]
 def _nothing(settings: Mapping[str, Any], warnings: Sequence[str]) -> str:
     """A method that does what its papers say."""
     return ""
+
+
+def _always(have: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    """A method that needs nothing beyond its inputs."""
 
 
 @dataclass(frozen=True)
@@ -200,6 +219,8 @@ class Method:
     reports: frozenset[str]
     references: tuple[str, ...]
     beyond: Beyond
+    gives: tuple[str, ...]
+    ready: Ready
 
     @property
     def summary(self) -> str:
@@ -207,7 +228,7 @@ class Method:
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
 
-_REGISTER: dict[str, dict[str, Method]] = {stage: {} for stage in STAGES}
+_REGISTER: dict[str, dict[str, Method]] = {stage: {} for stage in (*STAGES, CONTRASTS)}
 #: Callables that a method takes if it has something to report.
 _REPORTS = frozenset({"progress", "warn"})
 
@@ -219,13 +240,15 @@ def method(
     title: str,
     references: tuple[str, ...] = (),
     beyond: Beyond = _nothing,
+    gives: tuple[str, ...] = (),
+    ready: Ready = _always,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a function as a method of a stage; the function itself is returned unchanged.
 
     Parameters
     ----------
     stage : str
-        A key of :data:`STAGES`.
+        A key of :data:`STAGES`, or :data:`CONTRASTS`.
     name : str
         What recipes call the method.
     title : str
@@ -234,6 +257,10 @@ def method(
         Citations, "Author Year, Journal vol:page, doi:...".
     beyond : callable, optional
         From settings and warnings of a run, a sentence on how it departs from what is cited.
+    gives : tuple of str
+        Quantities that it returns, of a contrast; those of the stage unless given.
+    ready : callable, optional
+        Of a contrast, asked before any stage runs; raises what would be raised at the end.
     """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -268,6 +295,8 @@ def method(
             reports=frozenset(reports),
             references=references,
             beyond=beyond,
+            gives=gives or STAGES[stage],
+            ready=ready,
         )
         return function
 
@@ -282,7 +311,7 @@ def methods(stage: str) -> MappingProxyType[str, Method]:
     RecipeError
         If there is no such stage.
     """
-    if stage not in STAGES:
+    if stage not in _REGISTER:
         raise RecipeError(f"There is no stage '{stage}'; the stages are {', '.join(STAGES)}.")
     importlib.import_module(f"napari_qsm.recon.{stage}")
     return MappingProxyType(_REGISTER[stage])

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_qsm.recon.stages import get_method
+from napari_qsm.recon.stages import CONTRASTS, get_method
 from napari_qsm.session.stage_texts import STAGE_TEXTS, label_of
 from napari_qsm.study.scan_source import in_ms
 
@@ -88,7 +88,7 @@ def _step(step: Mapping[str, Any]) -> str:
         settings.append(
             f"<b>then edited by hand: {hand['added']} voxels added, {hand['removed']} removed</b>"
         )
-    title = STAGE_TEXTS[step["stage"]].title
+    title = "Also" if method.stage == CONTRASTS else STAGE_TEXTS[method.stage].title
     return (
         f"<tr><td valign='top'><b>{title}</b></td><td>{html.escape(method.title)}"
         + (f"<br><small>{'; '.join(settings)}</small>" if settings else "")
