@@ -88,19 +88,27 @@ class Evidence:
         return count_wraps(unwrapped, self.outer)
 
     @cached_property
-    def residual(self) -> tuple[float | None, float | None]:
-        """Root mean square of ``f - D chi`` inside the mask, ppm, and over that of ``f``."""
+    def residual_map(self) -> Array | None:
+        """``f - D chi``, ppm; see :func:`~napari_qsm.qc.field.residual_field`."""
         local, chi, valid = self.array("local_field_ppm"), self.array("chi_ppm"), self.valid
         if local is None or chi is None or valid is None or not valid.any():
-            return None, None
-        rest = residual_field(
+            return None
+        return residual_field(
             local,
             chi,
             valid,
             self.have["voxel_size_mm"],
             self.have["b0_direction"],
             reference_ppm=float(self.have.get("reference_ppm") or 0),
-        )[valid].astype(np.float64)
+        )
+
+    @cached_property
+    def residual(self) -> tuple[float | None, float | None]:
+        """Root mean square of ``f - D chi`` inside the mask, ppm, and over that of ``f``."""
+        local, valid, left = self.array("local_field_ppm"), self.valid, self.residual_map
+        if local is None or valid is None or left is None:
+            return None, None
+        rest = left[valid].astype(np.float64)
         whole = local[valid].astype(np.float64)
         whole = whole[np.isfinite(whole)]
         rms = float(np.sqrt(np.mean(rest**2)))

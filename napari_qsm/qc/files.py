@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError, MetadataError, QsmError
 from napari_qsm.io.atomic import write_text
 from napari_qsm.io.bids import DERIVATIVES
@@ -19,7 +20,7 @@ from napari_qsm.io.plain_data import PlainDataError, parse_json
 from napari_qsm.io.targets import check_out_file
 from napari_qsm.io.whole_numbers import as_labels, as_mask
 from napari_qsm.outputs import RESULT_NAMES, Layout, write_result
-from napari_qsm.qc.judge import magnitude_of, measure
+from napari_qsm.qc.judge import evidence_of, magnitude_of, measure, measure_evidence
 from napari_qsm.qc.quality import Finding, QualityReport, findings, from_dict, map_checksum
 from napari_qsm.qc.rating import RatingHistory, read_ratings
 from napari_qsm.qc.report import report_html, write_report
@@ -138,9 +139,16 @@ def write_quality(
     """
     prefix = path.name.removesuffix(REPORT_FILE)
     magnitude = magnitude_of(inputs, result.grid)
-    quality = measure(result, magnitude=magnitude)
+    evidence = evidence_of(result, magnitude)
+    quality = measure_evidence(result, evidence)
     ratings = read_ratings(rated_in or path.parent, prefix=prefix).ratings
-    html = report_html(result, rating=ratings, quality=quality, magnitude=magnitude)
+    html = report_html(
+        result,
+        rating=ratings,
+        quality=quality,
+        magnitude=magnitude,
+        residual=evidence.residual_map,
+    )
     write_text(path.with_name(f"{prefix}{QUALITY_FILE}"), quality_text(quality))
     write_text(path, html)
     return findings(quality)
@@ -195,7 +203,7 @@ def rebuild_report(
         Where to; ``report.html`` beside the result otherwise.
     labels, label_table : Path, optional
         Label map on the result's grid and the names of its values; regions known to be rich in
-        iron settle the sign of the map.
+        iron settle the sign of the map, and tell where the deep nuclei are shown.
     overwrite : bool
         Whether a report may be replaced, the result's own too.
 
@@ -224,17 +232,25 @@ def rebuild_report(
         path = stored.beside(REPORT_FILE)
         check_out_file(path, overwrite=overwrite, is_ours=_is_report)
     quality = stored.quality or measure(stored.result)
+    drawn, names = None, {}
     if labels is not None:
-        contrast = _iron_contrast(stored.result, labels, label_table)
+        drawn = as_labels(read_image(labels).like(stored.result.grid))
+        names = {r.index: r.name for r in read_label_table(label_table)} if label_table else {}
+        contrast = _iron_contrast(stored.result, drawn, names)
         quality = quality.but(iron_contrast_ppm=contrast)
-    write_report(stored.result, path, rating=stored.ratings.ratings, quality=quality)
+    write_report(
+        stored.result,
+        path,
+        rating=stored.ratings.ratings,
+        quality=quality,
+        labels=drawn,
+        label_names=names,
+    )
     return path, findings(quality)
 
 
-def _iron_contrast(result: Result, labels: Path, label_table: Path | None) -> float:
-    volume = read_image(labels).like(result.grid)
-    names = {r.index: r.name for r in read_label_table(label_table)} if label_table else {}
-    contrast = measure(result, labels=as_labels(volume), label_names=names)["iron_contrast_ppm"]
+def _iron_contrast(result: Result, labels: Array, names: dict[int, str]) -> float:
+    contrast = measure(result, labels=labels, label_names=names)["iron_contrast_ppm"]
     if contrast is None:
         raise MetadataError(
             "None of the regions inside the map has a name known to be rich in iron (putamen, "

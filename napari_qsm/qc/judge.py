@@ -53,6 +53,25 @@ def measure(
     GeometryError
         If the magnitude or the labels have another shape.
     """
+    evidence = evidence_of(result, magnitude, labels, label_names)
+    return measure_evidence(result, evidence, progress=progress)
+
+
+def evidence_of(
+    result: Result,
+    magnitude: Array | None = None,
+    labels: Array | None = None,
+    label_names: Mapping[int, str] | None = None,
+) -> Evidence:
+    """What a result is judged by; parameters are those of :func:`measure`.
+
+    Raises
+    ------
+    QsmError
+        If the result holds no susceptibility map.
+    GeometryError
+        If the magnitude or the labels have another shape.
+    """
     chi = result.arrays.get("chi_ppm")
     if chi is None:
         raise QsmError("There is no susceptibility map to judge; run the inversion first.")
@@ -64,7 +83,13 @@ def measure(
             )
     grid = result.grid
     known = {"voxel_size_mm": grid.voxel_size_mm, "b0_direction": grid.b0_direction}
-    evidence = Evidence({**result.arrays, **known}, magnitude, labels, label_names or {})
+    return Evidence({**result.arrays, **known}, magnitude, labels, label_names or {})
+
+
+def measure_evidence(
+    result: Result, evidence: Evidence, *, progress: Progress = no_progress
+) -> QualityReport:
+    """As :func:`measure`, from evidence that the caller keeps: its fields are worked out once."""
     numbers: dict[str, float | None] = {}
     for done, each in enumerate(MEASURES.values(), 1):
         numbers[each.name] = each.compute(evidence)
@@ -73,7 +98,7 @@ def measure(
     inside = evidence.finite[evidence.valid]
     counts, _ = np.histogram(inside, bins=HISTOGRAM_EDGES_PPM)
     report = QualityReport(
-        map_checksum(chi),
+        map_checksum(result.arrays["chi_ppm"]),
         numbers,
         () if evidence.wraps is None else evidence.wraps.left,
         tuple(int(n) for n in counts),

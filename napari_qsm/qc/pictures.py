@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,12 +16,16 @@ from napari_qsm.figures.gather import Given
 from napari_qsm.figures.panels import ImagePanel
 from napari_qsm.figures.parts import BoxCrop, Cell, Display, Regions
 from napari_qsm.figures.spec import ColourBar, FigureSpec, Style
-from napari_qsm.qc.field import residual_field
+from napari_qsm.qc.judge import evidence_of
+from napari_qsm.qc.thumbnail import WINDOW_PPM, known, middle_voxel
+from napari_qsm.qc.tiles import Tile, tiles_of
 from napari_qsm.volume import Volume
 
 if TYPE_CHECKING:
     from napari_qsm.recon.pipeline import Result
 
+#: Fields of tissue share a window: what is left unexplained is seen at its true size beside it.
+_FIELD_WINDOW = (-0.05, 0.05)
 #: Quantity, title, window, unit and what to look for, in the order of the work.
 _PICTURES: tuple[tuple[str, str, tuple[float, float], str, str], ...] = (
     (
@@ -30,22 +33,21 @@ _PICTURES: tuple[tuple[str, str, tuple[float, float], str, str], ...] = (
         "Wrapped phase",
         (-math.pi, math.pi),
         "rad",
-        "As measured, first echo. Smooth with sharp bands is right; snow inside the brain is "
-        "noise.",
+        "As measured, first echo: smooth between sharp bands, without snow inside the brain.",
     ),
     (
         "unwrapped",
         "Unwrapped phase",
         (-15, 15),
         "rad",
-        "First echo. No bands or islands with sharp borders should be left.",
+        "First echo: no bands or islands with sharp borders are left.",
     ),
     (
         "total_field_ppm",
         "Total field",
         (-0.5, 0.5),
         "ppm",
-        "Mostly the field of air, bone and shim: smooth and strong above the sinuses.",
+        "Mostly the field of air, bone and shim: smooth, and strong above the sinuses.",
     ),
     (
         "noise_ppm",
@@ -57,17 +59,16 @@ _PICTURES: tuple[tuple[str, str, tuple[float, float], str, str], ...] = (
     (
         "local_field_ppm",
         "Local field",
-        (-0.05, 0.05),
+        _FIELD_WINDOW,
         "ppm",
-        "The field of the tissue. Broad shadows at the rim or above the sinuses are leftover "
-        "background.",
+        "The field of the tissue, without broad shadows at the rim or above the sinuses.",
     ),
     (
         "chi_ppm",
         "Susceptibility map",
-        (-0.1, 0.2),
+        WINDOW_PPM,
         "ppm",
-        "Deep nuclei and veins are bright, calcifications dark. Fans and stripes are streaks.",
+        "Deep nuclei and veins are bright, calcifications dark, and no fans or stripes cross them.",
     ),
     (
         "chi_noise_ppm",
@@ -77,22 +78,32 @@ _PICTURES: tuple[tuple[str, str, tuple[float, float], str, str], ...] = (
         "Standard deviation of susceptibility by the scan's noise alone.",
     ),
 )
-_RESIDUAL_WINDOW = (-0.02, 0.02)
 _MARGIN_MM = 8.0
 #: Columns of the grid that the three slices share in proportion to their breadth.
 _COLUMNS = 20
-_MASK_COLOUR = "#ff8c00"
+#: Of the mask where the map was lost at its edge, and where the map is.
+_MASK_COLOURS = {1: "#ff8c00", 2: "#2f9fd0"}
 #: A page of 900 pixels, which a screen shows one to one.
 _STYLE = Style(width_mm=160, dpi=143, size_pt=7.5, ground="dark", gap_mm=0)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure of the page: PNG bytes, its title, and what to look for."""
+    """A row of slices on the page: axial, coronal and sagittal, and a colour bar or none."""
 
-    png: bytes
+    tiles: tuple[Tile, ...]
     title: str
     meaning: str
+
+    @property
+    def slices(self) -> tuple[tuple[str, Tile], ...]:
+        """The three slices and what they are."""
+        return tuple(zip(PLANES, self.tiles, strict=False))
+
+    @property
+    def bar(self) -> Tile | None:
+        """The colour bar."""
+        return self.tiles[3] if len(self.tiles) > 3 else None
 
 
 @dataclass(frozen=True)
@@ -112,12 +123,22 @@ class Cut:
     size_mm: tuple[float, float, float]
 
 
-def cut_through(mask: Volume) -> Cut:
-    """Slices through the middle of a mask, with some room round it."""
-    box = bounding_box(np.asarray(mask.data, dtype=bool))
+def cut_through(mask: Volume, valid: Array | None = None) -> Cut:
+    """Slices through the middle of a map, with room round the mask.
+
+    Parameters
+    ----------
+    mask : Volume
+        What is drawn whole.
+    valid : (x, y, z) bool ndarray, optional
+        Where the map is known: the slices go through its middle, as those of
+        :func:`~napari_qsm.qc.thumbnail.thumbnail` do. The mask's, unless given.
+    """
+    inside = np.asarray(mask.data, dtype=bool)
+    box = bounding_box(inside)
     ends = np.array([(s.start, s.stop - 1) for s in box])
     sizes = (ends[:, 1] - ends[:, 0] + 1) * np.array(mask.voxel_size_mm) + 2 * _MARGIN_MM
-    centre = mask.voxel_to_world(ends.sum(axis=1) // 2)
+    centre = mask.voxel_to_world(middle_voxel(inside if valid is None else valid))
     middle = mask.voxel_to_world(ends.mean(axis=1))
     return Cut(_triple(centre), _triple(middle), _triple(sizes))
 
@@ -147,8 +168,8 @@ def three_slices(
         Values drawn black and white.
     unit : str
         Written at the colour bar.
-    over : (x, y, z) bool ndarray, optional
-        A mask to tint; the colour bar is left out then.
+    over : (x, y, z) bool or uint8 ndarray, optional
+        A mask to tint, of 1 and 2 in two colours; the colour bar is left out then.
     cache : Cache, optional
         As for :func:`napari_qsm.figures.draw.render`.
     """
@@ -158,7 +179,7 @@ def three_slices(
     spans = [math.ceil(across / column_mm) for across, _ in extents]
     height = max(up for _, up in extents)
     regions = None if over is None else Regions(
-        labels="mask", style="both", own_colours={1: _MASK_COLOUR}, opacity=0.35
+        labels="mask", style="both", own_colours=_MASK_COLOURS, opacity=0.35
     )  # fmt: skip
     panels = []
     for number, plane in enumerate(PLANES):
@@ -189,8 +210,10 @@ def three_slices(
     return render(spec, given, cache=cache)
 
 
-def stage_pictures(result: Result, magnitude: Array | None) -> Iterator[Picture]:
-    """Every stage of a result, in the order of the work.
+def stage_pictures(
+    result: Result, magnitude: Array | None, residual: Array | None = None
+) -> Iterator[Picture]:
+    """Every stage of a result, in the order of the work, in the same three slices.
 
     Parameters
     ----------
@@ -198,24 +221,24 @@ def stage_pictures(result: Result, magnitude: Array | None) -> Iterator[Picture]
         With a susceptibility map.
     magnitude : (x, y, z) or (E, x, y, z) ndarray or None
         On the same grid.
+    residual : (x, y, z) ndarray, optional
+        What the map leaves unexplained of the field, if known already, ppm.
     """
     have, grid = result.arrays, result.grid
-    chi = have["chi_ppm"]
-    valid = have.get("local_mask")
-    if valid is None:
-        valid = np.isfinite(chi) & (chi != 0)
-    outer = valid if have.get("mask") is None else have["mask"]
-    cut = cut_through(grid.with_data(outer))
+    outer, valid = masks_of(result)
+    cut = cut_through(grid.with_data(outer), valid)
     image, window = _underlay(result, magnitude, outer)
     if magnitude is not None:
         yield _picture(
             grid.with_data(image), cut, window, "", "Magnitude",
             "First echo; the window ends at the brightest 1 % of the mask.",
         )  # fmt: skip
+    kept = outer.astype(np.uint8) + (outer & valid)
     yield _picture(
         grid.with_data(image), cut, window, "", "Mask",
-        "Tinted: where the phase is trusted. It should hold the whole brain and nothing else.",
-        over=outer,
+        "Blue: what the map covers; orange: the rest of the mask, lost where the background was "
+        "removed.",
+        over=kept,
     )  # fmt: skip
     for name, title, window, unit, meaning in _PICTURES:
         data = have.get(name)
@@ -224,20 +247,23 @@ def stage_pictures(result: Result, magnitude: Array | None) -> Iterator[Picture]
             if name == "noise_ppm":  # outside the mask it holds a placeholder
                 image = np.where(outer, image, 0)
             yield _picture(grid.with_data(image), cut, window, unit, title, meaning)
-    local = have.get("local_field_ppm")
-    if local is not None and valid.any():
-        residual = residual_field(
-            local,
-            chi,
-            valid,
-            grid.voxel_size_mm,
-            grid.b0_direction,
-            reference_ppm=float(have.get("reference_ppm") or 0),
-        )
+    if residual is None:
+        residual = evidence_of(result).residual_map
+    if residual is not None:
         yield _picture(
-            grid.with_data(residual), cut, _RESIDUAL_WINDOW, "ppm", "Field left unexplained",
-            "The local field less the field of the map. It should look like noise.",
+            grid.with_data(residual), cut, _FIELD_WINDOW, "ppm", "Field left unexplained",
+            "The local field less the field of the map, in the window of the local field: noise, "
+            "without the form of tissue.",
         )  # fmt: skip
+
+
+def masks_of(result: Result) -> tuple[Array, Array]:
+    """The mask, and where the map is known; where there is none, both are the latter."""
+    have = result.arrays
+    valid = have.get("local_mask")
+    if valid is None:
+        valid = known(have["chi_ppm"])
+    return (valid if have.get("mask") is None else have["mask"]), valid
 
 
 def _underlay(
@@ -267,15 +293,5 @@ def _picture(
     *,
     over: Array | None = None,
 ) -> Picture:
-    return Picture(_png(three_slices(volume, cut, window, unit=unit, over=over)), title, meaning)
-
-
-def _png(drawn: Rendered) -> bytes:
-    """A small PNG, quickly made: grey where nothing is coloured."""
-    from PIL import Image
-
-    rgb = drawn.pixels()[..., :3]
-    is_grey = bool((rgb == rgb[..., :1]).all())
-    out = io.BytesIO()
-    Image.fromarray(rgb[..., 0] if is_grey else rgb).save(out, "PNG")
-    return out.getvalue()
+    drawn = three_slices(volume, cut, window, unit=unit, over=over)
+    return Picture(tiles_of(drawn), title, meaning)

@@ -17,10 +17,13 @@ from napari_qsm.arrays import Array
 from napari_qsm.figures.lettering import Rect
 from napari_qsm.figures.plots import draw_histogram, plot_page
 from napari_qsm.io.atomic import write_text
-from napari_qsm.qc.judge import measure
-from napari_qsm.qc.pictures import stage_pictures
+from napari_qsm.qc.judge import evidence_of, measure_evidence
+from napari_qsm.qc.nuclei_zoom import VIEWS, known_good, nuclei_zoom, place_of
+from napari_qsm.qc.pictures import masks_of, stage_pictures
 from napari_qsm.qc.quality import HISTOGRAM_EDGES_PPM, QualityReport, findings, rows
 from napari_qsm.qc.rating import Rating
+from napari_qsm.qc.slice_stack import slice_stack
+from napari_qsm.qc.thumbnail import WINDOW_PPM
 from napari_qsm.recon.pipeline import Result
 from napari_qsm.recon.stages import get_method
 from napari_qsm.units import fixed, percent, sizes_text
@@ -42,6 +45,8 @@ def write_report(
     rating: Rating | Sequence[Rating] | None = None,
     quality: QualityReport | None = None,
     magnitude: Array | None = None,
+    labels: Array | None = None,
+    label_names: Mapping[int, str] | None = None,
 ) -> None:
     """Write the report as one HTML file, atomically.
 
@@ -57,13 +62,24 @@ def write_report(
         Numbers already measured; otherwise they are measured here.
     magnitude : (x, y, z) or (E, x, y, z) ndarray, optional
         On the result's grid, for a picture of it and of the mask over it.
+    labels : (x, y, z) ndarray, optional
+        Label map on the result's grid: where the deep nuclei are shown.
+    label_names : dict, optional
+        Names of its values.
 
     Raises
     ------
     QsmError
         If the result holds no map, or nothing can be written there.
     """
-    html = report_html(result, rating=rating, quality=quality, magnitude=magnitude)
+    html = report_html(
+        result,
+        rating=rating,
+        quality=quality,
+        magnitude=magnitude,
+        labels=labels,
+        label_names=label_names,
+    )
     write_text(path, html)
 
 
@@ -73,12 +89,18 @@ def report_html(
     rating: Rating | Sequence[Rating] | None = None,
     quality: QualityReport | None = None,
     magnitude: Array | None = None,
+    labels: Array | None = None,
+    label_names: Mapping[int, str] | None = None,
+    residual: Array | None = None,
 ) -> str:
     """The report as text; parameters are those of :func:`write_report`.
 
-    The same input gives the same text: no date is written but those of the ratings.
+    ``residual`` is the unexplained field (ppm), if the numbers were taken from it just before. The
+    same input gives the same text: no date is written but those of the ratings.
     """
-    quality = quality or measure(result, magnitude=magnitude)
+    if quality is None:
+        evidence = evidence_of(result, magnitude)
+        quality, residual = measure_evidence(result, evidence), evidence.residual_map
     ratings = [rating] if isinstance(rating, Rating) else list(rating or [])
     said = result.provenance
     methods, _, references = str(said.get("methods", "")).partition("\n\n")
@@ -92,7 +114,8 @@ def report_html(
         ratings=ratings[::-1],
         chi_sha256=quality.chi_sha256,
         scan=_scan(result),
-        pictures=stage_pictures(result, magnitude),
+        pictures=stage_pictures(result, magnitude, residual),
+        **_nuclei_and_slices(result, labels, label_names),
         rows=rows(quality),
         histogram=_histogram(quality),
         histogram_words=_histogram_words(quality),
@@ -102,6 +125,25 @@ def report_html(
         methods=methods,
         references=references.splitlines(),
     )
+
+
+def _nuclei_and_slices(
+    result: Result, labels: Array | None, label_names: Mapping[int, str] | None
+) -> dict[str, Any]:
+    """The deep nuclei beside those of a good map, and all slices of the map."""
+    outer, valid = masks_of(result)
+    chi = result.grid.with_data(result.arrays["chi_ppm"], unit="ppm")
+    place = place_of(chi, outer, labels, label_names)
+    rows = [
+        ("This map", nuclei_zoom(chi, place)),
+        ("Known to be good: built-in head", known_good()),
+    ]
+    return {
+        "nuclei": [(name, list(zip(VIEWS, tiles, strict=True))) for name, tiles in rows if tiles],
+        "nuclei_how": place.how,
+        "stack": slice_stack(chi, valid, place.basal),
+        "window": WINDOW_PPM,
+    }
 
 
 @lru_cache(maxsize=1)

@@ -7,13 +7,23 @@ import io
 import numpy as np
 from PIL import Image
 
-from napari_qsm.arrays import bounding_box
+from napari_qsm.arrays import Array, bounding_box
 from napari_qsm.volume import Volume
 
 #: Longest side, pixels, and the values drawn black and white, ppm.
 SIDE_PX = 200
 WINDOW_PPM = (-0.1, 0.2)
 _QUALITY = 80
+
+
+def known(chi_ppm: Array) -> Array:
+    """Where a map holds values: neither zero nor what is no number."""
+    return np.isfinite(chi_ppm) & (chi_ppm != 0)
+
+
+def middle_voxel(inside: Array) -> Array:
+    """The voxel that pictures of a map go through: the middle of the box round where it is known."""
+    return np.array([(part.start + part.stop - 1) // 2 for part in bounding_box(inside)])
 
 
 def thumbnail(chi: Volume) -> bytes:
@@ -31,9 +41,10 @@ def thumbnail(chi: Volume) -> bytes:
     """
     volume = chi.to_canonical()
     data = np.nan_to_num(np.asarray(volume.data, dtype=np.float32))
-    known = data != 0
-    box = bounding_box(known) if known.any() else tuple(slice(0, n) for n in data.shape)
-    level = (box[2].start + box[2].stop) // 2
+    inside = known(volume.data)
+    if not inside.any():
+        inside = np.ones(data.shape, bool)
+    box, level = bounding_box(inside), middle_voxel(inside)[2]
     plane = data[box[0], box[1], level]
     low, high = WINDOW_PPM
     grey = np.clip((plane - low) / (high - low), 0, 1) * 255

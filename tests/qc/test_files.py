@@ -44,7 +44,7 @@ def text_of(html):
 def test_reconstruct_writes_the_report_and_its_numbers(written):
     html = (written / "report.html").read_text("utf-8")
     numbers = json.loads((written / "quality.json").read_text("utf-8"))
-    assert html.count("data:image/png") == 9 and "nii" not in text_of(html)
+    assert html.count("data:image/png") == 9 * 4 - 1 + 2 * 3 and "nii" not in text_of(html)
     assert numbers["dark_share"] is not None and isinstance(numbers["findings"], list)
     stored = read_stored(written)
     assert stored.quality["dark_share"] == numbers["dark_share"]

@@ -11,14 +11,17 @@ import numpy as np
 import pytest
 import yaml
 
-from napari_qsm.qc.pictures import cut_through, three_slices
+from napari_qsm.qc.nuclei_zoom import by_form, known_good, place_of
+from napari_qsm.qc.pictures import cut_through, stage_pictures, three_slices
 from napari_qsm.qc.rating import make_rating
 from napari_qsm.qc.report import report_html, write_report
+from napari_qsm.qc.slice_stack import slice_stack
+from napari_qsm.qc.thumbnail import thumbnail
 from napari_qsm.recon.pipeline import Result
 from napari_qsm.recon.recipe import parse_recipe
 from napari_qsm.volume import Volume
 
-VOID = {"meta", "img", "br", "rect", "line", "path", "use"}
+VOID = {"meta", "img", "br", "input", "rect", "line", "path", "use"}
 
 
 class Structure(HTMLParser):
@@ -60,10 +63,14 @@ def test_the_page_needs_nothing_and_says_everything(head, sound):
     magnitude = head.scan.magnitude[0].data
     html = report_html(result, rating=[old, rating], quality=quality, magnitude=magnitude)
     page = parsed(html)
-    assert not {"script", "link", "iframe", "object"} & set(page.tags)
+    assert not {"link", "iframe", "object"} & set(page.tags) and page.tags.count("script") == 1
     assert "url(" not in html and "@import" not in html
-    images = page.loads
-    assert len(images) == 9 and all(i.startswith("data:image/png;base64,") for i in images)
+    images = [load for load in page.loads if not load.startswith("#")]
+    assert all(re.match("data:image/(png|jpeg);base64,", image) for image in images)
+    # Nine stages in three slices, all but the mask with a bar; two heads' nuclei; all slices.
+    assert len(images) == 9 * 4 - 1 + 2 * 3 + 1 and len(html) < 4e6
+    for target in set(page.loads) - set(images):
+        assert f'id="{target[1:]}"' in html
     for image in images:
         with Image.open(io.BytesIO(base64.b64decode(image.partition(",")[2]))) as picture:
             picture.verify()
@@ -175,3 +182,82 @@ def test_the_mask_is_tinted(head):
     grey = np.ptp(drawn[..., :3], axis=2) == 0
     assert 0.02 < orange.mean() < 0.3 and grey.mean() > 0.6
     assert not (np.ptp(three_slices(volume, whole(volume), (0, 1)).pixels()[..., :3], axis=2)).any()
+
+
+def test_slices_stand_in_order_with_right_on_the_left():
+    """The picture is cut apart as the page's script does it."""
+    from PIL import Image
+
+    volume = Volume(np.full((40, 50, 12), -0.1, np.float32), np.diag([2.0, 1.5, 4.0, 1.0]))
+    data = np.array(volume.data)
+    for level in range(12):
+        data[28:32, 30:40, level] = 0.02 * level - 0.02
+    valid = np.zeros(volume.shape, bool)
+    valid[5:35, 5:45, 1:11] = True
+    stack = slice_stack(volume.with_data(data), valid, (0.0, 0.0, 4 * 7.0))
+    assert stack.places[0] == "S 4.0 mm" and len(stack.places) == 10 and stack.step == 1
+    assert stack.places[stack.first] == "S 28.0 mm"
+    with Image.open(io.BytesIO(stack.jpeg)) as picture:
+        sheet = np.asarray(picture.convert("L")).astype(float)
+    across, up = 30 * 2 + 2 * 2 * 2, 40 * 1.5 + 2 * 3 * 1.5  # mm, with at least 4 mm of room
+    assert stack.width / stack.height == pytest.approx(across / up, rel=0.02)
+    for number in range(10):
+        left, top = number % stack.columns * stack.width, number // stack.columns * stack.height
+        tile = sheet[top : top + stack.height, left : left + stack.width]
+        # The block: 28-32 of 3-37 from the left side of the patient, 30-40 of 2-48 from the back.
+        x, y = 1 - (30 - 3) / 34, 1 - (35 - 2) / 46
+        seen = tile[round(y * stack.height), round(x * stack.width)]
+        assert seen == pytest.approx(255 * (0.02 * (number + 1) + 0.08) / 0.3, abs=12)
+        mirrored = tile[round(y * stack.height), round((1 - x) * stack.width)]
+        assert mirrored < 12
+
+
+def test_thick_stacks_are_thinned_and_unknown_sides_stay_unknown():
+    ones = np.ones((20, 20, 200), np.float32)
+    volume = Volume(ones, np.eye(4), orientation_known=False)
+    stack = slice_stack(volume, ones > 0, (0, 0, 100))
+    assert stack.step == 3 and len(stack.places) == 67
+    known = slice_stack(Volume(ones, np.eye(4)), ones > 0, (0, 0, 100))
+    assert known.jpeg != stack.jpeg
+
+
+def test_nuclei_are_found_by_regions_or_by_the_form_of_the_brain(head):
+    labels = np.asarray(head.labels.data)
+    names = {region.index: region.name for region in head.label_names}
+    grid = head.mask
+
+    def middle(*begin):
+        which = [k for k, name in names.items() if name.startswith(begin)]
+        return grid.voxel_to_world(np.argwhere(np.isin(labels, which)).mean(axis=0))
+
+    wanted = middle("Putamen", "Globus"), middle("Red", "Substantia")
+    drawn = place_of(grid, grid.data > 0, labels, names)
+    np.testing.assert_allclose([drawn.basal, drawn.midbrain], wanted, atol=0.01)
+    formed = place_of(grid, grid.data > 0, labels, {1: "lesion"})
+    assert formed == by_form(grid, grid.data > 0) and "CIT168" in formed.how
+    assert np.linalg.norm(np.subtract([formed.basal, formed.midbrain], wanted), axis=1).max() < 10
+    part = np.zeros(grid.shape, bool)
+    part[20:30, 20:30, 10:15] = True
+    assert "middle" in by_form(grid, part).how
+    assert len(known_good()) == 3
+
+
+def test_pictures_of_one_thing_agree(sound):
+    """What is left unexplained is drawn as the local field is; the small picture cuts as the page does."""
+    result, _ = sound
+    rows = {p.title: p for p in stage_pictures(result, None, result.arrays["local_field_ppm"])}
+    assert rows["Field left unexplained"].tiles == rows["Local field"].tiles
+    from PIL import Image
+
+    chi = np.zeros((30, 30, 31), np.float32)
+    chi[5:25, 5:25, 3:21] = (np.arange(31) / 100 - 0.1)[3:21]
+    chi[5:25, 5:25, 10] = 0.001
+    valid = np.zeros(chi.shape, bool)
+    valid[5:25, 5:25, 3:21] = True
+    mask = np.zeros(chi.shape, np.uint8)
+    mask[3:28, 3:28, :29] = 1
+    grid = Volume(chi, np.eye(4))
+    level = round(cut_through(grid.with_data(mask), valid).centre_mm[2])
+    with Image.open(io.BytesIO(thumbnail(grid))) as picture:
+        shown = float(np.asarray(picture).mean()) / 255 * 0.3 - 0.1
+    assert shown == pytest.approx(chi[10, 10, level], abs=0.004)
