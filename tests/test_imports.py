@@ -29,7 +29,7 @@ RANKS = (
         *("volume", "scan", "errors", "typed", "anatomy", "arrays", "colormaps", "compositing"),
         *("units", "quantities"),
     ),
-    ("recon", "rois", "figures", "io", "phantom", "registration", "outlines"),
+    ("recon", "rois", "figures", "io", "phantom", "registration", "outlines", "samples"),
     ("study", "session", "outputs", "qc", "inspect", "demo", "scripting"),
     ("viewer", "cli", "batch"),
 )

@@ -19,6 +19,7 @@ from napari_qsm.io.segmentation import read_labels, regions_beside
 from napari_qsm.io.whole_numbers import as_labels, is_whole
 from napari_qsm.quantities import checked_map
 from napari_qsm.rois.region import RegionTable
+from napari_qsm.samples import GRE_CROP
 from napari_qsm.session import Role, first_display, guess_role
 from napari_qsm.session.frames import napari_order
 from napari_qsm.session.opening import load_head
@@ -167,6 +168,18 @@ def sample_control() -> list[LayerData]:
 def sample_patient() -> list[LayerData]:
     """The built-in head of the patient."""
     return sample("patient")
+
+
+def sample_crop() -> list[LayerData]:
+    """A part of a real brain: three echoes of phase and magnitude.
+
+    Its field strength was not recorded; whatever makes a field of it has to ask.
+    """
+    layers = read([str(GRE_CROP / f"{part}.nii.gz") for part in ("phase", "magnitude")])
+    return [
+        (data, options | {"name": f"{options['name']} (real crop, B0 not recorded)"}, kind)
+        for data, options, kind in layers
+    ]
 
 
 def sample(subject: str) -> list[LayerData]:
