@@ -13,9 +13,9 @@ import numpy as np
 
 from napari_qsm.arrays import bounding_box
 from napari_qsm.qc.evidence import Evidence, spread
-from napari_qsm.qc.field import noise_of
 from napari_qsm.qc.quality import Limit, quality_measure
 from napari_qsm.recon.mask.quality import phase_quality
+from napari_qsm.recon.noise_level import noise_level
 
 #: Coherence of the phase below which a voxel is called noise. Noise alone gives 0, a magnitude
 #: at twice its noise 0.5 (see :func:`~napari_qsm.recon.mask.quality.phase_quality`).
@@ -153,9 +153,12 @@ def _wraps_share(of: Evidence) -> float | None:
     stages=("echoes",),
 )
 def _field_noise(of: Evidence) -> float | None:
-    """See :func:`napari_qsm.qc.field.noise_of`."""
+    """See :func:`napari_qsm.recon.noise_level.noise_level`."""
     total = of.array("total_field_ppm")
-    return None if total is None or of.outer is None else noise_of(total, of.outer)
+    if total is None or of.outer is None:
+        return None
+    box = bounding_box(of.outer)
+    return noise_level(total[box], of.outer[box] & np.isfinite(total[box])) or None
 
 
 @quality_measure(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_qsm.qc.evidence import INNER_MM, Evidence, spread
-from napari_qsm.qc.field import cone_ratio, noise_of
+from napari_qsm.qc.field import cone_ratio, roughness
 from napari_qsm.qc.field_measures import AIR_SERIOUS
 from napari_qsm.qc.quality import Limit, QualityReport, quality_measure
 
@@ -84,8 +84,8 @@ def _chi_spread(of: Evidence) -> float | None:
     ),
 )
 def _chi_noise(of: Evidence) -> float | None:
-    """See :func:`napari_qsm.qc.field.noise_of`."""
-    return None if of.finite is None or of.valid is None else noise_of(of.finite, of.valid)
+    """See :func:`napari_qsm.qc.field.roughness`."""
+    return None if of.finite is None or of.valid is None else roughness(of.finite, of.valid)
 
 
 @quality_measure(

@@ -13,8 +13,8 @@ over its neighbourhood. And how fast noise averages out over a region, which dec
 uncertainty of its mean because errors of neighbours go together, is taken from balls of several sizes
 everywhere in the map, not from the few values that one region has.
 
-The factor follows from what the map leaves unexplained in the field. Fourth differences along all three axes
-at once keep of tissue's fields next to nothing once those of the map are taken off; what part
+The factor follows from what the map leaves unexplained in the field. Differences
+(:mod:`napari_qsm.recon.noise_level`) keep of tissue's fields next to nothing once those of the map are taken off; what part
 of the noise the map has followed is known from the added noise.
 
 Only noise is in it. What is systematic (background that leaks, smoothing, a wrong mask), what differs
@@ -40,6 +40,7 @@ from napari_qsm.errors import QsmError
 from napari_qsm.recon import fourier
 from napari_qsm.recon.background.depth import depth_mm
 from napari_qsm.recon.inversion.problem import combined_magnitude
+from napari_qsm.recon.noise_level import noise_level
 
 #: Perturbed maps that are made unless said otherwise; how many are allowed.
 REPEATS, FEWEST, MOST = 4, 2, 20
@@ -52,8 +53,6 @@ NO_NOISE = (
 
 #: Size of the added noise over that of the scan.
 _PART = 0.5
-#: Fourth differences, which keep noise and little else.
-_DIFFERENCE = np.array([1.0, -4.0, 6.0, -4.0, 1.0])
 #: Width (FWHM) over which the variance is averaged.
 _SMOOTH_MM = 5.0
 #: Radii of the balls over which it is seen how noise averages out.
@@ -143,7 +142,7 @@ def uncertainty_of(
     scale = residual.spread(left)
     if not scale > 0:
         raise QsmError(
-            "The noise of the map cannot be told: its mask has no five voxels in a row along each "
+            "The noise of the map cannot be told: its mask has no five voxels in a row along any "
             "axis, or the field no noise."
         )
     maps, followed = [], []
@@ -224,13 +223,7 @@ class _Residual:
         self.mask: Array = have["local_mask"][self.box]
         self._shape = fourier.fast_shape(self.mask.shape, margin_voxels(_MARGIN_MM, sides))
         self._dipole = fourier.dipole_kernel(self._shape, sides, have["b0_direction"])
-        self._deep = self.mask
-        squares = relative[self.box] ** 2
-        for axis in range(3):
-            row = np.ones([len(_DIFFERENCE) if a == axis else 1 for a in range(3)])
-            squares = ndimage.correlate1d(squares, _DIFFERENCE**2, axis, mode="constant")
-            self._deep = ndimage.binary_erosion(self._deep, row)
-        self._expected = np.sqrt(squares[self._deep])
+        self._relative = relative[self.box]
 
     def of(self, made: Mapping[str, Any]) -> Array:
         """Local field less the field of the map, in the box of the mask."""
@@ -241,12 +234,8 @@ class _Residual:
         return np.where(self.mask, made["local_field_ppm"][self.box] - model, 0)
 
     def spread(self, residual: Array) -> float:
-        """Size of a residual over the relative noise: the median, as of a normal distribution."""
-        if not self._expected.size:
-            return 0.0
-        for axis in range(3):
-            residual = ndimage.correlate1d(residual, _DIFFERENCE, axis)
-        return float(np.median(np.abs(residual[self._deep]) / self._expected)) / 0.6745
+        """Size of a residual over the relative noise."""
+        return noise_level(residual, self.mask, self._relative)
 
 
 def _smooth(values: Array, mask: Array, voxel_size_mm: Sequence[float]) -> Array:

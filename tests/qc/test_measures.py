@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_qsm.errors import GeometryError, QsmError
-from napari_qsm.qc.field import cone_ratio, count_wraps, noise_of, residual_field
+from napari_qsm.qc.field import cone_ratio, count_wraps, residual_field, roughness
 from napari_qsm.qc.judge import measure
 from napari_qsm.qc.quality import HISTOGRAM_EDGES_PPM, from_dict, map_checksum
 from napari_qsm.recon.pipeline import Result
@@ -36,8 +36,8 @@ def test_noise_is_the_standard_deviation_of_white_noise_whatever_smooth_field_li
     x, y, z = np.indices((40, 36, 30))
     smooth = 0.002 * x + 1e-4 * (y - 18) ** 2 + 0.01 * z
     noisy = (smooth + rng.normal(0, 0.004, x.shape)).astype(np.float32)
-    assert noise_of(noisy, np.ones(x.shape, bool)) == pytest.approx(0.004, rel=0.03)
-    assert noise_of(noisy[:2, :2, :2], np.ones((2, 2, 2), bool)) is None
+    assert roughness(noisy, np.ones(x.shape, bool)) == pytest.approx(0.004, rel=0.03)
+    assert roughness(noisy[:2, :2, :2], np.ones((2, 2, 2), bool)) is None
 
 
 def analytic_sphere(shape, sizes, radius_mm, chi_ppm):

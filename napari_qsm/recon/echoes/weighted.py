@@ -14,6 +14,11 @@ from napari_qsm.recon.echoes.offsets import phase_offset
 from napari_qsm.recon.echoes.prepare import Field, finish, prepare
 from napari_qsm.recon.stages import Param, Progress, Warn, method, no_progress, no_warning
 
+#: First echo time over the spacing of the first two echoes, up to which *auto* estimates the phase at
+#: echo time zero: by so much, and a half, it is noisier than the phase itself before it is smoothed, and
+#: smoothing over 5 mm takes away a factor of 10 to 40.
+_LONGEST_LEVER = 10.0
+
 
 @method(
     "echoes",
@@ -38,7 +43,7 @@ def weighted(
         str,
         Param(
             "Phase at echo time zero: 'mcpc3ds' estimates it from the first two echoes and "
-            "smooths it; 'auto' does so where there are two.",
+            "smooths it; 'auto' does so where there are two that lie far enough apart.",
             choices=("auto", "none", "mcpc3ds"),
         ),
     ] = "auto",
@@ -98,6 +103,15 @@ def weighted(
         )
     progress(0.2)
     start: Array | float = 0.0
+    if echoes > 1 and offset == "auto":
+        apart_s = abs(data.times_s[1] - data.times_s[0])
+        if data.times_s[0] > _LONGEST_LEVER * apart_s:
+            warn(
+                f"The first two echoes lie only {1e3 * apart_s:.3g} ms apart, at "
+                f"{1e3 * data.times_s[0]:.3g} ms, which says nothing about the phase at echo time zero; "
+                "it was taken for zero, as with a single echo."
+            )
+            offset = "none"
     if echoes > 1 and offset != "none":
         start = phase_offset(
             data.unwrapped[0],

@@ -198,25 +198,6 @@ def dilate(mask: Array, radius_mm: float, voxel_size_mm: tuple[float, ...]) -> A
     return touched
 
 
-def field_noise_ppm(problem: Problem) -> float:
-    """Standard deviation of the local field's noise, ppm, from its fourth differences.
-
-    The median absolute value over 0.6745, the smallest over the three axes. Tissue adds to it: an
-    upper value, by a sixth at ordinary noise. Zero where the mask has no five voxels in a row.
-    """
-    found = []
-    for axis in range(3):
-        count = problem.shape[axis] - 4
-        parts = [(slice(None),) * axis + (slice(k, k + count),) for k in range(5)]
-        inside = np.logical_and.reduce([problem.mask[part] for part in parts])
-        if count <= 0 or not inside.any():
-            continue
-        weights = (1, -4, 6, -4, 1)
-        bend = sum(w * problem.field[p][inside] for w, p in zip(weights, parts, strict=True))
-        found.append(float(np.median(np.abs(bend))) / 0.6745 / 70**0.5)
-    return min(found, default=0.0)
-
-
 def data_weights(
     local_mask: Array,
     magnitude: Array | None,

@@ -11,10 +11,10 @@ from napari_qsm.recon.inversion.admm import NO_EDGES
 from napari_qsm.recon.inversion.problem import (
     Problem,
     combined_magnitude,
-    field_noise_ppm,
     magnitude_edges,
     same_shape,
 )
+from napari_qsm.recon.noise_level import noise_level
 from napari_qsm.recon.stages import Param
 
 Lambda = Annotated[
@@ -68,7 +68,7 @@ def followed(lam: float, problem: Problem, follow_noise: bool) -> float:
     """Lambda for the noise of this scan; never less than what was asked for."""
     if not follow_noise:
         return lam
-    return lam * min(max(field_noise_ppm(problem) / _NOISE_PPM, 1.0), _MOST_NOISE)
+    return lam * min(max(noise_level(problem.field, problem.mask) / _NOISE_PPM, 1.0), _MOST_NOISE)
 
 
 def edges_of(

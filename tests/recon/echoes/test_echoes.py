@@ -101,6 +101,18 @@ def test_a_constant_offset_is_removed_exactly(rng):
     assert np.abs(apart(run(weighted, phase, magnitude)[0], about_mean=False)).max() < 1e-9
 
 
+def test_echoes_that_hardly_differ_say_nothing_about_the_phase_at_time_zero(rng):
+    times, said = (0.02, 0.0201), []
+    phase, magnitude = echoes(rng, snr=40, times=times)
+    single = apart(run(weighted, phase[:1], magnitude[:1], echo_times_s=times[:1])[0]).std()
+    given = {"echo_times_s": times, "magnitude_echo_times_s": times}
+    both = apart(run(weighted, phase, magnitude, **given, warn=said.append)[0]).std()
+    assert both < single  # by a factor of the square root of two
+    assert "only 0.1 ms apart, at 20 ms" in said[0]
+    forced = run(weighted, phase, magnitude, **given, offset="mcpc3ds")[0]
+    assert apart(forced).std() > 3 * single
+
+
 @pytest.mark.parametrize("offset", [0.0, 1.0])
 def test_weights_lower_the_noise_as_theory_says(rng, offset):
     snr = 40
