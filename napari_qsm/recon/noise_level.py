@@ -54,9 +54,7 @@ def noise_level(field: Array, mask: Array, relative: Array | None = None) -> flo
     return 0.0
 
 
-def _found(
-    field: Array, mask: Array, relative: Array | None, reach: tuple[int, ...]
-) -> Array:
+def _found(field: Array, mask: Array, relative: Array | None, reach: tuple[int, ...]) -> Array:
     """Absolute differences over what the noise gives, wherever all voxels are in the mask."""
     inner = tuple(slice(r, max(n - r, r)) for r, n in zip(reach, mask.shape, strict=True))
     at = np.flatnonzero(mask[inner])

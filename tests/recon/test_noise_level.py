@@ -20,7 +20,9 @@ def tissue():
     chi = np.where(folds > 0, 0.02, -0.02)
     for _ in range(12):
         centre = rng.uniform(20, 50, 3)[:, None, None, None]
-        chi[(((at - centre) / rng.uniform(2, 7, 3)[:, None, None, None]) ** 2).sum(axis=0) < 1] = 0.1
+        chi[(((at - centre) / rng.uniform(2, 7, 3)[:, None, None, None]) ** 2).sum(axis=0) < 1] = (
+            0.1
+        )
     chi[ndimage.binary_dilation(rng.random(shape) > 0.9998, iterations=1)] = 0.25
     # Scanners see no sharper edges than their voxels.
     chi = ndimage.gaussian_filter(chi, 0.7)

@@ -147,7 +147,9 @@ def test_a_field_without_all_that_the_balls_took_is_not_overshot(head, removed):
     local, local_mask = background.vsharp(total, mask, VOXEL, B0, deconvolution="none")
     call = {"total_field_ppm": total, "mask": mask, "iterations": 32}
     error = [
-        (inversion.tv(field, local_mask, VOXEL, B0, **call, updates=updates) - reference)[local_mask]
+        (inversion.tv(field, local_mask, VOXEL, B0, **call, updates=updates) - reference)[
+            local_mask
+        ]
         for field, updates in ((local, 0), (local, 3), (removed[0], 3))
     ]
     without, found, after_tissue = (e.std() for e in error)
