@@ -26,7 +26,17 @@ HEAVY_LIBRARIES = {"matplotlib", "nibabel", "numpy", "pandas", "scipy"}
 RANKS = (
     ("_version",),
     (
-        *("volume", "scan", "errors", "typed", "anatomy", "arrays", "colormaps", "compositing"),
+        *(
+            "volume",
+            "scan",
+            "errors",
+            "typed",
+            "anatomy",
+            "arrays",
+            "colormaps",
+            "clusters",
+            "compositing",
+        ),
         *("units", "quantities"),
     ),
     ("recon", "rois", "figures", "io", "phantom", "registration", "outlines", "samples"),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from napari_qsm._version import __version__
 from napari_qsm.anatomy import DisplayFrame
+from napari_qsm.clusters import least_voxels, leaves_out_clusters
 from napari_qsm.colormaps import effective_window
 from napari_qsm.figures.colour_bars import bar_unit
 from napari_qsm.figures.kinds import PanelPlan
-from napari_qsm.figures.numbers import sided_region
-from napari_qsm.figures.panels import ImagePanel
+from napari_qsm.figures.numbers import abbreviations, sided_region
+from napari_qsm.figures.panels import ImagePanel, TextPanel
 from napari_qsm.figures.picture import PicturePlan
 from napari_qsm.figures.plans import Plan
 from napari_qsm.figures.slices import Slice
@@ -123,6 +126,13 @@ def _windows(plan: Plan) -> str:
             text += f", {size} below {low * factor:g} not shown".replace("-", "−")
         if high is not None:
             text += f", {size} above {high * factor:g} not shown".replace("-", "−")
+        if leaves_out_clusters(one.display):
+            least = one.display.smallest_cluster_mm3
+            count = least_voxels(least, float(np.prod(one.map.volume.voxel_size_mm)))
+            text += (
+                f", nor clusters smaller than {least:g} mm³ ({count} voxel{'s' * (count > 1)} that "
+                "share faces, in 3-D)"
+            )
         said.append(text)
     return f"Window {'; '.join(said)}." if said else ""
 
@@ -161,7 +171,9 @@ def _regions(plan: Plan) -> str:
             continue
         for label in one.which:
             region = one.labels.regions.get(label)
-            names.append(sided_region(one.labels.region_called(label), region_side(region)))
+            names.append(
+                sided_region(one.labels.region_called(label), region_side(region), plan.spec.called)
+            )
         by_side |= one.panel.regions.colours == "side" and not one.panel.regions.own_colours
     if not names:
         return ""
@@ -169,7 +181,21 @@ def _regions(plan: Plan) -> str:
     listed = ", ".join(name[0].lower() + name[1:] for name in unique[:8])
     more = f" and {len(unique) - 8} more" if len(unique) > 8 else ""
     colours = " Regions on the right are orange, on the left blue." if by_side else ""
-    return f"Regions drawn: {listed}{more}.{colours}"
+    return f"Regions drawn: {listed}{more}.{colours}{_short_names(plan)}"
+
+
+def _short_names(plan: Plan) -> str:
+    """What short names mean, unless words on the figure tell it."""
+    named = [
+        one.labels.regions[label]
+        for one in plan.pictures
+        if one.labels is not None and one.panel.regions and one.panel.regions.names == "short"
+        for label in one.which
+        if label in one.labels.regions
+    ]
+    meant = abbreviations(named)
+    told = any(isinstance(panel, TextPanel) and meant in panel.text for panel in plan.spec.panels)
+    return f" {meant}." if meant and not told else ""
 
 
 def _marks(plan: Plan) -> str:

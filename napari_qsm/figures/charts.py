@@ -93,14 +93,16 @@ class _Parts:
 
 
 def _measure(page: Page, plan: ChartPlan, width_mm: float) -> _Parts:
-    frame, size = plan.frame, page.style.size_pt
+    frame, size = plan.frame, page.size_pt
     subjects = [str(subject) for subject in dict.fromkeys(frame["subject"])]
     rows = dict.fromkeys(zip(frame["label"], frame["name"], frame["side"], strict=True))
-    regions = [(int(label), sided_region(str(name), str(side))) for label, name, side in rows]
+    regions = [
+        (int(label), sided_region(str(name), str(side), plan.words)) for label, name, side in rows
+    ]
     low, high = _range(plan)
     # Any of the ticks that the height may ask for.
     texts = [t for count in range(2, 8) for t in tick_texts(ticks(low, high, count))]
-    labels = max(page.width(text, size - 1) for text in texts)
+    labels = max(page.width(text, page.small_pt) for text in texts)
     left = page.line_height(size) + labels + _TICK_MM + 0.8
     slot = (width_mm - left) / len(regions)
     lines, name_size = _wrapped_names(page, [name for _, name in regions], slot * 0.96)
@@ -158,13 +160,15 @@ def _draw_chart(page: Page, rect: Rect, plan: ChartPlan) -> list[str]:
 
 def _draw_axis(page: Page, rect: Rect, plan: ChartPlan, axis: _Axis) -> None:
     """The vertical axis with its quantity and unit, and the line of zero."""
-    size, plot = page.style.size_pt, axis.plot
+    size, plot = page.size_pt, axis.plot
     left = plot.left
-    marks = spaced_ticks(axis.low, axis.high, plot.height, 1.1 * page.line_height(size - 1))
+    marks = spaced_ticks(axis.low, axis.high, plot.height, 1.1 * page.line_height(page.small_pt))
     for mark, label in zip(marks, tick_texts(marks), strict=True):
         y = axis.y(mark)
         page.lines([np.array([[left - _TICK_MM, y], [left, y]])], page.ink, 0.5)
-        page.text(left - _TICK_MM - 0.5, y, label, size_pt=size - 1, across="right", level="middle")
+        page.text(
+            left - _TICK_MM - 0.5, y, label, size_pt=page.small_pt, across="right", level="middle"
+        )
     quantity = f"χ ({plan.unit})" if plan.panel.chart == "boxes" else f"mean χ ± SD ({plan.unit})"
     shown, fit = page.fitted(quantity, plot.height, size)
     middle = plot.top + plot.height / 2
@@ -194,7 +198,7 @@ def _legend(page: Page, rect: Rect, subjects: list[str], *, draw: bool = True) -
     """Colours and names of subjects, in as many lines as they need; returns their height."""
     if len(subjects) < 2:
         return 1.0
-    size = page.style.size_pt
+    size = page.size_pt
     step, swatch = page.line_height(size), 2.2
     x, y = rect.left, rect.top
     for order, subject in enumerate(subjects):
@@ -212,7 +216,7 @@ def _legend(page: Page, rect: Rect, subjects: list[str], *, draw: bool = True) -
 
 def _wrapped_names(page: Page, names: list[str], width: float) -> tuple[list[list[str]], float]:
     """Names in at most three lines of one size; none where a word would have to be broken."""
-    size = page.style.size_pt - 1
+    size = page.small_pt
     while True:
         lines = [page.wrapped(name, width, size) for name in names]
         broken = any(page.width(word, size) > width for name in names for word in name.split())

@@ -56,11 +56,11 @@ def _marks(
 
 def bar_lane(page: Page, plan: Plan, bar: ColourBar) -> float:
     """Breadth of the strip that a bar needs, in mm."""
-    size = page.style.size_pt
+    size = page.size_pt
     if bar.where == "bottom":
-        return _LEAD_MM + _THICK_MM + _TICK_MM + page.line_height(size - 1) + 0.6
+        return _LEAD_MM + _THICK_MM + _TICK_MM + page.line_height(page.small_pt) + 0.6
     _, texts = _marks(plan, bar, 100.0, 5.0)
-    labels = max(page.width(text, size - 1) for text in texts)
+    labels = max(page.width(text, page.small_pt) for text in texts)
     title = page.width(page.fitted(bar_title(plan, bar), 16.0, size)[0], size)
     return _LEAD_MM + max(_THICK_MM + _TICK_MM + 0.5 + labels, title) + 0.5
 
@@ -146,7 +146,8 @@ def _open_ends(plan: Plan, bar: ColourBar) -> tuple[bool, bool]:
     low, high = effective_window(display)
     below, above = lookup_table(display)[[0, -1], 3] > 0
     values = [
-        values_seen(one.map, where, one.view) * (1e-3 if one.map.volume.unit == "ppb" else 1.0)
+        values_seen(one.map, where, one.view, display)
+        * (1e-3 if one.map.volume.unit == "ppb" else 1.0)
         for one in plan.pictures
         if one.panel.display == bar.display and one.panel.unlocked_window is None
         for where in one.slices
@@ -183,13 +184,13 @@ def draw_right(
     page: Page, plan: Plan, bar: ColourBar, left: float, top: float, bottom: float
 ) -> None:
     """A bar that runs upwards, its title above it."""
-    size = page.style.size_pt
+    size = page.size_pt
     display = plan.spec.displays[bar.display]
     x = left + _LEAD_MM
     title, fit = page.fitted(bar_title(plan, bar), 16.0, size)
     page.text(x, top, title, size_pt=fit)
     head = top + page.line_height(size) + 0.4
-    below = (DESCENT + CAPITAL / 2) * (size - 1) * MM_PER_PT  # half of the lowest tick's text
+    below = (DESCENT + CAPITAL / 2) * (page.small_pt) * MM_PER_PT  # half of the lowest tick's text
     open_ends = _open_ends(plan, bar)
     below = max(below, _TIP_MM * open_ends[0])
     start = head + 0.4 + _TIP_MM * open_ends[1]
@@ -197,17 +198,18 @@ def draw_right(
     rect = Rect(x, start, _THICK_MM, length)
     _draw_strip(page, display, rect, open_ends)
     low, high = effective_window(display)
-    for mark, text in zip(*_marks(plan, bar, length, 6.0), strict=True):
+    least = min(6.0, max(page.line_height(page.small_pt), length / 3))
+    for mark, text in zip(*_marks(plan, bar, length, least), strict=True):
         y = rect.bottom - (mark - low) / (high - low) * rect.height
         page.lines([np.array([[rect.right, y], [rect.right + _TICK_MM, y]])], page.ink, 0.5)
-        page.text(rect.right + _TICK_MM + 0.5, y, text, size_pt=size - 1, level="middle")
+        page.text(rect.right + _TICK_MM + 0.5, y, text, size_pt=page.small_pt, level="middle")
 
 
 def draw_bottom(
     page: Page, plan: Plan, bar: ColourBar, left: float, right: float, top: float
 ) -> None:
     """A bar that runs to the right, its title behind it."""
-    size = page.style.size_pt
+    size = page.size_pt
     display = plan.spec.displays[bar.display]
     title, fit = page.fitted(bar_title(plan, bar), 30.0, size)
     beside = page.width(title, fit) + 1.2
@@ -226,8 +228,8 @@ def draw_bottom(
     )
     low, high = effective_window(display)
     _, widest = _marks(plan, bar, 100.0, 5.0)
-    each = max(page.width(text, size - 1) for text in widest) + 2.0
+    each = max(page.width(text, page.small_pt) for text in widest) + 2.0
     for mark, text in zip(*_marks(plan, bar, width, each), strict=True):
         x = rect.left + (mark - low) / (high - low) * rect.width
         page.lines([np.array([[x, rect.bottom], [x, rect.bottom + _TICK_MM]])], page.ink, 0.5)
-        page.text(x, rect.bottom + _TICK_MM + 0.2, text, size_pt=size - 1, across="center")
+        page.text(x, rect.bottom + _TICK_MM + 0.2, text, size_pt=page.small_pt, across="center")

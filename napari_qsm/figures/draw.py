@@ -17,8 +17,9 @@ from napari_qsm.figures.colour_bars import draw_bottom, draw_right, place_bars
 from napari_qsm.figures.gather import Given, Loaded, gather
 from napari_qsm.figures.kinds import Drawing
 from napari_qsm.figures.layout import Grid, cells_of, lay_out
-from napari_qsm.figures.lettering import Rect
+from napari_qsm.figures.lettering import ASCENT, MIN_PT, MM_PER_PT, Rect
 from napari_qsm.figures.page import Page, settings
+from napari_qsm.figures.panels import ImagePanel
 from napari_qsm.figures.plans import Plan, plan_figure
 from napari_qsm.figures.saving import check_ending, picture_bytes, save_all
 from napari_qsm.figures.spec import FigureSpec, spec_text
@@ -179,6 +180,12 @@ def render(
     cache = cache or Cache()
     loaded = gather(spec, sources, base, cache.loaded)
     plan = plan_figure(spec, loaded)
+    asked_pt = [spec.style.size_pt, *_sizes_of_marks(spec)]
+    if min(asked_pt) < MIN_PT:
+        plan.notes.append(
+            f"Letters of {min(asked_pt):g} pt are drawn with {MIN_PT:g} pt, the least that journals "
+            "print."
+        )
     while len(cache.rasters) > _KEPT_RASTERS:
         cache.rasters.pop(next(iter(cache.rasters)))
     with settings():
@@ -207,6 +214,11 @@ def render(
     )
 
 
+def _sizes_of_marks(spec: FigureSpec) -> list[float]:
+    marks = [m for panel in spec.panels if isinstance(panel, ImagePanel) for m in panel.annotations]
+    return [mark.size_pt for mark in marks if mark.size_pt is not None]
+
+
 def _check_size(width_mm: float, height_mm: float, dpi: float) -> None:
     dots = width_mm / 25.4 * dpi * height_mm / 25.4 * dpi
     if not dots <= _MOST_DOTS:
@@ -220,29 +232,35 @@ def _check_size(width_mm: float, height_mm: float, dpi: float) -> None:
 def _draw_panels(page: Page, plan: Plan, grid: Grid, cache: Cache) -> list[str]:
     notes: list[str] = []
     drawing = Drawing(plan.spec.radiological, cache.rasters)
-    for one, body, strip in zip(plan.panels, grid.bodies, grid.titles, strict=True):
+    parts = zip(plan.panels, grid.bodies, grid.titles, strict=True)
+    for number, (one, body, strip) in enumerate(parts):
         panel = one.panel
+        if number in grid.left_out:
+            notes.append(f"{one.who}: left out, as the panel beside it needs its room.")
+            continue
         notes += one.draw(page, body, drawing)
-        indent = 0.0
-        if panel.letter and not one.own_letter:
-            size = page.style.size_pt + 3
+        indent = lower = 0.0
+        if panel.letter:
+            size = page.letter_pt
             letter = page.text(strip.left, strip.top, panel.letter, size_pt=size, weight="bold")
-            indent = letter.width + 1.0
+            indent = letter.width + 1.2
+            lower = ASCENT * (size - page.size_pt) * MM_PER_PT  # on one line with the letter
         if panel.title:
-            size = page.style.size_pt
+            size = page.size_pt
             title, fit = page.fitted(panel.title, strip.width - indent, size, "bold")
             if title != panel.title:
                 notes.append(f"{one.who}: its title is too long and was shortened.")
-            page.text(strip.left + indent, strip.top, title, size_pt=fit, weight="bold")
+            page.text(strip.left + indent, strip.top + lower, title, size_pt=fit, weight="bold")
     return notes
 
 
 def _draw_titles(page: Page, plan: Plan, grid: Grid) -> None:
     """Titles of columns and rows; equal neighbours share one, over a thin line."""
-    size = page.style.size_pt
+    size = page.size_pt
     for first, last, title in _runs(plan.spec.column_titles, len(grid.columns)):
         left, right = grid.columns[first][0], grid.columns[last][1]
-        shown, fit = page.fitted(title, right - left, size, "bold")
+        aside = max(page.width(one.panel.letter, page.letter_pt, "bold") for one in plan.panels)
+        shown, fit = page.fitted(title, right - left - 2 * (aside + 1.0), size, "bold")
         y = grid.top_mm - page.line_height() - 0.6
         page.text((left + right) / 2, y, shown, size_pt=fit, across="center", weight="bold")
         if last > first:

@@ -100,7 +100,7 @@ def with_columns(spec: FigureSpec, columns: int) -> FigureSpec:
 
 def is_wide(panel: BasePanel, columns: int) -> bool:
     """Whether a panel takes a whole row."""
-    if panel.cell is not None and panel.cell.columns >= columns:
+    if panel.cell is not None and panel.cell.columns >= columns and not panel.is_beside:
         return True
     return panel.is_wide
 
@@ -116,13 +116,19 @@ def arranged(spec: FigureSpec, panels: Sequence[Any], columns: int | None = None
     placed: list[Any] = []
     row = column = 0
     grid: dict[int, list[Any]] = {}
-    for panel, whole in zip(panels, wide, strict=True):
+    beside = False  # the last column of the row to come is taken
+    for number, (panel, whole) in enumerate(zip(panels, wide, strict=True)):
         if panel.box is not None:
             placed.append(panel)
             continue
+        if panel.is_beside and columns > 1 and wide[number + 1 :][:1] == [True]:
+            row, column, beside = row + bool(column), 0, True
+            placed.append(_changed(panel, cell=Cell(row=row, column=columns - 1)))
+            continue
         if column and (whole or column >= columns):
             row, column = row + 1, 0
-        cell = Cell(row=row, column=column, columns=columns if whole else 1)
+        cell = Cell(row=row, column=column, columns=columns - beside if whole else 1)
+        beside = False
         panel = _changed(panel, cell=cell if any(wide) else None)
         placed.append(panel)
         if whole:

@@ -45,7 +45,7 @@ class BasePanel(Model):
     kind : str
         Under which it is registered.
     letter : str
-        A, B, C in the corner; empty for none.
+        A, B, C above its left edge; empty for none.
     title : str
         Above the panel.
     cell, box : Cell or Box, optional
@@ -56,6 +56,8 @@ class BasePanel(Model):
     noun: ClassVar[str] = "panel"
     #: Whether it takes a whole row of a figure that arranges itself.
     is_wide: ClassVar[bool] = True
+    #: Whether it stands beside the wide panel that follows it.
+    is_beside: ClassVar[bool] = False
 
     kind: str
     letter: str = Field(default="", max_length=4)
@@ -125,8 +127,8 @@ class PanelPlan:
         What it was made from.
     """
 
-    #: Whether it writes its letter within its own picture.
-    own_letter: ClassVar[bool] = False
+    #: Whether it is left out where a neighbour in its row needs its room.
+    yields: ClassVar[bool] = False
 
     who: str
     panel: BasePanel
@@ -145,6 +147,10 @@ class PanelPlan:
     def height(self, page: Page, width_mm: float) -> float:
         """Height that it would like to have, mm."""
         raise NotImplementedError
+
+    def least_width(self, page: Page) -> float:
+        """Width below which nothing of it could be read, mm."""
+        return 0.0
 
     def draw(self, page: Page, rect: Rect, drawing: Drawing) -> list[str]:
         """Draw it; returns what the user should know."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from napari_qsm.errors import QsmError
 from napari_qsm.figures.colour_bars import lanes_mm, place_bars
 from napari_qsm.figures.kinds import PanelPlan
-from napari_qsm.figures.lettering import Rect
+from napari_qsm.figures.lettering import ASCENT, DESCENT, MM_PER_PT, Rect
 from napari_qsm.figures.page import Page
 from napari_qsm.figures.parts import Cell
 from napari_qsm.figures.plans import Plan
@@ -27,13 +27,16 @@ class Grid:
     bodies : tuple of Rect
         Of each panel, below its title.
     titles : tuple of Rect
-        The strip above each panel; of no height where there is no title.
+        The strip above each panel for its letter and title; of no height where its row has
+        neither. In the first row, letters stand beside the titles of columns.
     columns, rows : tuple of (start, end)
         Page mm of the grid's columns and rows.
     top_mm, left_mm : float
         Where the strips of column titles and row titles end.
     bars_right, bars_bottom : float
         Where the lanes of colour bars begin.
+    left_out : set of int
+        Panels that made room for a neighbour.
     """
 
     height_mm: float
@@ -45,6 +48,7 @@ class Grid:
     left_mm: float
     bars_right: float
     bars_bottom: float
+    left_out: frozenset[int] = frozenset()
 
 
 def cells_of(plan: Plan) -> list[Cell | None]:
@@ -104,23 +108,37 @@ def lay_out(plan: Plan, page: Page) -> Grid:
     gap = style.gap_mm
     cells = cells_of(plan)
     placed = [(one, cell) for one, cell in zip(plan.panels, cells, strict=True) if cell is not None]
-    count = max([spec.columns, *(c.column + c.columns for _, c in placed)]) if placed else 1
+    # Columns that no panel lies in would be white.
+    count = max((c.column + c.columns for _, c in placed), default=1)
     rows = max((c.row + c.rows for _, c in placed), default=0)
-    strip = page.line_height() + 0.4
-    left = _EDGE_MM + (strip if any(spec.row_titles) else 0.0)
-    top = _EDGE_MM + (strip + 0.6 if any(spec.column_titles) else 0.0)
+    strips = [
+        max((_strip_mm(page, one) for one, c in placed if c.row == row), default=0.0)
+        for row in range(rows)
+    ]
+    left = _EDGE_MM + (page.line_height() + 0.4 if any(spec.row_titles) else 0.0)
+    top, beside = _EDGE_MM, 0.0
+    if any(spec.column_titles):
+        top += page.line_height() + 1.0
+        if strips and not any(one.panel.title for one, c in placed if c.row == 0):
+            beside = max(strips[0], page.line_height() + 1.0) if strips[0] else 0.0
+            top, strips[0] = max(top, _EDGE_MM + beside), 0.0
     bars = place_bars(page, plan, cells, (rows, count))
     right = style.width_mm - _EDGE_MM - lanes_mm(bars, "right")
     below = lanes_mm(bars, "bottom")
     width = (right - left - (count - 1) * gap) / count
-    if placed and width < 6:
+    asked = max(spec.columns, count)
+    if placed and (right - left - (asked - 1) * gap) / asked < 6:
         raise QsmError(
-            f"{count} columns do not fit on {style.width_mm:g} mm; choose fewer columns or a "
+            f"{asked} columns do not fit on {style.width_mm:g} mm; choose fewer columns or a "
             "wider figure."
         )
     starts = [left + i * (width + gap) for i in range(count)]
-    titled = {cell.row for one, cell in placed if one.panel.title}
-    strips = [strip if row in titled else 0.0 for row in range(rows)]
+    cells, left_out = _with_room(page, plan, cells, width, gap)
+    placed = [
+        (one, cell)
+        for number, (one, cell) in enumerate(zip(plan.panels, cells, strict=True))
+        if cell is not None and number not in left_out
+    ]
     wanted = _row_heights(page, placed, strips, width, gap)
     fixed = top + sum(strips) + max(rows - 1, 0) * gap + below + _EDGE_MM
     ends = [_free_rect(one).bottom + _EDGE_MM for one in plan.panels if one.panel.box is not None]
@@ -140,7 +158,7 @@ def lay_out(plan: Plan, page: Page) -> Grid:
     titles: list[Rect] = []
     for one, cell in zip(plan.panels, cells, strict=True):
         if cell is None:
-            whole, title_mm = _free_rect(one), strip if one.panel.title else 0.0
+            whole, title_mm = _free_rect(one), _strip_mm(page, one)
         else:
             end = starts[cell.column + cell.columns - 1] + width
             bottom = bands[cell.row + cell.rows - 1][1]
@@ -150,9 +168,9 @@ def lay_out(plan: Plan, page: Page) -> Grid:
             raise QsmError(
                 f"{one.who} reaches beyond the figure ({style.width_mm:g} x {height:g} mm)."
             )
-        titles.append(Rect(whole.left, whole.top, whole.width, title_mm))
-        taken = title_mm + _lead(page, one, title_mm)
-        bodies.append(Rect(whole.left, whole.top + taken, whole.width, whole.height - taken))
+        raised = beside if cell is not None and cell.row == 0 else 0.0
+        titles.append(Rect(whole.left, whole.top - raised, whole.width, title_mm + raised))
+        bodies.append(Rect(whole.left, whole.top + title_mm, whole.width, whole.height - title_mm))
     return Grid(
         height_mm=height,
         bodies=tuple(bodies),
@@ -163,7 +181,29 @@ def lay_out(plan: Plan, page: Page) -> Grid:
         left_mm=left,
         bars_right=right,
         bars_bottom=bands[-1][1] if bands else top,
+        left_out=left_out,
     )
+
+
+def _with_room(
+    page: Page, plan: Plan, cells: list[Cell | None], width: float, gap: float
+) -> tuple[list[Cell | None], frozenset[int]]:
+    """Cells of panels that need the place of a neighbour which yields, and who yielded."""
+    cells, left_out = list(cells), set()
+    for number, one in enumerate(plan.panels):
+        cell = cells[number]
+        if cell is None:
+            continue
+        span = cell.columns * (width + gap) - gap
+        if one.least_width(page) <= span + 1e-6:
+            continue
+        for other, beside in enumerate(cells):
+            if beside is None or not plan.panels[other].yields:
+                continue
+            if beside.row == cell.row and beside.column == cell.column + cell.columns:
+                cells[number] = cell.model_copy(update={"columns": cell.columns + beside.columns})
+                left_out.add(other)
+    return cells, frozenset(left_out)
 
 
 def _row_heights(
@@ -177,7 +217,7 @@ def _row_heights(
     wanted = [0.0] * len(strips)
     for one, cell in sorted(placed, key=lambda pair: pair[1].rows):
         span = cell.columns * width + (cell.columns - 1) * gap
-        need = _lead(page, one, strips[cell.row]) + one.height(page, span)
+        need = one.height(page, span)
         last = cell.row + cell.rows
         have = sum(wanted[cell.row : last]) + sum(strips[cell.row + 1 : last])
         have += (cell.rows - 1) * gap
@@ -185,11 +225,11 @@ def _row_heights(
     return wanted
 
 
-def _lead(page: Page, one: PanelPlan, strip_mm: float) -> float:
-    """Room above a panel without pictures for its letter, beyond the strip of its title."""
-    if one.own_letter or not one.panel.letter:
-        return 0.0
-    return max(page.line_height(page.style.size_pt + 3) + 0.6 - strip_mm, 0.0)
+def _strip_mm(page: Page, one: PanelPlan) -> float:
+    """Room above a panel for its letter and its title: neither ever lies on a picture."""
+    if one.panel.letter:
+        return (ASCENT + DESCENT) * page.letter_pt * MM_PER_PT + 0.6
+    return page.line_height() + 0.4 if one.panel.title else 0.0
 
 
 def _free_rect(one: PanelPlan) -> Rect:

@@ -13,8 +13,8 @@ from napari_qsm.errors import QsmError
 from napari_qsm.units import ticks
 
 MM_PER_PT = 25.4 / 72
-#: Letters are never made smaller than this to fit.
-MIN_PT = 5.0
+#: The least that journals print (Brain, Radiology, Frontiers); nothing is ever written smaller.
+MIN_PT = 6.0
 #: Comes with the program and has the widths of Arial; what it lacks is written in the fallback,
 #: which comes with matplotlib.
 FONT, FALLBACK = "Arimo", "DejaVu Sans"
@@ -138,7 +138,11 @@ class Lettering:
 
     def __init__(self, font: str, size_pt: float) -> None:
         check_font(font)
-        self.size_pt = size_pt
+        self.size_pt = max(size_pt, MIN_PT)
+        #: Of small notes: numbers of axes, positions of slices, names of regions.
+        self.small_pt = max(size_pt - 1, MIN_PT)
+        #: Of the letters A, B, C of panels.
+        self.letter_pt = self.size_pt + 3
         self.family = tuple(dict.fromkeys((font, FALLBACK)))
 
     def width(self, text: str, size_pt: float | None = None, weight: str = "normal") -> float:
@@ -226,10 +230,14 @@ class Lettering:
 
 def spaced_ticks(low: float, high: float, length_mm: float, least_mm: float) -> list[float]:
     """Round ticks at most seven in number and at least so far apart on an axis of a length."""
+    found = best = ticks(low, high, 7)
     for count in range(7, 1, -1):
         found = ticks(low, high, count)
         if len(found) < 2:
-            return found
+            break
+        best = found
         if (found[1] - found[0]) / (high - low) * length_mm >= least_mm and len(found) <= 7:
             return found
-    return found[:: max(len(found) - 1, 1)] if length_mm >= least_mm else found[:1]
+    if len(best) < 2:
+        return best
+    return best[:: len(best) - 1] if length_mm >= least_mm else best[:1]

@@ -10,7 +10,7 @@ from napari_qsm.anatomy import DisplayFrame
 from napari_qsm.arrays import Array
 from napari_qsm.figures.annotations import Annotation
 from napari_qsm.figures.frame import Frame
-from napari_qsm.figures.lettering import MM_PER_PT, Level, Rect, Side
+from napari_qsm.figures.lettering import MIN_PT, MM_PER_PT, Level, Rect, Side
 from napari_qsm.units import with_unit
 from napari_qsm.volume import Volume
 
@@ -32,7 +32,7 @@ def draw_marks(
         words = _words(mark)
         if not words:
             continue
-        size = mark.size_pt or frame.page.style.size_pt
+        size = _letters(frame, mark)
         if not frame.write(_beside(frame, mark, points), words, size_pt=size, colour=mark.colour):
             notes.append(f"{who}: no room for the words '{words}'.")
     return notes
@@ -42,6 +42,11 @@ def _points(frame: Frame, layout: DisplayFrame, mark: Annotation) -> Array:
     """Ends of an arrow or line, or the middle, in page mm; shape (n, 2)."""
     ends = [mark.at_mm] if mark.to_mm is None else [mark.at_mm, mark.to_mm]
     return np.array([frame.at(layout.world_to_display(end)) for end in ends])
+
+
+def _letters(frame: Frame, mark: Annotation) -> float:
+    """Size of a mark's letters, points."""
+    return max(mark.size_pt or frame.page.size_pt, MIN_PT)
 
 
 def _words(mark: Annotation) -> str:
@@ -103,7 +108,7 @@ def _beside(
     """Where the words of a mark may stand, best first."""
     x, y = (float(v) for v in points[0])
     if mark.kind == "text":
-        size = mark.size_pt or frame.page.style.size_pt
+        size = _letters(frame, mark)
         half = frame.page.width(mark.text.strip(), size) / 2 + 0.1
         x = float(min(max(x, frame.rect.left + half), frame.rect.right - half))
         line = frame.page.line_height(size)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 from napari_qsm.figures.gather import Loaded, labels_like, wanted_labels
 from napari_qsm.figures.kinds import PanelPlan, Setting
 from napari_qsm.figures.panels import Numbers
 from napari_qsm.figures.spec import FigureSpec
-from napari_qsm.rois.region import RegionTable
+from napari_qsm.rois.region import Region, RegionTable, region_side
 from napari_qsm.rois.statistics import region_statistics
 from napari_qsm.rois.sums import measures_of
 from napari_qsm.units import factor
@@ -30,12 +31,15 @@ class NumbersPlan(PanelPlan):
         The region table with a first column ``subject``, in the figure's unit.
     percentiles : dict
         Subject and label to the 5th, 25th, 50th, 75th and 95th percentile; for boxes only.
+    words : dict
+        Regions that are called otherwise than they are named.
     """
 
     panel: Numbers
     frame: pd.DataFrame
     unit: str
     percentiles: Mapping[tuple[str, int], tuple[float, ...]] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, panel: Numbers, who: str, setting: Setting) -> Self:
@@ -65,7 +69,7 @@ class NumbersPlan(PanelPlan):
             if cls.needs_percentiles(panel):
                 percentiles |= {(subject, n): _percentiles(map_, labels, n, spec) for n in which}
         table = pd.concat(frames, ignore_index=True)
-        return cls(who, panel, table, spec.unit, percentiles)
+        return cls(who, panel, table, spec.unit, percentiles, spec.called)
 
     @classmethod
     def also(cls, panel: Numbers) -> tuple[str, ...]:
@@ -84,7 +88,9 @@ class NumbersPlan(PanelPlan):
 
     def sentence(self) -> str:
         """How SD is meant."""
-        return "SD is that of a sample (n − 1)."
+        return (
+            "SD is that of a sample (n − 1), n being a region's voxels; each subject is one person."
+        )
 
     def table(self) -> pd.DataFrame:
         """The numbers it shows."""
@@ -134,17 +140,41 @@ def plain_region(name: str, side: str) -> str:
     return bare or name
 
 
-def sided_region(name: str, side: str) -> str:
+def abbreviations(regions: Iterable[Region]) -> str:
+    """What the short names of regions mean, without their sides: ``"GP, globus pallidus"``."""
+    found = {}
+    for region in regions:
+        short, full = (
+            plain_region(text, region_side(region)) for text in (region.abbreviation, region.name)
+        )
+        if short and short.lower() != full.lower():
+            found[short] = full if full[1:2].isupper() else full[0].lower() + full[1:]
+    return "; ".join(f"{short}, {full}" for short, full in sorted(found.items()))
+
+
+def region_words(name: str, side: str, words: Mapping[str, str]) -> str:
+    """What a figure calls a region, without its side."""
+    bare = plain_region(name, side)
+    return words.get(name) or words.get(bare) or bare
+
+
+def sided_region(name: str, side: str, words: Mapping[str, str] = MappingProxyType({})) -> str:
     """``"Left putamen"``: side first, as papers write it.
+
+    Parameters
+    ----------
+    name, side : str
+    words : dict
+        What a figure calls regions, without their sides, otherwise than they are named.
 
     Examples
     --------
     >>> sided_region("Putamen L", "left"), sided_region("GP R", "right"), sided_region("Pons", "")
     ('Left putamen', 'Right GP', 'Pons')
     """
+    bare = region_words(name, side, words)
     if not side:
-        return name
-    bare = plain_region(name, side)
+        return bare
     if (len(bare) > 1 and bare[1:].islower()) or not bare[1:2].isupper():
         bare = bare[0].lower() + bare[1:]
     return f"{side.capitalize()} {bare}"

@@ -143,7 +143,7 @@ class Page(Lettering):
         zorder: float = 5,
     ) -> Rect:
         """Write one line, if asked with a soft edge around its letters; returns its place."""
-        size = size_pt or self.style.size_pt
+        size = size_pt or self.size_pt
         rect = self.text_rect(x, y, text, size_pt=size, across=across, level=level, weight=weight)
         if not text:
             return rect

@@ -147,7 +147,7 @@ class MosaicPanel(Picture):
     count : int or None
         their number.
     columns : int
-        Slices in a row.
+        Slices in a row; fewer where their positions could not be written.
     """
 
     kind: Literal["mosaic"] = "mosaic"

@@ -105,6 +105,9 @@ class Display(Model):
         ppb; in the map's own unit for other quantities. So are thresholds.
     threshold_low, threshold_high : float or None
         Values beyond which the map is transparent; absolute ones with ``"both sides"``.
+    smallest_cluster_mm3 : float
+        Clusters of what thresholds leave are transparent below this volume: speckle. Voxels of one
+        cluster share faces, in three dimensions; the caption tells the size.
     opacity : float
         Of the map over what lies below.
     interpolation : {"nearest", "linear"}
@@ -116,6 +119,7 @@ class Display(Model):
     window: Window = (-0.1, 0.2)
     threshold_low: Finite | None = None
     threshold_high: Finite | None = None
+    smallest_cluster_mm3: float = Field(default=0.0, ge=0, le=100_000)
     opacity: float = Field(default=1.0, ge=0, le=1)
     interpolation: Literal["nearest", "linear"] = "nearest"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Self
 
 import numpy as np
 
@@ -33,11 +33,20 @@ from napari_qsm.figures.slices import (
 from napari_qsm.figures.spec import FigureSpec
 
 TILE_GAP_MM = 0.5
+Place = tuple[float, float, Side, Level]
 
 
-def mosaic_grid(panel: MosaicPanel, count: int) -> tuple[int, int]:
-    """Rows and columns of a mosaic."""
-    columns = min(panel.columns, count)
+def mosaic_grid(page: Page, plan: PicturePlan, width_mm: float) -> tuple[int, int]:
+    """Rows and columns of a mosaic: no more than let the positions of slices be written."""
+    assert isinstance(plan.panel, MosaicPanel)
+    count, least = len(plan.slices), 3.0
+    if plan.panel.slice_position:
+        widest = max(
+            page.width(plan.position(one, short=True), page.small_pt) for one in plan.slices
+        )
+        least = widest + 2 * PAD_MM
+    fitting = int((width_mm + TILE_GAP_MM + 1e-6) // (least + TILE_GAP_MM))
+    columns = max(min(plan.panel.columns, count, fitting), 1)
     return -(-count // columns), columns
 
 
@@ -53,8 +62,6 @@ class PicturePlan(PanelPlan):
     which : tuple of int
         Labels drawn.
     """
-
-    own_letter: ClassVar[bool] = True
 
     panel: ImagePanel | MosaicPanel
     map: Loaded
@@ -106,6 +113,12 @@ class PicturePlan(PanelPlan):
         """Values at the ends of the ramp."""
         return self.panel.unlocked_window or self.display.window
 
+    def position(self, where: Slice, *, short: bool = False) -> str:
+        """What is written for a slice: ``"S 4.0 mm"``, or its number where sides are unknown."""
+        if not self.map.volume.orientation_known:
+            return f"{'' if short else 'slice '}{where.index + 1}"
+        return where.text.removesuffix(" mm") if short else where.text
+
     def region_slices(self, where: Slice, radiological: bool) -> dict[int, Array]:
         """Each region's voxels on a slice, as they lie on the page; absent ones left out."""
         if self.labels is None:
@@ -127,7 +140,7 @@ class PicturePlan(PanelPlan):
         aspect = self.view.size[1] / self.view.size[0]
         if isinstance(self.panel, ImagePanel):
             return width_mm * aspect
-        rows, columns = mosaic_grid(self.panel, len(self.slices))
+        rows, columns = mosaic_grid(page, self, width_mm)
         tile = (width_mm - (columns - 1) * TILE_GAP_MM) / columns
         return rows * tile * aspect + (rows - 1) * TILE_GAP_MM
 
@@ -154,7 +167,7 @@ def _draw_picture(page: Page, rect: Rect, plan: PicturePlan, drawing: Drawing) -
     if isinstance(panel, ImagePanel):
         tiles = [rect]
     else:
-        rows, columns = mosaic_grid(panel, len(plan.slices))
+        rows, columns = mosaic_grid(page, plan, rect.width)
         width = (rect.width - (columns - 1) * TILE_GAP_MM) / columns
         height = (rect.height - (rows - 1) * TILE_GAP_MM) / rows
         tiles = [
@@ -168,27 +181,18 @@ def _draw_picture(page: Page, rect: Rect, plan: PicturePlan, drawing: Drawing) -
         ]
     for number, (where, tile) in enumerate(zip(plan.slices, tiles, strict=True)):
         frame = _draw_slice(page, tile, plan, where, drawing)
-        size = page.style.size_pt
         first, last = number == 0, number == len(plan.slices) - 1
         pad = PAD_MM
-        if panel.letter and first:
-            frame.write(
-                [(tile.left + pad, tile.top + pad, "left", "top")],
-                panel.letter,
-                size_pt=size + 3,
-                weight="bold",
-            )
         if panel.slice_position:
-            fits = frame.write(
-                [(tile.left + pad, tile.bottom - pad, "left", "bottom")],
-                where.text if plan.map.volume.orientation_known else f"slice {where.index + 1}",
-                size_pt=size - 1,
-            )
-            if not fits:
+            corner: list[Place] = [(tile.left + pad, tile.bottom - pad, "left", "bottom")]
+            for short in (False, True):
+                if frame.write(corner, plan.position(where, short=short), size_pt=page.small_pt):
+                    break
+            else:
                 notes.append(f"{plan.who}: too small to write the slice's position in it.")
         if panel.scale_bar and last:
             length = scale_bar_mm(frame.scale, tile.width / 4)
-            if not draw_scale_bar(frame, length, size - 1):
+            if not draw_scale_bar(frame, length, page.small_pt):
                 notes.append(f"{plan.who}: too small for a scale bar.")
         if panel.orientation_letters and first:
             _write_letters(frame, plan, drawing.radiological)
@@ -213,7 +217,7 @@ def _write_letters(frame: Frame, plan: PicturePlan, radiological: bool) -> None:
         (said.bottom, (middle_x, rect.bottom - pad, "center", "bottom")),
     ]
     for letter, place in places:
-        frame.write([place], letter, size_pt=frame.page.style.size_pt)
+        frame.write([place], letter, size_pt=frame.page.size_pt)
 
 
 def _draw_slice(

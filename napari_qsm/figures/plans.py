@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_qsm.errors import QsmError
-from napari_qsm.figures import charts, cohort, tables  # noqa: F401  registers the kinds
+from napari_qsm.figures import charts, cohort, locator, tables  # noqa: F401  registers the kinds
 from napari_qsm.figures.gather import Loaded
 from napari_qsm.figures.kinds import PLANS, PanelPlan, Setting
 from napari_qsm.figures.picture import PicturePlan

@@ -82,7 +82,7 @@ def value_axis(
     def across(value: float) -> float:
         return plot.left + (value - low) / (high - low) * plot.width
 
-    size = page.size_pt - 1
+    size = page.small_pt
     page.lines([np.array([[plot.left, plot.bottom], [plot.right, plot.bottom]])], page.ink, 0.6)
     marks = spaced_ticks(low, high, plot.width, 9.0)
     for mark, text in zip(marks, tick_texts(marks), strict=True):
@@ -99,7 +99,7 @@ def value_axis(
 
 def axis_mm(page: Lettering) -> float:
     """Height of the axis of values with its numbers and title."""
-    return _TICK_MM + page.line_height(page.size_pt - 1) + page.line_height() + 0.6
+    return _TICK_MM + page.line_height(page.small_pt) + page.line_height() + 0.6
 
 
 def draw_histogram(

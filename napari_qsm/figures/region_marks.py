@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES, DisplayFrame, Plane
 from napari_qsm.arrays import Array
-from napari_qsm.figures.frame import PAD_MM, Frame
+from napari_qsm.figures.frame import Frame
 from napari_qsm.figures.gather import Loaded
-from napari_qsm.figures.lettering import Rect, Side
+from napari_qsm.figures.lettering import Rect
+from napari_qsm.figures.names import Name, write_column
+from napari_qsm.figures.numbers import plain_region
 from napari_qsm.figures.parts import Regions, ShapeMark
 from napari_qsm.figures.slices import Slice
 from napari_qsm.rois.outlines import outlines
@@ -119,10 +122,8 @@ def _on_page(frame: Frame, regions: SliceRegions, path: Array, shape: tuple[int,
 
 def write_names(frame: Frame, regions: SliceRegions, style: Regions, who: str) -> list[str]:
     """Write the names of regions along the edges; returns what the user should know."""
-    notes = []
     labels = regions.labels
-    size = frame.page.style.size_pt - 1
-    columns: dict[str, list[tuple[float, float, str, str]]] = {"left": [], "right": []}
+    columns: dict[Literal["left", "right"], list[Name]] = {"left": [], "right": []}
     for label, inside in regions.inside.items():
         region = labels.regions.get(label)
         name = labels.region_called(label)
@@ -130,51 +131,12 @@ def write_names(frame: Frame, regions: SliceRegions, style: Regions, who: str) -
             name = region.abbreviation if region is not None and region.abbreviation else name
         path = max(outlines(inside), key=len)
         corners = _on_page(frame, regions, path, inside.shape)
-        edge = "left" if corners[:, 0].mean() < frame.rect.left + frame.rect.width / 2 else "right"
+        half = frame.rect.left + frame.rect.width / 2
+        edge: Literal["left", "right"] = "left" if corners[:, 0].mean() < half else "right"
         outer = corners[:, 0].argmin() if edge == "left" else corners[:, 0].argmax()
-        x, y = (float(v) for v in corners[outer])
-        if frame.rect.holds(Rect(x, y, 0, 0)):
-            columns[edge].append((y, x, name, region_colour(labels, style, label)))
-    for edge, found in columns.items():
-        notes += _write_column(frame, who, edge, sorted(found), size)
-    return notes
-
-
-def _write_column(
-    frame: Frame, who: str, edge: str, found: list[tuple[float, float, str, str]], size: float
-) -> list[str]:
-    """Names along one edge of a picture, each with a thin line to its region."""
-    notes = []
-    page, rect = frame.page, frame.rect
-    step = page.line_height(size)
-    free = rect.top + 0.5
-    for number, (y, x, name, colour) in enumerate(found):
-        room = (abs(x - rect.left) if edge == "left" else abs(rect.right - x)) - PAD_MM - 1.2
-        text, fit = page.fitted(name, max(room, 0.1), size)
-        if text != name:  # rather over its region than shortened
-            text, fit = page.fitted(name, max(room, rect.width * 0.36), size)
-        at = rect.left + PAD_MM if edge == "left" else rect.right - PAD_MM
-        side: Side = "left" if edge == "left" else "right"
-        # Below the one before, and so that those to come find room above the lower edge.
-        lowest = rect.bottom - 0.5 - step * (len(found) - number - 0.5)
-        wanted = min(max(y, free + step / 2), lowest)
-        heights = [wanted + k * step / 4 for k in range(41)]
-        for middle in heights:
-            spot = page.text_rect(at, middle, text, size_pt=fit, across=side, level="middle")
-            if frame.write([(at, middle, side, "middle")], text, size_pt=fit, smaller=False):
-                line = _leader(spot, edge, middle, x, y)
-                page.lines([line], "#000000", 1.0, clip=rect, alpha=0.6, zorder=3.4)
-                page.lines([line], colour, 0.5, clip=rect, zorder=3.5)
-                free = middle + step / 2
-                break
-        else:
-            notes.append(f"{who}: no room to write '{name}' beside its region.")
-    return notes
-
-
-def _leader(spot: Rect, edge: str, middle: float, x: float, y: float) -> Array:
-    """From a name to its region: from the name's end, or from above or below it."""
-    start = spot.right + 0.4 if edge == "left" else spot.left - 0.4
-    if (start <= x) if edge == "left" else (start >= x):
-        return np.array([[start, middle], [x, y]])
-    return np.array([[x, min(max(y, spot.top), spot.bottom)], [x, y]])
+        at = (float(corners[outer, 0]), float(corners[outer, 1]))
+        if frame.rect.holds(Rect(*at, 0, 0)):
+            bare = plain_region(name, region_side(region))
+            columns[edge].append(Name(name, bare, at, region_colour(labels, style, label)))
+    lost = [one for edge, found in columns.items() for one in write_column(frame, edge, found)]
+    return [f"{who}: no room to write '{name}' beside its region." for name in lost]

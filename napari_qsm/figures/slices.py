@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES, DisplayFrame, Plane, across_sign, side_mm
 from napari_qsm.arrays import Array
+from napari_qsm.clusters import small_clusters
 from napari_qsm.colormaps import colours
 from napari_qsm.errors import QsmError
 from napari_qsm.figures.annotations import Point
@@ -253,6 +254,9 @@ def raster(
     if window is not None:
         display = display.model_copy(update={"window": window})
     rgba = colours(cut(volume.data, where, box_2d, sign), in_unit_of(volume, display))
+    speckle = speckle_of(map_, display)
+    if speckle is not None:
+        rgba[cut(speckle, where, box_2d, sign), 3] = 0
     below = np.broadcast_to(np.array(ground, dtype=np.float32), (*rgba.shape[:2], 3))
     if over is not None:
         grey = _grey(over, map_, where, box_2d, over_window)
@@ -284,11 +288,28 @@ def _seen(
     return (box[0], box[1]), edges
 
 
-def values_seen(map_: Loaded, where: Slice, view: View) -> Array:
-    """The finite values of the part of a slice that a view shows."""
+def values_seen(map_: Loaded, where: Slice, view: View, display: Display) -> Array:
+    """The finite values of the part of a slice that a view shows, without those of speckle."""
     seen = _seen(map_.volume, where, view)
-    values = cut(map_.volume.data, where, seen[0], 1) if seen else np.empty(0)
-    return values[np.isfinite(values)]
+    if seen is None:
+        return np.empty(0)
+    values = cut(map_.volume.data, where, seen[0], 1)
+    shown = np.isfinite(values)
+    speckle = speckle_of(map_, display)
+    if speckle is not None:
+        shown &= ~cut(speckle, where, seen[0], 1)
+    return values[shown]
+
+
+def speckle_of(map_: Loaded, display: Display) -> Array | None:
+    """Voxels in clusters that a display leaves out; kept with the map for previews."""
+    display = in_unit_of(map_.volume, display)
+    key = ("speckle", display.model_dump_json())
+    if key not in map_.measured:
+        voxel_mm3 = float(np.prod(map_.volume.voxel_size_mm))
+        map_.measured[key] = small_clusters(map_.volume.data, display, voxel_mm3)
+    found: Array | None = map_.measured[key]
+    return found
 
 
 def in_unit_of(volume: Volume, display: Display) -> Display:

@@ -31,6 +31,10 @@ from napari_qsm.units import SusceptibilityUnit
 SPEC_VERSION = 1
 #: Widths of journals: one column, one and a half, two.
 WIDTHS_MM = (85.0, 114.0, 174.0)
+#: Clusters below this are speckle of noise in the overlays of templates.
+SPECKLE_MM3 = 50.0
+#: What journals ask for of figures without pictures: charts, tables, diagrams.
+LINE_ART_DPI = 600
 
 
 class ColourBar(Model):
@@ -93,7 +97,11 @@ def standard_displays() -> dict[str, Display]:
     return {
         "grey": Display(),
         "colour": Display(
-            colouring="colour", colormap="inferno", window=(0.0, 0.12), threshold_low=0.02
+            colouring="colour",
+            colormap="inferno",
+            window=(0.0, 0.12),
+            threshold_low=0.02,
+            smallest_cluster_mm3=SPECKLE_MM3,
         ),
         "inverted": Display(colouring="inverted", window=(-0.1, 0.15)),
     }
@@ -126,6 +134,9 @@ class FigureSpec(Model):
         Pictures of one plane and one crop show equally many mm.
     unit : {"ppm", "ppb"}
         In which susceptibilities are written.
+    called : dict
+        Region, without its side, to the words of figure, table and caption where its name would
+        say too much: ``{"Putamen": "putamen core"}`` for an outline that covers only a part.
     caption : str
         Your own caption; a draft is made where it is empty. Sides, where no panel has letters,
         and windows of single panels are added to it.
@@ -143,6 +154,7 @@ class FigureSpec(Model):
     radiological: bool = True
     same_scale: bool = True
     unit: SusceptibilityUnit = "ppm"
+    called: dict[str, str] = Field(default_factory=dict)
     caption: str = ""
 
 

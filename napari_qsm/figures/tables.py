@@ -13,7 +13,7 @@ from napari_qsm.errors import QsmError
 from napari_qsm.figures.gather import Loaded
 from napari_qsm.figures.kinds import Drawing, PanelPlan, Setting, plan_of
 from napari_qsm.figures.lettering import MIN_PT, Rect, Side
-from napari_qsm.figures.numbers import NumbersPlan, plain_region, sided_region
+from napari_qsm.figures.numbers import NumbersPlan, region_words, sided_region
 from napari_qsm.figures.page import Page
 from napari_qsm.figures.panels import Numbers, TablePanel, TextPanel
 from napari_qsm.recon.methods_text import methods_text
@@ -35,14 +35,14 @@ _HEADS = {
     "subject": "Subject",
     "region": "Region",
     "side": "Side",
-    "voxels": "Voxels",
+    "voxels": "Voxels (n)",
     "volume": "Volume (mm³)",
     "mean_sd": "Mean ± SD ({unit})",
     "range": "Minimum to maximum ({unit})",
 }
 _WORDS = ("subject", "region", "side")
 _ROW = 1.55
-_GAP_MM = 2.2
+_GAP_MM, _LEAST_GAP_MM = 2.2, 1.4
 
 
 @plan_of(TablePanel)
@@ -76,6 +76,11 @@ class TablePlan(NumbersPlan):
     def height(self, page: Page, width_mm: float) -> float:
         """As many rows as there are regions."""
         return cells_mm(page, *table_cells(self), width_mm)
+
+    def least_width(self, page: Page) -> float:
+        """Where the smallest letters still fit."""
+        widths = _fit_table(page, *table_cells(self), 0.0).widths
+        return sum(widths) + _LEAST_GAP_MM * (len(widths) - 1)
 
     def draw(self, page: Page, rect: Rect, drawing: Drawing) -> list[str]:
         """Draw it with rules above, below and under its head."""
@@ -124,7 +129,7 @@ def table_cells(plan: TablePlan) -> tuple[list[str], list[list[str]]]:
     rows: list[list[str]] = []
     last = ""
     for row in plan.frame.to_dict("records"):
-        cells = [_cell(str(column), row, plan.unit, "side" in columns) for column in columns]
+        cells = [_cell(str(column), row, plan, "side" in columns) for column in columns]
         if columns[0] == "subject":
             subject, cells[0] = cells[0], "" if cells[0] == last else cells[0]
             last = subject
@@ -139,12 +144,14 @@ def _head(column: str, unit: str) -> str:
     return f"{known.title} ({unit})" if known.in_map_unit else known.title
 
 
-def _cell(column: str, row: dict[Any, Any], unit: str, side_apart: bool) -> str:
+def _cell(column: str, row: dict[Any, Any], plan: TablePlan, side_apart: bool) -> str:
+    unit = plan.unit
     if column == "subject":
         return str(row["subject"])
     if column == "region":
         name, side = str(row["name"]), str(row["side"])
-        return plain_region(name, side) if side_apart else sided_region(name, side)
+        words = region_words if side_apart else sided_region
+        return words(name, side, plan.words)
     if column == "side":
         return str(row["side"]) or "–"
     if column == "voxels":
@@ -166,26 +173,54 @@ def _cell(column: str, row: dict[Any, Any], unit: str, side_apart: bool) -> str:
 
 def cells_mm(page: Page, head: list[str], rows: list[list[str]], width_mm: float) -> float:
     """Height of a table, mm."""
-    size = _table_size(page, head, rows, width_mm)[0]
-    return (len(rows) + 1) * page.line_height(size) / 1.3 * _ROW + 1.2
+    fit = _fit_table(page, head, rows, width_mm)
+    return len(rows) * _row_mm(page, fit.size) + fit.head_mm(page) + 1.2
 
 
-def _table_size(
-    page: Page, head: list[str], rows: list[list[str]], width_mm: float
-) -> tuple[float, list[float]]:
-    """Size of letters at which a table fits, and the widths of its columns."""
-    size = page.style.size_pt
-    while True:
+def _row_mm(page: Page, size: float) -> float:
+    return page.line_height(size) / 1.3 * _ROW
+
+
+@dataclass(frozen=True)
+class _TableFit:
+    """How a table is written: size of letters, its head in lines, widths of its columns (mm)."""
+
+    size: float
+    head: list[list[str]]
+    widths: list[float]
+
+    def head_mm(self, page: Page) -> float:
+        """Height of the head."""
+        more = max(len(lines) for lines in self.head) - 1
+        return _row_mm(page, self.size) + more * page.line_height(self.size) * 0.9
+
+
+def _fit_table(page: Page, head: list[str], rows: list[list[str]], width_mm: float) -> _TableFit:
+    """How a table fits: with its head in two lines first, then in smaller letters, then closer."""
+    ways = [(page.size_pt, False, _GAP_MM)]
+    sizes = [*np.arange(page.size_pt, MIN_PT, -0.25).tolist(), MIN_PT]
+    ways += [(size, True, _GAP_MM) for size in sizes] + [(MIN_PT, True, _LEAST_GAP_MM)]
+    for size, in_two, gap in ways:
+        lines = [_two_lines(page, text) if in_two else [text] for text in head]
         widths = [
             max(
-                page.width(head[i], size, "bold"),
+                *(page.width(line, size, "bold") for line in lines[i]),
                 *(page.width(row[i], size) for row in rows),
             )
             for i in range(len(head))
         ]
-        if sum(widths) + _GAP_MM * (len(widths) - 1) <= width_mm or size <= MIN_PT:
-            return size, widths
-        size = max(size - 0.25, MIN_PT)
+        if sum(widths) + gap * (len(widths) - 1) <= width_mm:
+            break
+    return _TableFit(size, lines, widths)
+
+
+def _two_lines(page: Page, text: str) -> list[str]:
+    """A head in two lines, broken before its unit or its ± so that it is narrow."""
+    at = [number for number, letter in enumerate(text) if letter in "(±" and number]
+    parts = [[text[:number].strip(), text[number:]] for number in at]
+    return min(
+        parts, key=lambda two: max(page.width(t, weight="bold") for t in two), default=[text]
+    )
 
 
 def draw_cells(
@@ -223,7 +258,8 @@ def draw_cells(
     QsmError
         If there is too little room for the rows.
     """
-    size, widths = _table_size(page, head, rows, rect.width)
+    fit = _fit_table(page, head, rows, rect.width)
+    size, widths = fit.size, fit.widths
     notes = []
     spare = rect.width - sum(widths)
     if spare < 0:  # too narrow for the smallest letters: the widest columns are shortened
@@ -236,24 +272,31 @@ def draw_cells(
             excess -= cut
         spare = rect.width - sum(widths)
     gap = spare / max(len(widths) - 1, 1)
-    step = min(page.line_height(size) / 1.3 * _ROW, (rect.height - 0.6) / (len(rows) + 1))
+    head_mm = fit.head_mm(page)
+    step = min(_row_mm(page, size), (rect.height - 0.6 - head_mm) / len(rows))
     if step < page.line_height(size) / 1.3 * 1.05:
         raise QsmError(f"{who} is too low for a table of {len(rows)} rows; give it more room.")
     _rule(page, rect, rect.top + 0.2, 0.8)
-    _rule(page, rect, rect.top + 0.2 + step, 0.5)
-    for at, cells in enumerate([head, *rows]):
-        weight = "bold" if at == 0 else "normal"
-        middle = rect.top + 0.2 + (at + 0.5) * step
-        if at > 1 and cells[0] and grouped:
-            _rule(page, rect, rect.top + 0.2 + at * step, 0.25)
-        left = rect.left
-        for is_word, width, text in zip(words, widths, cells, strict=True):
-            across: Side = "left" if is_word else "right"
-            shown, own = page.fitted(text, width, size, weight)
-            x = left + width if across == "right" else left
-            page.text(x, middle, shown, size_pt=own, across=across, level="middle", weight=weight)
-            left += width + gap
-    _rule(page, rect, rect.top + 0.2 + (len(rows) + 1) * step, 0.8)
+    top = rect.top + 0.2 + head_mm
+    _rule(page, rect, top, 0.5)
+    starts = [rect.left + sum(widths[:i]) + i * gap for i in range(len(widths))]
+
+    def write(column: int, middle: float, text: str, weight: str = "normal") -> None:
+        across: Side = "left" if words[column] else "right"
+        shown, own = page.fitted(text, widths[column], size, weight)
+        x = starts[column] + (0.0 if words[column] else widths[column])
+        page.text(x, middle, shown, size_pt=own, across=across, level="middle", weight=weight)
+
+    for column, lines in enumerate(fit.head):
+        for above, line in enumerate(reversed(lines)):  # the last one stands on the rule
+            up = _row_mm(page, size) / 2 + above * page.line_height(size) * 0.9
+            write(column, top - up, line, "bold")
+    for at, cells in enumerate(rows):
+        if at and cells[0] and grouped:
+            _rule(page, rect, top + at * step, 0.25)
+        for column, text in enumerate(cells):
+            write(column, top + (at + 0.5) * step, text)
+    _rule(page, rect, top + len(rows) * step, 0.8)
     return notes
 
 
@@ -282,7 +325,7 @@ class TextPlan(PanelPlan):
 
     def height(self, page: Page, width_mm: float) -> float:
         """That of the wrapped words."""
-        lines = page.wrapped(self.text, width_mm, page.style.size_pt)
+        lines = page.wrapped(self.text, width_mm, page.size_pt)
         return len(lines) * page.line_height() + 0.6
 
     def draw(self, page: Page, rect: Rect, drawing: Drawing) -> list[str]:
@@ -293,7 +336,7 @@ class TextPlan(PanelPlan):
         QsmError
             If they don't fit in the smallest letters: words are never cut off.
         """
-        size = page.style.size_pt
+        size = page.size_pt
         while True:
             lines = page.wrapped(self.text, rect.width, size)
             if len(lines) * page.line_height(size) <= rect.height + 0.05:

@@ -12,6 +12,8 @@ from napari_qsm.anatomy import DEPTH_AXIS
 from napari_qsm.errors import QsmError
 from napari_qsm.figures.annotations import Annotation, Plane
 from napari_qsm.figures.gather import Given, Loaded
+from napari_qsm.figures.locator import LocatorPanel
+from napari_qsm.figures.numbers import abbreviations
 from napari_qsm.figures.panels import (
     ChartPanel,
     ImagePanel,
@@ -21,7 +23,7 @@ from napari_qsm.figures.panels import (
     TextPanel,
 )
 from napari_qsm.figures.parts import Cell, Display, HeadCrop, Regions, RegionsCrop, Source
-from napari_qsm.figures.spec import ColourBar, FigureSpec, standard_displays
+from napari_qsm.figures.spec import LINE_ART_DPI, ColourBar, FigureSpec, Style, standard_displays
 from napari_qsm.figures.subjects import Known, Subject, know
 from napari_qsm.units import number
 
@@ -98,10 +100,11 @@ def maps_and_putamen(people: Sequence[Known]) -> FigureSpec:
         letter="C",
         measured=tuple(measured),
         which=tuple(sorted(which)),
-        cell=Cell(row=2, column=0, columns=columns),
+        columns=_table_columns(people),
+        cell=Cell(row=2, column=0, columns=max(columns - 1, 1)),
     )
     return FigureSpec(
-        panels=(*plain, *outlined, table),
+        panels=(*plain, *outlined, *_locator(people, row=2, column=columns - 1), table),
         columns=columns,
         column_titles=tuple(titles),
         colour_bars=(ColourBar(display="grey"),),
@@ -142,6 +145,7 @@ def basal_ganglia_figure(people: Sequence[Known]) -> FigureSpec:
             inverted.append(ImagePanel(**place, display="inverted"))
             titles.append(person.subject.name)
     columns = len(titles)
+    words = Cell(row=2, column=0, columns=max(columns - 1, 1))
     coloured[0].letter, inverted[0].letter = "A", "B"
     inverted[-1].scale_bar = True
     displays = standard_displays()
@@ -150,7 +154,8 @@ def basal_ganglia_figure(people: Sequence[Known]) -> FigureSpec:
         panels=(
             *coloured,
             *inverted,
-            TextPanel(text=maxima(people), cell=Cell(row=2, column=0, columns=columns)),
+            *_locator(people, row=2, column=columns - 1),
+            TextPanel(text=maxima(people), cell=words),
         ),
         columns=columns,
         column_titles=tuple(titles),
@@ -247,8 +252,20 @@ def plate_of_regions(people: Sequence[Known]) -> FigureSpec:
                 )
             )
     panels[-1].scale_bar = True
+    row = -(-len(panels) // columns)
+    below: list[Any] = [*_locator(people, row=row, column=columns - 1)]
+    shown = [
+        region
+        for person in people
+        if person.labels is not None
+        for label, region in person.labels.regions.items()
+        if label in person.labels.present
+    ]
+    if meant := abbreviations(shown):
+        cell = Cell(row=row, column=0, columns=max(columns - len(below), 1))
+        below.append(TextPanel(text=f"{meant}.", cell=cell))
     return FigureSpec(
-        panels=tuple(panels),
+        panels=(*panels, *below),
         columns=columns,
         colour_bars=(ColourBar(display="grey"),),
         displays={"grey": Display()},
@@ -313,11 +330,39 @@ def methods_and_results(people: Sequence[Known]) -> FigureSpec:
     return FigureSpec(
         panels=(
             TextPanel(letter="A", title="Methods", methods_of=person.subject.map),
-            TablePanel(letter="B", title="Results", measured=measured, which=which),
+            TablePanel(
+                letter="B",
+                title="Results",
+                measured=measured,
+                which=which,
+                columns=_table_columns(people),
+            ),
             ChartPanel(letter="C", title="Regions", measured=measured),
         ),
         columns=1,
         displays={},
+        style=Style(dpi=LINE_ART_DPI),
+    )
+
+
+def _table_columns(people: Sequence[Known]) -> tuple[str, ...]:
+    """The case report's columns; with two subjects also the second less the first."""
+    columns: tuple[str, ...] = TablePanel.model_fields["columns"].default
+    return (*columns, "difference") if len(people) == 2 else columns
+
+
+def _locator(people: Sequence[Known], row: int, column: int) -> tuple[LocatorPanel, ...]:
+    """Where the slices of these people lie, in a cell of its own; none without such a cell."""
+    if column < 1:
+        return ()
+    magnitudes = tuple(person.subject.magnitude for person in people)
+    return (
+        LocatorPanel(
+            title="Slices",
+            maps=tuple(person.subject.map for person in people),
+            images=magnitudes if all(magnitudes) else (),
+            cell=Cell(row=row, column=column),
+        ),
     )
 
 

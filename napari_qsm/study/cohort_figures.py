@@ -16,7 +16,7 @@ from napari_qsm.figures.cohort.raincloud import Cloud, RaincloudPanel
 from napari_qsm.figures.cohort.scatter import ScatterPanel
 from napari_qsm.figures.cohort.visits import VisitsPanel
 from napari_qsm.figures.kinds import BasePanel
-from napari_qsm.figures.spec import FigureSpec, Style
+from napari_qsm.figures.spec import LINE_ART_DPI, FigureSpec, Style
 from napari_qsm.study import hypothesis_tests as tests
 from napari_qsm.study.analysis_report import CORRECTED, p_text
 from napari_qsm.study.cohort import Cohort, improvement
@@ -24,7 +24,7 @@ from napari_qsm.study.plan import Plan
 from napari_qsm.study.results import Result
 from napari_qsm.units import fixed
 
-_STYLE = Style(width_mm=174.0, gap_mm=3.0)
+_STYLE = Style(width_mm=174.0, gap_mm=3.0, dpi=LINE_ART_DPI)
 #: A figure is one page: more regions go onto further ones, but not onto any number.
 _MOST_PANELS, _MOST_ROWS = 20, 40
 _MOST_REGIONS = 60

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from napari_qsm.figures.cohort.flow import FlowPanel, Step
-from napari_qsm.figures.spec import FigureSpec, Style
+from napari_qsm.figures.spec import LINE_ART_DPI, FigureSpec, Style
 from napari_qsm.study.cohort import Cohort
 from napari_qsm.study.plan import Plan
 
@@ -73,7 +73,7 @@ def flow_figure(
         lines = tuple(f"{step.title}: {step.lines[0]}" for step in ends)
         ends = [Step(title="Participants analysed", lines=lines)]
     panel = FlowPanel(steps=tuple(steps), ends=tuple(ends))
-    style = Style(width_mm=114.0)
+    style = Style(width_mm=114.0, dpi=LINE_ART_DPI)
     return FigureSpec(panels=(panel,), columns=1, style=style, displays={})
 
 

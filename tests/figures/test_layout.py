@@ -115,6 +115,32 @@ def test_impossible_pages(change, says):
         render(spec, given(), preview=True)
 
 
+def test_columns_that_no_panel_lies_in_are_not_white():
+    """One picture with its bar fills the page from edge to edge."""
+    spec = grid(1, columns=3, colour_bars=(ColourBar(display="grey"),))
+    drawn = render(spec, given(), preview=True)
+    (panel,) = drawn.panels
+    ends = [one.rect.right for one in drawn.page.written]
+    assert panel.left < 1 and max(ends) > spec.style.width_mm - 2
+    assert panel.right > 0.9 * spec.style.width_mm
+    assert drawn.height_mm - panel.bottom < 1
+
+
+@pytest.mark.parametrize(("width", "there"), [(174, True), (85, False)])
+def test_the_places_of_slices_make_room_for_a_table_that_needs_it(width, there):
+    spec = from_template("case-report-1", SUBJECTS, SOURCES, given())
+    spec.style.width_mm = width
+    drawn = render(spec, given(), preview=True)
+    table = drawn.panels[-1]
+    written = {one.text for one in drawn.page.written}
+    assert ("Slices" in written) == there
+    assert any("left out" in note for note in drawn.notes) != there
+    whole = drawn.panels[3].right - drawn.panels[0].left
+    assert (table.width < 0.8 * whole) == there
+    # No number is shortened.
+    assert not any("…" in text for text in written)
+
+
 def test_two_panels_in_one_cell():
     spec = grid(2)
     for panel in spec.panels:

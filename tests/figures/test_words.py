@@ -14,7 +14,7 @@ from napari_qsm.figures.numbers import plain_region, sided_region
 from napari_qsm.figures.page import settings as page_settings
 from napari_qsm.figures.panels import ChartPanel, ImagePanel, Measured, MosaicPanel, TextPanel
 from napari_qsm.figures.parts import Box, Display, Regions, Source
-from napari_qsm.figures.spec import ColourBar, FigureSpec, Style
+from napari_qsm.figures.spec import WIDTHS_MM, ColourBar, FigureSpec, Style
 from napari_qsm.figures.subjects import Subject
 from napari_qsm.figures.templates import TEMPLATES, from_template
 from napari_qsm.io.label_table import Region
@@ -33,7 +33,7 @@ def check_words(drawn):
     assert page.written
     for one in page.written:
         assert page.rect.holds(one.rect), one.text
-        assert one.size_pt >= 5
+        assert one.size_pt >= 6
     for one, other in itertools.combinations(page.written, 2):
         assert not one.rect.overlaps(other.rect), (one.text, other.text)
 
@@ -88,11 +88,31 @@ def test_long_names_neither_collide_nor_leave_the_page(width, ground):
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
-@pytest.mark.parametrize("width", [85, 174])
+@pytest.mark.parametrize("width", WIDTHS_MM)
 def test_templates_fit_their_page(name, width):
     spec = from_template(name, SUBJECTS, SOURCES, given())
     spec.style.width_mm = width
-    check_words(render(spec, given(), preview=True))
+    drawn = render(spec, given(), preview=True)
+    check_words(drawn)
+    pictures = [
+        rect
+        for panel, rect in zip(spec.panels, drawn.panels, strict=True)
+        if isinstance(panel, ImagePanel | MosaicPanel)
+    ]
+    letters = [one for one in drawn.page.written if one.size_pt > spec.style.size_pt]
+    assert {one.text for one in letters} == {panel.letter for panel in spec.panels} - {""}
+    for letter in letters:  # above their pictures, never among the letters of the sides
+        assert not any(letter.rect.overlaps(picture) for picture in pictures), letter.text
+
+
+def test_letters_asked_smaller_are_drawn_as_journals_print_them():
+    spec = two_panels(size_pt=5)
+    mark = Annotation(kind="text", plane="axial", at_mm=(0, 9, 0), text="x", size_pt=4, id="t")
+    spec.panels[0].annotations = (mark,)
+    drawn = render(spec, given(), preview=True)
+    check_words(drawn)
+    assert any("4 pt are drawn with 6 pt" in note for note in drawn.notes)
+    assert drawn.spec == spec
 
 
 def test_measured_widths_are_those_that_are_drawn():
@@ -112,10 +132,10 @@ def test_texts_are_made_smaller_before_they_are_shortened():
     pen = Lettering("DejaVu Sans", 7)
     assert pen.fitted("Putamen", 100, 7) == ("Putamen", 7)
     text, size = pen.fitted("Putamen", pen.width("Putamen", 7) * 0.9, 7)
-    assert text == "Putamen" and 5 <= size < 7
-    text, size = pen.fitted("Putamen", pen.width("Putamen", 5) * 0.7, 7)
-    assert text.endswith("…") and size == 5
-    assert pen.width(text, size) <= pen.width("Putamen", 5) * 0.7
+    assert text == "Putamen" and 6 <= size < 7
+    text, size = pen.fitted("Putamen", pen.width("Putamen", 6) * 0.7, 7)
+    assert text.endswith("…") and size == 6
+    assert pen.width(text, size) <= pen.width("Putamen", 6) * 0.7
     for line in pen.wrapped(LONG * 3, 30, 7):
         assert pen.width(line, 7) <= 30
 

@@ -312,11 +312,12 @@ def test_panels_are_ordered_copied_deleted_and_titles_stay_true(two, one_window)
     assert all(title == names[key] for key, title in titles)
     assert child(one_window, "qsm.figure.panels").currentRow() == 2
     press(one_window, "qsm.figure.copy")
-    assert len(session.figure.panels) == 10
-    table = session.figure.panels[-1]
-    assert (table.cell.row, table.cell.columns) == (3, 4)
+    assert len(session.figure.panels) == 11
+    slices, table = session.figure.panels[-2:]
+    assert (table.cell.row, table.cell.columns) == (3, 3)
+    assert (slices.kind, slices.cell.row, slices.cell.column) == ("locator", 3, 3)
     press(one_window, "qsm.figure.delete")
-    assert len(session.figure.panels) == 9
+    assert len(session.figure.panels) == 10
     quiet(one_window)
     assert one_window.panels.figure.work.problem == ""
     for _ in range(3):
@@ -344,16 +345,16 @@ def test_columns_move_the_table_to_its_own_row(two, one_window):
     child(one_window, "qsm.figure.page_fold").click()
 
 
-def test_the_tables_difference_comes_by_a_tick_and_goes_by_undo(two, one_window):
+def test_the_tables_difference_goes_by_a_tick_and_comes_back_by_undo(two, one_window):
     make(one_window, "case-report-1")
     session, column = one_window.session, "difference"
-    assert column not in session.figure.panels[-1].columns
+    assert session.figure.panels[-1].columns[-1] == column
     child(one_window, "qsm.figure.page_fold").click()
     tick(one_window, "qsm.figure.difference")
-    assert session.figure.panels[-1].columns[-1] == column
-    session.history.undo()
     assert column not in session.figure.panels[-1].columns
-    wait_for(lambda: not child(one_window, "qsm.figure.difference").isChecked())
+    session.history.undo()
+    assert session.figure.panels[-1].columns[-1] == column
+    wait_for(lambda: child(one_window, "qsm.figure.difference").isChecked())
     child(one_window, "qsm.figure.page_fold").click()
 
 
@@ -772,7 +773,7 @@ def test_the_demo_ends_with_both_figures(workspace):
     quiet(workspace)
     assert [e.name for e in session.of_role("map")] == ["χ control", "χ patient"]
     assert workspace.panels.figure.isVisible()
-    assert session.figure.column_titles[:1] == ("Control",) and len(session.figure.panels) == 9
+    assert session.figure.column_titles[:1] == ("Control",) and len(session.figure.panels) == 10
     assert len(marks_of(session)) > 0 and session.case.scan is not None
     session.history.undo()
     assert any(getattr(p, "annotations", ()) for p in session.figure.panels)

@@ -105,7 +105,7 @@ class BlandAltmanPlan(PanelPlan):
         levels = self.levels()
         reach = [level.value + sign * level.half for level in levels for sign in (-1, 1)]
         up = axes.span([0.0, *difference, *reach])
-        small = page.size_pt - 1
+        small = page.small_pt
         words = [fixed(level.value, 1, signed=True) for level in levels]
         right = max(page.width(w, small) for w in [*words, *(level.word for level in levels)])
         left, below = axes.axis_left(page, *up), axes.axis_below(page)

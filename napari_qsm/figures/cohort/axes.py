@@ -70,13 +70,13 @@ def axis_left(page: Lettering, low: float, high: float) -> float:
     """Room that a vertical axis needs with its numbers and title, mm."""
     # Any of the ticks that the height may ask for.
     texts = [t for count in range(2, 8) for t in tick_texts(ticks(low, high, count))]
-    widest = max(page.width(text, page.size_pt - 1) for text in texts)
+    widest = max(page.width(text, page.small_pt) for text in texts)
     return page.line_height() + widest + _TICK_MM + 0.8
 
 
 def axis_below(page: Lettering, *, titled: bool = True) -> float:
     """Room that a horizontal axis needs below it, mm."""
-    return _TICK_MM + page.line_height(page.size_pt - 1) + 0.6 + titled * page.line_height()
+    return _TICK_MM + page.line_height(page.small_pt) + 0.6 + titled * page.line_height()
 
 
 def plot_within(rect: Rect, left: float, below: float, who: str, right: float = 1.0) -> Rect:
@@ -99,12 +99,17 @@ def vertical_axis(page: Page, edge: float, axes: Axes, title: str) -> None:
     """The line at the left of a plot, its ticks, and its title at ``edge`` (page mm)."""
     plot, size = axes.plot, page.size_pt
     low, high = axes.up
-    marks = spaced_ticks(low, high, plot.height, 1.1 * page.line_height(size - 1))
+    marks = spaced_ticks(low, high, plot.height, 1.1 * page.line_height(page.small_pt))
     for mark, label in zip(marks, tick_texts(marks), strict=True):
         y = axes.y(mark)
         page.lines([np.array([[plot.left - _TICK_MM, y], [plot.left, y]])], page.ink, 0.5)
         page.text(
-            plot.left - _TICK_MM - 0.5, y, label, size_pt=size - 1, across="right", level="middle"
+            plot.left - _TICK_MM - 0.5,
+            y,
+            label,
+            size_pt=page.small_pt,
+            across="right",
+            level="middle",
         )
     shown, fit = page.fitted(title, plot.height, size)
     if shown:
@@ -118,14 +123,14 @@ def horizontal_axis(page: Page, rect: Rect, axes: Axes, title: str) -> None:
     plot, size = axes.plot, page.size_pt
     low, high = axes.across
     page.lines([np.array([[plot.left, plot.bottom], [plot.right, plot.bottom]])], page.ink, 0.5)
-    widest = max(page.width(t, size - 1) for t in tick_texts(ticks(low, high, 7)))
+    widest = max(page.width(t, page.small_pt) for t in tick_texts(ticks(low, high, 7)))
     marks = spaced_ticks(low, high, plot.width, widest + 1.2)
     for mark, text in zip(marks, tick_texts(marks), strict=True):
         x = axes.x(mark)
         page.lines([np.array([[x, plot.bottom], [x, plot.bottom + _TICK_MM]])], page.ink, 0.5)
-        half = page.width(text, size - 1) / 2
+        half = page.width(text, page.small_pt) / 2
         at = min(max(x, rect.left + half), rect.right - half)
-        page.text(at, plot.bottom + _TICK_MM + 0.3, text, size_pt=size - 1, across="center")
+        page.text(at, plot.bottom + _TICK_MM + 0.3, text, size_pt=page.small_pt, across="center")
     shown, fit = page.fitted(title, rect.width - 0.4, size)
     half = page.width(shown, fit) / 2
     at = plot.left + plot.width / 2
@@ -150,7 +155,7 @@ def names_below(
     top : float
         Of the axis, page mm.
     """
-    size = page.size_pt - 1
+    size = page.small_pt
     room = min((b - a for a, b in itertools.pairwise(places)), default=rect.width)
     for x, name in zip(places, names, strict=True):
         within = min(room - 0.6, 2 * (x - rect.left), 2 * (rect.right - x))
@@ -163,7 +168,7 @@ def names_below(
 def names_mm(page: Lettering, names: Sequence[str]) -> float:
     """Height of :func:`names_below`."""
     lines = max(name.count("\n") for name in names) + 1
-    return _TICK_MM + 0.6 + lines * page.line_height(page.size_pt - 1)
+    return _TICK_MM + 0.6 + lines * page.line_height(page.small_pt)
 
 
 def dot(page: Page, x: float, y: float, radius: float, colour: str, *, alpha: float = 1.0,
@@ -181,16 +186,16 @@ def note_above(page: Page, rect: Rect, note: str) -> float:
     """A line of numbers at the top of a panel; returns the room that it takes."""
     if not note:
         return 0.0
-    lines = page.wrapped(note, rect.width, page.size_pt - 1)
+    lines = page.wrapped(note, rect.width, page.small_pt)
     for number, line in enumerate(lines):
-        y = rect.top + number * page.line_height(page.size_pt - 1)
-        page.text(rect.left, y, line, size_pt=page.size_pt - 1, colour=page.faint)
-    return len(lines) * page.line_height(page.size_pt - 1) + 0.6
+        y = rect.top + number * page.line_height(page.small_pt)
+        page.text(rect.left, y, line, size_pt=page.small_pt, colour=page.faint)
+    return len(lines) * page.line_height(page.small_pt) + 0.6
 
 
 def note_mm(page: Lettering, width_mm: float, note: str) -> float:
     """Height of :func:`note_above`."""
     if not note:
         return 0.0
-    lines = page.wrapped(note, width_mm, page.size_pt - 1)
-    return len(lines) * page.line_height(page.size_pt - 1) + 0.6
+    lines = page.wrapped(note, width_mm, page.small_pt)
+    return len(lines) * page.line_height(page.small_pt) + 0.6

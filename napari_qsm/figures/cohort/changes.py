@@ -194,7 +194,7 @@ class ChangesPlan(PanelPlan):
 
     def _names(self, page: Page, room: Rect, ends: list[tuple[float, str, str]]) -> None:
         """Names at the ends of the lines, one below the other."""
-        size = page.size_pt - 1
+        size = page.small_pt
         step = page.line_height(size)
         free = room.top + step / 2
         for number, (y, name, colour) in enumerate(sorted(ends)):

@@ -133,12 +133,12 @@ class ForestPlan(PanelPlan):
             y = rect.top + self.height(page, rect.width) - self._legend_mm(page)
             y += page.line_height() / 2
             axes.dot(page, rect.left + 0.9, y, 0.75, axes.ACCENT)
-            shown, fit = page.fitted(panel.legend, rect.width - 2.5, page.size_pt - 1)
+            shown, fit = page.fitted(panel.legend, rect.width - 2.5, page.small_pt)
             page.text(rect.left + 2.4, y, shown, size_pt=fit, level="middle")
         return []
 
     def _column(self, page: Page, place: Rect, column: Forest, top: float) -> None:
-        small = page.size_pt - 1
+        small = page.small_pt
         texts = [column.text_title, *(effect.text for effect in column.effects)]
         text_mm = max(page.width(text, small) for text in texts)
         text_mm += 1.5 if text_mm else 0.0

@@ -43,7 +43,7 @@ _PAGE = (
         unit="dpi",
         tip="Dots per inch of PNG and TIFF; journals ask for 300 to 600",
     ),
-    schema_field(Style, "size_pt", "Letters", key="font_size", kind=int, low=5, high=14, unit="pt"),
+    schema_field(Style, "size_pt", "Letters", key="font_size", kind=int, low=6, high=14, unit="pt"),
     schema_field(Style, "ground", "Ground", words={"light": "white", "dark": "black"}),
     schema_field(
         FigureSpec,
