@@ -11,8 +11,7 @@ first call takes minutes and the next ones start at once. --qt pyqt5|pyqt6|pysid
 binding, each in an environment of its own; pyqt5 is the default.
 """
 
-# This file has to *parse* on any old Python, so that the sentence below can be said: no
-# f-strings, annotations or keyword-only arguments here.
+# Any old Python must *parse* this and say so: no f-strings, annotations or keyword-only arguments.
 import sys
 
 if sys.version_info < (3, 11):
@@ -130,7 +129,8 @@ def ensure_venv(binding, extras):
         target = ".[{0}]".format(",".join(together))
         say("installing napari-qsm{0} into {1}; it takes minutes".format(target[1:], folder.name))
         note.write_text(json.dumps({"half made": True}), encoding="utf-8")
-        pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--editable", target]
+        pip = [python, "-m", "pip", "install", "--no-compile", "--disable-pip-version-check"]
+        pip += ["--editable", target]  # not compiled: most of what it brings is never imported
         code = run(pip, cwd=ROOT, stdout=sys.stderr, stdin=subprocess.DEVNULL)
         # Where pip gives up by itself, things are as they were.
         note.write_text(json.dumps(stamp if code else wanted, indent=1), encoding="utf-8")

@@ -42,7 +42,8 @@ def main():
         (wheel,) = folder.glob("*.whl")
         run(sys.executable, "-m", "venv", folder / "bare")
         python = folder / "bare" / SCRIPTS / "python"
-        run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", wheel, env=env)
+        quiet = ("-q", "--disable-pip-version-check", "--no-compile")
+        run(python, "-m", "pip", "install", *quiet, wheel, env=env)
         run(python, "-c", IMPORT, cwd=folder, env=env)
         run(python.with_name("napari-qsm"), "demo", "--out", "demo", cwd=folder, env=env)
         missing = [name for name in WANTED if not (folder / "demo" / name).is_file()]

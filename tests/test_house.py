@@ -11,14 +11,11 @@ from tests.test_imports import MODULES, PACKAGE, WINDOW_LIBRARIES, imports_of, r
 
 LONGEST_MODULE, LONGEST_CLASS = 400, 300
 #: Modules that are longer, to be divided.
-LONG_MODULES = {
-    "napari_qsm.viewer.reconstruct.panel",
-}
+LONG_MODULES = set()
 #: Classes that are longer, to be divided.
 LONG_CLASSES = {
     "napari_qsm.viewer.canvas.controller.Controller",
     "napari_qsm.viewer.canvas.layer_sync.LayerSync",
-    "napari_qsm.viewer.reconstruct.panel.ReconstructPanel",
     "napari_qsm.viewer.reconstruct.quality_box.QualityBox",
     "napari_qsm.viewer.regions.fixed_shapes.FixedShapesBox",
     "napari_qsm.viewer.regions.region_list.RegionList",

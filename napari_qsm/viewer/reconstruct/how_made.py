@@ -17,8 +17,18 @@ from qtpy.QtWidgets import (
 )
 
 from napari_qsm.recon.stages import CONTRASTS, get_method
+from napari_qsm.session.stage_results import Results
 from napari_qsm.session.stage_texts import STAGE_TEXTS, label_of
+from napari_qsm.study.reconstruction import Reconstruction
 from napari_qsm.study.scan_source import in_ms
+
+
+def how_made(recon: Reconstruction, results: Results, stage: str) -> tuple[str, Mapping[str, Any]]:
+    """Return the name and the provenance of a stage's result, as it is shown or as it is."""
+    entry = results.entry(stage)
+    if entry is not None:
+        return entry.name, entry.provenance
+    return STAGE_TEXTS[stage].result, recon.provenance(stage)
 
 
 class HowMade(QDialog):

@@ -3,54 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QTimer, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QWidget
 
-from napari_qsm.arrays import Box
 from napari_qsm.errors import QsmError
 from napari_qsm.recon.recipe import Recipe, parse_recipe
 from napari_qsm.recon.stages import STAGES
 from napari_qsm.session import Case
 from napari_qsm.session.quality import Judgement, Subject, finished_map
-from napari_qsm.session.stage_results import Results
-from napari_qsm.session.stage_texts import STAGE_TEXTS
 from napari_qsm.study.reconstruction import Reconstruction
 from napari_qsm.study.stage_task import StageResult
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.dialogs import ask_open_file
 from napari_qsm.viewer.icons import icon, is_dark
+from napari_qsm.viewer.reconstruct.benches import Bench, Benches
 from napari_qsm.viewer.reconstruct.export import ask_result_folder, result_writer
-from napari_qsm.viewer.reconstruct.how_made import HowMade
+from napari_qsm.viewer.reconstruct.how_made import HowMade, how_made
 from napari_qsm.viewer.reconstruct.inputs import InputBox, use_file, use_map
+from napari_qsm.viewer.reconstruct.mask_painting import MaskPainting
 from napari_qsm.viewer.reconstruct.noise_box import NoiseBox
 from napari_qsm.viewer.reconstruct.quality_box import QualityBox
 from napari_qsm.viewer.reconstruct.recipes import RecipeRow
-from napari_qsm.viewer.reconstruct.running import RunBar, Runner
+from napari_qsm.viewer.reconstruct.running import RunBar
 from napari_qsm.viewer.reconstruct.sections import StageSection
 from napari_qsm.viewer.reconstruct.sweep_dialog import TryOuts
 from napari_qsm.viewer.services import Services
 
 if TYPE_CHECKING:
     from napari_qsm.recon.pipeline import Result
-
-#: Strokes of a brush are gathered so long before the lights follow.
-_SETTLE_MS = 150
-
-
-@dataclass
-class Bench:
-    """The reconstruction of one case at work; it goes on while another case is on show."""
-
-    recon: Reconstruction
-    results: Results
-    runner: Runner
-    #: The stages whose results are shown as soon as they are there; empty for all.
-    asked: tuple[str, ...] = ()
 
 
 class ReconstructPanel(QWidget):
@@ -78,11 +62,8 @@ class ReconstructPanel(QWidget):
         self.quality: QualityBox | None = None
         self.tryouts = TryOuts(context)
         self._dialog: HowMade | None = None
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_SETTLE_MS)
-        self._timer.timeout.connect(self._take_mask)
-        self._benches: dict[str, Bench] = {}
+        self._mask = MaskPainting(context)
+        self._benches = Benches(context, self._on_made, self._on_progress, self._on_failed)
         self._judged: dict[str, Judgement] = {}
         self._disposed = False
         self._sections: dict[str, StageSection] = {}
@@ -94,7 +75,7 @@ class ReconstructPanel(QWidget):
         hear(session.case_events.scan, maps.inserted, maps.removed, to=self._on_maps)
         hear(session.case_events.reconstruction, to=self._on_reconstruction)
         hear(session.study.cases.events.removed, to=self._on_case_closed)
-        hear(session.labels_edited, to=self._on_labels)
+        hear(session.labels_edited, to=self._mask.on_labels)
         hear(controller.drawn_again, to=self._on_drawn)
         hear(controller.viewer.events.theme, to=self._draw_icons)
         self._on_maps()
@@ -109,13 +90,10 @@ class ReconstructPanel(QWidget):
             self.quality = None
         case = self._session.case
         recon = case.reconstruction or Reconstruction()
-        bench = self._benches.get(case.id)
-        if bench is None or bench.recon is not recon:
-            if bench is not None:
-                bench.runner.dispose()
-            bench = self._benches[case.id] = self._new_bench(case, recon)
+        bench = self._benches.of(case, recon)
         self.case, self.bench = case, bench
         self.recon, self.results, self.runner = recon, bench.results, bench.runner
+        self._mask.follow(recon, bench.results)
         case.reconstruction = recon
         self.recon.changed.connect(self.refresh)
 
@@ -145,17 +123,10 @@ class ReconstructPanel(QWidget):
             self.refresh()
         super().showEvent(event)
 
-    def _new_bench(self, case: Case, recon: Reconstruction) -> Bench:
-        """What goes on working on a case while another is on show."""
-        results = Results(self._session, case, recon)
-        bench = Bench(recon, results, Runner(self._context.jobs, recon))
-        bench.runner.on_made = lambda made: self._on_made(bench, made)
-        bench.runner.on_progress = lambda stage, f: self._on_progress(bench, stage, f)
-        bench.runner.on_failed = lambda stage: self._on_failed(bench, stage)
-        return bench
-
     def _build(self) -> QWidget:
-        self._inputs = InputBox(self.recon, self._on_choose_scan)
+        self._inputs = InputBox(
+            self.recon, lambda index: self.recon.use_scan(self.case.scan_sources()[index])
+        )
         self._recipes = RecipeRow(self.recon, self._context.message)
         self._sections = {
             stage: StageSection(
@@ -165,21 +136,11 @@ class ReconstructPanel(QWidget):
         }
         self.quality = QualityBox(self._context, self._finished, self._judged)
         self.noise = NoiseBox(self._context, self.recon, self._finished)
-        inner = ui.panel(
-            ui.column(
-                ui.heading("Scan"),
-                self._inputs,
-                ui.heading("Recipe"),
-                self._recipes,
-                ui.heading("Steps"),
-                *self._sections.values(),
-                self.quality,
-                self.noise,
-                None,
-                spacing=5,
-                margins=(8, 6, 8, 6),
-            )
+        parts = (
+            *(ui.heading("Scan"), self._inputs, ui.heading("Recipe"), self._recipes),
+            *(ui.heading("Steps"), *self._sections.values(), self.quality, self.noise, None),
         )
+        inner = ui.panel(ui.column(*parts, spacing=5, margins=(8, 6, 8, 6)))
         self._scroll = ui.scrolled(inner, "qsm.reconstruct.scroll")
         self._bar = RunBar(self._on_run_all, self.runner.cancel, self._on_save)
         return ui.panel(ui.column((self._scroll, 1), self._bar, spacing=0))
@@ -187,13 +148,11 @@ class ReconstructPanel(QWidget):
     def dispose(self) -> None:
         """Stop what is running, and stop listening."""
         self._disposed = True
-        self._timer.stop()
+        self._mask.dispose()
         self.tryouts.close()
         if self.quality is not None:
             self.quality.dispose()
-        for bench in self._benches.values():
-            bench.runner.dispose()
-        self._benches.clear()
+        self._benches.dispose()
         self.recon.changed.disconnect(self.refresh)
         self._heard.dispose()
         if self._dialog is not None:
@@ -205,13 +164,13 @@ class ReconstructPanel(QWidget):
         """Run a recipe to its end; see :meth:`Workspace.reconstruct`."""
         if self.recon.running:
             raise QsmError("A reconstruction is running; wait for it, or cancel it first.")
-        self._take_mask()
+        self._mask.take()
         if isinstance(recipe, Mapping):
             recipe = parse_recipe(recipe)
         self.recon.use_recipe(recipe)
         stages = self.recon.stale_stages()
         if stages:
-            self._start(stages, ())
+            self._benches.start(self.bench, stages, ())
             self.runner.wait()
         return self.recon.result()
 
@@ -236,14 +195,9 @@ class ReconstructPanel(QWidget):
 
     def show_how(self, stage: str) -> None:
         """Say how a stage's result was made."""
-        entry = self.results.entry(stage)
-        if entry is not None:
-            name, provenance = entry.name, entry.provenance
-        else:
-            name, provenance = STAGE_TEXTS[stage].result, self.recon.provenance(stage)
         if self._dialog is not None:
             self._dialog.close()
-        self._dialog = HowMade(name, provenance, self)
+        self._dialog = HowMade(*how_made(self.recon, self.results, stage), self)
         self._dialog.show()
 
     def flip(self) -> None:
@@ -268,14 +222,11 @@ class ReconstructPanel(QWidget):
             self.recon.forget_others(sources)
         self.refresh()
 
-    def _on_choose_scan(self, index: int) -> None:
-        self.recon.use_scan(self.case.scan_sources()[index])
-
     def _on_reconstruction(self) -> None:
         """Another case is on show, or the case was given another reconstruction, or none."""
         if self._session.case is self.case and self.case.reconstruction is self.recon:
             return
-        self._take_mask()
+        self._mask.take()
         self.recon.changed.disconnect(self.refresh)
         self._take_up_case()
         if self.isVisible():
@@ -284,36 +235,20 @@ class ReconstructPanel(QWidget):
 
     def _on_case_closed(self, index: int, case: Case) -> None:
         """What was being computed of a case that is closed is of no use."""
-        bench = self._benches.pop(case.id, None)
-        if bench is not None:
-            bench.runner.dispose()
+        self._benches.drop(case)
         self._judged.pop(case.id, None)
 
     def _on_drawn(self) -> None:
-        if self.quality is None:
-            return
-        shown = self.results.shown_stage()
-        for stage, section in self._sections.items():
-            section.show_eye(stage == shown)
-
-    def _on_labels(self, key: str, box: Box) -> None:
-        entry = self._session.entry(key)
-        ours = entry is not None and entry is self.results.entry("mask")
-        if ours and not self.results.writing:
-            self._timer.start()
-
-    def _take_mask(self) -> None:
-        """Tell the reconstruction what the mask looks like now."""
-        self._timer.stop()
-        entry = self.results.entry("mask")
-        if entry is not None and entry.editable is not None:
-            self.recon.paint_mask(entry.editable)
+        if self.quality is not None:
+            shown = self.results.shown_stage()
+            for stage, section in self._sections.items():
+                section.show_eye(stage == shown)
 
     # -- running --------------------------------------------------------------------------
 
     def _on_run_all(self) -> None:
-        self._take_mask()
-        self._attempt(lambda: self._start(self.recon.stale_stages(), ()))
+        self._mask.take()
+        self._attempt(lambda: self._benches.start(self.bench, self.recon.stale_stages(), ()))
 
     def _attempt(self, call: Callable[[], Any]) -> None:
         """Do something; say in a sentence why it could not be done."""
@@ -322,53 +257,21 @@ class ReconstructPanel(QWidget):
         except QsmError as error:
             self._context.message(str(error))
 
-    def _start(self, stages: list[str], asked: tuple[str, ...]) -> None:
-        if not stages:
-            return
-        busy = next((c for c in self._session.cases if self._runs(c)), None)
-        if busy is not None and busy is not self.case:
-            raise QsmError(
-                f"'{busy.name}' is being reconstructed; wait for it, or cancel it there first."
-            )
-        self.bench.asked = asked
-        self.runner.run(stages)
-
-    def _runs(self, case: Case) -> bool:
-        bench = self._benches.get(case.id)
-        return bench is not None and bool(bench.recon.running)
-
     def _on_made(self, bench: Bench, made: StageResult) -> None:
-        if made.stage == "mask" and bench.recon.previous_of("mask") is None:
-            self._warn_of_mask(bench, made)
-        look = made.stage in bench.asked if bench.asked else made.stage != "mask"
-        bench.results.show_made(made, look=look)
         if bench is self.bench:
             self.refresh()
 
-    def _warn_of_mask(self, bench: Bench, made: StageResult) -> None:
-        """A mask from earlier work, perhaps painted on, is replaced: say how to get it back."""
-        entry = bench.results.entry("mask")
-        if entry is None or entry.editable is None:
-            return
-        mask = made.quantities["mask"]
-        if entry.editable.shape == mask.shape and ((entry.editable != 0) != mask).any():
-            self._context.message(
-                "The brain mask that was open was replaced; Ctrl+Z brings it back."
-            )
-
     def _on_progress(self, bench: Bench, stage: str, fraction: float) -> None:
-        if bench is not self.bench or self.quality is None:
-            return
-        if fraction == 0:
-            self._scroll.ensureWidgetVisible(self.sections[stage], 0, 20)
-        self.sections[stage].show_fraction(fraction)
-        self._bar.show_running(stage)
+        if bench is self.bench and self.quality is not None:
+            if fraction == 0:
+                self._scroll.ensureWidgetVisible(self.sections[stage], 0, 20)
+            self.sections[stage].show_fraction(fraction)
+            self._bar.show_running(stage)
 
     def _on_failed(self, bench: Bench, stage: str) -> None:
-        """Bring the sentence into sight, where the tab may be scrolled or another one."""
-        if bench is not self.bench or self.quality is None:
-            return
-        self._scroll.ensureWidgetVisible(self.sections[stage] if stage else self._inputs, 0, 20)
+        if bench is self.bench and self.quality is not None:
+            said_at = self.sections[stage] if stage else self._inputs
+            self._scroll.ensureWidgetVisible(said_at, 0, 20)
 
     def _on_save(self) -> None:
         folder = ask_result_folder(self)
@@ -389,9 +292,11 @@ class ReconstructPanel(QWidget):
     def _do(self, what: str, stage: str) -> None:
         """Do what a section's button asks for."""
         if what in ("run", "try"):
-            self._take_mask()
+            self._mask.take()
         if what == "run":
-            self._attempt(lambda: self._start(self.recon.needed(stage), (stage,)))
+            self._attempt(
+                lambda: self._benches.start(self.bench, self.recon.needed(stage), (stage,))
+            )
         elif what == "look":
             self.results.look(stage)
             self.refresh()
@@ -403,24 +308,14 @@ class ReconstructPanel(QWidget):
         elif what == "try":
             self._attempt(lambda: self.tryouts.open(self.recon, stage))
         elif what == "paint":
-            self._on_paint(stage)
+            self._attempt(self._on_paint)
         else:
             path = ask_open_file(self, "Use a file for this step")
             if path is not None:
                 self._on_drop(stage, [path])
 
-    def _on_paint(self, stage: str) -> None:
-        entry = self.results.entry(stage)
-        if entry is None:
-            self._context.message("There is no mask to paint on; run the step Mask first.")
-            return
-        self.results.look(stage)
-        self._session.painted = entry.id
-        self._session.active_region = 1
-        self._session.selected = entry.id
-        layer = self._context.controller.layers[entry.id]
-        self._context.controller.viewer.layers.selection.active = layer
-        layer.selected_label = 1
+    def _on_paint(self) -> None:
+        self._mask.begin()
         self.painting_asked.emit()
         self._context.message(
             "The brushes on this tab now draw on the brain mask; come back to Reconstruct and "
@@ -428,11 +323,8 @@ class ReconstructPanel(QWidget):
         )
 
     def _on_give(self, stage: str, key: Any) -> None:
-        try:
-            use_map(self.recon, self._session, stage, key)
-        except QsmError as error:
-            self._context.message(str(error))
-            self.refresh()
+        self._attempt(lambda: use_map(self.recon, self._session, stage, key))
+        self.refresh()
 
     def _on_drop(self, stage: str, paths: list[Path]) -> None:
         use_file(self._context, self.recon, stage, paths)
