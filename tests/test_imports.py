@@ -40,7 +40,7 @@ RANKS = (
         *("units", "quantities"),
     ),
     ("recon", "rois", "figures", "io", "phantom", "registration", "outlines", "samples"),
-    ("study", "session", "outputs", "qc", "inspect", "demo", "scripting"),
+    ("study", "session", "outputs", "qc", "hospital", "inspect", "demo", "scripting"),
     ("viewer", "cli", "batch"),
 )
 RANK = {room: rank for rank, rooms in enumerate(RANKS) for room in rooms}

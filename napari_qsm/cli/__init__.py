@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from napari_qsm._version import __version__
-from napari_qsm.cli import batch, reconstruction, results, scans, study, window
+from napari_qsm.cli import batch, hospital, reconstruction, results, scans, study, window
 from napari_qsm.cli.display import settle_home
 from napari_qsm.cli.terminal import note, prepare_terminal, say, shown
 from napari_qsm.errors import Cancelled, QsmError
@@ -151,4 +151,5 @@ app.command("report")(reconstruction.report_)
 app.command()(results.stats)
 app.command()(results.propose)
 app.command()(results.figure)
+app.command("export-dicom")(hospital.export_dicom)
 app.add_typer(study.app, name="study")

@@ -1,0 +1,1 @@
+"""What goes back to a hospital: a map, its regions, numbers and a page, as DICOM."""
