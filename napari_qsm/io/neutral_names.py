@@ -17,6 +17,8 @@ _KINDS = {
     "qsm": "susceptibility map",
     "r2star": "R2* map",
     "r2starmap": "R2* map",
+    "swi": "SWI",
+    "tswi": "tSWI",
     "t2star": "T2* map",
     "t2starmap": "T2* map",
     "magnitude": "magnitude",
@@ -31,7 +33,7 @@ _KINDS = {
 }
 _OWN = {
     "chi", "chi_noise", "r2star", "t2star", "local_field", "total_field", "field_noise", "unwrapped", "mask",
-    "local_mask", "labels", "magnitude", "phase",
+    "local_mask", "labels", "magnitude", "phase", "swi", "tswi", "mip", "chi_positive", "chi_negative",
 }  # fmt: skip
 
 

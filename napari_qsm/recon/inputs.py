@@ -166,7 +166,7 @@ def quantities(inputs: Inputs, grid: Volume) -> dict[str, Any]:
     if inputs.reference_roi is not None:
         have["reference_roi"] = _mask_of(inputs.reference_roi, grid, "reference region")
     if inputs.r2_per_s is not None:
-        have["r2_per_s"] = single(_rate(inputs.r2_per_s)).astype(np.float32, copy=False)
+        have["r2_per_s"] = rate_on(inputs.r2_per_s, grid)
     if inputs.unwrapped is not None:
         volume = _in_unit(inputs.unwrapped, "unwrapped", have)
         count = volume.data.shape[3] if volume.data.ndim == 4 else 1
@@ -194,13 +194,13 @@ def slice_axis(grid: Volume) -> int:
     return int(np.argmax(np.abs(np.linalg.solve(grid.affine[:3, :3], stored[:3, 2]))))
 
 
-def _rate(volume: Volume) -> Volume:
-    """A relaxation rate, which must be one: a T2 map looks much the same."""
+def rate_on(volume: Volume, grid: Volume) -> Array:
+    """A relaxation rate in 1/s on a grid; a T2 map, which looks much the same, is refused."""
     if canonical_unit(volume.unit) not in ("", "1/s"):
         raise MetadataError(
             f"The R2 map '{volume.name}' is in {volume.unit}; R2 in 1/s is needed (1/T2)."
         )
-    return volume
+    return np.ascontiguousarray(volume.like(grid).data, dtype=np.float32)
 
 
 def _mask_of(volume: Volume, grid: Volume, what: str) -> Array:

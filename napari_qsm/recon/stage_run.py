@@ -148,6 +148,15 @@ class Contrasts:
     warnings: list[str]
     records: list[dict[str, Any]]
 
+    def joined(self, later: Contrasts) -> Contrasts:
+        """These and later ones; of one made twice the later."""
+        again = {record["method"] for record in later.records}
+        return Contrasts(
+            {**self.quantities, **later.quantities},
+            [s for s in self.warnings if s.partition(":")[0] not in again] + later.warnings,
+            [r for r in self.records if r["method"] not in again] + later.records,
+        )
+
 
 def run_contrasts(
     also: Sequence[Choice],

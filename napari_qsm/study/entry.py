@@ -166,7 +166,8 @@ def guess_role(volume: Volume) -> Role:
     """What a volume holds, from its unit and its name, never from its values alone."""
     name = volume.name.lower().replace("_", " ")
     if volume.unit in ("ppm", "ppb"):
-        return "other" if "field" in name or re.search(r"(?<![a-z])noise(?![a-z])", name) else "map"
+        other = r"field|(?<![a-z])(noise|positive|negative)(?![a-z])"
+        return "other" if re.search(other, name) else "map"
     if volume.unit == "rad":
         return "phase"
     for role, words in _ROLE_WORDS.items():

@@ -21,6 +21,7 @@ from napari_qsm.study.scan_source import Facts, ScanSource
 if TYPE_CHECKING:
     from napari_qsm.arrays import Array
     from napari_qsm.recon.pipeline import Result
+    from napari_qsm.recon.stage_run import Contrasts
     from napari_qsm.recon.uncertainty import Uncertainty
     from napari_qsm.study.stage_task import PreparedInputs, StageResult, Task
     from napari_qsm.volume import Volume
@@ -41,6 +42,10 @@ class Reconstruction(ReconstructionPlan):
         What kept the last run from starting; empty if nothing did.
     found_noise : tuple of (int, Uncertainty or None)
         The noise of the map that has this number as its reference.
+    found_contrasts : tuple of (int, Contrasts or None)
+        Maps beside χ, and the number of the reference that χ had.
+    contrast_settings : dict
+        What was set of each kind of them in the window, where it is not the default.
     """
 
     made = Signal(str)
@@ -53,6 +58,8 @@ class Reconstruction(ReconstructionPlan):
         self._failures: dict[str, tuple[int, str]] = {}
         self._numbers: dict[tuple[Any, ...], int] = {}
         self.found_noise: tuple[int, Uncertainty | None] = (-1, None)
+        self.found_contrasts: tuple[int, Contrasts | None] = (-1, None)
+        self.contrast_settings: dict[str, dict[str, Any]] = {}
         self._prepared: PreparedInputs | None = None
         #: Facts, given volumes and results of scans that are not the chosen one.
         self._aside: dict[tuple[Any, ...], tuple[Facts, dict[str, Volume], ScanResults]] = {}
@@ -248,6 +255,12 @@ class Reconstruction(ReconstructionPlan):
         number, found = self.found_noise
         return found if number == self.number("reference") else None
 
+    @property
+    def contrasts(self) -> Contrasts | None:
+        """Maps beside χ, if they were made of the one that is current."""
+        number, found = self.found_contrasts
+        return found if number == self.number("reference") else None
+
     def arrays(self) -> dict[str, Any]:
         """Every quantity that is current, by name; of one made twice, the later."""
         have = dict(self._prepared.have) if self._prepared is not None else {}
@@ -273,14 +286,14 @@ class Reconstruction(ReconstructionPlan):
                 )
         return said
 
-    def provenance(self, stage: str) -> dict[str, Any]:
-        """How the result of one stage was made, ready for JSON."""
+    def provenance(self, stage: str, more: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+        """How the result of one stage was made, ready for JSON; ``more`` are records behind it."""
         from napari_qsm.recon.provenance import described
 
         prepared = self._prepared
         return described(
             recipe=self.recipe(),
-            records=self.records(stage),
+            records=[*self.records(stage), *more],
             inputs=prepared.records if prepared is not None else [],
             warnings=self.warnings(),
             facts={
@@ -308,23 +321,29 @@ class Reconstruction(ReconstructionPlan):
         QsmError
             If a stage has not run, or is stale.
         """
-        from functools import partial
-
-        from napari_qsm.recon.pipeline import finish
-
         open_stages = self.stale_stages()
         if open_stages or self._prepared is None:
             raise QsmError(
                 f"The reconstruction is not finished; still to run: {', '.join(open_stages)}."
             )
-        prepared = self._prepared
-        return partial(
-            finish,
-            self.recipe(),
-            prepared.inputs,
-            prepared.grid,
-            self.arrays(),
-            self.records(),
-            self.warnings(),
-            self.noise,
-        )
+        return _finisher(self, self._prepared)
+
+
+def _finisher(recon: Reconstruction, prepared: PreparedInputs) -> Callable[[], Result]:
+    """What puts a finished reconstruction together, with the maps beside χ that are current."""
+    from dataclasses import replace
+    from functools import partial
+
+    from napari_qsm.recon.pipeline import finish
+
+    also = recon.contrasts
+    return partial(
+        finish,
+        recon.recipe(),
+        replace(prepared.inputs, r2_per_s=recon.given.get("r2_per_s")),
+        prepared.grid,
+        {**recon.arrays(), **(also.quantities if also else {})},
+        recon.records() + (also.records if also else []),
+        recon.warnings() + (also.warnings if also else []),
+        recon.noise,
+    )

@@ -21,6 +21,7 @@ from napari_qsm.viewer import ui
 from napari_qsm.viewer.dialogs import ask_open_file
 from napari_qsm.viewer.icons import icon, is_dark
 from napari_qsm.viewer.reconstruct.benches import Bench, Benches
+from napari_qsm.viewer.reconstruct.contrast_box import ContrastBox
 from napari_qsm.viewer.reconstruct.export import ask_result_folder, result_writer
 from napari_qsm.viewer.reconstruct.how_made import HowMade, how_made
 from napari_qsm.viewer.reconstruct.inputs import InputBox, use_file, use_map
@@ -136,9 +137,11 @@ class ReconstructPanel(QWidget):
         }
         self.quality = QualityBox(self._context, self._finished, self._judged)
         self.noise = NoiseBox(self._context, self.recon, self._finished)
+        self.contrasts = ContrastBox(self._context, self.recon, self._finished)
         parts = (
             *(ui.heading("Scan"), self._inputs, ui.heading("Recipe"), self._recipes),
-            *(ui.heading("Steps"), *self._sections.values(), self.quality, self.noise, None),
+            *(ui.heading("Steps"), *self._sections.values()),
+            *(self.quality, self.noise, self.contrasts, None),
         )
         inner = ui.panel(ui.column(*parts, spacing=5, margins=(8, 6, 8, 6)))
         self._scroll = ui.scrolled(inner, "qsm.reconstruct.scroll")
@@ -189,6 +192,7 @@ class ReconstructPanel(QWidget):
         self._bar.refresh(recon)
         self.quality.refresh()
         self.noise.refresh()
+        self.contrasts.refresh()
 
     def _finished(self) -> Subject | None:
         return finished_map(self.recon, self.case)
