@@ -1,4 +1,4 @@
-"""Makes the picture of maps beside χ, from a small built-in head with five echoes.
+"""Makes the pictures of maps beside χ, from a small built-in head with five echoes.
 
 Needs a display (``xvfb-run -s "-screen 0 1600x1200x24" python docs/make_contrast_screenshots.py``).
 """
@@ -9,11 +9,15 @@ import os
 import tempfile
 
 from make_quality_screenshots import press, scroll_to, shoot_screen, wait
-from make_screenshots import at_putamen, settle
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QPushButton
+from make_screenshots import IMAGES, at_putamen, settle
+from matplotlib.figure import Figure
+from PIL import Image
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox
 
 from napari_qsm.phantom import make_head
 from napari_qsm.recon.recipe import load_recipe, with_settings
+from napari_qsm.session.contrasts import look
+from napari_qsm.study.entry import MapEntry
 from napari_qsm.viewer.workspace import open_workspace
 
 _HEAD = {"shape": (112, 132, 64), "voxel_size_mm": (1.5, 1.5, 2.2)}
@@ -23,7 +27,7 @@ _QUICK = os.environ.get("QUICK", "").split()
 
 
 def main() -> None:
-    """Make the picture."""
+    """Make both pictures."""
     head = make_head("patient", **_HEAD, echo_times_s=_ECHOES_S)
     workspace = open_workspace()
     workspace.viewer.window.resize(1600, 1000)
@@ -52,18 +56,36 @@ def main() -> None:
     maps.setCurrentIndex(maps.findText("χ+"))
     maps.activated.emit(maps.currentIndex())
     scroll_to(panel, panel.contrasts)
+    entries = {entry.name: entry for entry in case.maps}
+    look(session, case, entries["χ+"])
+    maps.setCurrentIndex(maps.findText("χ+"))
+    wait(workspace)
     shoot_screen("contrasts")
-    window.findChild(QPushButton, "qsm.contrasts.settings").click()
-    for entry in session.maps:
-        if entry.name in ("SWI projection", "χ+"):
-            session.set_display(entry, visible=entry.name == "SWI projection")
-    scroll_to(panel, panel.contrasts)
-    shoot_screen("contrasts-settings")
-    window.resize(1280, 720)
-    settle()
-    scroll_to(panel, panel.contrasts)
-    shoot_screen("contrasts-small")
+    draw_side_by_side(entries)
     workspace.close()
+
+
+def draw_side_by_side(entries: dict[str, MapEntry]) -> None:
+    """One slice of each map, in the window it is first shown in."""
+    shown = ("magnitude", "SWI", "tSWI", "SWI projection", "R2*", "χ reconstructed", "χ+", "χ−")
+    figure = Figure(figsize=(11, 6.6), dpi=100, facecolor="black", layout="constrained")
+    for axes, name in zip(figure.subplots(2, 4).ravel(), shown, strict=True):
+        entry = entries[name]
+        unit = f" ({entry.volume.unit})" if entry.volume.unit else ""
+        axes.imshow(
+            entry.shown.data[::-1, ::-1, 27].T,
+            cmap="gray_r" if entry.display.colouring == "inverted" else "gray",
+            vmin=entry.display.window[0],
+            vmax=entry.display.window[1],
+            interpolation="nearest",
+        )
+        low, high = (f"{end:.3g}".replace("-", "−") for end in entry.display.window)
+        axes.set_title(f"{name}{unit}\n{low} to {high}", color="white", fontsize=11)
+        axes.set_axis_off()
+    path = IMAGES / "contrast-maps.png"
+    figure.savefig(path)
+    Image.open(path).convert("L").save(path, optimize=True)
+    print(f"{path.name}: {path.stat().st_size // 1000} kB")
 
 
 if __name__ == "__main__":

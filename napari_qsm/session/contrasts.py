@@ -167,7 +167,6 @@ def put(
     """
     from napari_qsm.recon.result import UNITS
 
-    selected = session.selected
     shown = []
     for record in made.records:
         for quantity, name in CONTRAST_TEXTS[record["method"]].shows.items():
@@ -191,8 +190,16 @@ def put(
                 entry.volume = volume
             entry.provenance = {**_provenance(recon, record, made), RESULT_KEY: key}
             shown.append(entry)
-    session.selected = selected
     return shown
+
+
+def look(session: Session, case: Case, entry: MapEntry) -> None:
+    """Show one map beside χ, and hide the other results of the case."""
+    for other in case.maps:
+        if RESULT_KEY in other.provenance and other.display.visible != (other is entry):
+            session.set_display(other, visible=other is entry)
+    if session.case is case:
+        session.selected = entry.id
 
 
 def _provenance(recon: Reconstruction, record: dict[str, Any], made: Contrasts) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog, QLabel, QScrollArea, QWidget
 
@@ -393,4 +393,50 @@ def test_noise_of_the_map_is_found_saved_and_told_in_the_table(workspace, head, 
     assert (tmp_path / "out" / "chi_noise.nii.gz").is_file()
     assert "standard errors" in (tmp_path / "out" / "methods.txt").read_text("utf-8")
     recon.changed.disconnect(made.refresh)
+    made.deleteLater()
+
+
+def test_other_maps_of_the_scan_are_made_shown_and_refused_in_words(workspace, head, recon):
+    from napari_qsm.viewer.reconstruct.contrast_box import ContrastBox
+
+    session = workspace.session
+    results = Results(session, session.case, recon)
+    for stage in recon.active():
+        results.show_made(recon.result_of(stage), look=False)
+    made = ContrastBox(workspace.services, recon, lambda: finished_map(recon, session.case))
+    made.set_open(True)
+    recon.changed.connect(made.refresh)
+    made.resize(320, 700)
+    made.show()
+    settle()
+
+    def part(name):
+        return made.findChild(QWidget, f"qsm.contrasts.{name}")
+
+    def click(name):
+        QTest.mouseClick(part(name), Qt.MouseButton.LeftButton, pos=QPoint(8, 10))
+        settle()
+
+    assert not part("make").isEnabled() and not part("care").isVisible()
+    click("r2star")
+    click("make")
+    assert "two echo times, but there is one" in workspace.central.message.text  # before anything is computed
+    click("r2star")
+    click("chi-separation")
+    assert part("care").isVisible() and "Checked on simulated signals only" in part("care").text()
+    click("chi-separation")
+    assert not part("care").isVisible() and not part("tswi.set").isVisible()
+    click("tswi")
+    click("settings")
+    assert part("tswi.set").isVisible() and not part("swi.set").isVisible()
+    part("tswi.set.to_ppm").setValue(0.5)
+    click("make")
+    settled_jobs(workspace)
+    (entry,) = [e for e in session.case.maps if e.name == "tSWI"]
+    assert entry.display.visible and "Made: tSWI." in part("state").text()
+    magnitude, chi = (recon.arrays()[name] for name in ("magnitude", "chi_ppm"))
+    expected = magnitude[0] * np.clip(1 - chi / 0.5, 0, 1) ** 2
+    np.testing.assert_allclose(entry.volume.data, expected, rtol=1e-4, atol=1e-3)
+    recon.changed.disconnect(made.refresh)
+    made.close()
     made.deleteLater()

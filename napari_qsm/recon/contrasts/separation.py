@@ -34,9 +34,9 @@ def _ready(have: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
 def _check_r2(r2_per_s: Array | None, r2: float) -> None:
     if r2_per_s is None and r2 == 0:
         raise MetadataError(
-            "χ-separation takes R2 off R2*, so R2 has to be known: give a map of it (--r2-map), or "
-            "state one value for all tissue in 1/s (--set chi-separation.r2=...). "
-            "The program assumes none."
+            "χ-separation takes R2 off R2*, so R2 has to be known: give a map of it, or state one "
+            "value for all tissue in 1/s (on the command line --r2-map FILE, or --set "
+            "chi-separation.r2=...). The program assumes none."
         )
 
 
@@ -131,14 +131,15 @@ def chi_separation(
     negative = np.minimum(chi - positive, 0)
     inside = int(np.count_nonzero(local_mask))
     single = np.count_nonzero(local_mask & (prime <= np.where(chi > 0, up, -down) * chi))
+    scaled = "" if scale == 1 else f", scaled from {_STATED_AT_T:g} T"
     taken = (
         f"R2 was taken as {r2:g}/s in every voxel" if r2_per_s is None else "R2 is the map given"
     )
     warn(
         f"the two maps rest on assumptions: {taken}; 1 ppm causes an R2' of {up:.4g}/s "
-        f"(paramagnetic) and {down:.4g}/s (diamagnetic), scaled from {_STATED_AT_T:g} to "
-        f"{field_strength_t:g} T; and the zero of χ is that of the reference. R2* and χ of white "
-        "matter also depend on how its fibres lie to B0, which is not modelled."
+        f"(paramagnetic) and {down:.4g}/s (diamagnetic) at {field_strength_t:g} T{scaled}; and the "
+        "zero of χ is that of the reference. R2* and χ of white matter also depend on how its "
+        "fibres lie to B0, which is not modelled."
     )
     warn(
         "the method was checked on simulated signals only, not on scans of people against "

@@ -92,7 +92,7 @@ def test_r2_is_never_assumed_and_what_is_assumed_is_said():
     said = []
     chi_separation(chi, here, rate, 1.5, r2=12.0, warn=said.append)
     text = " ".join(said)
-    assert "12/s in every voxel" in text and "68.5/s" in text and "from 3 to 1.5 T" in text
+    assert "12/s in every voxel" in text and "68.5/s" in text and "1.5 T, scaled from 3 T" in text
     assert "simulated signals only" in text
     said.clear()
     r2 = np.full(chi.shape, 12.0, np.float32)
