@@ -262,3 +262,19 @@ def test_dicom_without_phase(tmp_path):
     assert "copy their series" in report.problems[0]  # they were saved, and are not here
     sorted(folder.iterdir())[4].write_bytes(b"\0" * 128 + b"DICM" + b"\xff" * 90)
     assert "damaged" in inspect_paths([folder]).text()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("r2star", "R2* map"),
+        ("sub-1_R2starmap", "R2* map"),
+        ("swi", "susceptibility-weighted image"),
+        ("mip", "projection"),
+    ],
+)
+def test_maps_beside_chi_are_known_by_their_names(name, kind):
+    from napari_qsm.inspect.files import kind_of
+
+    values = np.random.default_rng(1).uniform(0, 300, (4, 4, 4)).astype(np.float32)
+    assert kind_of(Volume(values, np.eye(4), name=name), {}) == kind

@@ -50,6 +50,13 @@ _KIND_OF_WORD = {
     "fieldmap": FIELD,
     "field": FIELD,
     "unwrapped": UNWRAPPED,
+    "r2star": "R2* map",
+    "r2starmap": "R2* map",
+    "t2star": "T2* map",
+    "t2starmap": "T2* map",
+    "swi": "susceptibility-weighted image",
+    "tswi": "susceptibility-weighted image",
+    "mip": "projection",
 }
 _WAYS = {"R": "right", "L": "left", "A": "front", "P": "back", "S": "top", "I": "bottom"}
 _MOST_LABELS = 1000

@@ -420,7 +420,9 @@ def test_other_maps_of_the_scan_are_made_shown_and_refused_in_words(workspace, h
     assert not part("make").isEnabled() and not part("care").isVisible()
     click("r2star")
     click("make")
-    assert "two echo times, but there is one" in workspace.central.message.text  # before anything is computed
+    assert (
+        "two echo times, but there is one" in workspace.central.message.text
+    )  # before anything is computed
     click("r2star")
     click("chi-separation")
     assert part("care").isVisible() and "Checked on simulated signals only" in part("care").text()
