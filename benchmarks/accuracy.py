@@ -34,10 +34,17 @@ _PLAIN = (
     "inversion.follow_noise=false",
     "inversion.settle_trend=false",
 )
+_FOLLOW = "inversion.follow_noise=true"
 RECIPES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("case-report", "case-report", ()),
     ("consensus", "consensus", ()),
     ("consensus, plain V-SHARP and STAR", "consensus", _PLAIN),
+    ("two-pass", "two-pass", ()),
+    ("lbv-weak-harmonic", "lbv-weak-harmonic", ()),
+    ("consensus, TGV", "consensus", ("inversion.method=tgv", _FOLLOW)),
+    ("consensus, RTS", "consensus", ("inversion.method=rts",)),
+    ("consensus, NDI", "consensus", ("inversion.method=ndi",)),
+    ("consensus, iSMV", "consensus", ("background.method=ismv",)),
 )
 _HEADER = (
     "recipe",

@@ -69,6 +69,16 @@ _NAMES: Mapping[tuple[str, str], str] = {
     ("inversion", "l2"): "a closed-form L2 inversion",
     ("inversion", "rts"): "rapid two-step inversion",
     ("inversion", "ndi"): "nonlinear dipole inversion",
+    ("inversion", "tgv"): "total generalised variation of second order",
+    (
+        "inversion",
+        "weak-harmonic",
+    ): "weak-harmonic inversion (total variation beside a nearly harmonic remainder of background)",
+    (
+        "inversion",
+        "two-pass",
+    ): "two-pass inversion (V-SHARP and STAR-QSM of the tissue with reliable phase, and STAR-QSM of "
+    "the whole for what that leaves out)",
     ("reference", "none"): "the zero of the inversion",
     ("reference", "whole-mask"): "the mean of the whole mask",
     ("reference", "roi"): "the mean of a region",
@@ -112,6 +122,9 @@ _WORDS: Mapping[str, str] = {
     "max_iterations": "at most {} iterations",
     "weighted": "data weighted by the inverse of the field's noise",
     "edge_fraction": "smoothing spared at the steepest {} of the magnitude's edges",
+    "curvature_ratio": "bends {} times as costly as steps",
+    "harmonic_weight": "weight of the remainder's Laplacian {}",
+    "smallest_mm3": "pieces of poor phase from {}",
     "follow_noise": "λ scaled with the noise of the field",
     "power": "weight to the power of {}",
     "filter_mm": "Hann low-pass of {}",

@@ -14,6 +14,9 @@ are in ppm of B0, so neither echo time nor field strength can change a map.
 # isort: off
 from napari_qsm.recon.inversion.star import star
 from napari_qsm.recon.inversion.tv import tv
+from napari_qsm.recon.inversion.tgv import tgv
+from napari_qsm.recon.inversion.weak_harmonic import weak_harmonic
+from napari_qsm.recon.inversion.two_pass import two_pass
 from napari_qsm.recon.inversion.medi import medi
 from napari_qsm.recon.inversion.ilsqr import ilsqr
 from napari_qsm.recon.inversion.rts import rts
@@ -21,4 +24,16 @@ from napari_qsm.recon.inversion.ndi import ndi
 from napari_qsm.recon.inversion.direct import l2, tkd
 # isort: on
 
-__all__ = ["ilsqr", "l2", "medi", "ndi", "rts", "star", "tkd", "tv"]
+__all__ = [
+    "ilsqr",
+    "l2",
+    "medi",
+    "ndi",
+    "rts",
+    "star",
+    "tgv",
+    "tkd",
+    "tv",
+    "two_pass",
+    "weak_harmonic",
+]

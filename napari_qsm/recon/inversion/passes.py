@@ -25,7 +25,7 @@ NEWTON_STEPS = 3
 _CHUNKS = 16
 
 
-def _fast(function: Callable[..., None]) -> Callable[..., None]:
+def compiled_sweep(function: Callable[..., None]) -> Callable[..., None]:
     """Compile a sweep; each call takes no more threads than :func:`threads` says then."""
     compiled = numba.njit(
         cache=True, parallel=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy"
@@ -41,7 +41,8 @@ def _fast(function: Callable[..., None]) -> Callable[..., None]:
 
 
 @numba.njit(cache=True, inline="always")
-def _clip(value, limit):  # type: ignore[no-untyped-def]
+def clip(value, limit):  # type: ignore[no-untyped-def]
+    """The value, within minus and plus the limit."""
     return min(max(value, -limit), limit)
 
 
@@ -90,7 +91,7 @@ def shrink(
     )
 
 
-@_fast
+@compiled_sweep
 def _shrink(chi, v, out, limits, scales, edges, kept, relax):  # type: ignore[no-untyped-def]
     nx, ny, nz = chi.shape
     lx, ly, lz = limits
@@ -126,13 +127,13 @@ def _shrink(chi, v, out, limits, scales, edges, kept, relax):  # type: ignore[no
                 for k in range(nz):
                     here = chi[i, j, k]
                     a = v[0, i, j, k]
-                    a += relax * (sx * (chi[up, j, k] - here) + _clip(a, tx[k]) - a)
+                    a += relax * (sx * (chi[up, j, k] - here) + clip(a, tx[k]) - a)
                     v[0, i, j, k] = a
-                    ax = a - two * _clip(a, tx[k])
+                    ax = a - two * clip(a, tx[k])
                     b = v[1, i, j, k]
-                    b += relax * (sy * (chi[i, right, k] - here) + _clip(b, ty[k]) - b)
+                    b += relax * (sy * (chi[i, right, k] - here) + clip(b, ty[k]) - b)
                     v[1, i, j, k] = b
-                    by = b - two * _clip(b, ty[k])
+                    by = b - two * clip(b, ty[k])
                     # What lies above in x and y was swept before, except on a first line.
                     total = -sx * ax - sy * by
                     if i > start:
@@ -145,9 +146,9 @@ def _shrink(chi, v, out, limits, scales, edges, kept, relax):  # type: ignore[no
                 for k in range(nz):
                     ahead = chi[i, j, k + 1] if k + 1 < nz else chi[i, j, 0]
                     c = v[2, i, j, k]
-                    c += relax * (sz * (ahead - chi[i, j, k]) + _clip(c, tz[k]) - c)
+                    c += relax * (sz * (ahead - chi[i, j, k]) + clip(c, tz[k]) - c)
                     v[2, i, j, k] = c
-                    wz[k] = c - two * _clip(c, tz[k])
+                    wz[k] = c - two * clip(c, tz[k])
                 out[i, j, 0] += sz * (wz[nz - 1] - wz[0])
                 for k in range(1, nz):
                     out[i, j, k] += sz * (wz[k - 1] - wz[k])
@@ -162,7 +163,7 @@ def _shrink(chi, v, out, limits, scales, edges, kept, relax):  # type: ignore[no
                 if with_edges and edges[last, j, k] & 1:
                     limit = lx * kept
                 a = v[0, last, j, k]
-                out[start, j, k] += sx * (a - two * _clip(a, limit))
+                out[start, j, k] += sx * (a - two * clip(a, limit))
 
 
 def confine(chi: Array, held: Array, out: Array, support: Array, hold: float, relax: float) -> None:
@@ -175,7 +176,7 @@ def confine(chi: Array, held: Array, out: Array, support: Array, hold: float, re
     _confine(chi, held, out, support, real(hold), real(relax))
 
 
-@_fast
+@compiled_sweep
 def _confine(chi, held, out, support, hold, relax):  # type: ignore[no-untyped-def]
     nx, ny, nz = chi.shape
     for i in numba.prange(nx):
@@ -210,7 +211,7 @@ def fit_field(field: Array, q: Array, target: Array, weight: Array, relax: float
     _fit_field(field, q, target, weight, q.dtype.type(relax))
 
 
-@_fast
+@compiled_sweep
 def _fit_field(field, q, target, weight, relax):  # type: ignore[no-untyped-def]
     one = q.dtype.type(1)
     two = q.dtype.type(2)
@@ -267,7 +268,7 @@ def fit_phase(
     )
 
 
-@_fast
+@compiled_sweep
 def _fit_phase(field, q, model, target, weight, relax, rho, s, steps):  # type: ignore[no-untyped-def]
     two = q.dtype.type(2)
     zero = q.dtype.type(0)
@@ -307,7 +308,7 @@ def solve(gradient: Array, data: Array, dipole: Array, inverse: Array, share: fl
     _solve(gradient, data, dipole, inverse, dipole.dtype.type(share))
 
 
-@_fast
+@compiled_sweep
 def _solve(gradient, data, dipole, inverse, share):  # type: ignore[no-untyped-def]
     nx, ny, nz = gradient.shape
     for i in numba.prange(nx):
@@ -317,3 +318,52 @@ def _solve(gradient, data, dipole, inverse, share):  # type: ignore[no-untyped-d
                 chi = (gradient[i, j, k] + share * d * data[i, j, k]) * inverse[i, j, k]
                 gradient[i, j, k] = chi
                 data[i, j, k] = d * chi
+
+
+def solve_harmonic(
+    of_map: Array,
+    of_field: Array,
+    of_bend: Array,
+    dipole: Array,
+    gradient_square: Array,
+    penalties: tuple[float, float, float],
+) -> None:
+    """Solve for the map and a nearly harmonic remainder of the field in Fourier space.
+
+    Parameters
+    ----------
+    of_map, of_field, of_bend : (x, y, z//2+1) complex ndarray
+        In: spectra of what map, field and the remainder's Laplacian are pulled to. Out: spectra of
+        the map, of its field with the remainder, and of the remainder's Laplacian.
+    dipole, gradient_square : (x, y, z//2+1) ndarray
+        The dipole kernel and E², minus the Laplacian.
+    penalties : three floats
+        Those of the field, support and Laplacian splits over that of the gradient split.
+    """
+    real = dipole.dtype.type
+    _solve_harmonic(
+        of_map, of_field, of_bend, dipole, gradient_square, tuple(real(p) for p in penalties)
+    )
+
+
+@compiled_sweep
+def _solve_harmonic(of_map, of_field, of_bend, dipole, gradient_square, penalties):  # type: ignore[no-untyped-def]
+    share, hold, stiff = penalties
+    one = dipole.dtype.type(1)
+    nx, ny, nz = dipole.shape
+    for i in numba.prange(nx):
+        for j in range(ny):
+            for k in range(nz):
+                d = dipole[i, j, k]
+                e = gradient_square[i, j, k]
+                g = share * of_field[i, j, k]
+                prior = e + hold
+                bend = stiff * e * e
+                a = of_map[i, j, k] + d * g
+                b = g - stiff * e * of_bend[i, j, k]
+                inverse = one / (share * d * d * bend + prior * (share + bend))
+                chi = ((share + bend) * a - share * d * b) * inverse
+                rest = ((share * d * d + prior) * b - share * d * a) * inverse
+                of_map[i, j, k] = chi
+                of_field[i, j, k] = d * chi + rest
+                of_bend[i, j, k] = -e * rest

@@ -14,7 +14,7 @@ from napari_qsm.recon.inversion.problem import data_weights, magnitude_edges, pr
 from napari_qsm.recon.stages import methods
 from tests.recon.inversion import plain_passes
 
-ITERATIVE = ("star", "tv", "medi", "ilsqr", "rts", "ndi")
+ITERATIVE = ("star", "tv", "tgv", "weak_harmonic", "medi", "ilsqr", "rts", "ndi")
 ALL = (*ITERATIVE, "tkd", "l2")
 Z = (0.0, 0.0, 1.0)
 OBLIQUE = tuple(np.array([0.2, -0.3, 1.0]) / np.sqrt(1.13))
@@ -222,6 +222,8 @@ def test_scale_of_the_field_is_the_scale_of_the_map(brain, straight, name):
         "tv": {"lambda_ppm": 1e-4},
         "star": {"lambda_ppm": 1e-4, "strong_lambda_ppm": 2e-3, "threshold_ppm": 0.4},
         "medi": {"lambda_ppm": 1e-4, "radians_per_ppm": 8.0},
+        "tgv": {"lambda_ppm": 1e-4},
+        "weak_harmonic": {"lambda_ppm": 1e-4},
         "rts": {"lambda_ppm": 2e-3},
         "ndi": {"radians_per_ppm": 8.0},
     }
@@ -500,9 +502,10 @@ def test_progress_rises_to_one_and_can_stop(brain, name):
 
 
 def test_register():
-    known = methods("inversion")
-    assert set(known) == set(ALL)
-    for name in ITERATIVE:
+    known = dict(methods("inversion"))
+    assert known.pop("two-pass").inputs[4:7] == ("phase", "total_field_ppm", "mask")
+    assert set(known) == {name.replace("_", "-") for name in ALL}
+    for name in (name.replace("_", "-") for name in ITERATIVE):
         renewed = {"total_field_ppm", "mask"} if name in ("star", "tv") else set()
         assert known[name].optional_inputs == {"magnitude", "noise_ppm"} | renewed
     for entry in known.values():
