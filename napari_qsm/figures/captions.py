@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from napari_qsm._version import __version__
@@ -85,6 +87,39 @@ def _group(group: list[PanelPlan]) -> list[str]:
     if len(endings) == 1:
         out[-1] += f"; {endings.pop()}"
     return out
+
+
+def in_words(one: PanelPlan, words: Mapping[str, str]) -> str:
+    """What a panel shows, for somebody who hears it; ``words`` as the spec's ``called``."""
+    said = "; ".join(_group([one])) or one.sentence() or one.panel.noun
+    letter = f"Panel {one.panel.letter}: " if one.panel.letter else ""
+    if not isinstance(one, PicturePlan):
+        return letter + said[0].upper() + said[1:]
+    if one.labels is not None:
+        there = dict.fromkeys(n for where in one.slices for n in one.region_slices(where, True))
+        regions = [one.labels.regions.get(label) for label in there]
+        names = [
+            sided_region(one.labels.region_called(label), region_side(region), words)
+            for label, region in zip(there, regions, strict=True)
+        ]
+        said += f": {', '.join(name[0].lower() + name[1:] for name in names)}" if names else ""
+    if isinstance(one.panel, ImagePanel):
+        marks = [
+            f"{m.kind} at {m.meaning or m.text}"
+            for m in one.panel.annotations
+            if m.meaning or m.text
+        ]
+        said += "".join(f"; {mark}" for mark in dict.fromkeys(marks))
+    return letter + said
+
+
+def title_of(plan: Plan) -> str:
+    """What a figure is called in a PDF: its maps, else its first panel."""
+    maps = list(dict.fromkeys(one.map.name for one in plan.pictures))
+    if maps:
+        return f"Figure: {', '.join(maps)}"
+    titles = [one.panel.title or one.phrase() or one.panel.noun for one in plan.panels]
+    return f"Figure: {titles[0]}"
 
 
 def _places(slices: list[Slice], known: bool) -> str:

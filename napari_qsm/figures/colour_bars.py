@@ -41,6 +41,14 @@ def bar_title(plan: Plan, bar: ColourBar) -> str:
     return f"{names[0]} ({unit})" if unit else names[0]
 
 
+def bar_in_words(plan: Plan, bar: ColourBar) -> str:
+    """What a bar says, for somebody who hears it."""
+    low, high = effective_window(plan.spec.displays[bar.display])
+    factor = 1e3 if bar_unit(plan, bar.display) == "ppb" else 1.0
+    ends = f"{low * factor:g} to {high * factor:g}".replace("-", "−")
+    return f"Colour bar: {bar_title(plan, bar)}, {ends}"
+
+
 def _marks(
     plan: Plan, bar: ColourBar, length_mm: float, least_mm: float
 ) -> tuple[list[float], list[str]]:

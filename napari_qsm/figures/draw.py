@@ -12,8 +12,8 @@ import numpy as np
 
 from napari_qsm.arrays import Array
 from napari_qsm.errors import MetadataError
-from napari_qsm.figures.captions import final_caption
-from napari_qsm.figures.colour_bars import draw_bottom, draw_right, place_bars
+from napari_qsm.figures.captions import final_caption, in_words, title_of
+from napari_qsm.figures.colour_bars import bar_in_words, draw_bottom, draw_right, place_bars
 from napari_qsm.figures.gather import Given, Loaded, gather
 from napari_qsm.figures.kinds import Drawing
 from napari_qsm.figures.layout import Grid, cells_of, lay_out
@@ -55,6 +55,8 @@ class Rendered:
         What was drawn.
     base : Path
         Folder that the spec's paths start from.
+    title : str
+        What it is called in a PDF or SVG.
     caption : str
         The spec's own caption, or a draft.
     table : DataFrame or None
@@ -69,6 +71,7 @@ class Rendered:
 
     spec: FigureSpec
     base: Path
+    title: str
     caption: str
     table: pd.DataFrame | None
     notes: tuple[str, ...]
@@ -93,7 +96,7 @@ class Rendered:
             For another ending.
         """
         with settings():
-            return picture_bytes(self.page.figure, ending, self.pixels)
+            return picture_bytes(self.page, ending, title=self.title, subject=self.caption)
 
     def save(
         self,
@@ -195,10 +198,10 @@ def render(
         _check_size(spec.style.width_mm, grid.height_mm, dots)
         page = Page(spec.style, grid.height_mm, dots)
         notes = [note for each in loaded.values() for note in each.notes]
+        _draw_titles(page, plan, grid)
         notes += [*plan.notes, *_draw_panels(page, plan, grid, cache)]
         if spec.colour_bars and not grid.rows:
             notes.append("Colour bars stand beside the grid; panels in free boxes have none.")
-        _draw_titles(page, plan, grid)
         _draw_bars(page, plan, grid)
     if page.missing:
         letters = " ".join(sorted(page.missing))
@@ -206,6 +209,7 @@ def render(
     return Rendered(
         spec=spec,
         base=Path(base),
+        title=title_of(plan),
         caption=final_caption(plan),
         table=plan.table(),
         notes=tuple(dict.fromkeys(notes)),
@@ -238,7 +242,6 @@ def _draw_panels(page: Page, plan: Plan, grid: Grid, cache: Cache) -> list[str]:
         if number in grid.left_out:
             notes.append(f"{one.who}: left out, as the panel beside it needs its room.")
             continue
-        notes += one.draw(page, body, drawing)
         indent = lower = 0.0
         if panel.letter:
             size = page.letter_pt
@@ -251,6 +254,11 @@ def _draw_panels(page: Page, plan: Plan, grid: Grid, cache: Cache) -> list[str]:
             if title != panel.title:
                 notes.append(f"{one.who}: its title is too long and was shortened.")
             page.text(strip.left + indent, strip.top + lower, title, size_pt=fit, weight="bold")
+        if one.reads_itself:
+            notes += one.draw(page, body, drawing)
+        else:
+            with page.element("Figure", in_words(one, plan.spec.called), body):
+                notes += one.draw(page, body, drawing)
     return notes
 
 
@@ -286,9 +294,10 @@ def _runs(titles: tuple[str, ...], count: int) -> Iterator[tuple[int, int, str]]
 def _draw_bars(page: Page, plan: Plan, grid: Grid) -> None:
     for place in place_bars(page, plan, cells_of(plan), (len(grid.rows), len(grid.columns))):
         bar, first, last = place.bar, place.first, place.last
-        if bar.where == "right":
-            x = grid.bars_right + place.offset_mm
-            draw_right(page, plan, bar, x, grid.rows[first][0], grid.rows[last][1])
-        else:
-            y = grid.bars_bottom + place.offset_mm
-            draw_bottom(page, plan, bar, grid.columns[first][0], grid.columns[last][1], y)
+        with page.element("Figure", bar_in_words(plan, bar)):
+            if bar.where == "right":
+                x = grid.bars_right + place.offset_mm
+                draw_right(page, plan, bar, x, grid.rows[first][0], grid.rows[last][1])
+            else:
+                y = grid.bars_bottom + place.offset_mm
+                draw_bottom(page, plan, bar, grid.columns[first][0], grid.columns[last][1], y)

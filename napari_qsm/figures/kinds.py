@@ -148,6 +148,11 @@ class PanelPlan:
         """Height that it would like to have, mm."""
         raise NotImplementedError
 
+    @property
+    def reads_itself(self) -> bool:
+        """Whether it is words or a table, which somebody who hears a PDF hears as they are."""
+        return False
+
     def least_width(self, page: Page) -> float:
         """Width below which nothing of it could be read, mm."""
         return 0.0

@@ -10,6 +10,7 @@ import io
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from napari_qsm.figures.lettering import (
     for_any_reader,
 )
 from napari_qsm.figures.spec import Style
+from napari_qsm.figures.structure import Structure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -71,6 +73,21 @@ def settings() -> Iterator[None]:
         yield
 
 
+@lru_cache(maxsize=1)
+def _picture_class() -> Any:
+    from matplotlib.image import AxesImage
+
+    class Picture(AxesImage):
+        """A picture that tells when it is drawn, as lines and words do."""
+
+        def draw(self, renderer: Any) -> None:
+            renderer.open_group("image", self.get_gid())
+            super().draw(renderer)
+            renderer.close_group("image")
+
+    return Picture
+
+
 class Page(Lettering):
     """A sheet to draw on.
 
@@ -106,6 +123,8 @@ class Page(Lettering):
         self.axes.set_xlim(0, style.width_mm)
         self.axes.set_ylim(height_mm, 0)
         self.written: list[Written] = []
+        self.structure = Structure()
+        self.element = self.structure.element
         self.missing: set[str] = set()
 
     def pixels(self) -> Array:
@@ -151,7 +170,7 @@ class Page(Lettering):
         baseline = rect.top + ASCENT * size * MM_PER_PT
         if halo is not None:
             self._halo(rect.left, baseline, text, size, weight, halo, zorder - 0.1)
-        self.axes.text(
+        drawn = self.axes.text(
             rect.left,
             baseline,
             text,
@@ -164,6 +183,7 @@ class Page(Lettering):
             zorder=zorder,
             parse_math=False,
         )
+        self.structure.keep(drawn, is_text=True)
         self.written.append(Written(text, rect, size))
         return rect
 
@@ -191,7 +211,7 @@ class Page(Lettering):
             alpha=0.75,
             zorder=zorder,
         )
-        self.axes.add_artist(patch)
+        self._add(patch)
 
     def upright(
         self, x: float, y: float, text: str, *, size_pt: float, weight: str = "normal"
@@ -200,7 +220,7 @@ class Page(Lettering):
         width = self.width(text, size_pt, weight)
         height = (ASCENT + DESCENT) * size_pt * MM_PER_PT
         self._note_missing(text)
-        self.axes.text(
+        drawn = self.axes.text(
             x + (CAPITAL / 2) * size_pt * MM_PER_PT,
             y + width / 2,
             text,
@@ -215,6 +235,7 @@ class Page(Lettering):
             zorder=5,
             parse_math=False,
         )
+        self.structure.keep(drawn, is_text=True)
         rect = Rect(x - height / 2, y - width / 2, height, width)
         self.written.append(Written(text, rect, size_pt))
         return rect
@@ -227,7 +248,7 @@ class Page(Lettering):
         """A filled rectangle."""
         from matplotlib.patches import Rectangle
 
-        self.axes.add_artist(
+        self._add(
             Rectangle(
                 (rect.left, rect.top),
                 rect.width,
@@ -249,9 +270,7 @@ class Page(Lettering):
         zorder: float = 2,
     ) -> None:
         """A picture between (left, right, bottom, top) in page mm, cut off at ``clip``."""
-        from matplotlib.image import AxesImage
-
-        picture = AxesImage(
+        picture = _picture_class()(
             self.axes,
             extent=edges,
             origin="upper",
@@ -260,7 +279,7 @@ class Page(Lettering):
         )
         picture.set_data(rgb)
         picture.set_clip_path(self._clip(clip))
-        self.axes.add_artist(picture)
+        self._add(picture)
 
     def lines(
         self,
@@ -295,9 +314,13 @@ class Page(Lettering):
             alpha=alpha,
             zorder=zorder,
         )
-        self.axes.add_artist(patch)
+        self._add(patch)
         if clip is not None:
             patch.set_clip_path(self._clip(clip))
+
+    def _add(self, artist: Any) -> None:
+        self.axes.add_artist(artist)
+        self.structure.keep(artist)
 
     def _clip(self, rect: Rect) -> Any:
         from matplotlib.patches import Rectangle

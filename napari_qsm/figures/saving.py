@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from napari_qsm._version import __version__
-from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError
 from napari_qsm.figures.lettering import for_any_reader
 from napari_qsm.figures.spec import read_spec
 from napari_qsm.io.atomic import check_parent, staged_folder
+
+if TYPE_CHECKING:
+    from napari_qsm.figures.page import Page
 
 ENDINGS = (".png", ".tif", ".tiff", ".pdf", ".svg")
 _MAKER = f"napari-qsm {__version__}"
@@ -30,8 +31,15 @@ def check_ending(path: Path) -> None:
         raise FileError(f"'{path.name}' must end in .png, .tiff, .pdf or .svg.")
 
 
-def picture_bytes(figure: Any, ending: str, pixels: Callable[[], Array]) -> bytes:
-    """The figure in the format of an ending, ``".png"``.
+def picture_bytes(page: Page, ending: str, *, title: str = "", subject: str = "") -> bytes:
+    """A page in the format of an ending, ``".png"``.
+
+    Parameters
+    ----------
+    page : Page
+    ending : str
+    title, subject : str
+        What PDF and SVG are called, and their caption.
 
     Raises
     ------
@@ -40,33 +48,33 @@ def picture_bytes(figure: Any, ending: str, pixels: Callable[[], Array]) -> byte
     """
     check_ending(Path(f"figure{ending}"))
     ending = ending.lower()
+    if ending == ".pdf":
+        from napari_qsm.figures.tagged_pdf import tagged_pdf
+
+        return tagged_pdf(page, title=title, subject=subject, maker=_MAKER)
     out = io.BytesIO()
-    dots = figure.dpi
+    dots = page.figure.dpi
     try:
-        _write(figure, ending, out, pixels)
+        _write(page, ending, out, title, subject)
     finally:
-        figure.dpi = dots  # the PDF and SVG canvases leave their own behind
+        page.figure.dpi = dots  # the canvas of SVG leaves its own behind
     return out.getvalue()
 
 
-def _write(figure: Any, ending: str, out: io.BytesIO, pixels: Callable[[], Array]) -> None:
-    if ending == ".pdf":
-        from matplotlib.backends.backend_pdf import FigureCanvasPdf
-
-        dates = {"CreationDate": None, "ModDate": None}
-        FigureCanvasPdf(figure).print_pdf(
-            out, metadata={"Creator": _MAKER, "Producer": _MAKER, **dates}
-        )
-    elif ending == ".svg":
+def _write(page: Page, ending: str, out: io.BytesIO, title: str, subject: str) -> None:
+    figure = page.figure
+    if ending == ".svg":
         from matplotlib.backends.backend_svg import FigureCanvasSVG
 
         text = io.StringIO()
-        FigureCanvasSVG(figure).print_svg(text, metadata={"Creator": _MAKER, "Date": None})
+        words = {"Title": title, "Description": subject}
+        about = {key: value for key, value in words.items() if value}
+        FigureCanvasSVG(figure).print_svg(text, metadata={"Creator": _MAKER, "Date": None, **about})
         out.write(for_any_reader(text.getvalue()).encode())
     else:
         from PIL import Image
 
-        picture = Image.fromarray(pixels()[..., :3])
+        picture = Image.fromarray(page.pixels()[..., :3])
         dpi = (figure.dpi, figure.dpi)
         if ending == ".png":
             from PIL.PngImagePlugin import PngInfo

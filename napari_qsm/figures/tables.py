@@ -73,6 +73,11 @@ class TablePlan(NumbersPlan):
             said += f" {repeatability(self.panel).sentence}"
         return said
 
+    @property
+    def reads_itself(self) -> bool:
+        """Yes, cell by cell."""
+        return True
+
     def height(self, page: Page, width_mm: float) -> float:
         """As many rows as there are regions."""
         return cells_mm(page, *table_cells(self), width_mm)
@@ -287,15 +292,20 @@ def draw_cells(
         x = starts[column] + (0.0 if words[column] else widths[column])
         page.text(x, middle, shown, size_pt=own, across=across, level="middle", weight=weight)
 
-    for column, lines in enumerate(fit.head):
-        for above, line in enumerate(reversed(lines)):  # the last one stands on the rule
-            up = _row_mm(page, size) / 2 + above * page.line_height(size) * 0.9
-            write(column, top - up, line, "bold")
-    for at, cells in enumerate(rows):
-        if at and cells[0] and grouped:
-            _rule(page, rect, top + at * step, 0.25)
-        for column, text in enumerate(cells):
-            write(column, top + (at + 0.5) * step, text)
+    with page.element("Table"):
+        with page.element("TR"):
+            for column, lines in enumerate(fit.head):
+                with page.element("TH"):
+                    for number, line in enumerate(lines, 1 - len(lines)):  # the last on the rule
+                        up = _row_mm(page, size) / 2 - number * page.line_height(size) * 0.9
+                        write(column, top - up, line, "bold")
+        for at, cells in enumerate(rows):
+            if at and cells[0] and grouped:
+                _rule(page, rect, top + at * step, 0.25)
+            with page.element("TR"):
+                for column, text in enumerate(cells):
+                    with page.element("TD"):
+                        write(column, top + (at + 0.5) * step, text)
     _rule(page, rect, top + len(rows) * step, 0.8)
     return notes
 
@@ -323,6 +333,11 @@ class TextPlan(PanelPlan):
         """
         return cls(who, panel, _text(panel, setting.sources, who))
 
+    @property
+    def reads_itself(self) -> bool:
+        """Yes, as a paragraph."""
+        return True
+
     def height(self, page: Page, width_mm: float) -> float:
         """That of the wrapped words."""
         lines = page.wrapped(self.text, width_mm, page.size_pt)
@@ -344,8 +359,9 @@ class TextPlan(PanelPlan):
             if size <= MIN_PT:
                 raise QsmError(f"{self.who} is too small for its words; give it more room.")
             size = max(size - 0.25, MIN_PT)
-        for at, line in enumerate(lines):
-            page.text(rect.left, rect.top + at * page.line_height(size), line, size_pt=size)
+        with page.element("P"):
+            for at, line in enumerate(lines):
+                page.text(rect.left, rect.top + at * page.line_height(size), line, size_pt=size)
         return []
 
 

@@ -206,6 +206,11 @@ class ChangesPlan(PanelPlan):
             page.text(room.left + 2.2, middle, shown, size_pt=fit, level="middle")
             free = middle + step + _LABEL_GAP
 
+    @property
+    def reads_itself(self) -> bool:
+        """The table, cell by cell."""
+        return self.panel.shown == "table"
+
     def phrase(self) -> str:
         """What it shows, of how many."""
         panel = self.panel
