@@ -19,6 +19,7 @@ NAMES = (
     "regions",
     "registration",
     "outlines",
+    "contrasts",
     "study_page",
     "reading",
 )

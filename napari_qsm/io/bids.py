@@ -174,6 +174,8 @@ def derivative_names(scan: ScanFiles, results: Iterable[str]) -> dict[str, str]:
     kept = {k: v for k, v in entities.items() if k not in ("echo", "part", "desc")}
     if _is_fmap(scan):
         suffix = "phasediff"
+    elif suffix == "MEGRE":
+        suffix = "T2starw"  # the echoes lie in one file, where MEGRE has a file for each
     prefix = "_".join(f"{key}-{value}" for key, value in kept.items())
     folder = "/".join(f"{k}-{kept[k]}" for k in ("sub", "ses") if k in kept)
     place = f"{folder}/anat" if folder else "anat"

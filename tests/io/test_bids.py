@@ -217,7 +217,7 @@ def test_names_of_derivatives(dataset):
     assert names == {
         "chi_ppm": "sub-01/anat/sub-01_Chimap.nii.gz",
         "mask": "sub-01/anat/sub-01_desc-brain_mask.nii.gz",
-        "unwrapped": "sub-01/anat/sub-01_part-phase_desc-unwrapped_MEGRE.nii.gz",
+        "unwrapped": "sub-01/anat/sub-01_part-phase_desc-unwrapped_T2starw.nii.gz",
     }
     every = bids.derivative_names(two, bids.DERIVATIVES)
     assert len(set(every.values())) == len(bids.DERIVATIVES)

@@ -16,6 +16,7 @@ from napari_qsm.recon.result import UNITS
 from napari_qsm.recon.stages import CONTRASTS, QUANTITIES, methods
 from napari_qsm.scan import Scan
 from napari_qsm.volume import Volume
+from tests.bids_validator import errors_of
 
 QUICK = [
     "unwrap.method=laplacian",
@@ -62,6 +63,10 @@ def test_every_contrast_is_a_file_with_its_unit(written, multi_echo_head, name, 
     assert nib.load(one(written, f"{name}.nii.gz")).shape == multi_echo_head.mask.shape
     said = json.loads(one(written, f"{name}.json").read_text("utf-8"))
     assert said.get("Units") == unit and "SkullStripped" in said
+
+
+def test_the_official_validator_finds_no_error(written):
+    assert errors_of(written.parents[1]) == []
 
 
 def test_the_provenance_tells_settings_warnings_and_the_map_that_was_given(written):
