@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QFileDialog, QLineEdit
+from qtpy.QtWidgets import QFileDialog, QLineEdit, QWidget
 
 from napari_qsm.io.label_table import Region, read_label_table
 from napari_qsm.io.nifti import read_volume, write_volume
 from napari_qsm.session.opening import load
+from napari_qsm.viewer.commands import COMMANDS
 from napari_qsm.viewer.regions.files import FORMATS
 from tests.viewer.actions import Answers, child, press
 from tests.viewer.conftest import ORDERS, SHAPE, ramp, settle, stored_in
@@ -299,3 +300,35 @@ def test_a_copy_to_pass_on_is_written_by_command(clean, tmp_path, monkeypatch):
     assert (tmp_path / "shared" / "session.json").is_file()
     assert str(tmp_path) not in (tmp_path / "shared" / "session.json").read_text(encoding="utf-8")
     assert clean.saving.folder is None  # the work itself is still not saved
+
+
+def test_map_and_regions_go_back_to_the_hospital(clean, tmp_path):
+    """By the menu's command: refused while a field lacks, then written, replaced only when asked."""
+    import pydicom
+
+    workspace = clean
+    labels = with_regions(workspace, tmp_path)
+    labels.regions = {1: Region(1, "Putamen L", "left", "#ff8800")}  # where they were drawn
+    out = tmp_path / "out"
+    said = []
+
+    def fill(dialog):
+        controls = dialog.form.controls
+        go = dialog.findChild(QWidget, "qsm.dicom.go")
+        said.append((go.isEnabled(), dialog.findChild(QWidget, "qsm.dicom.wrong").text()))
+        dialog.form.show_values({"folder": str(out), "code": "P07"})
+        dialog._refresh()
+        assert go.isEnabled() and not controls["source"].widget.isEnabled()
+
+    for questions in (["qsm.dicom.go"], ["qsm.dicom.go", "qsm.dicom.replace.yes"]):
+        answers = Answers(*questions, before=lambda d: fill(d) if hasattr(d, "form") else None)
+        command = next(c for c in COMMANDS if c.id == "qsm.export_dicom")
+        command.call(workspace)
+        answers.done()
+        idle(workspace)
+        assert "names nobody" in child(workspace, "qsm.message.good.text").text()
+        read = [pydicom.dcmread(p) for p in out.rglob("*.dcm")]
+        assert {str(ds.PatientID) for ds in read} == {"P07"}
+        (segmentation,) = [ds for ds in read if ds.Modality == "SEG"]
+        assert [s.SegmentLabel for s in segmentation.SegmentSequence] == ["Putamen L"]
+    assert said == [(False, "Needed: a folder to write into.")] * 2

@@ -12,6 +12,7 @@ from napari_qsm.viewer.frame.about import show_about
 from napari_qsm.viewer.frame.cohort import CohortDialog
 from napari_qsm.viewer.frame.guide import show_guide
 from napari_qsm.viewer.frame.preferences import Preferences
+from napari_qsm.viewer.hospital import ask_export
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.workspace import Workspace
@@ -82,6 +83,10 @@ _FILE = (
     ),
     Command(
         "qsm.export_figure", "export figure …", _export_figure, group="Results", needs="figure"
+    ),
+    Command(
+        "qsm.export_dicom", "export as DICOM …", lambda w: ask_export(w.services),
+        group="Results", needs="maps > 0",
     ),
     Command(
         "qsm.quit", "quit", lambda w: w.services.window.close(), "Ctrl+Q", "Program",
