@@ -110,6 +110,7 @@ def write_figures(out: Path, *, progress: Progress) -> list[Path]:
     for which in (1, 2):
         progress("figures", (which - 1) / 2)
         spec = from_template(f"case-report-{which}", subjects, sources, known=cache.loaded)
+        spec.called = {"Putamen": "putamen core"}  # the regions of the head end before its edge
         drawn = render(spec, cache=cache)
         written += drawn.save(out / f"figure-{which}.png")
         written += drawn.save(out / f"figure-{which}.pdf", companions=False)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import ndimage
 
 from napari_qsm.anatomy import DRAWN_AXES, PLANES
 from napari_qsm.arrays import Array, bounding_box
@@ -78,7 +79,7 @@ _PICTURES: tuple[tuple[str, str, tuple[float, float], str, str], ...] = (
         "Standard deviation of susceptibility by the scan's noise alone.",
     ),
 )
-_MARGIN_MM = 8.0
+_MARGIN_MM = 3.0
 #: Columns of the grid that the three slices share in proportion to their breadth.
 _COLUMNS = 20
 #: Of the mask where the map was lost at its edge, and where the map is.
@@ -124,23 +125,33 @@ class Cut:
 
 
 def cut_through(mask: Volume, valid: Array | None = None) -> Cut:
-    """Slices through the middle of a map, with room round the mask.
+    """Slices through the middle of a map, with little room round the brain.
 
     Parameters
     ----------
     mask : Volume
-        What is drawn whole.
+        Its largest piece is drawn whole; specks apart from it do not make the pictures wider.
     valid : (x, y, z) bool ndarray, optional
         Where the map is known: the slices go through its middle, as those of
         :func:`~napari_qsm.qc.thumbnail.thumbnail` do. The mask's, unless given.
     """
     inside = np.asarray(mask.data, dtype=bool)
-    box = bounding_box(inside)
+    box = bounding_box(_largest_piece(inside))
     ends = np.array([(s.start, s.stop - 1) for s in box])
     sizes = (ends[:, 1] - ends[:, 0] + 1) * np.array(mask.voxel_size_mm) + 2 * _MARGIN_MM
     centre = mask.voxel_to_world(middle_voxel(inside if valid is None else valid))
     middle = mask.voxel_to_world(ends.mean(axis=1))
     return Cut(_triple(centre), _triple(middle), _triple(sizes))
+
+
+def _largest_piece(mask: Array) -> Array:
+    pieces, count = ndimage.label(mask)
+    if count < 2:
+        return mask
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    largest: Array = pieces == sizes.argmax()
+    return largest
 
 
 def _triple(values: Array) -> tuple[float, float, float]:

@@ -16,7 +16,7 @@ import numpy as np
 from napari_qsm.errors import FileError, QsmError
 from napari_qsm.figures.editing import with_fields
 from napari_qsm.figures.gather import Given, Loaded
-from napari_qsm.figures.parts import Display, Source
+from napari_qsm.figures.parts import Display, Regions, Source
 from napari_qsm.figures.spec import FigureSpec, Style
 from napari_qsm.figures.subjects import NUCLEI, Subject
 from napari_qsm.figures.templates import from_template
@@ -112,6 +112,8 @@ class Wanted:
         A key of :data:`napari_qsm.figures.templates.TEMPLATES`.
     subjects, sources, given
         As for :func:`napari_qsm.figures.templates.from_template`.
+    looks : dict
+        Regions as the views show them, by the keys of their label maps.
     displays : MapDisplay
         How the first map is shown in the window.
     notes : tuple of str
@@ -122,6 +124,7 @@ class Wanted:
     subjects: tuple[Subject, ...]
     sources: Mapping[str, Source]
     given: Mapping[str, Given]
+    looks: Mapping[str, Regions]
     display: MapDisplay
     in_ppb: bool
     unit: Any
@@ -159,7 +162,7 @@ def wanted(
         notes.append(
             f"Open the {other}'s map too; for now the figure shows the {people[0][0].lower()} only."
         )
-    subjects, sources = [], {}
+    subjects, sources, looks = [], {}, {}
     for name, entry in people:
         labels = session.labels_of(entry)
         magnitude = next(
@@ -175,6 +178,7 @@ def wanted(
         sources[entry.id] = source_of(entry, name)
         if labels is not None:
             sources[labels.id] = source_of(labels, f"{name}: regions")
+            looks[labels.id] = regions_as_viewed(labels)
         if magnitude is not None:
             sources[magnitude.id] = source_of(magnitude, f"{name}: magnitude")
         subjects.append(
@@ -192,6 +196,7 @@ def wanted(
         tuple(subjects),
         sources,
         given_of(session, spec, revisions, provenance),
+        looks,
         first.display,
         first.volume.unit == "ppb",
         session.unit,
@@ -237,10 +242,44 @@ def make(what: Wanted, known: dict[str, Loaded], style: Style | None = None) -> 
             displays[name] = display.model_copy(update={"window": own.window})
     return with_fields(
         spec,
+        panels=tuple(_as_viewed(panel, what.looks) for panel in spec.panels),
         displays=displays,
         unit=what.unit,
         radiological=what.radiological,
-        style=style or spec.style,
+        style=_style(style, spec.style),
+    )
+
+
+def _style(kept: Style | None, own: Style) -> Style:
+    """The style of the figure before, with no fewer dots than the template's content needs."""
+    return own if kept is None else kept.model_copy(update={"dpi": max(kept.dpi, own.dpi)})
+
+
+def _as_viewed(panel: Any, looks: Mapping[str, Regions]) -> Any:
+    """A template's panel with its regions in the colours, width and strength of the views."""
+    regions = getattr(panel, "regions", None)
+    if regions is None or regions.labels not in looks:
+        return panel
+    return panel.model_copy(update={"regions": with_look(regions, looks[regions.labels])})
+
+
+def with_look(regions: Regions, look: Regions) -> Regions:
+    """Regions as the views show them; filled ones become outlines where the views have outlines."""
+    fields = {name: getattr(look, name) for name in ("colours", "width_pt", "opacity")}
+    if look.style == "outline":
+        fields["style"] = "outline"
+    return regions.model_copy(update=fields)
+
+
+def regions_as_viewed(labels: MapEntry) -> Regions:
+    """Regions of a figure that look as they do in the views: style, width, colours, opacity."""
+    display = labels.display
+    return Regions(
+        labels=labels.id,
+        style="outline" if display.outline else "fill",
+        colours="table",
+        width_pt=Regions.model_fields["width_pt"].default * display.outline_width,
+        opacity=display.opacity,
     )
 
 

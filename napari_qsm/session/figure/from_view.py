@@ -14,7 +14,7 @@ from napari_qsm.figures.panels import ImagePanel, MosaicPanel
 from napari_qsm.figures.parts import BoxCrop, Crop, HeadCrop, Regions, RegionsCrop, WholeCrop
 from napari_qsm.figures.spec import ColourBar, FigureSpec, Style
 from napari_qsm.session import MapEntry, Session, same_case
-from napari_qsm.session.figure.from_session import display_of, source_of
+from napari_qsm.session.figure.from_session import display_of, regions_as_viewed, source_of
 from napari_qsm.session.shown import grey_below
 
 
@@ -151,18 +151,6 @@ def _regions_in_view(session: Session, entry: MapEntry) -> Regions | None:
     if labels.shown.shape != entry.shown.shape:
         return None
     return regions_as_viewed(labels)
-
-
-def regions_as_viewed(labels: MapEntry) -> Regions:
-    """Regions of a figure that look as they do in the views: style, width, colours, opacity."""
-    display = labels.display
-    return Regions(
-        labels=labels.id,
-        style="outline" if display.outline else "fill",
-        colours="table",
-        width_pt=Regions.model_fields["width_pt"].default * display.outline_width,
-        opacity=display.opacity,
-    )
 
 
 def _below(session: Session, entry: MapEntry) -> tuple[MapEntry | None, tuple[float, float] | None]:

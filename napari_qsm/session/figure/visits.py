@@ -19,7 +19,12 @@ from napari_qsm.rois.repeatability import LITERATURE, Repeatability
 from napari_qsm.rois.shape_files import read_shapes
 from napari_qsm.rois.shapes import indices_of
 from napari_qsm.session.blinding import shown_case
-from napari_qsm.session.figure.from_session import display_of, source_of
+from napari_qsm.session.figure.from_session import (
+    display_of,
+    regions_as_viewed,
+    source_of,
+    with_look,
+)
 from napari_qsm.session.model import Session
 from napari_qsm.session.opening import load
 from napari_qsm.session.table.changes import ChangeRow, Changes, changes_of
@@ -89,7 +94,7 @@ def visits_figure(session: Session) -> FigureSpec:
                 display="map",
                 through_mm=there,
                 crop=BoxCrop(centre_mm=there, size_mm=size),
-                regions=Regions(labels=labels.id) if labels is not None and drawn else None,
+                regions=_outlined(labels) if labels is not None and drawn else None,
                 shapes=shapes,
             )
         )
@@ -105,6 +110,11 @@ def visits_figure(session: Session) -> FigureSpec:
         unit=session.unit,
         radiological=session.radiological,
     )
+
+
+def _outlined(labels: MapEntry) -> Regions:
+    """Outlines, under which the map is seen, in the colours of the views."""
+    return with_look(Regions(labels=labels.id), regions_as_viewed(labels))
 
 
 def _linked(session: Session) -> list[str]:
