@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -48,6 +49,16 @@ _SWING_PPM = {
 }
 #: The lowest susceptibility in the globus pallidus against the highest.
 _PALLIDUM_FLOOR = 0.60
+#: Grey matter without a label: its name, and which nucleus's susceptibility it has a share of.
+_UNLABELLED = (
+    ("Hypothalamus", "Caudate", 0.3),
+    ("Mammillary body", "Caudate", -0.3),
+    ("Habenula", "Caudate", 0.8),
+    ("Nucleus accumbens", "Caudate", 0.8),
+    ("Ventral pallidum", "Globus pallidus", 0.6),
+    ("Ventral tegmentum", "Substantia nigra", 0.4),
+)
+_CLAUSTRUM_PPM = 0.020
 
 BLEED = Tissue(1.0, 0.55, 1.2, 90.0)
 CALCIUM = Tissue(-2.0, 0.25, 1.0, 120.0)
@@ -119,8 +130,7 @@ def make_anatomy(
     if bleed:
         painter.lesion((nuclei.BLEED,), BLEED, BLEED_INDEX)
     if calcification:
-        left_and_right = (*nuclei.CALCIFICATIONS, nuclei.CALCIFICATIONS[1].on(LEFT))
-        painter.lesion(left_and_right, CALCIUM, CALCIFICATION_INDEX)
+        painter.lesion(nuclei.CALCIFICATIONS, CALCIUM, CALCIFICATION_INDEX)
     chi = block_mean(cells.chi, factors)
     painter.settle(chi)
     progress(0.95)
@@ -194,7 +204,7 @@ class _Painter:
         fine = tuple(slice(s.start * f, s.stop * f) for s, f in zip(box, self.factors, strict=True))
         return box, (fine[0], fine[1], fine[2])
 
-    @property
+    @cached_property
     def _cell_mm(self) -> float:
         return float(np.mean(self.fine.size_mm))
 
@@ -205,33 +215,32 @@ class _Painter:
         self.labels[box][inside] = index
 
     def ventricles(self) -> None:
-        """Lateral ventricles on either side, third and fourth in the middle."""
-        lateral = nuclei.ventricle(self.subject.ventricle_scale)
+        """The lateral ventricles; the third and the fourth came with the tissues."""
         for side in (LEFT, RIGHT):
-            where = self._boxes(shape := lateral.on(side))
+            where = self._boxes(shape := nuclei.ventricle(side, self.subject))
             if where:
                 box, fine = where
                 weight = self._weight(shape.distance, fine)
                 self.cells.paint(fine, weight, CSF, CSF.chi_ppm)
                 inside = block_mean(weight, self.factors) > 0.9
                 self._label(box, inside, region_index("Lateral ventricle", side))
-        for shape in (
-            nuclei.Shape((-6, -42, -26), (6, 6, 11), nuclei.third_ventricle),
-            nuclei.Shape((-9, -49, -45), (9, -34, -19), nuclei.fourth_ventricle),
-        ):
-            where = self._boxes(shape)
-            if where:
-                self.cells.paint(where[1], self._weight(shape.distance, where[1]), CSF, CSF.chi_ppm)
 
     def deep_nuclei(self) -> None:
-        """The deep nuclei, each with its iron."""
+        """The deep nuclei, each with its iron; those without a label first."""
         for side in (LEFT, RIGHT):
-            for name, shape in nuclei.NUCLEI.items():
-                self._nucleus(name, side, shape.on(side))
-            where = self._boxes(shape := nuclei.SUBTHALAMIC.on(side))
-            if where:
-                chi = 0.8 * self.subject.chi("Substantia nigra", side)
-                self._paint_iron(where[1], self._weight(shape.distance, where[1]), chi)
+            for name, like, share in _UNLABELLED:
+                shape = nuclei.nucleus(name, side, self.subject)
+                self._grey(shape, share * self.subject.chi(like, side))
+            self._grey(nuclei.claustrum(side, self.subject), _CLAUSTRUM_PPM)
+            for name in nuclei.NUCLEI:
+                self._nucleus(name, side, nuclei.nucleus(name, side, self.subject))
+            shape = nuclei.nucleus("Subthalamic nucleus", side, self.subject)
+            self._grey(shape, 0.8 * self.subject.chi("Substantia nigra", side))
+
+    def _grey(self, shape: nuclei.Shape, chi_ppm: float) -> None:
+        where = self._boxes(shape)
+        if where:
+            self._paint_iron(where[1], self._weight(shape.distance, where[1]), chi_ppm)
 
     def _nucleus(self, name: str, side: str, shape: nuclei.Shape) -> None:
         where = self._boxes(shape)
@@ -240,7 +249,7 @@ class _Painter:
         box, fine = where
         weight = self._weight(shape.distance, fine)
         inside = block_mean(weight, self.factors)
-        iron = nuclei.pattern(name, side, *self.fine.coordinates(fine))
+        iron = nuclei.pattern(name, side, self.subject, *self.fine.coordinates(fine))
         iron = np.broadcast_to(iron, weight.shape)
         mean_iron = block_mean(np.ascontiguousarray(iron), self.factors)
         if name == "Putamen":
@@ -271,9 +280,8 @@ class _Painter:
         The middle of the nucleus, clear of its edge; on grids of other voxels the count is
         that of the same volume.
         """
-        x, y, z = self.grid.coordinates(box)
-        level = nuclei.PAINTED_PUTAMEN.on(side).distance(x, y, z)
-        level = np.broadcast_to(-level, inside.shape).astype(np.float64)
+        soon = nuclei.painted_first(side, self.subject, *self.grid.coordinates(box))
+        level = np.broadcast_to(-soon, inside.shape).astype(np.float64)
         # Voxels that reach over the edge of the nucleus come after all that do not.
         order = np.argsort((level + 100 * (1 - inside)).ravel(), kind="stable")
         volume = self.subject.putamen(side).voxels * CASE_REPORT_VOXEL_MM3
@@ -286,11 +294,15 @@ class _Painter:
     def veins(self) -> None:
         """Veins, which keep clear of labelled nuclei and ventricles."""
         # Rod by rod, as the box of a whole curved vein is mostly empty.
-        for vein in vessels.all_veins(self.subject):
+        for vein in vessels.all_veins(self.subject, self._cell_mm):
             for ends, radii in zip(pairwise(vein.points), pairwise(vein.radii), strict=True):
                 self._rod(ends, radii, vein.chi_ppm)
 
     def _rod(self, ends: tuple[Point, Point], radii: tuple[float, float], chi_ppm: float) -> None:
+        # Of a cell that is wider than the vein, no more than the vein can fill.
+        share = min(1.0, 3.1 * max(radii) ** 2 / self._cell_mm**2)
+        if share < 0.1:
+            return
         reach = max(radii) + 2 * self._cell_mm
         low, high = np.min(ends, axis=0) - reach, np.max(ends, axis=0) + reach
         shape = nuclei.Shape(tuple(low), tuple(high), lambda x, y, z: tube(x, y, z, ends, radii))
@@ -298,7 +310,7 @@ class _Painter:
         if where is None:
             return
         box, fine = where
-        weight = self._weight(shape.distance, fine)
+        weight = self._weight(shape.distance, fine) * np.float32(share)
         held = self.labels[box] > 0
         if held.any():
             weight = weight * ~spread(held, self.factors)

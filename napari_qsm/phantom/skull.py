@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from napari_qsm.arrays import Array
-from napari_qsm.phantom.brain import brain_tissue, head_surface, intracranial
+from napari_qsm.phantom import template
+from napari_qsm.phantom.brain import brain_tissue, head_surface, intracranial, intracranial_of
 from napari_qsm.phantom.grid import Box
 from napari_qsm.phantom.shapes import blend, coverage, ellipsoid, smoothstep, tube
-from napari_qsm.phantom.subjects import Subject
+from napari_qsm.phantom.subjects import Subject, get_subject
 from napari_qsm.phantom.tissue import AIR, BONE, CSF, EYE, FAT, MARROW, MUSCLE, Maps, Tissue
 
 _SKULL_MM = 6.5
@@ -20,7 +21,6 @@ def lay_head(
     """Fill one box of the maps with air, head and brain."""
     full = tuple(s.stop - s.start for s in box)
     surface = np.broadcast_to(head_surface(x, y, z), full)
-    inner = np.broadcast_to(intracranial(x, y, z), full)
     for values, value in zip(
         (maps.chi, maps.signal, maps.r2star), (AIR.chi_ppm, 0.0, 0.0), strict=True
     ):
@@ -28,11 +28,15 @@ def lay_head(
     within = np.nonzero(surface > -cell_mm)
     if within[0].size == 0:
         return
-    px, py, pz = (np.broadcast_to(c, full)[within] for c in (x, y, z))
-    outer = _Points(px, py, pz, surface[within], inner[within], cell_mm)
+    points = [np.broadcast_to(c, full)[within] for c in (x, y, z)]
+    there = [np.broadcast_to(c, full)[within] for c in template.to_template(x, y, z, subject)]
+    hull = template.hull().at(*there) * np.float32(template.MEAN_SCALE)
+    outer = _Points(*points, surface[within], intracranial_of(hull, *points), cell_mm)
     outer.lay_outside()
     inside = np.flatnonzero(outer.inner > -cell_mm)
-    tissue = brain_tissue(px[inside], py[inside], pz[inside], cell_mm, subject)
+    here = points[0][inside], points[1][inside], points[2][inside]
+    in_template = there[0][inside], there[1][inside], there[2][inside]
+    tissue = brain_tissue(here, in_template, hull[inside], cell_mm, subject)
     weight = coverage(outer.inner[inside], cell_mm)
     for values, new in (
         (outer.chi, tissue.chi),
@@ -143,7 +147,7 @@ def air_spaces(x: Array, y: Array, z: Array) -> Array:
 def lay_simple(x: Array, y: Array, z: Array, cell_mm: float) -> Array:
     """Susceptibility of the head in a few strokes, for the parts outside the field of view."""
     surface = coverage(head_surface(x, y, z), cell_mm)
-    inner = intracranial(x, y, z)
+    inner = intracranial(x, y, z, get_subject("control"))
     bone = coverage(inner + _SKULL_MM, cell_mm) * (1 - coverage(inner, cell_mm))
     air = coverage(air_spaces(x, y, z), cell_mm) * (1 - coverage(inner, cell_mm))
     lung = coverage(ellipsoid(np.abs(x), y, z, (80, -30, -330), (60, 65, 110)), cell_mm)

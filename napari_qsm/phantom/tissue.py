@@ -48,7 +48,7 @@ class Tissue:
 
 CSF = Tissue(0.008, 1.0, 4.0, 1.5)
 GREY = Tissue(0.018, 0.83, 1.35, 15.0)
-WHITE = Tissue(-0.022, 0.70, 0.90, 19.0)
+WHITE = Tissue(-0.024, 0.70, 0.90, 19.0)
 STEM = Tissue(-0.004, 0.76, 1.10, 18.0)
 DEEP_GREY = Tissue(0.0, 0.80, 1.20, 16.0)
 BLOOD = Tissue(0.30, 0.80, 1.60, 45.0)
