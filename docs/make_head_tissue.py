@@ -31,7 +31,7 @@ def main(path: Path) -> None:
     bright = np.pad(np.asarray(image.dataobj).astype(np.float64), 14)
     affine = image.affine.copy()
     affine[:3, 3] -= 14
-    hull = smooth_hull(bright)
+    hull = smooth_hull(bright) & ~olfactory_shreds(affine, bright.shape)
     sharp = sharpened(bright, hull)
     ventricles = lateral_ventricles(sharp, affine)
     tissue = np.clip((sharp - _FLUID_GREY) / _EDGE + 0.5, 0, 1)
@@ -62,6 +62,13 @@ def smooth_hull(bright: Array) -> Array:
     core = ndi.distance_transform_edt(closed) > 3
     rounded = ndi.distance_transform_edt(~core) <= 3
     return ndi.gaussian_filter(rounded.astype(np.float64), 1.0) > 0.5
+
+
+def olfactory_shreds(affine: Array, shape: tuple[int, ...]) -> Array:
+    """Where the template keeps remains of nerves and dura between the orbits."""
+    i, j, k = np.indices(shape, sparse=True)
+    x, y, z = i + affine[0, 3], j + affine[1, 3], k + affine[2, 3]
+    return (np.abs(x) < 16) & (y > 12) & (z < -25)
 
 
 def sharpened(bright: Array, hull: Array) -> Array:

@@ -119,7 +119,7 @@ class _Points:
             return
         x, y, z = self.x[here], self.y[here], self.z[here]
         air = air_spaces(x, y, z)
-        skin = np.minimum(self.surface[here] - 3, -self.inner[here] - 0.8)
+        skin = np.minimum(self.surface[here] - 3, -self.inner[here] - 1.5)
         self.lay(np.minimum(air + 1.5, self.surface[here] - 3), BONE, here)
         self.lay(np.minimum(air, skin), AIR, here)
         canal = tube(np.abs(x), y, z, [(95, -22, -36), (56, -22, -36)], [3.5, 3.5])
@@ -130,10 +130,10 @@ def air_spaces(x: Array, y: Array, z: Array) -> Array:
     """Distance into the paranasal sinuses, the nose, the throat and the mastoid cells."""
     side = np.abs(x)
     frontal = ellipsoid(side, y, z, (9, 72.5, 2), (9, 3.6, 9))
-    ethmoid = ellipsoid(x, y, z, (0, 44, -34), (12, 17, 9))
+    ethmoid = ellipsoid(x, y, z, (0, 44, -37), (12, 17, 9))
     cells = 1.6 - 2.2 * np.cos(x * 0.9) * np.cos(y * 0.62 + 1) * np.cos(z * 0.7)
     ethmoid = np.minimum(ethmoid, 2.2 * cells)
-    sphenoid = np.minimum(ellipsoid(x, y, z, (0, 17, -35), (12, 10, 8)), np.abs(x - 2) - 0.7)
+    sphenoid = np.minimum(ellipsoid(x, y, z, (0, 17, -37), (12, 10, 8)), np.abs(x - 2) - 0.7)
     maxillary = ellipsoid(side, y, z, (28, 40, -60), (13, 15, 16))
     nose = np.minimum(ellipsoid(x, y, z, (0, 52, -56), (11, 28, 14)), side - 1.2)
     throat = tube(x, y, z, [(0, 20, -60), (0, 2, -80), (0, -2, -120), (0, -10, -240)], [9, 9, 8, 8])
