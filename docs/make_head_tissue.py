@@ -66,7 +66,7 @@ def smooth_hull(bright: Array) -> Array:
 
 def olfactory_shreds(affine: Array, shape: tuple[int, ...]) -> Array:
     """Where the template keeps remains of nerves and dura between the orbits."""
-    i, j, k = np.indices(shape, sparse=True)
+    i, j, k = np.ogrid[: shape[0], : shape[1], : shape[2]]
     x, y, z = i + affine[0, 3], j + affine[1, 3], k + affine[2, 3]
     return (np.abs(x) < 16) & (y > 12) & (z < -25)
 
@@ -81,7 +81,7 @@ def sharpened(bright: Array, hull: Array) -> Array:
 
 def lateral_ventricles(sharp: Array, affine: Array) -> Array:
     """Labels of both lateral ventricles, 1 left and 2 right, uint8."""
-    i, j, k = np.indices(sharp.shape, sparse=True)
+    i, j, k = np.ogrid[: sharp.shape[0], : sharp.shape[1], : sharp.shape[2]]
     x, y, z = i + affine[0, 3], j + affine[1, 3], k + affine[2, 3]
     fluid = sharp < 112
     fluid &= (np.abs(x) < 42) & (y > -80) & (y < 40) & (z > -22) & (z < 34)
@@ -100,10 +100,9 @@ def lateral_ventricles(sharp: Array, affine: Array) -> Array:
 
 def in_brain_stem(affine: Array, shape: tuple[int, ...]) -> Array:
     """Where white matter borders on fluid round the brain stem, without a cortex between."""
-    i, j, k = np.indices(shape, sparse=True)
+    i, j, k = np.ogrid[: shape[0], : shape[1], : shape[2]]
     scaled = (
-        (n + first) * scale
-        for n, first, scale in zip((i, j, k), affine[:3, 3], SCALE, strict=True)
+        (n + first) * scale for n, first, scale in zip((i, j, k), affine[:3, 3], SCALE, strict=True)
     )
     x, y, z = scaled
     return (brain_stem(x, y, z) > -3.5) & (z < 4) & (y > -44 - 0.1 * z) & (np.abs(x) < 19)
@@ -127,7 +126,6 @@ def save(name: str, data: Array, affine: Array, box: tuple[slice, ...]) -> None:
     image = nib.Nifti1Image(data[box], placed)
     FOLDER.mkdir(exist_ok=True)
     nib.save(image, FOLDER / f"{name}.nii.gz")
-    print(name, data[box].shape, (FOLDER / f"{name}.nii.gz").stat().st_size)
 
 
 def save_hull(hull: Array, affine: Array) -> None:

@@ -1,7 +1,8 @@
-"""A digital head made by formula: the demonstration, the sample data, the truth for tests.
+"""A digital head whose truth is known: the demonstration, the sample data, the truth for tests.
 
-No file is read: outlines, folds, nuclei and vessels are ellipsoids, tubes and sums of sines.
-Two subjects carry the numbers of a published case report (see :data:`TABLE_1`).
+Where nuclei and tissues end comes from the CIT168 atlas and its template; what they are worth, and
+veins, skull and all around, is made by formula. Two subjects carry the numbers of a published
+case report (see :data:`TABLE_1`).
 """
 
 from napari_qsm.phantom.anatomy import Anatomy, make_anatomy

@@ -53,7 +53,9 @@ def intracranial_of(hull: Array, x: Array, y: Array, z: Array) -> Array:
     inner = hull + _FLUID_MM
     if z.min() > -20:  # what lies below is out of reach
         return np.asarray(inner)
-    canal = tube(x, y, z, [(0, -34, -52), (0, -42, -75), (0, -46, -95), (0, -50, -260)], [10, 9, 9, 9])
+    canal = tube(
+        x, y, z, [(0, -34, -52), (0, -42, -75), (0, -46, -95), (0, -50, -260)], [10, 9, 9, 9]
+    )
     return blend(inner, canal, 6)
 
 
@@ -160,7 +162,12 @@ def white_chi(x: Array, y: Array, z: Array) -> Array:
     """Susceptibility of white matter: more negative where fibres are dense."""
     side = np.abs(x)
     radiation = np.exp(-(((side - 29 - 0.004 * (y + 50) ** 2) / 3.5) ** 2))
-    radiation = radiation * smoothstep((-18 - y) * (1 / 14)) * smoothstep((y + 78) * (1 / 20)) * np.exp(-(((z - 5) / 13) ** 2))
+    radiation = (
+        radiation
+        * smoothstep((-18 - y) * (1 / 14))
+        * smoothstep((y + 78) * (1 / 20))
+        * np.exp(-(((z - 5) / 13) ** 2))
+    )
     capsule = np.exp(-(((side - 20 - 0.12 * (z - 5)) / 3.5) ** 2))
     capsule = capsule * np.exp(-(((y + 8) / 15) ** 2)) * smoothstep((z + 5) * (1 / 12))
     callosum = np.exp(-((x / 13) ** 2)) * np.exp(-(((z - 20) / 7) ** 2))

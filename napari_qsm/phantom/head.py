@@ -76,7 +76,7 @@ def make_head(
     oversampling: Sequence[int] | None = None,
     progress: Progress = no_progress,
 ) -> Head:
-    """Make the built-in head by formula, and scan it.
+    """Make the built-in head, and scan it.
 
     Parameters
     ----------

@@ -14,7 +14,14 @@ import numpy as np
 
 from napari_qsm.arrays import Array
 from napari_qsm.phantom import template
-from napari_qsm.phantom.shapes import Point, blend, carve, ellipsoid, ellipsoid_of_scaled, smoothstep
+from napari_qsm.phantom.shapes import (
+    Point,
+    blend,
+    carve,
+    ellipsoid,
+    ellipsoid_of_scaled,
+    smoothstep,
+)
 from napari_qsm.phantom.subjects import LEFT, RIGHT, Subject
 
 Distance = Callable[[Array, Array, Array], Array]

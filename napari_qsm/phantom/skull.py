@@ -28,15 +28,16 @@ def lay_head(
     within = np.nonzero(surface > -cell_mm)
     if within[0].size == 0:
         return
-    points = [np.broadcast_to(c, full)[within] for c in (x, y, z)]
-    there = [np.broadcast_to(c, full)[within] for c in template.to_template(x, y, z, subject)]
-    hull = template.hull().at(*there) * np.float32(template.MEAN_SCALE)
-    outer = _Points(*points, surface[within], intracranial_of(hull, *points), cell_mm)
+    px, py, pz = (np.broadcast_to(c, full)[within] for c in (x, y, z))
+    u, v, w = (np.broadcast_to(c, full)[within] for c in template.to_template(x, y, z, subject))
+    hull = template.hull().at(u, v, w) * np.float32(template.MEAN_SCALE)
+    inner = intracranial_of(hull, px, py, pz)
+    outer = _Points(px, py, pz, surface[within], inner, cell_mm)
     outer.lay_outside()
     inside = np.flatnonzero(outer.inner > -cell_mm)
-    here = points[0][inside], points[1][inside], points[2][inside]
-    in_template = there[0][inside], there[1][inside], there[2][inside]
-    tissue = brain_tissue(here, in_template, hull[inside], cell_mm, subject)
+    here = px[inside], py[inside], pz[inside]
+    there = u[inside], v[inside], w[inside]
+    tissue = brain_tissue(here, there, hull[inside], cell_mm, subject)
     weight = coverage(outer.inner[inside], cell_mm)
     for values, new in (
         (outer.chi, tissue.chi),
@@ -107,11 +108,13 @@ class _Points:
         if here.size == 0:
             return
         x, y, z = np.abs(self.x[here]), self.y[here], self.z[here]
+        roof = -self.inner[here] - 2.5  # the bone between orbit and brain
         orbit = tube(x, y, z, [(31, 58, -31), (20, 26, -27)], [15, 5])
-        self.lay(orbit, FAT, here)
+        self.lay(np.minimum(orbit, roof), FAT, here)
         muscles = 1.6 - np.abs(tube(x, y, z, [(31, 52, -31), (20, 26, -27)], [10.5, 3.5]))
-        self.lay(muscles, MUSCLE, here)
-        self.lay(ellipsoid(x, y, z, (31, 60, -31), (12, 12, 12)), EYE, here)
+        self.lay(np.minimum(muscles, roof), MUSCLE, here)
+        eye = ellipsoid(x, y, z, (31, 60, -31), (12, 12, 12))
+        self.lay(np.minimum(eye, roof), EYE, here)
 
     def _lay_sinuses(self) -> None:
         here = self.near((-75, -70, -110), (75, 84, 25))

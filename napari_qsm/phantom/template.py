@@ -105,7 +105,8 @@ def to_head(points: Sequence[Point], subject: Subject) -> list[Point]:
     aim = np.asarray(points, dtype=np.float64)
     here = aim * SCALE
     for _ in range(16):  # a gentle bend: each step leaves less than half of the error
-        there = np.stack(to_template(*here.T, subject), axis=-1)
+        x, y, z = here.T
+        there = np.stack(to_template(x, y, z, subject), axis=-1)
         here = here + (aim - there) * SCALE
     return [(float(x), float(y), float(z)) for x, y, z in here]
 

@@ -15,7 +15,7 @@ import numpy as np
 from napari_qsm.arrays import Array
 from napari_qsm.phantom import template
 from napari_qsm.phantom.shapes import Point
-from napari_qsm.phantom.subjects import LEFT, RIGHT, get_subject, Subject
+from napari_qsm.phantom.subjects import LEFT, RIGHT, Subject, get_subject
 
 #: Middle of the brain, from where its surface is looked for, mm of the template.
 _MIDDLE = np.array([0.0, -18.0, 10.0])
