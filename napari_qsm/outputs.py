@@ -24,6 +24,7 @@ from napari_qsm.io.participants import add_participant, with_participant
 from napari_qsm.io.series import ScanFiles
 from napari_qsm.io.sidecar import write_sidecar
 from napari_qsm.io.targets import check_out_folder
+from napari_qsm.recon.stages import CONTRASTS, Method, get_method
 from napari_qsm.volume import Volume
 
 if TYPE_CHECKING:
@@ -198,9 +199,24 @@ def sidecar_of(result: Result, name: str) -> dict[str, Any]:
     if name == "chi_noise_ppm":
         told = provenance["uncertainty"]
         said["NoiseOfMeans"] = {key: told[key] for key in ("volumes_mm3", "parts")}
+    if made := _contrast_that_gave(result, name):
+        said["EstimationAlgorithm"] = made.title
+        said["EstimationReference"] = "; ".join(made.references)
+        # Beside the map itself, where whoever gets that file alone finds it.
+        own = [s for s in result.warnings if s.startswith(f"{made.name}: ")]
+        if own:
+            said["Description"] = " ".join([f"{said['Description']}.", *own])
     if provenance["field_strength_t"]:
         said["MagneticFieldStrength"] = provenance["field_strength_t"]
     return said
+
+
+def _contrast_that_gave(result: Result, name: str) -> Method | None:
+    """The method of a map beside χ; None of everything else."""
+    for step in result.provenance["stages"]:
+        if step["stage"] == CONTRASTS and name in get_method(CONTRASTS, step["method"]).gives:
+            return get_method(CONTRASTS, step["method"])
+    return None
 
 
 def _is_stripped(result: Result, name: str) -> bool:

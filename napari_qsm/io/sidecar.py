@@ -36,7 +36,7 @@ _ACQUISITION = """
     SpoilingState Units UsePhilipsFloatNotDisplayScaling
 """
 _RESULT = """
-    Density Description GeneratedBy LabelTable Method NoiseOfMeans Notes Reference ReferencePpm Resolution
+    Density Description EstimationAlgorithm EstimationReference GeneratedBy LabelTable Method NoiseOfMeans Notes Reference ReferencePpm Resolution
     SkullStripped Sources SpatialReference Type
 """
 #: What a sidecar may tell about an acquisition.

@@ -21,7 +21,7 @@ _VOLUMES: Mapping[str, float] = {
     "background": 16,
     "inversion": 25,
     "reference": 2,
-    "contrasts": 8,
+    "contrasts": 18,
 }
 _PER_ECHO = frozenset({"phase", "unwrap", "echoes"})
 #: Volumes that stay from stage to stage: masks, fields, map; phase twice and magnitude of an echo.

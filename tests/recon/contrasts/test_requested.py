@@ -63,6 +63,9 @@ def test_every_contrast_is_a_file_with_its_unit(written, multi_echo_head, name, 
     assert nib.load(one(written, f"{name}.nii.gz")).shape == multi_echo_head.mask.shape
     said = json.loads(one(written, f"{name}.json").read_text("utf-8"))
     assert said.get("Units") == unit and "SkullStripped" in said
+    assert "doi:" in said["EstimationReference"]
+    # χ+ and χ− carry what they assume wherever their file goes.
+    assert ("R2 is the map given" in said["Description"]) == (unit == "ppm")
 
 
 def test_the_official_validator_finds_no_error(written):
