@@ -23,9 +23,7 @@ LONG_CLASSES = {
     "napari_qsm.viewer.regions.table.RegionTable",
 }
 #: Modules of viewer/ that know nothing of a window, to be moved where scripts can use them.
-WITHOUT_QT_IN_VIEWER = {
-    "napari_qsm.viewer.contributions",
-}
+WITHOUT_QT_IN_VIEWER: set[str] = set()
 #: Groups of modules that import each other.
 CIRCLES = set()
 

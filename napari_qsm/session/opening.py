@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from napari_qsm.errors import Cancelled, FileError, QsmError
 from napari_qsm.io.choosing import AmbiguousSeries
@@ -262,12 +263,22 @@ def _load_session(folder: Path, loaded: Loaded) -> None:
     loaded.sessions.append(saved)
 
 
-def load_head(subject: str, progress: Callable[[float], None] | None = None) -> Loaded:
-    """The built-in head: magnitude, true susceptibility inside the brain, regions, the scan."""
+def load_head(subject: str, progress: Callable[[float], None] | None = None, **grid: Any) -> Loaded:
+    """The built-in head: magnitude, true susceptibility inside the brain, regions, the scan.
+
+    Parameters
+    ----------
+    subject : {"control", "patient"}
+        Whose head.
+    progress : callable, optional
+        Told the fraction done.
+    **grid
+        ``shape`` and ``voxel_size_mm`` of :func:`napari_qsm.phantom.make_head`.
+    """
     from napari_qsm.phantom import make_head
     from napari_qsm.recon.stages import no_progress
 
-    head = make_head(subject, progress=progress or no_progress)
+    head = make_head(subject, progress=progress or no_progress, **grid)
     regions = {region.index: region for region in head.label_names}
     # Outside the brain stand bone and air (+9.4 ppm), which no reconstruction would show.
     chi = head.chi.with_data(head.chi.data * (head.mask.data != 0), name=f"χ {subject}")

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import napari
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Labels, Layer
@@ -29,6 +30,16 @@ RAMP_MARK = " (QSM)"
 def qt_viewer(viewer: Any) -> QtViewer:
     """The Qt view of a napari viewer's own canvas."""
     return viewer.window._qt_viewer
+
+
+def open_viewers() -> list[Any]:
+    """Every napari viewer there is, with or without a window on show."""
+    return list(napari.Viewer._instances)
+
+
+def unwrapped(viewer: Any) -> Any:
+    """The viewer itself: napari hands widgets of plugins a stand-in that keeps private parts back."""
+    return getattr(viewer, "__wrapped__", viewer)
 
 
 def qt_window(viewer: Any) -> QMainWindow:

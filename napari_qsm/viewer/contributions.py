@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from napari.utils import progress
 
-from napari_qsm.anatomy import DisplayFrame
-from napari_qsm.colormaps import effective_window
-from napari_qsm.errors import FileError, QsmError
+from napari_qsm.errors import FileError
+from napari_qsm.io.bids import sidecar_of
 from napari_qsm.io.formats import can_read, is_segmentation, read_image
 from napari_qsm.io.maps import declared_unit
 from napari_qsm.io.nifti import ENDINGS, write_volume
-from napari_qsm.io.segmentation import read_labels, regions_beside
-from napari_qsm.io.whole_numbers import as_labels, is_whole
+from napari_qsm.io.segmentation import read_labels, regions_beside, write_labels
+from napari_qsm.io.whole_numbers import is_whole
 from napari_qsm.quantities import checked_map
-from napari_qsm.rois.region import RegionTable
 from napari_qsm.samples import GRE_CROP
-from napari_qsm.session import Role, first_display, guess_role
-from napari_qsm.session.frames import napari_order
+from napari_qsm.session import guess_role
 from napari_qsm.session.opening import load_head
-from napari_qsm.volume import StoredGrid, Volume
+from napari_qsm.study.identity import identity_of
+from napari_qsm.viewer.plain.layers import LayerData, layer_data, regions_of, volume_of
+from napari_qsm.viewer.plain.letters import show_letters
 
-LayerData = tuple[Any, dict[str, Any], str]
-
-#: Keys of ``layer.metadata``.
-VOLUME_KEY = "qsm_volume"
-REGIONS_KEY = "qsm_regions"
-ROLE_KEY = "qsm_role"
-
-AXIS_LABELS = ("z", "y", "x")
-UNITS = ("mm", "mm", "mm")
+#: The samples' grid: that of the case report with every other voxel in the plane. The whole takes
+#: 2.6 GB while it is made, and half a minute.
+SAMPLE_GRID: dict[str, Any] = {"shape": (192, 156, 72), "voxel_size_mm": (1.25, 1.25, 2.0)}
 
 
 def get_reader(path: str | Sequence[str]) -> Callable[[Any], list[LayerData]] | None:
@@ -56,63 +49,30 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
     -------
     list of (data, options, kind)
         Label maps (whole numbers under a name that says so, or with a label table beside
-        them) come as labels layers. The volume rides along in the metadata, so that saving
-        puts the data back onto the file's own grid.
+        them) come as labels layers with the table's names and colours. The volume rides along in
+        the metadata, so that saving puts the data back onto the file's own grid.
     """
     paths = [path] if isinstance(path, str | Path) else list(path)
+    show_letters()
     layers: list[LayerData] = []
     for name in paths:
+        who = identity_of(name, is_folder=False)
+        head = who.name or str(who.folder)
         if is_segmentation(name):
             volume, rows = read_labels(name)
-            layers += layer_data(volume, "labels", {row.index: row for row in rows})
+            layers += layer_data(volume, "labels", {row.index: row for row in rows}, head=head)
             continue
         volume = read_image(name, unit=declared_unit(name))
         regions = {row.index: row for row in regions_beside(name)}
         role = "labels" if regions and is_whole(volume) else guess_role(volume)
         if role == "map":
             volume = checked_map(volume)
-        layers += layer_data(volume, role, regions)
+        layers += layer_data(volume, role, regions, facts=sidecar_of(name), head=head)
     return layers
-
-
-def layer_data(
-    volume: Volume, role: Role | None = None, regions: RegionTable | None = None
-) -> list[LayerData]:
-    """A volume as layer tuples; see :func:`read`."""
-    role = role or guess_role(volume)
-    if role == "map" and not volume.unit:
-        volume = replace(volume, unit="ppm")
-    echoes = volume.data.shape[3] if volume.data.ndim == 4 else 1
-    layers: list[LayerData] = []
-    for index in range(echoes):
-        part = volume.to_canonical().echo(index)
-        if echoes > 1:
-            part = replace(part, name=f"{volume.name} {index + 1}")
-        layers.append(_layer_tuple(part, role, regions or {}))
-    return layers
-
-
-def _layer_tuple(part: Volume, role: Role, regions: RegionTable) -> LayerData:
-    frame = DisplayFrame(part)
-    options: dict[str, Any] = {
-        "name": part.name,
-        "scale": napari_order(frame.size_mm),
-        "translate": napari_order(frame.origin_mm),
-        "units": UNITS,
-        "axis_labels": AXIS_LABELS,
-        "metadata": {VOLUME_KEY: part, ROLE_KEY: role, REGIONS_KEY: regions},
-    }
-    if role in ("labels", "mask"):
-        editable = np.array(as_labels(part))
-        options["metadata"][VOLUME_KEY] = replace(part, data=editable)
-        options["opacity"] = 0.5
-        return editable.transpose(2, 1, 0), options, "labels"
-    options["contrast_limits"] = effective_window(first_display(part, role))
-    return part.data.transpose(2, 1, 0), options, "image"
 
 
 def write_one(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Save one layer as NIfTI, on the grid of the file it came from.
+    """Save one image as NIfTI, on the grid of the file it came from.
 
     Parameters
     ----------
@@ -126,38 +86,71 @@ def write_one(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     Returns
     -------
     list of str
-        The file written; empty if it could not be.
+        The file written.
 
     Raises
     ------
     QsmError
         If the layer is not 3-D, or its array has another shape than the volume it came from.
     """
-    target = Path(path if path.lower().endswith(ENDINGS) else f"{path}{ENDINGS[0]}")
+    target = _with_ending(path)
     write_volume(volume_of(data, meta), target)
     return [str(target)]
 
 
-def volume_of(data: Any, meta: dict[str, Any]) -> Volume:
-    """The volume behind a layer, holding the values the layer has now."""
-    name = str(meta.get("name", "layer"))
-    array = np.asarray(data)
-    known = meta.get("metadata", {}).get(VOLUME_KEY)
-    if isinstance(known, Volume):
-        values = array.transpose(2, 1, 0) if array.ndim == 3 else array
-        if values.shape != known.shape:
-            raise FileError(
-                f"'{name}' now has {values.shape} voxels, but its file had {known.shape}; "
-                "it cannot be written onto that grid."
-            )
-        return known.with_data(values, name=name)
-    if array.ndim != 3:
-        raise QsmError(f"'{name}' is {array.ndim}-D; only 3-D layers can be saved as NIfTI.")
-    affine = np.eye(4)
-    affine[:3, :3] = np.diag(np.asarray(meta.get("scale", (1, 1, 1)), dtype=float)[::-1])
-    affine[:3, 3] = np.asarray(meta.get("translate", (0, 0, 0)), dtype=float)[::-1]
-    values = array.transpose(2, 1, 0)
-    return Volume(values, affine, name=name, stored=StoredGrid(values.shape, affine))
+def write_regions(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
+    """Save one labels layer as NIfTI with its label table beside; see :func:`write_one`."""
+    target = _with_ending(path)
+    regions = regions_of(meta)
+    written = write_labels(volume_of(data, meta), regions.values(), target)
+    return [str(each) for each in written]
+
+
+def write_all(path: str, layers: list[LayerData]) -> list[str]:
+    """Save several layers, each into a file of its own.
+
+    Parameters
+    ----------
+    path : str
+        Beginning of the files' names: ``head.nii.gz`` becomes ``head_chi.nii.gz`` and so on,
+        after the layers' names.
+    layers : list of (data, options, kind)
+        As napari hands them over.
+
+    Returns
+    -------
+    list of str
+        The files written.
+
+    Raises
+    ------
+    QsmError
+        If a layer cannot be saved, or one of the files is there already: napari asks about the
+        name that was typed alone. Nothing is written then.
+    """
+    given = str(_with_ending(path))
+    ending = next(end for end in ENDINGS if given.lower().endswith(end))
+    start = given[: -len(ending)]
+    names = [re.sub(r"[^\w.-]+", "_", str(meta.get("name", "layer"))) for _, meta, _ in layers]
+    double = {name for name in names if names.count(name) > 1}
+    if double:
+        raise FileError(f"Several layers are called '{double.pop()}'; give each a name of its own.")
+    targets = [f"{start}_{name}{given[-len(ending) :]}" for name in names]
+    there = [Path(target).name for target in targets if Path(target).exists()]
+    if there:
+        raise FileError(
+            f"'{there[0]}' is there already; nothing was saved. Choose another beginning of the names."
+        )
+    for data, meta, _ in layers:
+        volume_of(data, meta)  # a layer that cannot be saved is said before anything is written
+    written: list[str] = []
+    for target, (data, meta, kind) in zip(targets, layers, strict=True):
+        written += (write_regions if kind == "labels" else write_one)(target, data, meta)
+    return written
+
+
+def _with_ending(path: str) -> Path:
+    return Path(path if path.lower().endswith(ENDINGS) else f"{path}{ENDINGS[0]}")
 
 
 def sample_control() -> list[LayerData]:
@@ -183,8 +176,33 @@ def sample_crop() -> list[LayerData]:
 
 
 def sample(subject: str) -> list[LayerData]:
-    """Magnitude, true susceptibility and regions of the built-in head."""
+    """Phase, magnitude, true susceptibility and regions of the built-in head.
+
+    Parameters
+    ----------
+    subject : {"control", "patient"}
+        Whose head.
+
+    Returns
+    -------
+    list of (data, options, kind)
+        On :data:`SAMPLE_GRID`, with echo time and field strength for the stages' widgets.
+    """
+    show_letters()
+    with progress(total=100, desc=f"Making the head of the {subject}") as bar:
+        loaded = load_head(subject, lambda done: _move(bar, done), **SAMPLE_GRID)
+    scan = loaded.scan
+    assert scan is not None
+    facts = {**scan.metadata, "EchoTime": list(scan.echo_times_s)}
     layers: list[LayerData] = []
-    for opened in load_head(subject).maps:
-        layers += layer_data(opened.volume, opened.role, opened.regions)
+    phase = scan.phase[0].with_data(scan.phase[0].data, name=f"phase {subject}")
+    for data, options, kind in layer_data(phase, "phase", facts=facts, head=subject):
+        layers.append((data, options | {"visible": False}, kind))
+    for opened in loaded.maps:
+        said = facts if opened.role == "magnitude" else None
+        layers += layer_data(opened.volume, opened.role, opened.regions, facts=said, head=subject)
     return layers
+
+
+def _move(bar: Any, done: float) -> None:
+    bar.update(int(100 * done) - bar.n)

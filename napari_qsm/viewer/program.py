@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import napari
-from qtpy.QtCore import QEvent
+from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QWidget
 
+from napari_qsm.viewer import compat
+from napari_qsm.viewer.frame.placing import place
 from napari_qsm.viewer.workspace import Workspace, open_workspace
 
 
@@ -43,8 +46,21 @@ class WorkspaceDock(QWidget):
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__()
         self.setObjectName("qsm.dock")
-        self.workspace = Workspace(napari_viewer, side=self)
+        self.workspace = Workspace(compat.unwrapped(napari_viewer), side=self)
         self.workspace.saving.offer_recoveries()
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Come into sight whole: at its first show, napari makes its window as wide as all docks ask for."""
+        super().showEvent(event)
+        QTimer.singleShot(0, self._keep_on_screen)
+
+    def _keep_on_screen(self) -> None:
+        if compat.is_closed(self.workspace.viewer):
+            return
+        window = compat.qt_window(self.workspace.viewer)
+        screen = window.screen()
+        if screen is not None and not screen.availableGeometry().contains(window.frameGeometry()):
+            place(window, [window.width(), window.height()])
 
     def event(self, event: QEvent | None) -> bool:
         """Leave the workspace when napari takes the widget out of its window."""

@@ -3,12 +3,27 @@
 import nibabel as nib
 import numpy as np
 import pytest
-from napari.components import ViewerModel
+from napari.components import Dims, ViewerModel
 from napari.layers import Image, Labels, Layer
 
-from napari_qsm.errors import FileError
+from napari_qsm.anatomy import Letters
+from napari_qsm.errors import FileError, QsmError
 from napari_qsm.io.nifti import read_volume, write_volume
-from napari_qsm.viewer.contributions import get_reader, layer_data, read, write_one
+from napari_qsm.io.segmentation import read_labels
+from napari_qsm.viewer.contributions import (
+    get_reader,
+    read,
+    sample,
+    write_all,
+    write_one,
+    write_regions,
+)
+from napari_qsm.viewer.plain import letters
+from napari_qsm.viewer.plain.layers import (
+    as_plain_napari_has_it,
+    as_workspace_has_it,
+    layer_data,
+)
 from napari_qsm.volume import Volume
 from tests.viewer.conftest import ORDERS, SHAPE, affine_of, code_of, ramp, stored_in
 
@@ -31,7 +46,8 @@ def test_open_upright_and_save_back_to_the_bit(tmp_path, order, degrees):
     source = save(tmp_path / "x_Chimap.nii.gz", original)
     ((data, options, kind),) = read(str(source))
     assert kind == "image" and "affine" not in options
-    np.testing.assert_array_equal(data, ramp().data.transpose(2, 1, 0))
+    # napari draws rows downwards: upright means head, forehead and the patient's right first.
+    np.testing.assert_array_equal(data, ramp().data.transpose(2, 1, 0)[::-1, ::-1, ::-1])
     np.testing.assert_allclose(options["scale"], (3.0, 1.5, 2.0), rtol=1e-6)
     assert options["units"] == ("mm",) * 3 and options["axis_labels"] == ("z", "y", "x")
     layer = Layer.create(data, options, kind)
@@ -49,7 +65,9 @@ def test_world_places_of_an_upright_file_are_napari_places(tmp_path):
     ((data, options, kind),) = read(str(source))
     layer = Layer.create(data, options, kind)
     world = ramp().voxel_to_world([3, 4, 5])
-    np.testing.assert_allclose(layer.data_to_world((5, 4, 3)), world[::-1], atol=1e-5)
+    nx, ny, nz = SHAPE
+    here = layer.data_to_world((nz - 1 - 5, ny - 1 - 4, nx - 1 - 3))
+    np.testing.assert_allclose(here, -world[::-1], atol=1e-5)
 
 
 def test_labels_by_name_and_by_table(tmp_path):
@@ -73,8 +91,9 @@ def test_painted_labels_are_saved_not_those_of_the_file(tmp_path):
     labels = stored_in(ramp().with_data(np.zeros(SHAPE, np.uint8), unit="", name="labels"), order)
     source = save(tmp_path / "labels.nii.gz", labels)
     layer = Layer.create(*read(str(source))[0])
-    layer.data_setitem((np.array([5]), np.array([4]), np.array([3])), 9)
-    write_one(str(tmp_path / "new.nii.gz"), layer.data, layer.as_layer_data_tuple()[1])
+    nx, ny, nz = SHAPE
+    layer.data_setitem((np.array([nz - 1 - 5]), np.array([ny - 1 - 4]), np.array([nx - 1 - 3])), 9)
+    write_regions(str(tmp_path / "new.nii.gz"), layer.data, layer.as_layer_data_tuple()[1])
     saved = read_volume(tmp_path / "new.nii.gz")
     at = np.argwhere(saved.data == 9)
     assert len(at) == 1
@@ -137,3 +156,144 @@ def test_shared_orientations_all_open_the_same(shared_data):
         key = (data.tobytes(), tuple(np.round(options["scale"], 4)))
         first = first or key
         assert key == first, path.name
+
+
+def brightest(layer, slices, order):
+    """Return row and column of the brightest pixel of what napari draws, as it draws it."""
+    layer._slice_dims(Dims(ndim=3, ndisplay=2, order=order, point=slices))
+    picture = np.asarray(layer._slice.image.view)
+    return np.unravel_index(picture.argmax(), picture.shape), picture.shape
+
+
+@pytest.mark.parametrize("order", ORDERS[::7], ids=code_of)
+def test_each_letter_stands_at_its_side_of_the_picture(tmp_path, order):
+    """A bright point near the patient's right, front and top is drawn towards R, A and S."""
+    values = np.zeros(SHAPE, np.float32)
+    values[-2, -2, -2] = 1.0  # right, front, top
+    source = save(tmp_path / "x_Chimap.nii.gz", stored_in(ramp().with_data(values), order))
+    layer = Layer.create(*read(str(source))[0])
+    point = layer.data_to_world((1, 1, 1))
+    model = ViewerModel()
+    model.add_layer(layer)
+    letters.show_letters(model)
+    texts = model.canvas.overlays
+    for axes in ((0, 1, 2), (1, 0, 2), (2, 0, 1), (2, 1, 0)):
+        model.dims.order = axes
+        (row, column), (rows, columns) = brightest(layer, tuple(point), axes)
+        near = {
+            "top" if row < rows / 2 else "bottom",
+            "left" if column < columns / 2 else "right",
+        }
+        found = {texts[f"qsm_{edge}"].text for edge in near}
+        assert len(found) == 2 and found <= set("RAS"), axes
+        assert all(texts[f"qsm_{edge}"].visible for edge in near)
+    assert Letters("R", "L", "A", "P") == letters_at(model, (0, 1, 2))
+
+
+def letters_at(model, order):
+    model.dims.order = order
+    return letters._ROUND[model].letters()
+
+
+def test_letters_follow_what_napari_draws(tmp_path):
+    model = ViewerModel()
+    letters.show_letters(model)
+    texts = [model.canvas.overlays[f"qsm_{edge}"] for edge in ("left", "right", "top", "bottom")]
+    assert not any(text.visible for text in texts)  # nothing of ours yet
+    model.add_image(np.zeros((4, 5, 6)))
+    assert not any(text.visible for text in texts)
+    layer = model.add_layer(Layer.create(*layer_data(ramp())[0]))
+    assert [text.text for text in texts] == ["R", "L", "A", "P"]
+    model.scene.camera.orientation2d = ("up", "left")
+    assert [text.text for text in texts] == ["L", "R", "P", "A"]
+    model.scene.camera.orientation2d = ("down", "right")
+    model.dims.ndisplay = 3
+    assert [text.text for text in texts] == ["R", "L", "A", "P"]  # seen from the feet
+    model.scene.camera.angles = (0, 0, 90)
+    assert [text.text for text in texts] == ["R", "L", "S", "I"]  # from the front
+    layer.rotate = 20  # its sides are now anywhere
+    assert {text.text for text in texts} == {"?"}
+    layer.rotate = 0
+    layer.visible = False
+    assert not any(text.visible for text in texts)
+
+
+def test_letters_of_a_file_without_sides_are_question_marks():
+    model = ViewerModel()
+    letters.show_letters(model)
+    unknown = Volume(ramp().data, affine_of(), unit="ppm", name="x", orientation_known=False)
+    model.add_layer(Layer.create(*layer_data(unknown)[0]))
+    assert model.canvas.overlays["qsm_left"].text == "?"
+
+
+def regions_file(tmp_path):
+    values = np.zeros(SHAPE, np.int16)
+    values[2:5, 3:9] = 3
+    source = save(tmp_path / "drawing.nii.gz", Volume(values, affine_of(), name="drawing"))
+    (tmp_path / "drawing.tsv").write_text(
+        "index\tname\tcolor\n3\tPutamen L\t#ff8000\n", encoding="utf-8"
+    )
+    return source
+
+
+def test_labels_carry_names_colours_and_table(tmp_path):
+    layer = Layer.create(*read(str(regions_file(tmp_path)))[0])
+    np.testing.assert_allclose(layer.get_color(3), (1, 128 / 255, 0, 1), atol=1e-6)
+    # napari's table marks the row whose place is the label that is chosen.
+    assert list(layer.features["index"]) == [0, 1, 2, 3]
+    assert list(layer.features["name"]) == ["no region", "", "", "Putamen L"]
+    nz, ny, nx = layer.data.shape
+    status = layer.get_status(layer.data_to_world((nz - 1, ny - 1 - 4, nx - 1 - 3)), world=True)
+    assert "Putamen L" in status["value"]
+
+
+def test_saved_labels_have_their_table_with_names_changed_in_napari(tmp_path):
+    layer = Layer.create(*read(str(regions_file(tmp_path)))[0])
+    table = layer.features.copy()
+    table.loc[table["index"] == 3, "name"] = "Putamen, left"
+    layer.features = table
+    target = tmp_path / "mine.nii.gz"
+    written = write_regions(str(target), layer.data, layer.as_layer_data_tuple()[1])
+    assert written == [str(target), str(tmp_path / "mine.txt")]
+    volume, regions = read_labels(target)
+    assert [(r.index, r.name, r.color) for r in regions] == [(3, "Putamen, left", "#ff8000")]
+    np.testing.assert_array_equal(volume.data, nib.load(tmp_path / "drawing.nii.gz").dataobj)
+
+
+def test_save_all_writes_every_layer_or_none(tmp_path):
+    layers = [Layer.create(*layer_data(ramp(ORDERS[9], name="χ map"))[0])]
+    layers.append(Layer.create(*read(str(regions_file(tmp_path)))[0]))
+    data = [layer.as_layer_data_tuple() for layer in layers]
+    written = write_all(str(tmp_path / "head.nii.gz"), data)
+    names = ["head_χ_map.nii.gz", "head_drawing.nii.gz", "head_drawing.txt"]
+    assert written == [str(tmp_path / name) for name in names]
+    np.testing.assert_array_equal(nib.load(written[0]).dataobj, stored_in(ramp(), ORDERS[9]).data)
+    with pytest.raises(FileError, match="there already"):
+        write_all(str(tmp_path / "head"), data)
+    flat = (np.zeros((4, 5)), {"name": "flat"}, "image")
+    with pytest.raises(QsmError, match="2-D"):
+        write_all(str(tmp_path / "other"), [*data, flat])
+    assert not list(tmp_path.glob("other*"))
+
+
+def test_into_the_workspace_and_back_nothing_moves(tmp_path):
+    layer = Layer.create(*layer_data(ramp(ORDERS[21]))[0])
+    before, scale, place = layer.data.copy(), tuple(layer.scale), tuple(layer.translate)
+    as_workspace_has_it(layer)
+    np.testing.assert_array_equal(layer.data, ramp().data.transpose(2, 1, 0))
+    as_plain_napari_has_it(layer)
+    np.testing.assert_array_equal(layer.data, before)
+    np.testing.assert_allclose((layer.scale, layer.translate), (scale, place), atol=1e-6)
+
+
+def test_a_sample_holds_the_scan_with_its_facts(monkeypatch):
+    small = {"shape": (32, 36, 20), "voxel_size_mm": (5.5, 5.5, 7.0)}
+    monkeypatch.setattr("napari_qsm.viewer.contributions.SAMPLE_GRID", small)
+    made = [Layer.create(*each) for each in sample("control")]
+    roles = [layer.metadata["qsm_role"] for layer in made]
+    assert roles == ["phase", "magnitude", "map", "labels"]
+    phase, labels = made[0], made[3]
+    assert phase.metadata["qsm_facts"]["EchoTime"] == 0.021
+    assert phase.metadata["qsm_facts"]["MagneticFieldStrength"] == 3.0
+    assert phase.metadata["qsm_volume"].unit == "rad" and not phase.visible
+    assert "Putamen L" in set(labels.features["name"])

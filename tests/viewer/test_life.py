@@ -5,6 +5,8 @@ import weakref
 
 import numpy as np
 import pytest
+from napari.layers import Layer
+from napari.utils._proxies import PublicOnlyProxy
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
@@ -12,6 +14,8 @@ from qtpy.QtWidgets import QApplication, QWidget
 import napari_qsm
 from napari_qsm.session import Session
 from napari_qsm.session.settings import load_settings, save_settings, settings_file
+from napari_qsm.viewer.plain.layers import layer_data
+from napari_qsm.viewer.plain.letters import show_letters
 from napari_qsm.viewer.program import WorkspaceDock
 from napari_qsm.viewer.workspace import Workspace
 from tests.viewer.actions import child, press
@@ -123,7 +127,7 @@ def test_from_the_plugins_menu_and_back(make_napari_viewer):
     viewer = make_napari_viewer(show=True)
     viewer.add_image(np.ones(SHAPE[::-1], np.float32), name="magnitude", scale=(3, 1.5, 2))
     viewer.add_labels(np.ones(SHAPE[::-1], np.uint8), name="regions", scale=(3, 1.5, 2))
-    widget = WorkspaceDock(viewer)
+    widget = WorkspaceDock(PublicOnlyProxy(viewer))  # what napari hands over
     dock = viewer.window.add_dock_widget(widget, name="Three linked views")
     settle()
     made = widget.workspace
@@ -134,9 +138,17 @@ def test_from_the_plugins_menu_and_back(make_napari_viewer):
     # Napari layers say nothing about sides, so none is claimed.
     assert made.controller.main.overlay.content.letters.left == "?"
     assert made.session.maps[0].volume.voxel_size_mm == (2.0, 1.5, 3.0)
+    chi = Layer.create(*layer_data(ramp())[0])  # as napari's own File menu opens it
+    before = chi.data
+    viewer.add_layer(chi)
+    np.testing.assert_array_equal(chi.data, ramp().data.transpose(2, 1, 0))
+    show_letters(viewer)
+    assert not viewer.canvas.overlays["qsm_left"].visible  # the views have letters of their own
     viewer.window.remove_dock_widget(dock)
     settle()
-    assert [layer.name for layer in viewer.layers] == ["magnitude", "regions"]
+    assert [layer.name for layer in viewer.layers] == ["magnitude", "regions", "χ test"]
+    np.testing.assert_array_equal(chi.data, before)
+    assert viewer.canvas.overlays["qsm_left"].text == "R"
     assert not made.controller.views
 
 

@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+from napari.layers import Layer
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QWidget
@@ -11,8 +12,14 @@ from qtpy.QtWidgets import QWidget
 from napari_qsm.phantom import make_head
 from napari_qsm.recon.pipeline import Inputs, run
 from napari_qsm.recon.recipe import load_recipe, with_settings
-from napari_qsm.viewer.contributions import layer_data
-from napari_qsm.viewer.reconstruct.layer_widgets import EchoesWidget, ReferenceWidget, UnwrapWidget
+from napari_qsm.viewer.plain.layers import layer_data
+from napari_qsm.viewer.reconstruct.layer_widgets import (
+    BackgroundWidget,
+    EchoesWidget,
+    InversionWidget,
+    ReferenceWidget,
+    UnwrapWidget,
+)
 from tests.viewer.conftest import settle
 
 GRID = {"shape": (32, 36, 20), "voxel_size_mm": (5.5, 5.5, 7.0)}
@@ -45,8 +52,6 @@ class Viewer:
 
 
 def add(viewer, volume, role=None):
-    from napari.layers import Layer
-
     for item in layer_data(volume, role):
         viewer.add_layer(Layer.create(*item))
 
@@ -63,6 +68,10 @@ def click_run(widget):
     return said.text()
 
 
+def text_in(widget, name):
+    return widget.findChild(QWidget, f"{widget.objectName()}.{name}").text()
+
+
 def type_in(widget, name, text):
     QTest.keyClicks(widget.findChild(QWidget, f"{widget.objectName()}.{name}"), text)
 
@@ -74,6 +83,10 @@ def test_steps_on_layers_give_the_arrays_of_the_pipeline(qtbot, made):
     add(viewer, mask.with_data(mask.data.astype(np.uint8), name="mask"), "mask")
     unwrap = UnwrapWidget(viewer)
     qtbot.addWidget(unwrap)
+    chosen = [layer.name for layer in unwrap._choosers["phase"].value]
+    assert chosen == ["phase 1", "phase 2"]  # without a click
+    assert unwrap._choosers["mask"].value is viewer.layers["mask"]
+    unwrap._choosers["phase"].value = []
     assert "Choose a layer" in click_run(unwrap)
     phases = [layer for layer in viewer.layers if layer.name.startswith("phase")]
     unwrap._choosers["phase"].value = phases
@@ -82,7 +95,7 @@ def test_steps_on_layers_give_the_arrays_of_the_pipeline(qtbot, made):
     names = ["unwrapped phase 1", "unwrapped phase 2"]
     for echo, name in enumerate(names):
         layer = viewer.layers[name]
-        expected = made.arrays["unwrapped"][echo].transpose(2, 1, 0)
+        expected = made.arrays["unwrapped"][echo].transpose(2, 1, 0)[::-1, ::-1, ::-1]
         np.testing.assert_array_equal(layer.data, expected)
         assert tuple(layer.scale) == tuple(phases[0].scale)
         assert layer.metadata["qsm_made"]["method"] == "laplacian"
@@ -98,9 +111,61 @@ def test_steps_on_layers_give_the_arrays_of_the_pipeline(qtbot, made):
     type_in(echoes, "field_strength", "3")
     assert click_run(echoes).startswith("Done")
     field = viewer.layers["total field"]
-    expected = made.arrays["total_field_ppm"].transpose(2, 1, 0)
+    expected = made.arrays["total_field_ppm"].transpose(2, 1, 0)[::-1, ::-1, ::-1]
     np.testing.assert_allclose(field.data, expected, atol=1e-7)
     assert field.metadata["qsm_volume"].unit == "ppm"
+
+
+def test_facts_and_the_best_layer_go_from_stage_to_stage(qtbot, made):
+    """What stands in the sidecars is never typed, nor are layers looked for."""
+    viewer = Viewer()
+    facts = {"EchoTime": [0.01, 0.02], "MagneticFieldStrength": 3.0}
+    mask = made.volume("mask")
+    parts = [
+        (made.volume("phase"), "phase", facts),
+        (mask.with_data(mask.data.astype(np.uint8), name="mask"), "mask", None),
+    ]
+    for head in ("sub-02", "sub-01"):  # somebody else's lie on the same grid
+        for volume, role, said in parts:
+            known = said if head == "sub-01" else None
+            for item in layer_data(volume, role, facts=known, head=head):
+                viewer.add_layer(Layer.create(*item))
+    unwrap = UnwrapWidget(viewer)
+    qtbot.addWidget(unwrap)
+    assert text_in(unwrap, "echo_times") == "10, 20"
+    assert click_run(unwrap).startswith("Done")
+    echoes = EchoesWidget(viewer)
+    qtbot.addWidget(echoes)
+    assert [text_in(echoes, n) for n in ("echo_times", "field_strength")] == ["10, 20", "3"]
+    assert click_run(echoes).startswith("Done")
+    field = viewer.layers["total field"]
+    assert field.metadata["qsm_facts"] == {"MagneticFieldStrength": 3.0}
+    assert field.metadata["qsm_head"] == "sub-01"
+    background = BackgroundWidget(viewer)
+    qtbot.addWidget(background)
+    assert background._choosers["total_field_ppm"].value is field
+    assert background._choosers["mask"].value.metadata["qsm_head"] == "sub-01"
+    assert click_run(background).startswith("Done")
+    inversion = InversionWidget(viewer)
+    qtbot.addWidget(inversion)
+    chosen = {name: chooser.value for name, chooser in inversion._choosers.items()}
+    assert chosen["local_field_ppm"].name == "local field"
+    assert chosen["total_field_ppm"] is field
+
+
+def test_what_was_chosen_or_typed_by_hand_stays(qtbot, made):
+    viewer = Viewer()
+    facts = {"EchoTime": [0.01, 0.02]}
+    for item in layer_data(made.volume("phase"), "phase", facts=facts):
+        viewer.add_layer(Layer.create(*item))
+    widget = UnwrapWidget(viewer)
+    qtbot.addWidget(widget)
+    type_in(widget, "echo_times", ", 30")
+    widget._choosers["phase"].value = [viewer.layers["phase 2"]]
+    for item in layer_data(made.volume("phase"), "phase"):
+        viewer.add_layer(Layer.create(*item))
+    assert widget._choosers["phase"].value == [viewer.layers["phase 2"]]
+    assert text_in(widget, "echo_times") == "10, 20, 30"
 
 
 def test_a_layer_in_another_unit_is_refused(qtbot, made):

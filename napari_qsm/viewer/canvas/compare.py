@@ -15,7 +15,7 @@ from napari_qsm.session.frames import napari_order
 from napari_qsm.session.shown import grey_below
 from napari_qsm.viewer.canvas.layer_sync import LayerSync
 from napari_qsm.viewer.canvas.layers import apply_display, drawn
-from napari_qsm.viewer.contributions import AXIS_LABELS, UNITS
+from napari_qsm.viewer.plain.layers import AXIS_LABELS, UNITS
 from napari_qsm.volume import check_same_grid
 
 

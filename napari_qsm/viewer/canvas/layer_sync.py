@@ -25,14 +25,20 @@ from napari_qsm.viewer.canvas.layers import (
     drawn,
     make_layer,
     read_display,
-    region_colours,
     take_new_data,
 )
 from napari_qsm.viewer.canvas.mirrors import Mirrors
 from napari_qsm.viewer.canvas.slice_view import SliceView
 from napari_qsm.viewer.canvas.strokes import LabelStrokes
 from napari_qsm.viewer.canvas.views import Views
-from napari_qsm.viewer.contributions import REGIONS_KEY, VOLUME_KEY
+from napari_qsm.viewer.plain.layers import (
+    REGIONS_KEY,
+    VOLUME_KEY,
+    as_plain_napari_has_it,
+    as_workspace_has_it,
+    region_colours,
+)
+from napari_qsm.viewer.plain.letters import mute_letters
 from napari_qsm.volume import Volume
 
 _LOOKS = ("contrast_limits", "colormap", "opacity", "contour")
@@ -65,6 +71,7 @@ class LayerSync:
         self._strokes = LabelStrokes(session, views, self.mirrors, self.layers, self.entry_of)
         self._order = LayerOrder(session, views, self.layers, self.entry_of)
         self._order.changed.connect(self.settled.emit)
+        mute_letters(self.viewer, True)
         self._heard = ui.Subscriptions()
         maps, layers = session.maps.events, self.viewer.layers
         self._heard.connect(maps.inserted, to=self._on_entry_added)
@@ -76,7 +83,7 @@ class LayerSync:
         self._heard.connect(views.canvas_made, to=self._on_canvas_made)
 
     def dispose(self) -> None:
-        """Stop following; layers stay in the viewer."""
+        """Stop following; layers stay in the viewer, as plain napari draws them upright."""
         self._heard.dispose()
         for entry in self.session:
             self._forget(entry)
@@ -86,6 +93,9 @@ class LayerSync:
         self._order.dispose()
         self.layers.clear()
         self.mirrors.dispose()
+        for layer in self.viewer.layers:
+            as_plain_napari_has_it(layer)
+        mute_letters(self.viewer, False)
 
     def entry_of(self, layer: Layer | None) -> MapEntry | None:
         """The entry a layer of the viewer shows."""
@@ -208,6 +218,7 @@ class LayerSync:
             self.visible_changed.emit()
             return
         try:
+            as_workspace_has_it(layer)
             volume, role, names, display = adopt(layer)
             with self._views.signals_blocked("layers"):
                 self._adopt(layer, volume, role, region_table(names), display)

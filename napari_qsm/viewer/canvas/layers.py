@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
-from napari.utils.colormaps import CyclicLabelColormap
 
 from napari_qsm.anatomy import DisplayFrame, Placement, place
 from napari_qsm.colormaps import (
@@ -21,20 +20,19 @@ from napari_qsm.colormaps import (
     register_colormap,
 )
 from napari_qsm.errors import GeometryError
-from napari_qsm.io.label_table import default_color, rgb
 from napari_qsm.io.whole_numbers import as_labels
-from napari_qsm.rois.region import RegionTable
 from napari_qsm.session import MapDisplay, MapEntry, Role, Session, first_display, guess_role
 from napari_qsm.session.composites import TurnedGrid
 from napari_qsm.session.frames import napari_order
 from napari_qsm.study.display import WIDEST_OUTLINE
 from napari_qsm.viewer import compat
-from napari_qsm.viewer.contributions import (
+from napari_qsm.viewer.plain.layers import (
     AXIS_LABELS,
     REGIONS_KEY,
     ROLE_KEY,
     UNITS,
     VOLUME_KEY,
+    region_colours,
 )
 from napari_qsm.volume import Volume
 
@@ -96,25 +94,6 @@ def make_layer(entry: MapEntry, frame: DisplayFrame) -> Layer:
     )
     apply_display(entry.display, layer)
     return layer
-
-
-def region_colours(regions: RegionTable) -> CyclicLabelColormap:
-    """The colours of a label table; labels that are not in it get colours of their own.
-
-    Hidden regions are see-through. The ring of colours reaches past the highest label of the
-    table, so that no two of its rows share one; napari maps a ring at once, but compiles code
-    for seconds when it is given a dictionary.
-    """
-    count = max(256, *(index + 1 for index in regions)) if regions else 256
-    colours = np.zeros((count, 4), dtype=np.float32)
-    for index in range(1, count):
-        region = regions.get(index)
-        if region is None and index > 255:
-            continue
-        name = region.color if region is not None and region.color else default_color(index)
-        colours[index, :3] = [part / 255 for part in rgb(name)]
-        colours[index, 3] = float(region is None or region.visible)
-    return CyclicLabelColormap(colors=colours, background_value=0)
 
 
 def apply_display(

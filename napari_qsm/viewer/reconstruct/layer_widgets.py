@@ -2,49 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
+from weakref import ref
 
 import napari
 import numpy as np
 from magicgui.widgets import create_widget
 from napari.layers import Image, Labels, Layer
-from qtpy.QtWidgets import QComboBox, QFormLayout, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QLineEdit, QSizePolicy, QWidget
 
 from napari_qsm.errors import Cancelled, MetadataError, QsmError
-from napari_qsm.recon.pipeline import UNITS, StageOutcome, run_stage
+from napari_qsm.recon.pipeline import StageOutcome, run_stage
 from napari_qsm.recon.recipe import Choice
 from napari_qsm.recon.stages import STAGES, Method, methods
+from napari_qsm.session.layer_choice import ECHOES, chosen, head_of
 from napari_qsm.session.stage_texts import STAGE_TEXTS, method_tooltip
 from napari_qsm.study.scan_source import from_ms, from_tesla, in_ms
-from napari_qsm.viewer import ui
-from napari_qsm.viewer.contributions import VOLUME_KEY, layer_data
+from napari_qsm.viewer import compat, ui
 from napari_qsm.viewer.forms import Form, setting_field
 from napari_qsm.viewer.jobs import Job
+from napari_qsm.viewer.plain.letters import show_letters
+from napari_qsm.viewer.plain.stages import (
+    IMAGES,
+    MASKS,
+    Source,
+    candidate,
+    facts_of,
+    result_layers,
+    source_of,
+    times_of,
+    title_of,
+    volume_in,
+)
 from napari_qsm.viewer.reconstruct.sections import fill_methods
 from napari_qsm.volume import Volume, check_same_grid
-
-#: What a method's inputs are called, and whether echoes come as several layers.
-_IMAGES: Mapping[str, str] = {
-    "raw_phase": "Phase",
-    "phase": "Phase (rad)",
-    "magnitude": "Magnitude",
-    "unwrapped": "Unwrapped phase",
-    "total_field_ppm": "Total field (ppm)",
-    "noise_ppm": "Field noise",
-    "local_field_ppm": "Local field (ppm)",
-    "chi_ppm": "χ (ppm)",
-}
-_MASKS: Mapping[str, str] = {
-    "mask": "Mask",
-    "local_mask": "Mask of the local field",
-    "given_mask": "Mask of your own",
-    "reference_roi": "Reference region",
-}
-_ECHOES = frozenset({"raw_phase", "phase", "magnitude", "unwrapped"})
-_FROM_GRID = frozenset({"voxel_size_mm", "b0_direction"})
 
 
 class StageWidget(QWidget):
@@ -60,12 +53,15 @@ class StageWidget(QWidget):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__()
-        name, viewer = f"qsm.stage.{self.stage}", napari_viewer
+        name, viewer = f"qsm.stage.{self.stage}", compat.unwrapped(napari_viewer)
         self.setObjectName(name)
         self._viewer = viewer
         self._form: Form | None = None
         self._choosers: dict[str, Any] = {}
         self._running: list[Job] = []
+        self._by_hand: set[str] = set()  # inputs whose layers somebody chose
+        self._choosing = False
+        self._from_layers: dict[QLineEdit, str] = {}  # what the fields were given from layers
         self._method = ui.named(QComboBox(), f"{name}.method")
         fill_methods(self._method, self.stage)
         self._method.currentIndexChanged.connect(self._show_method)
@@ -116,7 +112,7 @@ class StageWidget(QWidget):
         if self._running:
             return
         try:
-            have, grid = self.quantities()
+            have, source = self.quantities()
             choice = self.choice()
         except QsmError as error:
             self._say(str(error))
@@ -131,13 +127,13 @@ class StageWidget(QWidget):
         job = Job(
             STAGE_TEXTS[self.stage].title,
             work,
-            lambda made: self._on_done(made, grid),
+            lambda made: self._on_done(made, source),
             self._on_failed,
         )
         self._running.append(job)
         job.start_alone()
 
-    def quantities(self) -> tuple[dict[str, Any], Volume]:
+    def quantities(self) -> tuple[dict[str, Any], Source]:
         """What the chosen layers and fields say, as the method takes it.
 
         Raises
@@ -146,14 +142,13 @@ class StageWidget(QWidget):
             If something is missing, or layers lie on different grids.
         """
         volumes: dict[str, list[Volume]] = {}
-        for name, chooser in self._choosers.items():
-            chosen = chooser.value
-            layers = list(chosen) if isinstance(chosen, list | tuple) else [chosen]
-            layers = [layer for layer in layers if layer is not None]
+        chosen_layers = self._chosen_layers()
+        for name in self._choosers:
+            layers = chosen_layers.get(name)
             if layers:
-                volumes[name] = [_volume(layer, name) for layer in layers]
+                volumes[name] = [volume_in(layer, name) for layer in layers]
             elif name not in self.method.optional_inputs and name != "magnitude":
-                raise MetadataError(f"Choose a layer for: {_title(name)}.")
+                raise MetadataError(f"Choose a layer for: {title_of(name)}.")
         listed = [v for vs in volumes.values() for v in vs]
         grid = listed[0]
         have: dict[str, Any] = {
@@ -167,14 +162,12 @@ class StageWidget(QWidget):
             for part in parts:
                 check_same_grid(part, grid)
             arrays = [np.ascontiguousarray(part.data) for part in parts]
-            if name in _MASKS:
+            if name in MASKS:
                 have[name] = arrays[0] != 0
             else:
-                have[name] = np.stack(arrays) if name in _ECHOES else arrays[0]
-        sidecars = [_sidecar(part) for name in _ECHOES for part in volumes.get(name, [])]
+                have[name] = np.stack(arrays) if name in ECHOES else arrays[0]
         if "raw_phase" in volumes:
-            have["metadata"] = _sidecar(volumes["raw_phase"][0])
-        self._fill_in(volumes, sidecars)
+            have["metadata"] = facts_of(chosen_layers["raw_phase"][0])
         # Unwrapping needs times only in some ways, which it says itself; a field is nothing without.
         typed = self.stage != "unwrap" or self._times.text().strip()
         if "echo_times_s" in self.method.inputs and typed:
@@ -190,17 +183,59 @@ class StageWidget(QWidget):
             have["magnitude_echo_times_s"] = from_ms(self._times.text())
         if "field_strength_t" in self.method.inputs:
             have["field_strength_t"] = from_tesla(self._strength.text())
-        return have, grid
+        return have, source_of(chosen_layers, grid, have)
 
-    def _fill_in(self, volumes: Mapping[str, list[Volume]], sidecars: list[dict[str, Any]]) -> None:
-        """Take what was not typed from the sidecars of the layers' files, where they agree."""
-        signal = volumes.get("phase") or volumes.get("raw_phase") or volumes.get("magnitude") or []
-        times = [_sidecar(part).get("EchoTime") for part in signal]
-        if not self._times.text() and times and all(isinstance(t, float | int) for t in times):
-            self._times.setText(in_ms([float(t) for t in times if t is not None]))
-        strengths = {s["MagneticFieldStrength"] for s in sidecars if "MagneticFieldStrength" in s}
-        if not self._strength.text() and len(strengths) == 1:
-            self._strength.setText(f"{strengths.pop():g}")
+    def _chosen_layers(self) -> dict[str, list[Layer]]:
+        """The layers of each input that has any."""
+        found: dict[str, list[Layer]] = {}
+        for name, chooser in self._choosers.items():
+            value = chooser.value
+            listed = list(value) if isinstance(value, list | tuple) else [value]
+            layers = [layer for layer in listed if layer is not None]
+            if layers:
+                found[name] = layers
+        return found
+
+    def _choose(self) -> None:
+        """Put the likeliest layers where nobody has chosen any."""
+        layers = list(self._viewer.layers)
+        known = [candidate(layer) for layer in layers]
+        active = self._viewer.layers.selection.active
+        head = head_of(known, None if active is None else layers.index(active))
+        self._choosing = True
+        for name, chooser in self._choosers.items():
+            if name in self._by_hand and self._chosen_layers().get(name):
+                continue
+            there = set(chooser.choices)
+            found = [layers[i] for i in chosen(name, known, head) if layers[i] in there]
+            chooser.value = found if name in ECHOES else next(iter(found), None)
+        self._choosing = False
+        self._show_facts()
+
+    def _on_chosen(self, name: str) -> None:
+        if not self._choosing:
+            self._by_hand.add(name)
+            self._show_facts()
+
+    def _show_facts(self) -> None:
+        """Write into the fields what the layers' sidecars say, unless somebody typed there."""
+        chosen_layers = self._chosen_layers()
+        times = times_of(chosen_layers)
+        strengths = {
+            float(facts_of(layer)["MagneticFieldStrength"])
+            for name in chosen_layers
+            if name not in MASKS
+            for layer in chosen_layers[name]
+            if isinstance(facts_of(layer).get("MagneticFieldStrength"), int | float)
+        }
+        said = {
+            self._times: in_ms(times) if times else "",
+            self._strength: f"{strengths.pop():g}" if len(strengths) == 1 else "",
+        }
+        for field, text in said.items():
+            if field.text() in ("", self._from_layers.get(field, "")):
+                self._from_layers[field] = text
+                field.setText(text)
 
     def _show_method(self, index: int = 0) -> None:
         """Choosers and form of the chosen method."""
@@ -213,7 +248,7 @@ class StageWidget(QWidget):
         method = self.method
         self._method.setToolTip(method_tooltip(method))
         for name in method.inputs:
-            if name in _IMAGES or name in _MASKS:
+            if name in IMAGES or name in MASKS:
                 self._add_chooser(name, name in method.optional_inputs)
         if {"echo_times_s", "magnitude_echo_times_s"} & set(method.inputs):
             self._inputs.addRow("Echo times (ms)", self._times)
@@ -228,13 +263,14 @@ class StageWidget(QWidget):
             lambda name, value: None,
         )
         self._settings.addWidget(self._form)
+        self._choose()
 
     def _add_chooser(self, name: str, optional: bool) -> None:
-        several = name in _ECHOES
+        several = name in ECHOES
         kind = "Select" if several else "ComboBox"
 
         def layers(widget: Any) -> list[Any]:
-            wanted = (Labels, Image) if name in _MASKS else (Image,)
+            wanted = (Labels, Image) if name in MASKS else (Image,)
             return [
                 layer
                 for layer in self._viewer.layers
@@ -252,12 +288,15 @@ class StageWidget(QWidget):
         if several:
             chooser.native.setMaximumHeight(70)
             chooser.tooltip = "One layer for each echo, in their order; Ctrl + click for several"
+        chooser.changed.connect(partial(_tell, ref(self), name))
         self._choosers[name] = chooser
-        self._inputs.addRow(_title(name) + (" (if any)" if optional else ""), chooser.native)
+        self._inputs.addRow(title_of(name) + (" (if any)" if optional else ""), chooser.native)
 
     def _on_layers(self, event: Any = None) -> None:
+        self._choosing = True
         for chooser in self._choosers.values():
             chooser.reset_choices()
+        self._choose()
 
     def _on_failed(self, error: Exception) -> None:
         self._end("Stopped." if isinstance(error, Cancelled) else str(error))
@@ -268,11 +307,12 @@ class StageWidget(QWidget):
         for job in self._running:
             job.cancel()
 
-    def _on_done(self, made: StageOutcome, grid: Volume) -> None:
+    def _on_done(self, made: StageOutcome, source: Source) -> None:
+        show_letters(self._viewer)
         for name in STAGES[self.stage]:
             value = made.quantities.get(name)
             if isinstance(value, np.ndarray):
-                for layer in result_layers(self.stage, name, value, grid, made.record):
+                for layer in result_layers(self.stage, name, value, source, made.record):
                     self._viewer.add_layer(layer)
         said = " ".join(made.warnings)
         self._end(f"Done in {made.seconds:.1f} s. {said}".strip())
@@ -287,65 +327,16 @@ class StageWidget(QWidget):
         self._said.setText(sentence)
 
 
+def _tell(widget: ref[StageWidget], name: str, *_: object) -> None:
+    """Tell a widget of a choice; a chooser that held it would keep it alive."""
+    there = widget()
+    if there is not None:
+        there._on_chosen(name)
+
+
 def _let_go(jobs: list[Job], *_: object) -> None:
     for job in jobs:
         job.let_go()
-
-
-def result_layers(
-    stage: str, name: str, values: Any, grid: Volume, record: Mapping[str, Any]
-) -> list[Layer]:
-    """What a stage has made, as layers with their place and how they were made."""
-    text = STAGE_TEXTS[stage]
-    role = "mask" if values.dtype == bool else text.role if name == text.quantity else "other"
-    title = text.result if name == text.quantity else _title(name)
-    parts = list(values) if values.ndim == 4 else [values]
-    layers = []
-    for number, part in enumerate(parts, 1):
-        data = part.astype(np.uint8) if part.dtype == bool else part
-        named = title if len(parts) == 1 else f"{title} {number}"
-        volume = grid.with_data(data, unit=UNITS.get(name, ""), name=named)
-        for layer in layer_data(volume, role):
-            made = Layer.create(*layer)
-            made.metadata["qsm_made"] = dict(record)
-            layers.append(made)
-    return layers
-
-
-def _volume(layer: Layer, name: str) -> Volume:
-    """A layer's values in (x, y, z) with their place; masks from labels or images alike.
-
-    Raises
-    ------
-    MetadataError
-        If the layer's unit is another one than is needed.
-    """
-    data = np.asarray(layer.data).transpose(2, 1, 0)
-    known = layer.metadata.get(VOLUME_KEY)
-    if isinstance(known, Volume) and known.shape == data.shape:
-        wanted = UNITS.get(name, "")
-        if wanted and known.unit and known.unit != wanted:
-            raise MetadataError(
-                f"'{layer.name}' is in {known.unit}, but {_title(name)} needs {wanted}."
-            )
-        return replace(known, data=data, name=layer.name)
-    affine = np.eye(4)
-    affine[:3, :3] = np.diag(np.asarray(layer.scale)[::-1])
-    affine[:3, 3] = np.asarray(layer.translate)[::-1]
-    return Volume(data, affine, name=layer.name, orientation_known=False)
-
-
-def _sidecar(volume: Volume) -> dict[str, Any]:
-    """What stands beside the file that a layer came from; empty without one."""
-    if volume.origin is None or not volume.origin.is_file():
-        return {}
-    from napari_qsm.io.bids import sidecar_of
-
-    return sidecar_of(volume.origin)
-
-
-def _title(name: str) -> str:
-    return _IMAGES.get(name) or _MASKS.get(name) or name
 
 
 class PhaseWidget(StageWidget):
