@@ -10,6 +10,7 @@ import qtpy
 from qtpy.QtWidgets import QApplication, QDialog, QLabel
 
 from napari_qsm._version import __version__
+from napari_qsm.session.newer_version import comparison, published_version
 from napari_qsm.viewer import ui
 
 if TYPE_CHECKING:
@@ -22,6 +23,16 @@ def versions() -> str:
     lines.append(f"{qtpy.API_NAME}, Qt {qtpy.QT_VERSION}")
     lines.append(f"Python {platform.python_version()}, {platform.platform()}")
     return "\n".join(lines)
+
+
+def ask_for_newer(workspace: Workspace) -> None:
+    """Ask whether a newer version is published, and say the answer."""
+    services = workspace.services
+    services.run(
+        "Asking for the newest version",
+        lambda progress, cancelled: published_version(),
+        lambda published: services.message(comparison(published)),
+    )
 
 
 def show_about(workspace: Workspace) -> None:

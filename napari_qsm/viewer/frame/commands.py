@@ -8,7 +8,7 @@ from napari_qsm.session.visits import links_on_show
 from napari_qsm.viewer.command import Command
 from napari_qsm.viewer.data.demonstration import open_demonstration
 from napari_qsm.viewer.frame import recent_menu
-from napari_qsm.viewer.frame.about import show_about
+from napari_qsm.viewer.frame.about import ask_for_newer, show_about
 from napari_qsm.viewer.frame.cohort import CohortDialog
 from napari_qsm.viewer.frame.guide import show_guide
 from napari_qsm.viewer.frame.preferences import Preferences
@@ -193,5 +193,6 @@ HELP = (
         "qsm.demo_anew", "demonstration, computed anew (minutes)",
         lambda w: open_demonstration(w, anew=True), group="Demonstration",
     ),
+    Command("qsm.newer", "is there a newer version?", ask_for_newer, group="Help"),
     Command("qsm.about", "about napari-qsm", show_about, group="Help"),
 )  # fmt: skip
