@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import importlib.util
+import json
 import os
 import re
 import subprocess
@@ -11,7 +12,9 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import jinja2
 import pytest
+import yaml
 
 import napari_qsm
 
@@ -96,6 +99,32 @@ def test_the_version_and_the_dependencies_are_said_once_more_but_alike():
     for wanted in said["dependencies"]:
         name, bound = re.fullmatch(r"([\w-]+)(.*)", wanted).groups()
         assert f"{other.get(name, name)} {bound}" in there
+
+
+def construct(platform):
+    """Read the installers' definition as conda's constructor does: selectors, then jinja, then YAML."""
+    text = (ROOT / "packaging" / "installer" / "construct.yaml").read_text(encoding="utf-8")
+    lines = []
+    for line in text.splitlines():
+        chosen = re.search(r"#\s*\[(\w+)\]\s*$", line)
+        if chosen is None or chosen[1] == platform:
+            lines.append(line)
+    return yaml.safe_load(jinja2.Template("\n".join(lines)).render(environ={"VERSION": "9.8.7"}))
+
+
+@pytest.mark.parametrize(("platform", "kind"), [("win", "exe"), ("osx", "pkg"), ("linux", "sh")])
+def test_installers_hold_the_program_with_icon_and_file_type(platform, kind):
+    made = construct(platform)
+    assert made["installer_type"] == kind and made["version"] == "9.8.7"
+    assert {"napari-qsm 9.8.7", "napari-qsm-menu 9.8.7"} <= set(made["specs"])
+    folder = ROOT / "packaging" / "installer" / "menu"
+    assert made["menu_packages"] == ["napari-qsm-menu"]
+    (entry,) = json.loads((folder / "napari-qsm-menu.json").read_text())["menu_items"]
+    ending = {"win": "ico", "osx": "icns", "linux": "png"}[platform]
+    assert (folder / entry["icon"].rpartition("/")[2].replace("{{ ICON_EXT }}", ending)).is_file()
+    command = {**entry, **entry["platforms"][platform]}["command"]
+    assert command[1:4] == ["-m", "napari_qsm", "view"]
+    assert "nii" in json.dumps(entry["platforms"][platform])
 
 
 def test_top_level_manifest_is_the_packages_own():

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import napari
-from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import QTabWidget, QWidget
 
 from napari_qsm.session import Session
@@ -31,7 +30,6 @@ from napari_qsm.viewer.frame.placing import place
 from napari_qsm.viewer.frame.recent_work import RecentWork
 from napari_qsm.viewer.frame.status_line import StatusLine
 from napari_qsm.viewer.help_page import HelpPage
-from napari_qsm.viewer.icons import pixmap
 from napari_qsm.viewer.keys import Keys
 from napari_qsm.viewer.number_fields import spare_wheels
 from napari_qsm.viewer.reconstruct.panel import ReconstructPanel
@@ -72,7 +70,6 @@ def open_workspace(paths: Paths | None = None, *, show: bool = True) -> Workspac
     viewer = napari.Viewer(title="napari-qsm", show=False)
     workspace = Workspace(viewer, owns_viewer=True)
     window, size = compat.qt_window(viewer), load_settings().get("window")
-    window.setWindowIcon(QIcon(pixmap("napari-qsm", side=128)))
     place(window, size)
     if show:
         viewer.window.show()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal as PlainSignal
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_qsm.errors import QsmError
@@ -26,6 +27,7 @@ from napari_qsm.viewer import compat
 from napari_qsm.viewer.data.recovery_box import RecoveryBox
 from napari_qsm.viewer.data.save_dialog import SaveDialog
 from napari_qsm.viewer.dialogs import Answer, ask, ask_folder, last_folder
+from napari_qsm.viewer.icons import pixmap
 
 if TYPE_CHECKING:
     from napari_qsm.viewer.data.files import Files
@@ -50,7 +52,8 @@ class Saving:
     files : Files
         Shows what was read.
     titled : bool
-        Whether the window's title tells what is open, and whether it is saved.
+        Whether the window is the program's own: its title tells what is open, and whether it is
+        saved, and its icon is the program's.
 
     Attributes
     ----------
@@ -78,6 +81,8 @@ class Saving:
         self.box = RecoveryBox(self.restore, self._delete)
         self._unwanted = -1
         self.unsaved.changed.connect(self._on_unsaved)
+        if titled:
+            services.window.setWindowIcon(QIcon(pixmap("napari-qsm", side=128)))
 
     # -- saving ---------------------------------------------------------------------------
 
