@@ -1,5 +1,6 @@
 """What commands do before, while and after they write, and where they run."""
 
+import importlib
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ import pytest
 
 from napari_qsm.cli import main
 from napari_qsm.cli.display import display_problem
+from napari_qsm.errors import QsmError
 
 AFFINE = np.diag([-1.0, 1, 2, 1])
 ROOT = Path(__file__).resolve().parents[1]
@@ -211,6 +213,31 @@ class TestWhereItRuns:
         monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
         assert "Qt binding" in display_problem()
         display_problem.cache_clear()
+
+
+@pytest.mark.parametrize("variable", ["QT_QPA_PLATFORM", "DISPLAY"])
+def test_a_script_is_told_that_there_is_no_display(variable):
+    """Qt itself would end the interpreter."""
+    env = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    env |= {"QT_QPA_PLATFORM": "offscreen"} if variable == "QT_QPA_PLATFORM" else {}
+    if variable == "DISPLAY":
+        env.pop("QT_QPA_PLATFORM", None)
+        if sys.platform != "linux":
+            pytest.skip("there is always a display")
+    code = "import napari_qsm\ntry:\n napari_qsm.open_workspace(show=False)\nexcept napari_qsm.QsmError as e:\n print(e)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert "There is no display to open a window on" in done.stdout
+
+
+def test_a_script_is_told_that_there_is_no_qt_binding(monkeypatch):
+    import napari_qsm.viewer
+
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(QsmError, match="No Qt binding"):
+        importlib.reload(napari_qsm.viewer)
 
 
 def test_commas_in_every_numeric_option(head, capsys):

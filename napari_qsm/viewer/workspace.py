@@ -26,7 +26,7 @@ from napari_qsm.viewer.data.saving import Closing, Saving
 from napari_qsm.viewer.display.panel import DisplayPanel
 from napari_qsm.viewer.docks import Docks
 from napari_qsm.viewer.figure.panel import FigurePanel
-from napari_qsm.viewer.frame.placing import place
+from napari_qsm.viewer.frame.placing import place, prepare
 from napari_qsm.viewer.frame.recent_work import RecentWork
 from napari_qsm.viewer.frame.status_line import StatusLine
 from napari_qsm.viewer.help_page import HelpPage
@@ -52,7 +52,7 @@ Paths = Iterable[Path | str] | Path | str
 
 
 def open_workspace(paths: Paths | None = None, *, show: bool = True) -> Workspace:
-    """Open napari with the workspace.
+    """Open napari with the workspace; a QsmError says why, where no window can be opened.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def open_workspace(paths: Paths | None = None, *, show: bool = True) -> Workspac
     Workspace
         Ends with :meth:`Workspace.close` or when its window is closed.
     """
-    compat.no_binding_warning()
+    prepare()
     viewer = napari.Viewer(title="napari-qsm", show=False)
     workspace = Workspace(viewer, owns_viewer=True)
     window, size = compat.qt_window(viewer), load_settings().get("window")

@@ -1,12 +1,31 @@
-"""How large the window is at first, and where: always within a screen that is there."""
+"""Whether there is a screen; how large the window is at first, and where: always within one."""
 
 from __future__ import annotations
 
 from qtpy.QtCore import QRect, QSize
 from qtpy.QtWidgets import QApplication, QMainWindow
 
+from napari_qsm.cli.display import display_problem
+from napari_qsm.errors import QsmError
+from napari_qsm.viewer import compat
+
 #: Of the screen, for the very first window.
 _SHARE = 0.9
+
+
+def prepare() -> None:
+    """Before the first window: see that there is a display, and keep napari from warning of its Qt.
+
+    Raises
+    ------
+    QsmError
+        Where Qt has no display to draw on, and would end the whole process.
+    """
+    if QApplication.instance() is None:
+        problem = display_problem()
+        if problem:
+            raise QsmError(problem)
+    compat.no_binding_warning()
 
 
 def place(window: QMainWindow, size: object) -> None:
