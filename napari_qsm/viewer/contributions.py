@@ -15,13 +15,14 @@ from napari_qsm.io.formats import can_read, is_segmentation, read_image
 from napari_qsm.io.maps import declared_unit
 from napari_qsm.io.nifti import ENDINGS, write_volume
 from napari_qsm.io.segmentation import read_labels, regions_beside, write_labels
+from napari_qsm.io.sidecar import sidecar_path, write_sidecar
 from napari_qsm.io.whole_numbers import is_whole
 from napari_qsm.quantities import checked_map
 from napari_qsm.samples import GRE_CROP
 from napari_qsm.session import guess_role
 from napari_qsm.session.opening import load_head
 from napari_qsm.study.identity import identity_of
-from napari_qsm.viewer.plain.layers import LayerData, layer_data, regions_of, volume_of
+from napari_qsm.viewer.plain.layers import FACTS_KEY, LayerData, layer_data, regions_of, volume_of
 from napari_qsm.viewer.plain.letters import show_letters
 
 #: The samples' grid: that of the case report with every other voxel in the plane. The whole takes
@@ -86,7 +87,8 @@ def write_one(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     Returns
     -------
     list of str
-        The file written.
+        The file written, and beside it a sidecar with what is known of the image: its unit, echo
+        time, field strength. A sidecar that is there already stays as it is.
 
     Raises
     ------
@@ -94,8 +96,14 @@ def write_one(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
         If the layer is not 3-D, or its array has another shape than the volume it came from.
     """
     target = _with_ending(path)
-    write_volume(volume_of(data, meta), target)
-    return [str(target)]
+    volume = volume_of(data, meta)
+    write_volume(volume, target)
+    beside = sidecar_path(target)
+    if beside.exists():
+        return [str(target)]
+    facts = dict(meta.get("metadata", {}).get(FACTS_KEY, {}))
+    write_sidecar(target, facts | ({"Units": volume.unit} if volume.unit else {}))
+    return [str(target), *([str(beside)] if beside.exists() else [])]
 
 
 def write_regions(path: str, data: Any, meta: dict[str, Any]) -> list[str]:

@@ -53,7 +53,8 @@ def test_open_upright_and_save_back_to_the_bit(tmp_path, order, degrees):
     layer = Layer.create(data, options, kind)
     layer_options = layer.as_layer_data_tuple()[1]
     target = tmp_path / "back.nii.gz"
-    assert write_one(str(target), layer.data, layer_options) == [str(target)]
+    written = write_one(str(target), layer.data, layer_options)
+    assert written == [str(target), str(tmp_path / "back.json")]
     before, after = nib.load(source), nib.load(target)
     np.testing.assert_array_equal(after.affine, before.affine)
     np.testing.assert_array_equal(after.dataobj, before.dataobj)
@@ -265,7 +266,7 @@ def test_save_all_writes_every_layer_or_none(tmp_path):
     layers.append(Layer.create(*read(str(regions_file(tmp_path)))[0]))
     data = [layer.as_layer_data_tuple() for layer in layers]
     written = write_all(str(tmp_path / "head.nii.gz"), data)
-    names = ["head_χ_map.nii.gz", "head_drawing.nii.gz", "head_drawing.txt"]
+    names = ["head_χ_map.nii.gz", "head_χ_map.json", "head_drawing.nii.gz", "head_drawing.txt"]
     assert written == [str(tmp_path / name) for name in names]
     np.testing.assert_array_equal(nib.load(written[0]).dataobj, stored_in(ramp(), ORDERS[9]).data)
     with pytest.raises(FileError, match="there already"):
@@ -274,6 +275,20 @@ def test_save_all_writes_every_layer_or_none(tmp_path):
     with pytest.raises(QsmError, match="2-D"):
         write_all(str(tmp_path / "other"), [*data, flat])
     assert not list(tmp_path.glob("other*"))
+
+
+def test_saved_images_keep_unit_and_facts(tmp_path):
+    facts = {"EchoTime": 0.021, "MagneticFieldStrength": 3.0}
+    field = ramp(name="field a", unit="ppm")
+    layer = Layer.create(*layer_data(field, "other", facts=facts)[0])
+    target = tmp_path / "mine.nii.gz"
+    write_one(str(target), layer.data, layer.as_layer_data_tuple()[1])
+    again = Layer.create(*read(str(target))[0])
+    assert again.metadata["qsm_volume"].unit == "ppm"
+    assert facts.items() <= again.metadata["qsm_facts"].items()
+    (tmp_path / "mine.json").write_text('{"EchoTime": 0.005}')  # somebody's own
+    write_one(str(target), layer.data, layer.as_layer_data_tuple()[1])
+    assert (tmp_path / "mine.json").read_text() == '{"EchoTime": 0.005}'
 
 
 def test_into_the_workspace_and_back_nothing_moves(tmp_path):
