@@ -7,7 +7,7 @@ import pytest
 from napari.layers import Layer
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from napari_qsm.phantom import make_head
 from napari_qsm.recon.pipeline import Inputs, run
@@ -178,3 +178,17 @@ def test_a_layer_in_another_unit_is_refused(qtbot, made):
     widget._choosers["chi_ppm"].value = viewer.layers["unwrapped 1"]
     widget._choosers["local_mask"].value = viewer.layers["mask"]
     assert "is in rad" in click_run(widget)
+
+
+def test_stages_lie_behind_tabs_not_below_each_other(qtbot):
+    window = QMainWindow()
+    qtbot.addWidget(window)
+    docks = []
+    for kind in (UnwrapWidget, EchoesWidget, ReferenceWidget):
+        dock = QDockWidget()
+        dock.setWidget(kind(Viewer()))
+        window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+        docks.append(dock)
+        window.show()
+        settle(5)
+    assert set(window.tabifiedDockWidgets(docks[0])) == {docks[1], docks[2]}

@@ -11,7 +11,15 @@ import napari
 import numpy as np
 from magicgui.widgets import create_widget
 from napari.layers import Image, Labels, Layer
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLineEdit, QSizePolicy, QWidget
+from qtpy.QtCore import QTimer
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QLineEdit,
+    QSizePolicy,
+    QWidget,
+)
 
 from napari_qsm.errors import Cancelled, MetadataError, QsmError
 from napari_qsm.recon.pipeline import StageOutcome, run_stage
@@ -23,6 +31,7 @@ from napari_qsm.study.scan_source import from_ms, from_tesla, in_ms
 from napari_qsm.viewer import compat, ui
 from napari_qsm.viewer.forms import Form, setting_field
 from napari_qsm.viewer.jobs import Job
+from napari_qsm.viewer.plain.docking import join_docks
 from napari_qsm.viewer.plain.letters import show_letters
 from napari_qsm.viewer.plain.stages import (
     IMAGES,
@@ -96,6 +105,14 @@ class StageWidget(QWidget):
         # Of the list alone: a widget that is held by its own signal would never be destroyed.
         self.destroyed.connect(partial(_let_go, self._running))
         self._show_method()
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Lie behind a tab with the widgets of other stages, not squeezed in below them."""
+        super().showEvent(event)
+        QTimer.singleShot(0, self._join_docks)
+
+    def _join_docks(self) -> None:
+        join_docks(self, StageWidget)
 
     @property
     def method(self) -> Method:
