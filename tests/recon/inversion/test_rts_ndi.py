@@ -39,6 +39,12 @@ def problem_column(problem, index):
     return np.fft.irfftn(spectrum, problem.shape, axes=(0, 1, 2)).ravel()
 
 
+def test_ndi_with_the_heaviest_ridge_stays_finite_and_small():
+    field = 1e-3 * np.random.default_rng(4).standard_normal((8, 7, 6))
+    found = solve_ndi(problem_of(field), 300, 1.0, 16.0, no_progress)
+    assert 0 < np.abs(found).max() < np.abs(field).max()
+
+
 def test_ndi_forgives_a_whole_turn():
     rng = np.random.default_rng(1)
     field = 1e-3 * rng.standard_normal((12, 10, 8))
