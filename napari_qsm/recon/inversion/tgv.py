@@ -157,20 +157,23 @@ def solve_tgv(
         slopes.gather_slopes(v, e, sweep, free, limits, problem.scales, _RATIO)
         passes.confine(chi, held, sweep, problem.support, hold, relax)
         progress(fraction)
+        of_slopes = [fourier.rfftn(part) for part in free]
+        del free  # its place is needed, since memory is at its peak here
+        progress(fraction)
         of_map = fourier.rfftn(sweep)
         passes.fit_field(field, q, problem.field, known, relax)
         of_field = fourier.rfftn(field)
         progress(fraction)
-        of_slopes = [fourier.rfftn(part) for part in free]
         slopes.solve_slopes(
             of_map, of_field, of_slopes, problem.dipole, steps, (share, hold, _RATIO)
         )
         progress(fraction)
         chi = fourier.irfftn(of_map, shape)
         field = fourier.irfftn(of_field, shape)
-        for part, spectrum in zip(free, of_slopes, strict=True):
-            part[...] = fourier.irfftn(spectrum, shape)
-        del of_map, of_field, of_slopes, spectrum  # room for the next step's
+        del of_map, of_field
+        free = np.empty((3, *shape), dtype)
+        for axis in range(3):
+            free[axis] = fourier.irfftn(of_slopes.pop(0), shape)
     progress(1.0)
     return chi, field
 
