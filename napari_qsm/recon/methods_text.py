@@ -125,6 +125,7 @@ _WORDS: Mapping[str, str] = {
     "curvature_ratio": "bends {} times as costly as steps",
     "harmonic_weight": "weight of the remainder's Laplacian {}",
     "smallest_mm3": "pieces of poor phase from {}",
+    "margin_mm": "the first pass ending {} from them",
     "follow_noise": "λ scaled with the noise of the field",
     "power": "weight to the power of {}",
     "filter_mm": "Hann low-pass of {}",

@@ -16,7 +16,8 @@ from napari_qsm.recon.inversion.problem import Problem, data_weights, prepare
 from napari_qsm.recon.inversion.settings import Weighted, centred
 from napari_qsm.recon.stages import Param, Progress, Warn, method, no_progress, no_warning
 
-#: Penalty of the gradient's splitting; it steers the speed only.
+#: Penalty of the gradient's splitting; it steers the speed only. Ten times as much leaves means of
+#: nuclei some 4 % smaller after these many steps.
 _RHO = 0.003
 _OVER_RELAXATION = 1.6
 #: Share of the work spent on the first step, for the progress report.
@@ -42,10 +43,10 @@ def rts(
     ] = 1e-3,
     ill_conditioned_below: Annotated[
         float, Param("The first step is kept where the kernel exceeds this.", ge=0.001, le=0.5)
-    ] = 0.1,
+    ] = 0.15,
     first_iterations: Annotated[
         int, Param("Least-squares steps; fewer are smoother.", ge=1, le=500)
-    ] = 25,
+    ] = 10,
     iterations: Annotated[int, Param("Steps of total variation.", ge=1, le=1000)] = 30,
     weighted: Weighted = True,
     progress: Progress = no_progress,
@@ -65,8 +66,8 @@ def rts(
     With ``chi1`` from a few steps of conjugate gradients, minimises ``1/2 ‖M F (chi - chi1)‖² +
     lambda sum_a s_a |d_a chi|``, where M selects frequencies at which the dipole kernel's size is
     above the threshold. One pair of transforms a step. Ours: least squares is
-    weighted by the noise, and takes 25 steps where the paper takes four, which leave means of nuclei
-    a fifth too small; and frequencies count as seen from 0.1 on.
+    weighted by the noise, and takes ten steps where the paper takes four, which leave means of nuclei a
+    fifth too small.
 
     References
     ----------

@@ -32,7 +32,7 @@ _QUALITY, _BACKGROUND = 0.04, 0.15
 @method(
     "inversion",
     "two-pass",
-    title="Two passes: reliable phase, then all (with STAR-QSM)",
+    title="Two passes: reliable phase, then all",
     references=(
         "Stewart 2022, Magn Reson Med 87:1289, doi:10.1002/mrm.29048",
         "Wei 2015, NMR Biomed 28:1294, doi:10.1002/nbm.3383",
@@ -62,10 +62,10 @@ def two_pass(
     smallest_mm3: Annotated[
         float, Param("Smaller pieces of poor phase are left in.", unit="mm³", ge=0, le=1e6)
     ] = 100.0,
-    radius_min_mm: Annotated[
+    margin_mm: Annotated[
         float,
         Param(
-            "V-SHARP's smallest ball in the first pass, which ends this far from what is left out.",
+            "The first pass ends this far from what it leaves out: V-SHARP's smallest ball.",
             unit="mm",
             ge=0.1,
             le=12,
@@ -154,7 +154,7 @@ def two_pass(
         reliable,
         voxel_size_mm,
         b0_direction,
-        radius_min_mm=radius_min_mm,
+        radius_min_mm=margin_mm,
         progress=lambda fraction: progress(_QUALITY + _BACKGROUND * fraction),
         warn=warn,
     )
