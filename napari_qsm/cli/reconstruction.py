@@ -56,7 +56,10 @@ def reconstruct(
         ),
     ] = None,
     recipe: Annotated[
-        str, typer.Option(help="Preset (case-report, consensus) or a recipe file.")
+        str,
+        typer.Option(
+            help="Preset (case-report, consensus, lbv-weak-harmonic, two-pass) or a recipe file."
+        ),
     ] = "case-report",
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="stage.setting=value", metavar="CHANGE...")
