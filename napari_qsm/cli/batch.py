@@ -42,8 +42,8 @@ def batch(
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="Preset (case-report, consensus, lbv-weak-harmonic, two-pass) or a recipe file; unless given, that of the study's "
-            "protocol, else case-report."
+            help="Preset (case-report, consensus, lbv-weak-harmonic, two-pass) or a recipe file; "
+            "unless given, that of the study's protocol, else case-report."
         ),
     ] = None,
     set_: Annotated[
