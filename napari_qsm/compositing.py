@@ -37,7 +37,8 @@ class Sheet:
     smooth : bool
         Whether values between voxel middles are interpolated linearly; nearest voxel otherwise.
     outline : int
-        Of labels, how many voxels inwards from their edges are drawn; 0 for all.
+        Of labels, how many pixels broad the lines are that are drawn along the borders of their
+        voxels, inwards, as figures have them; 0 for filled ones.
     """
 
     data: Any
@@ -156,14 +157,19 @@ def _blended(top: Array, below: Array) -> Array:
     return top + (odd | even)
 
 
+def outline_pixels(width: int) -> int:
+    """How many pixels broad a line is on the screen; ``width`` as in the display of regions."""
+    return round(1.5 * width)
+
+
 def outlined(labels: Array, thickness: int) -> Array:
-    """Labels of a slice at their edges; zero inside, as napari's contours are.
+    """Labels at their edges; zero inside.
 
     Parameters
     ----------
     labels : ndarray, shape (rows, columns)
     thickness : int
-        Voxels, at least 1.
+        Rows and columns, at least 1.
     """
     inner = labels
     for _ in range(thickness):
@@ -267,24 +273,57 @@ def _cut(
     grid = tuple(key)
     if grid in covered:
         return None
+    if sheet.outline:
+        return _rim(sheet, int(index), ((up, up_mm), (across, across_mm)))
     box: list[Any] = [int(index)] * 3
-    inner: list[slice] = []
     places: list[Array] = []
     for axis, at in zip((up, across), exact, strict=True):
         last = shape[axis] - 1
         at = np.clip(at, 0, last) if sheet.smooth else np.floor(at + 0.5)
         low = int(np.floor(at.min()))
         high = min(int(np.floor(at.max())) + (2 if sheet.smooth else 1), last + 1)
-        wide = slice(max(low - sheet.outline, 0), min(high + sheet.outline, last + 1))
-        box[axis] = wide
-        inner.append(slice(low - wide.start, high - wide.start))
+        box[axis] = slice(low, high)
         places.append(at - low if sheet.smooth else (at - low).astype(np.intp))
     # In one piece: slices along the array's short steps take long to go through.
     values = np.ascontiguousarray(sheet.data[tuple(box)])
-    if sheet.outline:
-        values = outlined(values, sheet.outline)[tuple(inner)]
     pixels_of = (where[0], where[1])
     return _Cut(values, places[0], places[1], pixels_of, None if sheet.smooth else grid)
+
+
+def _rim(
+    sheet: Sheet, index: int, axes: tuple[tuple[int, Array], tuple[int, Array]]
+) -> _Cut | None:
+    """Labels along their edges, pixel by pixel: as broad on the screen whatever the zoom.
+
+    Pixels beyond those asked for are looked at, so that a line is the same whichever part of the
+    picture is drawn.
+    """
+    reach = sheet.outline
+    steps = [float(mm[1] - mm[0]) for _, mm in axes if len(mm) > 1] or [sheet.scale[axes[0][0]]]
+    box: list[Any] = [index] * 3
+    places, wanted = [], []
+    for (axis, mm), step in zip(axes, (steps[0], steps[-1]), strict=True):
+        more = step * np.arange(1, reach + 1)
+        wide = np.concatenate([mm[0] - more[::-1], mm, mm[-1] + more])
+        at = np.floor((wide - sheet.translate[axis]) / sheet.scale[axis] + 0.5)
+        inside = np.flatnonzero((at >= 0) & (at < np.shape(sheet.data)[axis]))
+        at = at[inside].astype(np.intp)
+        low = int(at.min())
+        box[axis] = slice(low, int(at.max()) + 1)
+        places.append(at - low)
+        # Which of them were asked for, and where these stand in the picture.
+        first = int(np.searchsorted(inside, reach))
+        last = int(np.searchsorted(inside, reach + len(mm)))
+        start = int(inside[first]) - reach
+        wanted.append((slice(first, last), slice(start, start + last - first)))
+    labels = np.asarray(sheet.data[tuple(box)])
+    if not labels.any():
+        return None
+    values = np.ascontiguousarray(labels).take(places[0], axis=0).take(places[1], axis=1)
+    (rows, up), (columns, across) = wanted
+    values = outlined(values, reach)[rows, columns]
+    here = tuple(np.arange(n) for n in values.shape)
+    return _Cut(values, here[0], here[1], (up, across), None)
 
 
 def _coloured(sheet: Sheet, cut: _Cut) -> Array:

@@ -172,15 +172,42 @@ def test_outlines_are_what_is_next_to_something_else(thickness):
         if max(near) == min(reach):
             expected[row, column] = 0
     np.testing.assert_array_equal(outlined(labels, thickness), expected)
+
+
+@pytest.mark.parametrize("thickness", [2, 3])
+def test_outlines_are_lines_of_so_many_pixels_along_the_borders_of_voxels(thickness):
+    """Against the distance of each pixel to those of other labels, one by one."""
+    labels = np.zeros((7, 8), np.uint8)
+    labels[1:6, 1:5], labels[4:6, 5:7] = 2, 3
     place = ((1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
     sheet = Sheet(labels[None], *place, label_colours(lambda v: REGIONS[v % 4]), outline=thickness)
-    x, y = np.arange(0, 15.9, 0.4), np.arange(0, 13.9, 0.4)
+    x, y = np.arange(7.41, -0.4, -0.1), np.arange(-0.44, 6.4, 0.1)
     whole = compose([sheet], "axial", 0.0, x, y)
-    np.testing.assert_array_equal(
-        unpacked(whole[::5, ::5]),
-        np.rint((REGIONS[:, :3] * REGIONS[:, 3:])[expected[::2, ::2]] * 255),
-    )
-    np.testing.assert_array_equal(compose([sheet], "axial", 0.0, x[7:20], y[9:]), whole[9:, 7:20])
+    row, column = (np.floor(mm + 0.5).astype(int) for mm in (y, x))
+    pixels = labels[row][:, column]
+    expected = np.zeros_like(pixels)
+    for i, j in np.argwhere(pixels):
+        near = [
+            pixels[r, c]
+            for r in range(max(i - thickness, 0), min(i + thickness + 1, len(y)))
+            for c in range(max(j - thickness, 0), min(j + thickness + 1, len(x)))
+            if abs(r - i) + abs(c - j) <= thickness
+        ]
+        # Where two regions meet, the line is drawn in the one with the higher number.
+        next_to = [
+            pixels[r, c]
+            for r, c in ((i, j), (i - 1, j), (i + 1, j), (i, j - 1), (i, j + 1))
+            if 0 <= r < len(y) and 0 <= c < len(x)
+        ]
+        expected[i, j] = pixels[i, j] if max(next_to) != min(near) else 0
+    colours = np.rint((REGIONS[:, :3] * REGIONS[:, 3:])[expected] * 255)
+    np.testing.assert_array_equal(unpacked(whole), colours)
+    part = compose([sheet], "axial", 0.0, x[7:40], y[9:31])
+    np.testing.assert_array_equal(part, whole[9:31, 7:40])
+    assert (compose([sheet], "axial", 0.0, x[30:31], y[20:21]) == whole[20:21, 30:31]).all()
+    # Twice as near, the line is as broad on the screen.
+    middle = unpacked(compose([sheet], "axial", 0.0, np.arange(0.02, 4.98, 0.05), np.array([3.02])))
+    assert middle.any(axis=-1).sum() == 2 * thickness
 
 
 def test_over_is_exact_to_a_grey_level():

@@ -60,7 +60,7 @@ def set_look(
     outline : bool, optional
         As outlines, or filled.
     width : int, optional
-        Of outlines, voxels.
+        Of outlines, from 1 to 5.
     opacity : float, optional
         0 to 1.
     """

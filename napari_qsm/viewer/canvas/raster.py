@@ -11,8 +11,9 @@ from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_qsm.anatomy import DEPTH_AXIS, across_sign
 from napari_qsm.arrays import Array
-from napari_qsm.compositing import BLACK, Sheet, compose
+from napari_qsm.compositing import BLACK, Sheet, compose, outline_pixels
 from napari_qsm.session.frames import Camera2D
+from napari_qsm.study.display import WIDEST_OUTLINE
 
 _KEYS = (QEvent.Type.KeyPress, QEvent.Type.KeyRelease)
 _MOUSE = (
@@ -77,8 +78,9 @@ class RasterCanvas(QWidget):
             return
         ratio = self.devicePixelRatioF()
         corners = np.array([camera.to_pixel(low), camera.to_pixel(high)]) * ratio
-        first = np.floor(corners.min(axis=0)).astype(int) - 1
-        last = np.ceil(corners.max(axis=0)).astype(int) + 1
+        rim = 1 + outline_pixels(WIDEST_OUTLINE)  # lines along edges reach beyond what changed
+        first = np.floor(corners.min(axis=0)).astype(int) - rim
+        last = np.ceil(corners.max(axis=0)).astype(int) + rim
         area = QRect(int(first[0]), int(first[1]), *(int(n) for n in last - first))
         area = area.intersected(QRect(0, 0, *self._size()))
         if area.isEmpty():

@@ -9,7 +9,7 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 from psygnal import Signal
 
-from napari_qsm.compositing import Sheet, label_colours, map_colours
+from napari_qsm.compositing import Sheet, label_colours, map_colours, outline_pixels
 from napari_qsm.viewer import compat_drawing, ui
 
 #: Events of a layer after which its picture is another one.
@@ -143,7 +143,7 @@ def _sheet(layer: Layer) -> Sheet:
     translate = (z, y, x)
     if isinstance(layer, Labels):
         colours = label_colours(layer.colormap.map, layer.opacity)
-        return Sheet(layer.data, scale, translate, colours, outline=layer.contour)
+        return Sheet(layer.data, scale, translate, colours, outline=outline_pixels(layer.contour))
     ramp, bent = layer.colormap, layer.gamma != 1
     steps = _BENT_STEPS if bent else _STEPS
     table = ramp.map(((np.arange(steps) + 0.5) / steps) ** layer.gamma)

@@ -26,7 +26,7 @@ class LooksBox(ui.Section):
         )  # fmt: skip
         self._width = ui.whole_number(
             "qsm.looks.width", lambda _: self._set(), 1, WIDEST_OUTLINE,
-            tip="How many voxels broad outlines are, inwards from the region's edge",
+            tip="How broad outlines are, from the region's edge inwards",
         )  # fmt: skip
         self._width.setMinimumWidth(86)
         self._opacity = ui.slider(
