@@ -305,6 +305,23 @@ def test_one_copy_of_each_map(workspace):
         assert each.data.nbytes == values.nbytes
 
 
+def test_a_map_is_copied_for_napari_only_once_it_draws(workspace):
+    session, viewer = workspace.session, workspace.viewer
+    first = workspace.controller.layers[session.add(noisy("a", 1)).id]
+    first.mode = "transform"
+    first.mode = "pan_zoom"
+    session.add(noisy("b", 2))
+    beside = workspace.controller.views[1:]
+    for view in beside:
+        assert [layer.name for layer in view.canvas.model.layers] == ["a"]
+    first.mode = "transform"
+    for view in beside:
+        copies = view.canvas.model.layers
+        assert [layer.name for layer in copies] == [layer.name for layer in viewer.layers]
+        assert [layer.visible for layer in copies] == [layer.visible for layer in viewer.layers]
+    first.mode = "pan_zoom"
+
+
 @pytest.mark.parametrize("way", ["viewer", "panel"])
 def test_a_layer_removed_while_linked(workspace, way):
     first = workspace.session.add(noisy("a", 1))

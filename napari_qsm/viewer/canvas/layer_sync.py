@@ -80,7 +80,7 @@ class LayerSync:
         self._heard.connect(layers.events.removed, to=self._on_layer_removed)
         self._heard.connect(layers.events.reordered, to=self.mirrors.sort)
         self._heard.connect(layers.selection.events.active, to=self._on_active)
-        self._heard.connect(views.canvas_made, to=self._on_canvas_made)
+        self._heard.connect(views.napari_draws, to=self._on_napari_draws)
 
     def dispose(self) -> None:
         """Stop following; layers stay in the viewer, as plain napari draws them upright."""
@@ -327,7 +327,7 @@ class LayerSync:
                 copy = view.layers.get(active) if active is not None else None
                 view.canvas.model.layers.selection.active = copy
 
-    def _on_canvas_made(self, view: SliceView) -> None:
+    def _on_napari_draws(self, view: SliceView) -> None:
         for layer in self.viewer.layers:
             self.mirrors.add(layer)
         self._choose_copies()

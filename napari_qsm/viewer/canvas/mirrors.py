@@ -1,4 +1,4 @@
-"""Copies of the viewer's layers for the views beside the large one."""
+"""Copies of the viewer's layers for the views beside the large one, where napari draws those."""
 
 from __future__ import annotations
 
@@ -111,6 +111,8 @@ class LayerMirror:
 class Mirrors:
     """Every layer of the viewer that is 3-D, once in each canvas beside the large one.
 
+    A copy is made when napari first draws it there: copies cost more than the layer itself.
+
     Attributes
     ----------
     painted : Signal
@@ -128,13 +130,13 @@ class Mirrors:
         self._mirrors: dict[tuple[SliceView, Layer], LayerMirror] = {}
 
     def add(self, layer: Layer) -> None:
-        """Copy a layer into every canvas that has no copy yet."""
+        """Copy a layer into every canvas that is drawn and has no copy yet."""
         if layer.ndim != 3:
             return
         viewer_layers = self._views.viewer.layers
         below = list(viewer_layers)[: viewer_layers.index(layer)]
         for view in self._views.beside:
-            if layer in view.layers or view.canvas is None:
+            if layer in view.layers or view.canvas is None or not view.draws_napari:
                 continue
             mirror = self._mirrors[view, layer] = LayerMirror(layer)
             mirror.painted.connect(self._on_painted)

@@ -79,6 +79,8 @@ class SliceView:
     moved = Signal(object)
     #: A canvas of its own came into being, empty yet.
     canvas_made = Signal(object)
+    #: Napari draws the picture from now on.
+    napari_draws = Signal(object)
 
     def __init__(
         self,
@@ -139,6 +141,7 @@ class SliceView:
             return
         self.surface.let_napari_draw(on, self.overlay)
         if on and self.canvas is not None:
+            self.napari_draws.emit(self)  # an empty model has no third axis to step along
             self.canvas.turn_to(self.plane, self.radiological)
             self.canvas.show_depth(self.plane, self._depth_mm)
         self.fit()

@@ -44,7 +44,9 @@ class Views:
     moved = Signal(object)  # a view whose picture changed its place
     tool_changed = Signal(object)  # the tool that now has the left button, or None
     added = Signal(object)  # a view that is empty yet
-    canvas_made = Signal(object)  # a view whose canvas of napari's is empty yet
+    napari_draws = Signal(
+        object
+    )  # a view that napari draws from now on; its canvas may lack layers
     shaken = Signal()  # napari may have stepped to another slice, which nobody asked for
     dropping = Signal(object)  # a view that is about to close
 
@@ -132,7 +134,8 @@ class Views:
         view.extent = self.main.extent
         self._join(view)
         if view.canvas is not None:
-            self._on_canvas_made(view)
+            self._share_keys(view)
+            self.napari_draws.emit(view)
         self.added.emit(view)
 
     def _new(self, name: str, plane: Plane, *, is_large: bool = False) -> SliceView:
@@ -145,13 +148,13 @@ class Views:
             radiological=self._session.radiological,
         )
 
-    def _on_canvas_made(self, view: SliceView) -> None:
+    def _share_keys(self, view: SliceView) -> None:
         assert view.canvas is not None
         compat.share_keys(compat.qt_viewer(self.viewer), view.canvas.qt)
-        self.canvas_made.emit(view)
 
     def _join(self, view: SliceView) -> None:
-        view.canvas_made.connect(self._on_canvas_made)
+        view.canvas_made.connect(self._share_keys)
+        view.napari_draws.connect(self.napari_draws.emit)
         self.all.append(view)
         view.zoom = self._zoom if self._session.views_linked else Zoom()
         self._mice[view] = Mouse(view, self.mouse)
