@@ -140,12 +140,12 @@ def ensure_venv(binding, extras):
 
 
 def test(binding, args):
-    """Run the tests with two workers unless the user chose; each starts its own display."""
+    """Run the tests with three workers unless the user chose; each starts its own display."""
     ensure_packages(QT_PACKAGES + DISPLAY_PACKAGES)
     python = ensure_venv(binding, TESTS) / ("python" + EXE)
     chosen = any(arg.startswith(("-n", "--numprocesses", "--dist", "--pdb", "-p")) for arg in args)
-    workers = [] if chosen else ["-n", "2", "--dist", "loadgroup"]
-    # Two test processes share the machine: threads inside each only get in the way.
+    workers = [] if chosen else ["-n", "3", "--dist", "loadgroup"]  # two work while one waits
+    # The test processes share the machine: threads inside each only get in the way.
     for name in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
         os.environ.setdefault(name + "_NUM_THREADS", "1")
     return run([python, "-m", "pytest"] + workers + args, cwd=ROOT)

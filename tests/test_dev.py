@@ -326,12 +326,12 @@ def test_an_unknown_binding_is_refused(args, capsys):
 
 
 @pytest.mark.parametrize("own", [[], ["-n0"], ["-n", "4"], ["--pdb"], ["-p", "no:xdist"]])
-def test_two_workers_unless_the_user_chose(asked, calls, own):
+def test_three_workers_unless_the_user_chose(asked, calls, own):
     dev.main(["test", *own, "-x"])
     (call,) = calls
     assert call.command[1:3] == ["-m", "pytest"] and call.options["cwd"] == dev.ROOT
-    two = [] if own else ["-n", "2", "--dist", "loadgroup"]
-    assert call.command[3:] == [*two, *own, "-x"]
+    three = [] if own else ["-n", "3", "--dist", "loadgroup"]
+    assert call.command[3:] == [*three, *own, "-x"]
 
 
 def test_the_program_runs_in_the_users_folder(asked, calls):

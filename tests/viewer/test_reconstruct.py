@@ -502,6 +502,7 @@ def click_to_chi(workspace, panel, folder):
     return panel.recon
 
 
+@pytest.mark.slow
 def test_a_real_scan_by_clicks(workspace, panel, shared_data):
     folder = shared_data / "gre-wholehead-lowres"
     recon = click_to_chi(workspace, panel, folder)
