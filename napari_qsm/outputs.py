@@ -24,7 +24,7 @@ from napari_qsm.io.participants import add_participant, with_participant
 from napari_qsm.io.series import ScanFiles
 from napari_qsm.io.sidecar import write_sidecar
 from napari_qsm.io.targets import check_out_folder
-from napari_qsm.recon.stages import CONTRASTS, Method, get_method
+from napari_qsm.recon.stages import CONTRASTS, Method, Progress, get_method, no_progress
 from napari_qsm.volume import Volume
 
 if TYPE_CHECKING:
@@ -145,6 +145,7 @@ def write_result(
     *,
     overwrite: bool = False,
     beside: Callable[[Path], None] = lambda staging: None,
+    progress: Progress = no_progress,
 ) -> None:
     """Write every intermediate, the provenance and the methods paragraph, together.
 
@@ -164,16 +165,20 @@ def write_result(
     beside : callable
         Given the folder in which the files are written before they take their places, it may
         write more of them, such as the report.
+    progress : callable
+        Told the fraction of the images that is written, often; may raise to stop, and then
+        nothing of the folder has changed.
     """
     folder = Path(folder)
+    images = [name for name in result.images() if name in layout.images]
     with staged_folder(folder, overwrite=overwrite, replaces=layout.files()) as staging:
-        for name in result.images():
-            if name not in layout.images:
-                continue
+        for number, name in enumerate(images):
+            done = number / len(images)
             path = staging / f"{layout.images[name]}.nii.gz"
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_volume(result.volume(name), path)
+            write_volume(result.volume(name), path, lambda done=done: progress(done))  # type: ignore[misc]
             write_sidecar(path, sidecar_of(result, name))
+        progress(1.0)
         provenance = json.dumps(result.provenance, indent=2, ensure_ascii=False)
         write_text(staging / f"{layout.prefix}provenance.json", provenance + "\n")
         write_text(staging / f"{layout.prefix}methods.txt", result.methods + "\n")

@@ -128,13 +128,18 @@ def reconstruct(
     check_free(out, layout, overwrite=overwrite, inputs=used, needed_bytes=needed)
     with progress() as show:
         result = run(chosen, inputs, uncertainty=uncertainty, also=contrasts, progress=show)
-    found: list[Finding] = []
-    if report:
-        from napari_qsm.qc.files import write_judged
+        found: list[Finding] = []
 
-        found = write_judged(result, inputs, out, layout, overwrite=overwrite)
-    else:
-        write_result(result, out, layout, overwrite=overwrite)
+        def written(fraction: float) -> None:
+            show("writing", fraction)
+
+        if report:
+            from napari_qsm.qc.files import write_judged
+
+            found = write_judged(result, inputs, out, layout, overwrite=overwrite, progress=written)
+        else:
+            write_result(result, out, layout, overwrite=overwrite, progress=written)
+        written(1.0)
     for sentence in [*result.warnings, *(finding.sentence for finding in found)]:
         note(sentence)
     seconds = sum(step["seconds"] for step in result.provenance["stages"])

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
+from nibabel.openers import ImageOpener
 
 from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError, GeometryError
@@ -97,7 +99,23 @@ def read_volume(path: Path | str, *, unit: str = "", name: str = "") -> Volume:
     return volume
 
 
-def write_volume(volume: Volume, path: Path | str) -> None:
+class _Watched:
+    """An open file that tells of every block before it is written."""
+
+    def __init__(self, file: Any, alive: Callable[[], None]) -> None:
+        self._file, self._alive = file, alive
+
+    def write(self, block: Any) -> Any:
+        self._alive()
+        return self._file.write(block)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+def write_volume(
+    volume: Volume, path: Path | str, alive: Callable[[], None] = lambda: None
+) -> None:
     """Write a volume in the axis order of the file it came from, atomically.
 
     Parameters
@@ -106,6 +124,8 @@ def write_volume(volume: Volume, path: Path | str) -> None:
         Booleans are written as uint8; other types as they are (float16 as float32).
     path : Path or str
         Must end in ``.nii`` or ``.nii.gz``; an existing file is replaced only by a whole one.
+    alive : callable
+        Called often; may raise to stop, and then nothing has been written.
 
     Raises
     ------
@@ -119,8 +139,8 @@ def write_volume(volume: Volume, path: Path | str) -> None:
         raise FileError(f"'{path.name}' must end in .nii or .nii.gz.")
     image = _image(volume, path)
     image.header["descrip"] = b"napari-qsm"
-    with atomic_path(path) as temporary:
-        image.to_filename(temporary)
+    with atomic_path(path) as temporary, ImageOpener(temporary, "wb") as file:
+        image.to_stream(_Watched(file, alive))
 
 
 def nifti_bytes(volume: Volume, name: str) -> bytes:

@@ -25,6 +25,7 @@ from napari_qsm.qc.quality import Finding, QualityReport, findings, from_dict, m
 from napari_qsm.qc.rating import RatingHistory, read_ratings
 from napari_qsm.qc.report import report_html, write_report
 from napari_qsm.recon.pipeline import Inputs, Result
+from napari_qsm.recon.stages import Progress, no_progress
 from napari_qsm.volume import Volume
 
 PROVENANCE_FILE = "provenance.json"
@@ -117,7 +118,12 @@ def results_in(folder: Path) -> list[Path]:
 
 
 def write_quality(
-    result: Result, inputs: Inputs, path: Path, *, rated_in: Path | None = None
+    result: Result,
+    inputs: Inputs,
+    path: Path,
+    *,
+    rated_in: Path | None = None,
+    progress: Progress = no_progress,
 ) -> list[Finding]:
     """Write ``report.html`` and, beside it, ``quality.json`` of a new result.
 
@@ -131,6 +137,8 @@ def write_quality(
         The report; the numbers take its name with ``quality.json`` for ``report.html``.
     rated_in : Path, optional
         Folder of the ratings, where it isn't that of the report.
+    progress : callable
+        Told the fraction done, often; may raise to stop.
 
     Returns
     -------
@@ -139,8 +147,9 @@ def write_quality(
     """
     prefix = path.name.removesuffix(REPORT_FILE)
     magnitude = magnitude_of(inputs, result.grid)
+    progress(0.0)
     evidence = evidence_of(result, magnitude)
-    quality = measure_evidence(result, evidence)
+    quality = measure_evidence(result, evidence, progress=lambda done: progress(0.4 * done))
     ratings = read_ratings(rated_in or path.parent, prefix=prefix).ratings
     html = report_html(
         result,
@@ -148,6 +157,7 @@ def write_quality(
         quality=quality,
         magnitude=magnitude,
         residual=evidence.residual_map,
+        alive=lambda: progress(0.4),
     )
     write_text(path.with_name(f"{prefix}{QUALITY_FILE}"), quality_text(quality))
     write_text(path, html)
@@ -155,7 +165,13 @@ def write_quality(
 
 
 def write_judged(
-    result: Result, inputs: Inputs, folder: Path, layout: Layout, *, overwrite: bool = False
+    result: Result,
+    inputs: Inputs,
+    folder: Path,
+    layout: Layout,
+    *,
+    overwrite: bool = False,
+    progress: Progress = no_progress,
 ) -> list[Finding]:
     """Write a new result together with its report and its numbers.
 
@@ -166,6 +182,8 @@ def write_judged(
         What it started from.
     folder, layout, overwrite
         As for :func:`napari_qsm.outputs.write_result`.
+    progress : callable
+        Told the fraction done, often; may raise to stop, and then nothing of the folder has changed.
 
     Returns
     -------
@@ -176,9 +194,24 @@ def write_judged(
 
     def judge(staging: Path) -> None:
         name = f"{layout.prefix}{REPORT_FILE}"
-        found.extend(write_quality(result, inputs, staging / name, rated_in=(folder / name).parent))
+        found.extend(
+            write_quality(
+                result,
+                inputs,
+                staging / name,
+                rated_in=(folder / name).parent,
+                progress=lambda done: progress(0.4 + 0.6 * done),
+            )
+        )
 
-    write_result(result, folder, layout, overwrite=overwrite, beside=judge)
+    write_result(
+        result,
+        folder,
+        layout,
+        overwrite=overwrite,
+        beside=judge,
+        progress=lambda done: progress(0.4 * done),
+    )
     return found
 
 

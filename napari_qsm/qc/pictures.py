@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -222,7 +222,10 @@ def three_slices(
 
 
 def stage_pictures(
-    result: Result, magnitude: Array | None, residual: Array | None = None
+    result: Result,
+    magnitude: Array | None,
+    residual: Array | None = None,
+    alive: Callable[[], None] = lambda: None,
 ) -> Iterator[Picture]:
     """Every stage of a result, in the order of the work, in the same three slices.
 
@@ -234,7 +237,10 @@ def stage_pictures(
         On the same grid.
     residual : (x, y, z) ndarray, optional
         What the map leaves unexplained of the field, if known already, ppm.
+    alive : callable
+        Called before every picture; may raise to stop.
     """
+    alive()
     have, grid = result.arrays, result.grid
     outer, valid = masks_of(result)
     cut = cut_through(grid.with_data(outer), valid)
@@ -244,6 +250,7 @@ def stage_pictures(
             grid.with_data(image), cut, window, "", "Magnitude",
             "First echo; the window ends at the brightest 1 % of the mask.",
         )  # fmt: skip
+    alive()
     kept = outer.astype(np.uint8) + (outer & valid)
     yield _picture(
         grid.with_data(image), cut, window, "", "Mask",
@@ -257,7 +264,9 @@ def stage_pictures(
             image = data[0] if data.ndim == 4 else data
             if name == "noise_ppm":  # outside the mask it holds a placeholder
                 image = np.where(outer, image, 0)
+            alive()
             yield _picture(grid.with_data(image), cut, window, unit, title, meaning)
+    alive()
     if residual is None:
         residual = evidence_of(result).residual_map
     if residual is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -92,11 +92,12 @@ def report_html(
     labels: Array | None = None,
     label_names: Mapping[int, str] | None = None,
     residual: Array | None = None,
+    alive: Callable[[], None] = lambda: None,
 ) -> str:
     """The report as text; parameters are those of :func:`write_report`.
 
-    ``residual`` is the unexplained field (ppm), if the numbers were taken from it just before. The
-    same input gives the same text: no date is written but those of the ratings.
+    ``residual`` is the unexplained field (ppm), if the numbers were taken from it just before;
+    ``alive`` is called before every picture and may raise to stop. The same input gives the same text: no date is written but those of the ratings.
     """
     if quality is None:
         evidence = evidence_of(result, magnitude)
@@ -114,7 +115,7 @@ def report_html(
         ratings=ratings[::-1],
         chi_sha256=quality.chi_sha256,
         scan=_scan(result),
-        pictures=stage_pictures(result, magnitude, residual),
+        pictures=stage_pictures(result, magnitude, residual, alive),
         **_nuclei_and_slices(result, labels, label_names),
         rows=rows(quality),
         histogram=_histogram(quality),

@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from napari_qsm.errors import FileError, GeometryError
+from napari_qsm.errors import Cancelled, FileError, GeometryError
 from napari_qsm.io import atomic
 from napari_qsm.io.nifti import read_volume, write_volume
 from napari_qsm.io.whole_numbers import as_labels, as_mask
@@ -312,6 +312,26 @@ def test_bad_files_get_one_plain_sentence(kind, tmp_path):
     said = str(caught.value)
     assert "scan" in said and "\n" not in said and len(said) < 250
     assert "Error" not in said and "Traceback" not in said
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_writing_can_be_stopped_at_every_block(ending, tmp_path):
+    volume = Volume(np.arange(24.0).reshape(2, 3, 4), np.eye(4))
+    write_volume(volume, tmp_path / f"plain{ending}")
+    calls = []
+    write_volume(volume, tmp_path / f"told{ending}", lambda: calls.append(1))
+    told = nib.load(tmp_path / f"told{ending}")
+    assert len(calls) > 4 and (np.asarray(told.dataobj) == volume.data).all()
+    assert (tmp_path / f"told{ending}").read_bytes() == (tmp_path / f"plain{ending}").read_bytes()
+
+    def stop():
+        calls.pop()
+        if len(calls) < 3:
+            raise Cancelled("Stopped.")
+
+    with pytest.raises(Cancelled):
+        write_volume(volume, tmp_path / f"stopped{ending}", stop)
+    assert not (tmp_path / f"stopped{ending}").exists()
 
 
 @pytest.mark.parametrize("keep", [5, 30, -20])

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from napari_qsm.cli import main
-from napari_qsm.errors import FileError
-from napari_qsm.qc.files import read_stored, rebuild_report
+from napari_qsm.errors import Cancelled, FileError
+from napari_qsm.outputs import PLAIN
+from napari_qsm.qc.files import read_stored, rebuild_report, write_judged
 from napari_qsm.qc.judge import measure
 from napari_qsm.qc.rating import add_rating, make_rating
+from napari_qsm.recon.pipeline import Inputs
 from tests.bids_validator import errors_of
 
 QUICK = ["--set", "inversion.method=tkd", "background.method=sharp"]
@@ -61,6 +63,26 @@ def test_report_can_be_left_out_and_an_old_one_does_not_stay(scan, written, tmp_
     assert (out / "chi.nii.gz").exists()
     assert main(["report", str(out)]) == 0
     assert "Numbers" in (out / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 0.8])
+def test_stopped_in_the_middle_of_writing_nothing_has_changed(written, tmp_path, share):
+    """Images, measures and pictures all give a chance to stop."""
+    out = tmp_path / "copy"
+    shutil.copytree(written, out)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    told = []
+
+    def stop(fraction):
+        told.append(fraction)
+        if fraction >= share:
+            raise Cancelled("Stopped.")
+
+    stored = read_stored(written)
+    with pytest.raises(Cancelled):
+        write_judged(stored.result, Inputs(), out, PLAIN, overwrite=True, progress=stop)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert told == sorted(told) and told[-1] < share + 0.25
 
 
 def test_the_report_is_rebuilt_with_ratings_and_the_numbers_of_the_run(written, tmp_path):

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
-import pandas as pd
 from pydantic import Field, model_validator
-from scipy import stats
 
 from napari_qsm.arrays import Array
 from napari_qsm.figures.cohort import axes
@@ -17,6 +15,9 @@ from napari_qsm.figures.lettering import Rect
 from napari_qsm.figures.page import Page
 from napari_qsm.figures.parts import Finite
 from napari_qsm.units import fixed
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @panel_kind
@@ -82,6 +83,8 @@ class BlandAltmanPlan(PanelPlan):
         ----------
         Bland & Altman, Stat Methods Med Res 1999;8:135.
         """
+        from scipy import stats  # half a second that most figures do without
+
         _, difference = self.pairs
         n = len(difference)
         bias, sd = float(difference.mean()), float(difference.std(ddof=1))
@@ -150,6 +153,8 @@ class BlandAltmanPlan(PanelPlan):
 
     def table(self) -> pd.DataFrame:
         """Bias and limits."""
+        import pandas as pd
+
         rows = [
             (self.panel.title, len(self.panel.first), level.word, level.value,
              level.value - level.half, level.value + level.half)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite, nan
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
-import pandas as pd
 from pydantic import Field, model_validator
 
 from napari_qsm.arrays import Array
@@ -19,6 +18,9 @@ from napari_qsm.figures.parts import Finite, Model
 from napari_qsm.figures.region_marks import SIDE_COLOURS
 from napari_qsm.figures.tables import cells_mm, draw_cells
 from napari_qsm.units import NOTHING, SusceptibilityUnit, decimals, factor, fixed
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: A first mean nearer to zero has no meaning as the whole of which a change is a part, ppb.
 _NO_WHOLE_PPB = 1.0
@@ -238,6 +240,8 @@ class ChangesPlan(PanelPlan):
 
     def table(self) -> pd.DataFrame:
         """Means and changes in ppb, a row for each region and visit."""
+        import pandas as pd
+
         rows = []
         for row in self.panel.rows:
             for at, visit in enumerate(self.panel.visits):

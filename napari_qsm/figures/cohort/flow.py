@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from napari_qsm.figures.kinds import BasePanel, Drawing, PanelPlan, panel_kind, plan_of
 from napari_qsm.figures.lettering import Rect
 from napari_qsm.figures.page import Page
 from napari_qsm.figures.parts import Model
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _GAP_MM, _PAD_MM, _ARROW_MM = 5.0, 1.6, 1.4
 
@@ -136,6 +138,8 @@ class FlowPlan(PanelPlan):
 
     def table(self) -> pd.DataFrame:
         """Its texts."""
+        import pandas as pd
+
         rows = [
             (step.title, "; ".join(step.lines), "; ".join(step.left_out))
             for step in (*self.panel.steps, *self.panel.ends)

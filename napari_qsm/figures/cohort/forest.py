@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
-import pandas as pd
 from pydantic import Field, model_validator
 
 from napari_qsm.figures.cohort import axes
@@ -14,6 +13,9 @@ from napari_qsm.figures.kinds import BasePanel, Drawing, PanelPlan, panel_kind, 
 from napari_qsm.figures.lettering import Rect
 from napari_qsm.figures.page import Page
 from napari_qsm.figures.parts import Finite, Model
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _ROW = 1.15
 _GAP_MM = 2.5
@@ -177,6 +179,8 @@ class ForestPlan(PanelPlan):
 
     def table(self) -> pd.DataFrame:
         """All effects."""
+        import pandas as pd
+
         rows = [
             (column.title, name, e.estimate, e.low, e.high, e.survives, e.text)
             for column in self.panel.columns

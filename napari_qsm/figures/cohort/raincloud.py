@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
-from scipy import stats
 
 from napari_qsm.arrays import Array
 from napari_qsm.figures.cohort import axes
@@ -16,6 +14,9 @@ from napari_qsm.figures.kinds import BasePanel, Drawing, PanelPlan, panel_kind, 
 from napari_qsm.figures.lettering import Rect
 from napari_qsm.figures.page import Page
 from napari_qsm.figures.parts import Finite, Model
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Persons below whom a density would be invented.
 _FEWEST = 5
@@ -86,6 +87,8 @@ class RaincloudPlan(PanelPlan):
 
     def _cloud(self, page: Page, at: axes.Axes, number: int, values: Array, colour: str) -> None:
         if len(values) >= _FEWEST and np.ptp(values) > 0:
+            from scipy import stats  # half a second that most figures do without
+
             low, high = axes.span(values, 0.7 * _SPARE)
             grid = np.linspace(max(low, at.up[0]), min(high, at.up[1]), 120)
             density = stats.gaussian_kde(values)(grid)
@@ -116,6 +119,8 @@ class RaincloudPlan(PanelPlan):
 
     def table(self) -> pd.DataFrame:
         """Number, mean, SD and quartiles of each group."""
+        import pandas as pd
+
         rows = []
         for group in self.panel.groups:
             values = np.array(group.values)

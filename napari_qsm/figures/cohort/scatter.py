@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
-import pandas as pd
 from pydantic import Field, model_validator
-from scipy import stats
 
 from napari_qsm.figures.cohort import axes
 from napari_qsm.figures.kinds import BasePanel, Drawing, PanelPlan, panel_kind, plan_of
 from napari_qsm.figures.lettering import Rect
 from napari_qsm.figures.page import Page
 from napari_qsm.figures.parts import Finite
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @panel_kind
@@ -84,6 +85,8 @@ class ScatterPlan(PanelPlan):
 
     def _line(self, page: Page, at: axes.Axes) -> None:
         """The line of least squares within the data, and the interval of its mean."""
+        from scipy import stats  # half a second that most figures do without
+
         x, y = np.array(self.panel.x), np.array(self.panel.y)
         found = stats.linregress(x, y)
         grid = np.linspace(x.min(), x.max(), 60)
@@ -111,6 +114,8 @@ class ScatterPlan(PanelPlan):
 
     def table(self) -> pd.DataFrame:
         """The pairs."""
+        import pandas as pd
+
         count = len(self.panel.x)
         return pd.DataFrame(
             {"panel": [self.panel.title] * count, "x": self.panel.x, "y": self.panel.y}

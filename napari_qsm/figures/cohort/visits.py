@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
-import pandas as pd
 from pydantic import Field, model_validator
 
 from napari_qsm.arrays import Array
@@ -15,6 +14,9 @@ from napari_qsm.figures.kinds import BasePanel, Drawing, PanelPlan, panel_kind, 
 from napari_qsm.figures.lettering import Rect
 from napari_qsm.figures.page import Page
 from napari_qsm.figures.parts import Finite
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @panel_kind
@@ -114,6 +116,8 @@ class VisitsPlan(PanelPlan):
 
     def table(self) -> pd.DataFrame:
         """Mean, interval and number at each visit."""
+        import pandas as pd
+
         rows = []
         for visit, column in zip(self.panel.visits, self.values.T, strict=True):
             mean, low, high = axes.mean_interval(column)

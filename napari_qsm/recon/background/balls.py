@@ -12,7 +12,7 @@ from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
 from napari_qsm.recon.background.depth import TOLERANCE
 from napari_qsm.recon.background.region import Region
-from napari_qsm.recon.fourier import ball, fast_shape, irfftn, pad_to, rfftn
+from napari_qsm.recon.fourier import ball, fast_shape, irfftn_of_box, pad_to, rfftn
 from napari_qsm.recon.parallel import by_slab
 from napari_qsm.recon.stages import Warn
 
@@ -158,12 +158,13 @@ def ball_means(field: Array) -> Callable[[Array, Array], Array]:
     shape = fast_shape(field.shape)
     spectrum = rfftn(pad_to(field, shape))
     product = np.empty_like(spectrum)
-    inside = tuple(slice(0, n) for n in field.shape)
 
     def by_transform(voxels: Array, weights: Array) -> Array:
         apply_ball(spectrum, weights, shape, product)
-        mean = irfftn(product, shape)[inside]
-        return mean[np.unravel_index(voxels, field.shape)]
+        where = np.unravel_index(voxels, field.shape)
+        box = tuple(slice(int(at.min()), int(at.max()) + 1) for at in where)
+        mean = irfftn_of_box(product, shape, box)
+        return mean[tuple(at - part.start for at, part in zip(where, box, strict=True))]
 
     def directly(voxels: Array, weights: Array) -> Array:
         around = np.argwhere(weights) - np.array(weights.shape) // 2

@@ -208,10 +208,13 @@ def _iterate(
     for iteration in range(ending.iterations):
         progress(iteration)
         relax = _OVER_RELAXATION if iteration else 1.0
-        passes.shrink(chi, v, sweep, limits, problem.scales, terms.edges, terms.kept, relax)
-        passes.confine(chi, held, sweep, problem.support, hold, relax)
-        progress(iteration)
-        gradient = fourier.rfftn(sweep)
+        if iteration:
+            passes.shrink(chi, v, sweep, limits, problem.scales, terms.edges, terms.kept, relax)
+            passes.confine(chi, held, sweep, problem.support, hold, relax)
+            progress(iteration)
+            gradient = fourier.rfftn(sweep)
+        else:  # of nothing
+            gradient = np.zeros(inverse.shape, np.result_type(dtype, np.complex64))
         if model is None:
             passes.fit_field(field, q, target, weight, relax)
         else:

@@ -93,8 +93,11 @@ def shrink(
 
 @compiled_sweep
 def _shrink(chi, v, out, limits, scales, edges, kept, relax):  # type: ignore[no-untyped-def]
+    # The inner loops run along rows that are views, and choose instead of branching: compilers
+    # then take several voxels at once.
     nx, ny, nz = chi.shape
     lx, ly, lz = limits
+    kx, ky, kz = lx * kept, ly * kept, lz * kept
     sx, sy, sz = scales
     with_edges = edges.size > 0
     chunks = min(_CHUNKS, nx)
@@ -102,56 +105,57 @@ def _shrink(chi, v, out, limits, scales, edges, kept, relax):  # type: ignore[no
     for chunk in numba.prange(chunks):
         start = chunk * nx // chunks
         stop = (chunk + 1) * nx // chunks
-        tx = np.empty(nz, chi.dtype)
-        ty = np.empty(nz, chi.dtype)
-        tz = np.empty(nz, chi.dtype)
-        wx = np.empty((ny, nz), chi.dtype)
-        wy = np.empty(nz, chi.dtype)
+        tx = np.full(nz, lx, chi.dtype)
+        ty = np.full(nz, ly, chi.dtype)
+        tz = np.full(nz, lz, chi.dtype)
+        wx = np.zeros((ny, nz), chi.dtype)
+        wy = np.zeros(nz, chi.dtype)
         wz = np.empty(nz, chi.dtype)
         for i in range(start, stop):
             up = i + 1 if i + 1 < nx else 0
+            wy[:] = 0
             for j in range(ny):
                 right = j + 1 if j + 1 < ny else 0
-                tx[:] = lx
-                ty[:] = ly
-                tz[:] = lz
                 if with_edges:
                     for k in range(nz):
                         bits = edges[i, j, k]
-                        if bits & 1:
-                            tx[k] = lx * kept
-                        if bits & 2:
-                            ty[k] = ly * kept
-                        if bits & 4:
-                            tz[k] = lz * kept
+                        tx[k] = kx if bits & 1 else lx
+                        ty[k] = ky if bits & 2 else ly
+                        tz[k] = kz if bits & 4 else lz
+                row = chi[i, j]
+                above = chi[up, j]
+                beside = chi[i, right]
+                v0 = v[0, i, j]
+                v1 = v[1, i, j]
+                v2 = v[2, i, j]
+                before = wx[j]
+                line = out[i, j]
                 for k in range(nz):
-                    here = chi[i, j, k]
-                    a = v[0, i, j, k]
-                    a += relax * (sx * (chi[up, j, k] - here) + clip(a, tx[k]) - a)
-                    v[0, i, j, k] = a
+                    here = row[k]
+                    a = v0[k]
+                    a += relax * (sx * (above[k] - here) + clip(a, tx[k]) - a)
+                    v0[k] = a
                     ax = a - two * clip(a, tx[k])
-                    b = v[1, i, j, k]
-                    b += relax * (sy * (chi[i, right, k] - here) + clip(b, ty[k]) - b)
-                    v[1, i, j, k] = b
+                    b = v1[k]
+                    b += relax * (sy * (beside[k] - here) + clip(b, ty[k]) - b)
+                    v1[k] = b
                     by = b - two * clip(b, ty[k])
-                    # What lies above in x and y was swept before, except on a first line.
-                    total = -sx * ax - sy * by
-                    if i > start:
-                        total += sx * wx[j, k]
-                    if j > 0:
-                        total += sy * wy[k]
-                    wx[j, k] = ax
+                    # What lies before in x and y was swept before, except on a first line.
+                    line[k] = sx * (before[k] - ax) + sy * (wy[k] - by)
+                    before[k] = ax
                     wy[k] = by
-                    out[i, j, k] = total
-                for k in range(nz):
-                    ahead = chi[i, j, k + 1] if k + 1 < nz else chi[i, j, 0]
-                    c = v[2, i, j, k]
-                    c += relax * (sz * (ahead - chi[i, j, k]) + clip(c, tz[k]) - c)
-                    v[2, i, j, k] = c
+                c = v2[nz - 1]
+                c += relax * (sz * (row[0] - row[nz - 1]) + clip(c, tz[nz - 1]) - c)
+                v2[nz - 1] = c
+                wz[nz - 1] = c - two * clip(c, tz[nz - 1])
+                for k in range(nz - 1):
+                    c = v2[k]
+                    c += relax * (sz * (row[k + 1] - row[k]) + clip(c, tz[k]) - c)
+                    v2[k] = c
                     wz[k] = c - two * clip(c, tz[k])
-                out[i, j, 0] += sz * (wz[nz - 1] - wz[0])
+                line[0] += sz * (wz[nz - 1] - wz[0])
                 for k in range(1, nz):
-                    out[i, j, k] += sz * (wz[k - 1] - wz[k])
+                    line[k] += sz * (wz[k - 1] - wz[k])
             # The first line in y looks back, round the edge, at the last one.
             out[i, 0] += sy * wy
     for chunk in range(chunks):
@@ -159,9 +163,7 @@ def _shrink(chi, v, out, limits, scales, edges, kept, relax):  # type: ignore[no
         last = start - 1 if start > 0 else nx - 1
         for j in range(ny):
             for k in range(nz):
-                limit = lx
-                if with_edges and edges[last, j, k] & 1:
-                    limit = lx * kept
+                limit = kx if with_edges and edges[last, j, k] & 1 else lx
                 a = v[0, last, j, k]
                 out[start, j, k] += sx * (a - two * clip(a, limit))
 
@@ -179,17 +181,18 @@ def confine(chi: Array, held: Array, out: Array, support: Array, hold: float, re
 @compiled_sweep
 def _confine(chi, held, out, support, hold, relax):  # type: ignore[no-untyped-def]
     nx, ny, nz = chi.shape
+    zero = chi.dtype.type(0)
     for i in numba.prange(nx):
         for j in range(ny):
+            row = chi[i, j]
+            split = held[i, j]
+            line = out[i, j]
+            inside = support[i, j]
             for k in range(nz):
-                g = held[i, j, k]
-                if support[i, j, k]:
-                    g += relax * (chi[i, j, k] - g)
-                    out[i, j, k] += hold * g
-                else:
-                    g += relax * chi[i, j, k]
-                    out[i, j, k] -= hold * g
-                held[i, j, k] = g
+                g = split[k]
+                g += relax * (row[k] - (g if inside[k] else zero))
+                line[k] += hold * (g if inside[k] else -g)
+                split[k] = g
 
 
 def fit_field(field: Array, q: Array, target: Array, weight: Array, relax: float) -> None:

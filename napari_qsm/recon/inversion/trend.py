@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Annotated
 
+import numba
 import numpy as np
 
 from napari_qsm.arrays import Array
@@ -75,19 +76,30 @@ def settled(
         slopes.append((chi[second].astype(np.float64) - chi[first]) / size)
         unit.append(at[first[axis] + 1] + at[first[axis]])
     slope, of_bowl = np.concatenate(slopes), np.concatenate(unit)
-    weight = np.ones_like(slope)
-    amount = 0.0
-    for _ in range(_STEPS):
+    amount = _fitted(slope, of_bowl, 0.0, np.inf)
+    for _ in range(_STEPS - 1):
         alive()
-        amount = float((weight * of_bowl) @ slope / ((weight * of_bowl) @ of_bowl))
-        apart = slope - amount * of_bowl
-        spread = 1.4826 * float(np.median(np.abs(apart)))
+        apart = np.abs(slope - amount * of_bowl).astype(np.float32)
+        spread = 1.4826 * float(np.median(apart, overwrite_input=True))
         if spread == 0:
             break
-        weight = (1 - np.clip(apart / (_OUTLIER_SD * spread), -1, 1) ** 2) ** 2
+        amount = _fitted(slope, of_bowl, amount, _OUTLIER_SD * spread)
     alive()
     x, y, z = (p**2 for p in places)
     bowl = x[:, None, None] + y[None, :, None] + z[None, None, :]
     bowl -= bowl[mask].mean()
     alive()
     return np.where(mask, chi - amount * bowl, 0).astype(chi.dtype)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _fitted(slope, of_bowl, amount, cut):  # type: ignore[no-untyped-def]
+    """Amount of least squares, with Tukey's weights by the distance from the last amount."""
+    top = bottom = 0.0
+    for i in range(slope.size):
+        apart = (slope[i] - amount * of_bowl[i]) / cut
+        if abs(apart) < 1:
+            weight = (1 - apart**2) ** 2 * of_bowl[i]
+            top += weight * slope[i]
+            bottom += weight * of_bowl[i]
+    return top / bottom

@@ -184,8 +184,16 @@ def _reconstruct(task: Task, log: _Log) -> str:
     needed = room_needed(inputs.grid().shape, len(inputs.scan.phase))
     used = [image.path for image in files.images]
     check_free(out, layout, overwrite=task.overwrite, inputs=used, needed_bytes=needed)
-    result = run(recipe, inputs, progress=_asking(task, log))
-    found = write_judged(result, inputs, out, layout, overwrite=task.overwrite)
+    asking = _asking(task, log)
+    result = run(recipe, inputs, progress=asking)
+    found = write_judged(
+        result,
+        inputs,
+        out,
+        layout,
+        overwrite=task.overwrite,
+        progress=lambda fraction: asking("writing", fraction),
+    )
     _keep_picture(task, result)
     for step in result.provenance["stages"]:
         log.say(f"{step['stage']:<11} {step['method']:<15} {step['seconds']:8.1f} s")

@@ -52,13 +52,23 @@ def result_writer(recon: Reconstruction, folder: Path) -> Callable[..., Path]:
         from napari_qsm.qc.files import write_quality
 
         result = make()
-        progress(0.1, "Writing the maps")
 
         def report(staging: Path) -> None:
-            progress(0.6, "Writing the report")
-            write_quality(result, inputs, staging / "report.html", rated_in=folder)
+            write_quality(
+                result,
+                inputs,
+                staging / "report.html",
+                rated_in=folder,
+                progress=lambda fraction: progress(0.6 + 0.4 * fraction, "Writing the report"),
+            )
 
-        write_result(result, folder, overwrite=True, beside=report)
+        write_result(
+            result,
+            folder,
+            overwrite=True,
+            beside=report,
+            progress=lambda fraction: progress(0.1 + 0.5 * fraction, "Writing the maps"),
+        )
         return folder
 
     return work
