@@ -12,6 +12,7 @@ from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
 from napari_qsm.recon.background.depth import TOLERANCE
 from napari_qsm.recon.background.region import Region
+from napari_qsm.recon.device import device
 from napari_qsm.recon.fourier import ball, fast_shape, irfftn_of_box, pad_to, rfftn
 from napari_qsm.recon.parallel import by_slab
 from napari_qsm.recon.stages import Warn
@@ -156,10 +157,19 @@ def ball_means(field: Array) -> Callable[[Array, Array], Array]:
     summed directly, which is cheaper than a transform of the whole array.
     """
     shape = fast_shape(field.shape)
-    spectrum = rfftn(pad_to(field, shape))
-    product = np.empty_like(spectrum)
+    on = device()
+    spectrum = on.rfftn(on.put(pad_to(field, shape)))
+    product = None if on.xp is not None else np.empty_like(spectrum)
+
+    def on_device(voxels: Array, weights: Array) -> Array:
+        cosines, planes = map(on.put, _cosine_sums(weights, shape, field.dtype))
+        transfer = on.xp.reshape(cosines @ planes, spectrum.shape)
+        mean = on.back(on.irfftn(spectrum * transfer, shape))
+        return mean[np.unravel_index(voxels, field.shape)]
 
     def by_transform(voxels: Array, weights: Array) -> Array:
+        if product is None:
+            return on_device(voxels, weights)
         apply_ball(spectrum, weights, shape, product)
         where = np.unravel_index(voxels, field.shape)
         box = tuple(slice(int(at.min()), int(at.max()) + 1) for at in where)

@@ -15,12 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from napari_qsm.arrays import Array
-from napari_qsm.recon import fourier
+from napari_qsm.recon.device import device
 from napari_qsm.recon.inversion import passes
+from napari_qsm.recon.inversion.device_sweeps import Sweeps
 from napari_qsm.recon.inversion.problem import Problem
 from napari_qsm.recon.stages import Progress
 
@@ -188,50 +190,53 @@ def _iterate(
     np.reciprocal(inverse, out=inverse)
     progress(0)
 
-    def shares(square: Array) -> Array:
-        return square if s else square / (square + dtype.type(_RHO_FIELD))
+    on = device()
+    sweeps: Any = passes if on.xp is None else Sweeps(on.xp)
 
-    target, weight = problem.field, shares(square)
+    def shares(square: Array) -> Any:
+        return on.put(square if s else square / (square + dtype.type(_RHO_FIELD)))
+
+    weight = shares(square)
     del square  # whoever needs it still has it
+    measured = problem.field
+    target, support, dipole = on.put(measured), on.put(problem.support), on.put(problem.dipole)
+    edges, inverse = on.put(terms.edges), on.put(inverse)
     last = 0
     if renewed is not None:
         last = STEPS_BETWEEN * min(updates, ending.iterations // STEPS_BETWEEN - 1)
-    chi = np.zeros(shape, dtype)
-    field = np.zeros(shape, dtype)
-    v = np.zeros((3, *shape), dtype)
+    chi, field, held, sweep = (on.zeros_like(target) for _ in range(4))
+    v = on.put(np.zeros((3, *shape), dtype))
     # The first model of the field is the measurement itself, zero outside the mask.
-    q = target.copy()
-    held = np.zeros(shape, dtype)
-    sweep = np.empty(shape, dtype)
+    q = on.put(measured.copy())
     limits = (terms.lam / _RHO_GRADIENT,) * 3
-    model = q.copy() if s else None
+    model = on.put(measured.copy()) if s else None
     for iteration in range(ending.iterations):
         progress(iteration)
         relax = _OVER_RELAXATION if iteration else 1.0
         if iteration:
-            passes.shrink(chi, v, sweep, limits, problem.scales, terms.edges, terms.kept, relax)
-            passes.confine(chi, held, sweep, problem.support, hold, relax)
+            sweeps.shrink(chi, v, sweep, limits, problem.scales, edges, terms.kept, relax)
+            sweeps.confine(chi, held, sweep, support, hold, relax)
             progress(iteration)
-            gradient = fourier.rfftn(sweep)
-        else:  # of nothing
-            gradient = np.zeros(inverse.shape, np.result_type(dtype, np.complex64))
+            gradient = on.rfftn(sweep)
         if model is None:
-            passes.fit_field(field, q, target, weight, relax)
+            sweeps.fit_field(field, q, target, weight, relax)
         else:
-            passes.fit_phase(field, q, model, target, weight, relax, _RHO_FIELD, s)
-        data = fourier.rfftn(field)
-        passes.solve(gradient, data, problem.dipole, inverse, share)
-        previous, chi = chi, fourier.irfftn(gradient, shape)
-        field = fourier.irfftn(data, shape)
+            sweeps.fit_phase(field, q, model, target, weight, relax, _RHO_FIELD, s)
+        data = on.rfftn(field)
+        if not iteration:
+            gradient = on.zeros_like(data)  # of nothing
+        sweeps.solve(gradient, data, dipole, inverse, share)
+        previous, chi = chi, on.irfftn(gradient, shape)
+        field = on.irfftn(data, shape)
         done = iteration + 1
         if renewed is not None and done <= last and done % STEPS_BETWEEN == 0:
             del gradient, data, previous  # room for the work on the background
-            target, square = renewed(chi, field, target)
-            weight = shares(square)
+            measured, square = renewed(on.back(chi), on.back(field), measured)
+            target, weight = on.put(measured), shares(square)
             del square
-        elif done > last and ending.tolerance > 0 and _change(chi, previous) < ending.tolerance:
+        elif done > last and _change(chi, previous, on.xp) < ending.tolerance:
             break
-    return chi, field
+    return on.back(chi), on.back(field)
 
 
 def robust_weights(
@@ -249,8 +254,11 @@ def robust_weights(
     return residual
 
 
-def _change(new: Array, old: Array) -> float:
+def _change(new: Any, old: Any, xp: Any = None) -> float:
     """Relative change of the map; the sums in double precision by blocks."""
+    if xp is not None:
+        change, norm = (float(xp.sum(part * part)) for part in (new - old, new))
+        return float(np.sqrt(change / norm)) if norm else 0.0
     change = norm = 0.0
     for a, b in zip(new, old, strict=True):
         step = a - b
