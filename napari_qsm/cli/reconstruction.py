@@ -72,6 +72,14 @@ def reconstruct(
             help="Find the map's noise from N more maps (2 to 20; 4 are enough); 0 for none.",
         ),
     ] = 0,
+    device: Annotated[
+        str,
+        typer.Option(
+            metavar="DEVICE",
+            help="Compute on a graphics processor: cupy or torch; see the guide. Else what "
+            "NAPARI_QSM_DEVICE says.",
+        ),
+    ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results.")] = False,
     report: Annotated[
@@ -89,6 +97,9 @@ def reconstruct(
     )
 
     ours = [line for line in set_ or [] if is_of_contrast(line)]
+    from napari_qsm.recon.device import device_named, using_device
+
+    device_named(device)  # refused before any work
     chosen = with_settings(load_recipe(recipe), [line for line in set_ or [] if line not in ours])
     contrasts = contrast_choices(also or [], ours)
     if out is None and not dry_run:
@@ -126,7 +137,7 @@ def reconstruct(
     assert out is not None
     needed = room_needed(grid.shape, len(inputs.scan.phase) if inputs.scan else 1)
     check_free(out, layout, overwrite=overwrite, inputs=used, needed_bytes=needed)
-    with progress() as show:
+    with progress() as show, using_device(device):
         result = run(chosen, inputs, uncertainty=uncertainty, also=contrasts, progress=show)
         found: list[Finding] = []
 

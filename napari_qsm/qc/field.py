@@ -14,9 +14,9 @@ from napari_qsm.arrays import Array, bounding_box
 from napari_qsm.recon.fourier import (
     dipole_kernel,
     fast_shape,
-    forward_field,
     frequencies,
     pad_to,
+    quick_forward_field,
     rfftn,
 )
 
@@ -127,7 +127,7 @@ def residual_field(
     box = bounding_box(local_mask)
     inside = local_mask[box] & np.isfinite(local_field_ppm[box]) & np.isfinite(chi_ppm[box])
     source = np.where(inside, chi_ppm[box] + np.float32(reference_ppm), 0).astype(np.float32)
-    explained = forward_field(source, voxel_size_mm, b0_direction)
+    explained = quick_forward_field(source, voxel_size_mm, b0_direction)
     part = np.where(inside, local_field_ppm[box] - explained, 0).astype(np.float32)
     out = np.zeros(chi_ppm.shape, dtype=np.float32)
     if inside.any():

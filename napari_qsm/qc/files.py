@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,7 @@ def write_quality(
     prefix = path.name.removesuffix(REPORT_FILE)
     magnitude = magnitude_of(inputs, result.grid)
     progress(0.0)
+    drawn = count(1)
     evidence = evidence_of(result, magnitude)
     quality = measure_evidence(result, evidence, progress=lambda done: progress(0.4 * done))
     ratings = read_ratings(rated_in or path.parent, prefix=prefix).ratings
@@ -157,7 +159,7 @@ def write_quality(
         quality=quality,
         magnitude=magnitude,
         residual=evidence.residual_map,
-        alive=lambda: progress(0.4),
+        alive=lambda: progress(min(0.4 + 0.05 * next(drawn), 1.0)),
     )
     write_text(path.with_name(f"{prefix}{QUALITY_FILE}"), quality_text(quality))
     write_text(path, html)

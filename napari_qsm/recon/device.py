@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -73,6 +74,21 @@ def device() -> Device:
     return device_named(os.environ.get(DEVICE_VARIABLE, "").strip())
 
 
+@contextmanager
+def using_device(name: str) -> Iterator[None]:
+    """Have :func:`device` give another one for a while; nothing changes for an empty name."""
+    before = os.environ.get(DEVICE_VARIABLE)
+    if name:
+        os.environ[DEVICE_VARIABLE] = name
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.environ[DEVICE_VARIABLE] = before
+        else:
+            os.environ.pop(DEVICE_VARIABLE, None)
+
+
 @lru_cache
 def device_named(name: str) -> Device:
     """The device of a name, as :func:`device` takes it; the processor for an empty one.
@@ -90,20 +106,22 @@ def device_named(name: str) -> Device:
             f"{DEVICE_VARIABLE} or --device is '{name}'; it takes {PROCESSOR}, cupy, torch, or torch "
             "with the name of a device, such as torch:cuda:1."
         )
-    found = []
-    for module in (library, f"array_api_compat.{library}"):
-        try:
-            found.append(importlib.import_module(module))
-        except ImportError as error:
-            raise QsmError(
-                f"Computing on a graphics processor with {_TITLES[library]} was asked for, but "
-                f"{module.partition('.')[0].replace('_', '-')} cannot be used here ({error}); "
-                f"install 'napari-qsm[{library}]' or leave out the device."
-            ) from error
-    return (_cupy if library == "cupy" else _torch)(*found, place)
+    own, xp = (_imported(module, library) for module in (library, f"array_api_compat.{library}"))
+    return _cupy(own, xp) if library == "cupy" else _torch(own, xp, place)
 
 
-def _cupy(cupy: Any, xp: Any, _: str) -> Device:
+def _imported(module: str, library: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except Exception as error:  # a library without its driver fails in many ways
+        raise QsmError(
+            f"Computing with {_TITLES[library]} was asked for, but the package "
+            f"{module.partition('.')[0].replace('_', '-')} cannot be used here: {_line(error)}. "
+            f"Install 'napari-qsm[{library}]', or leave out the device."
+        ) from error
+
+
+def _cupy(cupy: Any, xp: Any) -> Device:
     try:
         number = cupy.cuda.Device().id
         title = cupy.cuda.runtime.getDeviceProperties(number)["name"].decode()

@@ -97,6 +97,21 @@ def forward_field(
     The map is zero-padded to twice its size, so opposite faces do not see each other.
     """
     shape = fast_shape([2 * n for n in chi_ppm.shape])
+    kernel = dipole_kernel(shape, voxel_size_mm, b0_direction)
+    spectrum = rfftn(pad_to(chi_ppm, shape))
+    spectrum *= kernel
+    field = irfftn(spectrum, shape)
+    return np.ascontiguousarray(field[tuple(slice(0, n) for n in chi_ppm.shape)])
+
+
+def quick_forward_field(
+    chi_ppm: Array, voxel_size_mm: Sequence[float], b0_direction: Sequence[float]
+) -> Array:
+    """:func:`forward_field` in less than half the time, with other last digits.
+
+    The built-in head is made by the other, and must stay as it is.
+    """
+    shape = fast_shape([2 * n for n in chi_ppm.shape])
     spectrum = rfftn_of_padded(chi_ppm, shape)
     spectrum *= dipole_kernel(shape, voxel_size_mm, b0_direction)
     inside = [slice(0, n) for n in chi_ppm.shape]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_qsm._version import __version__
+from napari_qsm.recon.device import device
 from napari_qsm.recon.inputs import Inputs
 from napari_qsm.recon.methods_text import ACQUISITION, methods_text
 from napari_qsm.recon.provenance import input_record, software_versions
@@ -115,6 +116,7 @@ def finish(
     provenance: dict[str, Any] = {
         "software": {"napari-qsm": __version__, **software_versions()},
         "python": platform.python_version(),
+        "device": device().name,
         "inputs": [input_record(role, volume) for role, volume in inputs.named()],
         "echo_times_s": list(have["echo_times_s"]),
         "field_strength_t": have.get("field_strength_t"),

@@ -13,7 +13,7 @@ from napari_qsm.errors import QsmError
 from napari_qsm.recon.background.depth import TOLERANCE
 from napari_qsm.recon.background.region import Region
 from napari_qsm.recon.device import device
-from napari_qsm.recon.fourier import ball, fast_shape, irfftn_of_box, pad_to, rfftn
+from napari_qsm.recon.fourier import ball, fast_shape, irfftn_of_box, pad_to
 from napari_qsm.recon.parallel import by_slab
 from napari_qsm.recon.stages import Warn
 

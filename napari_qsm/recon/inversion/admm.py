@@ -234,7 +234,11 @@ def _iterate(
             measured, square = renewed(on.back(chi), on.back(field), measured)
             target, weight = on.put(measured), shares(square)
             del square
-        elif done > last and _change(chi, previous, on.xp) < ending.tolerance:
+        elif (
+            done > last
+            and ending.tolerance > 0
+            and _change(chi, previous, on.xp) < ending.tolerance
+        ):
             break
     return on.back(chi), on.back(field)
 
