@@ -8,6 +8,7 @@ import importlib
 NAMES = (
     "startup",
     "speed",
+    "command",
     "batch",
     "scaling",
     "accuracy",
