@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from benchmarks.timing import machine, pair_seconds
+from benchmarks.timing import machine, pair_processor_seconds
 from napari_qsm.phantom import make_head
 from napari_qsm.recon.parallel import THREADS_VARIABLE
 from napari_qsm.recon.pipeline import Inputs, run
@@ -37,23 +37,17 @@ def main() -> None:
         if not number:
             run(recipe, Inputs(scan=scan))  # compiles
         count = int(np.prod(shape))
-        pairs = [_pair(shape)]
+        pairs = [pair_processor_seconds(shape)]
         begun = time.process_time()
         run(recipe, Inputs(scan=scan))
         seconds = time.process_time() - begun
-        pairs.append(_pair(shape))
+        pairs.append(pair_processor_seconds(shape))
         unit = seconds / (count * np.log2(count)) * 1e9
         print(
             f"| {'x'.join(map(str, shape))} | {count / 1e6:.2f} million | {seconds:.2f} "
             f"| {unit:.0f} | {seconds / np.mean(pairs):.0f} |",
             flush=True,
         )
-
-
-def _pair(shape: tuple[int, ...]) -> float:
-    begun = time.process_time()
-    pair_seconds(shape)
-    return (time.process_time() - begun) / 5
 
 
 if __name__ == "__main__":

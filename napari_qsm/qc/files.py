@@ -159,7 +159,7 @@ def write_quality(
         quality=quality,
         magnitude=magnitude,
         residual=evidence.residual_map,
-        alive=lambda: progress(min(0.4 + 0.05 * next(drawn), 1.0)),
+        alive=lambda: progress(min(0.4 + 0.04 * next(drawn), 1.0)),
     )
     write_text(path.with_name(f"{prefix}{QUALITY_FILE}"), quality_text(quality))
     write_text(path, html)

@@ -97,7 +97,8 @@ def report_html(
     """The report as text; parameters are those of :func:`write_report`.
 
     ``residual`` is the unexplained field (ppm), if the numbers were taken from it just before;
-    ``alive`` is called before every picture and may raise to stop. The same input gives the same text: no date is written but those of the ratings.
+    ``alive`` is called before every picture and may raise to stop. The same input gives the same
+    text: no date is written but those of the ratings.
     """
     if quality is None:
         evidence = evidence_of(result, magnitude)
@@ -106,6 +107,9 @@ def report_html(
     said = result.provenance
     methods, _, references = str(said.get("methods", "")).partition("\n\n")
     recipe = said.get("recipe", {})
+    alive()
+    histogram = _histogram(quality)
+    alive()
     return _template().render(
         title="Quality of a susceptibility map",
         software=said.get("software", {}),
@@ -116,9 +120,9 @@ def report_html(
         chi_sha256=quality.chi_sha256,
         scan=_scan(result),
         pictures=stage_pictures(result, magnitude, residual, alive),
-        **_nuclei_and_slices(result, labels, label_names),
+        **_nuclei_and_slices(result, labels, label_names, alive),
         rows=rows(quality),
-        histogram=_histogram(quality),
+        histogram=histogram,
         histogram_words=_histogram_words(quality),
         recipe=recipe,
         recipe_text=yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True),
@@ -129,16 +133,20 @@ def report_html(
 
 
 def _nuclei_and_slices(
-    result: Result, labels: Array | None, label_names: Mapping[int, str] | None
+    result: Result,
+    labels: Array | None,
+    label_names: Mapping[int, str] | None,
+    alive: Callable[[], None],
 ) -> dict[str, Any]:
     """The deep nuclei beside those of a good map, and all slices of the map."""
     outer, valid = masks_of(result)
     chi = result.grid.with_data(result.arrays["chi_ppm"], unit="ppm")
     place = place_of(chi, outer, labels, label_names)
-    rows = [
-        ("This map", nuclei_zoom(chi, place)),
-        ("Known to be good: built-in head", known_good()),
-    ]
+    alive()
+    rows = [("This map", nuclei_zoom(chi, place))]
+    alive()
+    rows.append(("Known to be good: built-in head", known_good()))
+    alive()
     return {
         "nuclei": [(name, list(zip(VIEWS, tiles, strict=True))) for name, tiles in rows if tiles],
         "nuclei_how": place.how,
