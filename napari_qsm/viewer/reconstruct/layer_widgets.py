@@ -13,13 +13,7 @@ from magicgui.widgets import create_widget
 from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import (
-    QComboBox,
-    QFormLayout,
-    QLineEdit,
-    QSizePolicy,
-    QWidget,
-)
+from qtpy.QtWidgets import QComboBox, QFormLayout, QLineEdit, QSizePolicy, QWidget
 
 from napari_qsm.errors import Cancelled, MetadataError, QsmError
 from napari_qsm.recon.pipeline import StageOutcome, run_stage
@@ -47,6 +41,9 @@ from napari_qsm.viewer.plain.stages import (
 )
 from napari_qsm.viewer.reconstruct.sections import fill_methods
 from napari_qsm.volume import Volume, check_same_grid
+
+#: Pixels for the name of a layer; where its title is long too, it stands above.
+_NAME_WIDTH = 150
 
 
 class StageWidget(QWidget):
@@ -79,7 +76,7 @@ class StageWidget(QWidget):
         for field in (self._method, self._times, self._strength):
             field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._inputs = ui.form()
-        self._inputs.setRowWrapPolicy(QFormLayout.RowWrapPolicy.DontWrapRows)
+        self._inputs.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         self._inputs.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._settings = ui.column()
         self._run = ui.button("Run", f"{name}.run", self.run, main=True)
@@ -302,6 +299,7 @@ class StageWidget(QWidget):
         policy = chooser.native.sizePolicy()
         policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
         chooser.native.setSizePolicy(policy)
+        chooser.native.setMinimumWidth(_NAME_WIDTH)
         if several:
             chooser.native.setMaximumHeight(70)
             chooser.tooltip = "One layer for each echo, in their order; Ctrl + click for several"
