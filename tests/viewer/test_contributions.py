@@ -145,6 +145,7 @@ def test_several_files_in_one_model_share_the_frame(tmp_path):
 def test_layer_data_takes_any_volume():
     ((data, options, kind),) = layer_data(stored_in(ramp(), ORDERS[30]))
     assert kind == "image" and options["contrast_limits"] == (-0.1, 0.2)
+    assert options["blending"] == "translucent_no_depth"  # else the lowest layer hides the others
     assert np.shares_memory(data, options["metadata"]["qsm_volume"].data)
 
 

@@ -140,7 +140,9 @@ def test_from_the_plugins_menu_and_back(make_napari_viewer):
     assert made.session.maps[0].volume.voxel_size_mm == (2.0, 1.5, 3.0)
     chi = Layer.create(*layer_data(ramp())[0])  # as napari's own File menu opens it
     before = chi.data
+    chi.visible = False
     viewer.add_layer(chi)
+    assert not made.session.maps[2].display.visible  # hidden there, hidden here
     np.testing.assert_array_equal(chi.data, ramp().data.transpose(2, 1, 0))
     show_letters(viewer)
     assert not viewer.canvas.overlays["qsm_left"].visible  # the views have letters of their own
@@ -148,6 +150,7 @@ def test_from_the_plugins_menu_and_back(make_napari_viewer):
     settle()
     assert [layer.name for layer in viewer.layers] == ["magnitude", "regions", "χ test"]
     np.testing.assert_array_equal(chi.data, before)
+    chi.visible = True
     assert viewer.canvas.overlays["qsm_left"].text == "R"
     assert not made.controller.views
 

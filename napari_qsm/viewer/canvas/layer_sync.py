@@ -245,6 +245,7 @@ class LayerSync:
             case=case.id,
             display=display or first_display(volume, role),
         )
+        entry.display.visible = bool(layer.visible)
         if isinstance(layer, Labels):
             entry.editable = np.asarray(layer.data).transpose(2, 1, 0)
             self.session.watch(entry)

@@ -119,6 +119,8 @@ def _layer_tuple(
             options["features"] = region_features(regions)
         return shown(editable), options, "labels"
     options["contrast_limits"] = effective_window(first_display(part, role))
+    # What lies on top is seen, whatever layers the canvas has drawn at the same depth before.
+    options["blending"] = "translucent_no_depth"
     return shown(part.data), options, "image"
 
 
