@@ -191,6 +191,13 @@ def with_window(spec: FigureSpec, index: int, window: Window) -> FigureSpec:
     return with_fields(spec, displays={**spec.displays, panel.display: display})
 
 
+def with_smallest_cluster(spec: FigureSpec, index: int, mm3: float) -> FigureSpec:
+    """The figure without smaller clusters, in all panels of the display of one."""
+    panel: Any = spec.panels[index]
+    display = _changed(spec.displays[panel.display], smallest_cluster_mm3=mm3)
+    return with_fields(spec, displays={**spec.displays, panel.display: display})
+
+
 def with_lock(spec: FigureSpec, index: int, locked: bool) -> FigureSpec:
     """The figure with one panel under the common window, or with one of its own."""
     window = None if locked else window_of(spec, index)

@@ -296,6 +296,24 @@ def test_a_whole_view_and_another_window_are_kept_and_said(two, one_window):
     session.windows_linked = True
 
 
+def test_speckle_is_left_out_from_a_size_that_is_typed(two, one_window):
+    make(one_window, "case-report-2")
+    session = one_window.session
+    field = child(one_window, "qsm.figure.speckle")
+    select_row(one_window, len(session.figure.panels) - 3)  # inverted, without thresholds
+    assert not field.isEnabled()
+    select_row(one_window, 0)
+    assert field.isEnabled() and field.value() == 50
+    field.setFocus()
+    field.selectAll()
+    QTest.keyClicks(field, "120")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert session.figure.displays["colour"].smallest_cluster_mm3 == 120
+    quiet(one_window)
+    drawn = one_window.panels.figure.work.preview.drawn
+    assert "nor clusters smaller than 120 mm³" in drawn.caption
+
+
 # The list and the forms ---------------------------------------------------------------------
 
 

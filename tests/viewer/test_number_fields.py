@@ -10,7 +10,7 @@ from qtpy.QtTest import QTest
 from napari_qsm import viewer
 from napari_qsm.recon.stages import Param, Setting
 from napari_qsm.viewer import ui
-from napari_qsm.viewer.figure.forms import SliceSpin
+from napari_qsm.viewer.figure.slice_spin import SliceSpin
 from napari_qsm.viewer.forms import Control, setting_field
 
 LANGUAGES = [QLocale("de_DE"), QLocale("en_US"), QLocale("fr_CH"), QLocale("ar_EG")]
@@ -81,6 +81,6 @@ def test_no_field_of_the_window_has_another_rule():
         )
     ]
     assert sorted(made) == [
-        "forms.py: class SliceSpin(QDoubleSpinBox):",
         "number_fields.py: class NumberField(QDoubleSpinBox):",
+        "slice_spin.py: class SliceSpin(QDoubleSpinBox):",
     ]

@@ -6,20 +6,19 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from qtpy.QtGui import QValidator
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QGridLayout, QLabel, QWidget
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QWidget
 from superqt.utils import signals_blocked
 
-from napari_qsm import typed
-from napari_qsm.anatomy import DEPTH_AXIS, side_mm
+from napari_qsm.colormaps import has_thresholds
 from napari_qsm.errors import QsmError
 from napari_qsm.figures import editing
 from napari_qsm.figures.panels import ImagePanel
 from napari_qsm.figures.parts import Regions, Source
 from napari_qsm.figures.spec import WIDTHS_MM, FigureSpec, Style
 from napari_qsm.session.figure.from_view import with_crop, with_regions
-from napari_qsm.session.figure.marks import panel_slice, with_marks_shown, with_slice
+from napari_qsm.session.figure.marks import with_marks_shown, with_slice
 from napari_qsm.viewer import ui
+from napari_qsm.viewer.figure.slice_spin import SliceSpin
 from napari_qsm.viewer.figure.work import FigureWork
 from napari_qsm.viewer.forms import Control, Field, Form, schema_field
 from napari_qsm.volume import Volume
@@ -144,54 +143,6 @@ _FLAGS = (
 )
 
 
-class SliceSpin(QDoubleSpinBox):
-    """A position along an axis that steps from slice to slice: ``"S 4.0 mm"``."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._axis = 2
-        self.setDecimals(3)
-        self.setKeyboardTracking(False)
-        ui.spare_wheel(self)
-
-    def show_slice(self, volume: Volume, panel: ImagePanel) -> None:
-        """Show a panel's slice, in silence, and step by the slices of a volume."""
-        axis = self._axis = DEPTH_AXIS[panel.plane]
-        count = volume.shape[axis]
-        first, last = (
-            panel_slice(_numbered(panel, number), volume).position_mm for number in (1, count)
-        )
-        with signals_blocked(self):
-            self.setRange(first, last)
-            self.setSingleStep((last - first) / max(count - 1, 1))
-            self.setValue(panel_slice(panel, volume).position_mm)
-
-    def textFromValue(self, v: float) -> str:
-        """``"S 4.0 mm"``."""
-        return side_mm(self._axis, v)
-
-    def valueFromText(self, text: str | None) -> float:
-        """Letter and number, or a number with its sign."""
-        words = (text or "").replace("mm", " ").strip()
-        sign = -1.0 if words[:1].upper() in ("I", "P", "L") else 1.0
-        try:
-            wanted = sign * typed.number(words.lstrip("SIAPRLsiaprl "), "Slice")
-        except QsmError:
-            return self.value()
-        step = self.singleStep() or 1.0  # to the middle of the nearest slice
-        return self.minimum() + round((wanted - self.minimum()) / step) * step
-
-    def validate(self, text: str | None, pos: int) -> tuple[QValidator.State, str, int]:
-        """Anything may be typed; what makes no sense changes nothing."""
-        return QValidator.State.Acceptable, text or "", pos
-
-
-def _numbered(panel: ImagePanel, number: int) -> ImagePanel:
-    """The panel at another slice, by its number from 1."""
-    place = {"slice_index": number, "slice_mm": None, "through_mm": None}
-    return panel.model_copy(update=place)
-
-
 class PanelForm(QWidget):
     """What the chosen panel shows: title, slice, window, regions, what is written in it."""
 
@@ -222,6 +173,11 @@ class PanelForm(QWidget):
             lambda on: self._change(lambda s, at, _: editing.with_lock(s, at, on)),
             tip="For all panels of this map; where one has a window of its own, the caption says so",
         )
+        self._speckle = ui.number(
+            "qsm.figure.speckle", self._on_speckle, 0, 100_000, decimals=0, suffix=" mm³",
+            tip="Clusters of what thresholds leave that are smaller are not drawn; 0 draws all. For "
+            "all panels in these colours; the caption says so", buttons=False,
+        )  # fmt: skip
         regions = ui.panel(ui.row((parts["regions"], 1), (parts["names"], 1)))
         self._bar = ui.check(
             "Colour bar",
@@ -248,6 +204,7 @@ class PanelForm(QWidget):
             ("Shows", parts["crop"]),
             ("Window", self._window),
             self._lock,
+            ("Speckle", self._speckle),
             ("Regions", regions),
             checks,
         )
@@ -258,6 +215,7 @@ class PanelForm(QWidget):
             parts["crop"],
             self._window,
             self._lock,
+            self._speckle,
             regions,
             checks,
         )
@@ -304,6 +262,10 @@ class PanelForm(QWidget):
             self._controls[key].show(value)
         self._controls["names"].widget.setEnabled(regions is not None)
         self._show_window(spec, volume)
+        display = spec.displays[panel.display]
+        self._speckle.setEnabled(has_thresholds(display))
+        with signals_blocked(self._speckle):
+            self._speckle.setValue(display.smallest_cluster_mm3)
         self._marks.setEnabled(isinstance(panel, ImagePanel))
         _tick(self._lock, panel.unlocked_window is None)
         _tick(self._bar, editing.has_bar(spec, self._work.chosen))
@@ -358,6 +320,9 @@ class PanelForm(QWidget):
 
     def _on_window(self, _: float) -> None:
         self._change(self._windowed)
+
+    def _on_speckle(self, mm3: float) -> None:
+        self._change(lambda spec, at, _: editing.with_smallest_cluster(spec, at, mm3))
 
     def _windowed(self, spec: FigureSpec, at: int, panel: Any) -> FigureSpec:
         # An end that nobody touched keeps what lies behind the decimals shown.
