@@ -9,11 +9,11 @@ from napari_qsm.errors import QsmError
 from napari_qsm.figures.annotations import Annotation
 from napari_qsm.figures.draw import render
 from napari_qsm.figures.gather import Given
-from napari_qsm.figures.lettering import Lettering, characters
+from napari_qsm.figures.lettering import Lettering, characters, spaced_ticks
 from napari_qsm.figures.numbers import plain_region, sided_region
 from napari_qsm.figures.page import settings as page_settings
 from napari_qsm.figures.panels import ChartPanel, ImagePanel, Measured, MosaicPanel, TextPanel
-from napari_qsm.figures.parts import Box, Display, Regions, Source
+from napari_qsm.figures.parts import Box, Cell, Display, Regions, Source
 from napari_qsm.figures.spec import WIDTHS_MM, ColourBar, FigureSpec, Style
 from napari_qsm.figures.subjects import Subject
 from napari_qsm.figures.templates import TEMPLATES, from_template
@@ -232,6 +232,40 @@ def test_the_table_is_written_as_in_the_case_report():
     assert rounded(count * 1.5 * 1.2 * 3.0, 1) in [t.replace(",", "") for t in texts]
     spread = given()["control"].volume.data[inside].astype(np.float64)
     assert f"{rounded(spread.mean(), 3)} ± {rounded(spread.std(ddof=1), 3)}" in texts
+
+
+def test_a_region_that_is_only_a_part_is_called_so_everywhere():
+    spec = two_panels()
+    spec.called = {"Putamen": "putamen core"}
+    chart = ChartPanel(measured=spec.panels[2].measured, which=(1, 2, 3))
+    spec.panels = (*spec.panels, chart)
+    drawn = render(spec, given(), preview=True)
+    texts = " ".join(one.text for one in drawn.page.written)
+    assert texts.count("Left putamen core") == 2 and "Left globus" in texts
+    assert "Regions drawn: left putamen core, right putamen core." in drawn.caption
+    assert list(drawn.table["name"])[:2] == ["Putamen L", "Putamen R"]  # files keep the names
+    # So is a region whose own name says it.
+    assert sided_region("Putamen core L", "left") == "Left putamen core"
+
+
+def test_short_names_are_explained_once():
+    spec = two_panels()
+    spec.panels[1].regions = Regions(labels="control-regions", names="short")
+    meant = "GP, globus pallidus; Put, putamen."
+    assert meant in render(spec, given(), preview=True).caption
+    words = TextPanel(text=meant, cell=Cell(row=2, column=0, columns=2))
+    spec.panels = (*spec.panels, words)
+    assert meant not in render(spec, given(), preview=True).caption
+    spec.panels[1].regions = Regions(labels="control-regions", names="full")
+    assert "GP," not in render(spec, given(), preview=True).caption
+
+
+@pytest.mark.parametrize("length", [8.0, 12.0, 15.5, 60.0])
+def test_a_bar_long_enough_for_two_numbers_has_two(length):
+    marks = spaced_ticks(-0.1, 0.15, length, 3.0)
+    assert len(marks) >= 2 and all(-0.1 <= mark <= 0.15 for mark in marks)
+    gaps = np.diff(marks) / 0.25 * length
+    assert (gaps >= 3.0 - 1e-9).all() and len(marks) <= 7
 
 
 def test_a_row_of_one_mosaic_writes_letters_once():
