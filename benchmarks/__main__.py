@@ -12,6 +12,8 @@ NAMES = (
     "batch",
     "scaling",
     "accuracy",
+    "steps",
+    "quality",
     "background",
     "inversion",
     "viewer",

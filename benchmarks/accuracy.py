@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -46,6 +46,7 @@ RECIPES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("consensus, NDI", "consensus", ("inversion.method=ndi",)),
     ("consensus, iSMV", "consensus", ("background.method=ismv",)),
 )
+_NAMES = tuple(name for name, _, _ in RECIPES)
 _HEADER = (
     "recipe",
     "NRMSE %",
@@ -63,16 +64,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--choosing", action="store_true", help="only the heads for choosing")
     parser.add_argument("--reporting", action="store_true", help="only the heads for reporting")
+    parser.add_argument(
+        "--recipes", nargs="+", metavar="NAME", help="only these rows: " + "; ".join(_NAMES)
+    )
     # Within ``python -m benchmarks`` the words of the command line are names of benchmarks.
     options, _ = parser.parse_known_args()
+    if unknown := set(options.recipes or ()) - set(_NAMES):
+        parser.error(f"there is no row {', '.join(sorted(unknown))}")
+    rows = [r for r in RECIPES if not options.recipes or r[0] in options.recipes]
     print(machine())
     if not options.reporting:
-        table("Heads for choosing", CHOOSING)
+        table("Heads for choosing", CHOOSING, rows)
     if not options.choosing:
-        table("Heads for reporting", REPORTING)
+        table("Heads for reporting", REPORTING, rows)
 
 
-def table(title: str, cases: Iterable[Case]) -> None:
+def table(
+    title: str, cases: Iterable[Case], recipes: Sequence[tuple[str, str, tuple[str, ...]]] = RECIPES
+) -> None:
     """Print a table with a block a head, and the mean and spread over the heads."""
     print(f"\n{title}\n")
     print("| head | " + " | ".join(_HEADER) + " |")
@@ -83,7 +92,7 @@ def table(title: str, cases: Iterable[Case]) -> None:
             print(f"| {case.name} | left out: no atlas |")
             continue
         head = make(case)
-        for name, preset, changes in RECIPES:
+        for name, preset, changes in recipes:
             recipe = with_settings(load_recipe(preset), ["mask.method=given", *changes])
             numbers = measure(head, recipe)
             rows.setdefault(name, []).append(numbers)

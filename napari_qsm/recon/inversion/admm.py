@@ -41,16 +41,10 @@ CUT_OVER_LAMBDA = 30.0
 
 #: Steps between two updates of the field, and at least as many after the last one.
 STEPS_BETWEEN = 8
-#: Updates approach their end from one side, and slowly where the field varies slowly; so few of
-#: them are better made long. What they overshoot, the steps of the inversion between them take back.
-_UPDATE_RELAXATION = 2.5
-#: An update that changes the field by more than this part of it is made as it is: the field so far
-#: lacked more than slow variations, as that of V-SHARP without deconvolution does (0.37; with it 0.03),
-#: and going beyond would swing.
-_LONG_BELOW = 0.25
 
-#: From the map so far, the field to explain; calls its second argument often.
-Renewal = Callable[[Array, Callable[[], None]], Array]
+#: From the map and the field to explain so far, the field to explain from now on; calls its third
+#: argument often.
+Renewal = Callable[[Array, Array, Callable[[], None]], Array]
 
 NO_EDGES = np.zeros((0, 0, 0), dtype=np.uint8)
 
@@ -100,8 +94,8 @@ def solve_tv(
     radians_per_ppm : float
         If positive, the nonlinear data term ``W² (1 - cos(s (D chi - f))) / s²`` with this s.
     renew : callable, optional
-        Given the map so far, and a callable to call often, the field that it should explain: what
-        is explained from then on goes from the last one towards it, and somewhat beyond.
+        Given the map so far, the field that it was to explain, and a callable to call often, the field to
+        explain from then on.
     updates : int
         How often it is asked: after every eighth step, as far as eight more are to follow.
 
@@ -123,12 +117,7 @@ def solve_tv(
 
     def renewed(chi: Array, field: Array, target: Array) -> tuple[Array, Array]:
         assert renew is not None
-        step = renew(chi, lambda: progress(fraction))
-        step -= target
-        if np.vdot(step, step) < _LONG_BELOW**2 * np.vdot(target, target):
-            step *= step.dtype.type(_UPDATE_RELAXATION)
-        target = target + step
-        del step
+        target = renew(chi, target, lambda: progress(fraction))
         square = problem.weight**2
         if outlier_sd > 0:
             changed = replace(problem, field=target)

@@ -31,6 +31,7 @@ from napari_qsm.recon.background.balls import balanced_ball, ball_means
 from napari_qsm.recon.background.depth import TOLERANCE, depth_mm
 from napari_qsm.recon.inversion.admm import STEPS_BETWEEN
 from napari_qsm.recon.inversion.problem import Problem, prepare, same_shape
+from napari_qsm.recon.inversion.trend import Bowl, trend
 from napari_qsm.recon.stages import Param, Warn
 
 #: Radii of the balls, mm, each about a fifth smaller than the one before.
@@ -38,6 +39,13 @@ _RADII_MM = (32.0, 26.0, 21.0, 17.0, 14.0, 12.0, 10.0, 8.5, 7.0, 6.0, 5.0, 4.0, 
 #: Field values that stand out from their ball mean by more robust standard deviations than this
 #: are brought back to it before the means that serve their neighbours are taken.
 _OUTLIER_SD = 4.0
+#: Updates approach their end from one side, and slowly where the field varies slowly; so few of
+#: them are better made long. What they overshoot, the steps of the inversion between them take back.
+_UPDATE_RELAXATION = 2.5
+#: An update that changes the field by more than this part of it is made as it is: the field so far
+#: lacked more than slow variations, as that of V-SHARP without deconvolution does (0.37; with it 0.03),
+#: and going beyond would swing.
+_LONG_BELOW = 0.25
 Updates = Annotated[
     int,
     Param(
@@ -66,7 +74,8 @@ def beyond_the_papers(settings: Mapping[str, Any], warnings: Sequence[str]) -> s
     if settings["settle_trend"]:
         said += (
             " The map's trend with the squared distance from the centre, whose field cannot be told "
-            "from background, was settled by a robust fit to the slopes in the tissue."
+            "from background, was settled each time, and at the end, by a robust fit to the slopes in the "
+            "tissue."
         )
     return said
 
@@ -155,6 +164,64 @@ class TotalField:
         local: Array = problem.field.copy()
         np.copyto(local[self._inner], self._field - background, where=self._known)
         return local
+
+    def renewed(
+        self,
+        chi: Array,
+        target: Array,
+        least_cut: float,
+        settle_trend: bool,
+        alive: Callable[[], None] = lambda: None,
+    ) -> Array:
+        """The field to explain after an update: from the last one towards the local field, and beyond.
+
+        Parameters
+        ----------
+        chi, least_cut, alive
+            As for :meth:`local_field`.
+        target : (x, y, z) ndarray
+            The field that the map was to explain so far, on the work grid, ppm.
+        settle_trend : bool
+            Take the trend from the centre to the rim out of the map first
+            (:mod:`napari_qsm.recon.inversion.trend`), 2.5 times what most slopes show of it, since they
+            show a quarter. The step towards the field of that is made as it is: made longer as well, it
+            swings from update to update.
+        """
+        found = None
+        if settle_trend:
+            sides, known = self._problem.voxel_size_mm, self._problem.mask[self._inner]
+            found = trend(chi[self._inner], known, sides, alive)
+        if found is not None:
+            # Made anew below: memory is at its peak between.
+            chi = chi - self._placed(found[1], _UPDATE_RELAXATION * found[0])
+        step = self.local_field(chi, least_cut, alive)
+        step -= target
+        if np.vdot(step, step) < _LONG_BELOW**2 * np.vdot(target, target):
+            longer = step.dtype.type(_UPDATE_RELAXATION)
+            if found is not None:
+                trend_field = self._problem.forward(self._placed(found[1], 1.0))
+                part = self._part_of(step, trend_field)
+                trend_field[~self._problem.mask] = 0
+                trend_field *= step.dtype.type((1 - _UPDATE_RELAXATION) * part)
+                step *= longer
+                step += trend_field
+            else:
+                step *= longer
+        step += target
+        return step
+
+    def _placed(self, bowl: Bowl, amount: float) -> Array:
+        """So much of a bowl inside the mask, on the work grid."""
+        out = np.zeros_like(self._problem.field)
+        np.copyto(out[self._inner], amount * bowl.volume(), where=self._mask, casting="same_kind")
+        return out
+
+    def _part_of(self, field: Array, other: Array) -> float:
+        """How much of another field a field holds, by least squares in the local mask, means removed."""
+        inside = self._problem.mask
+        a, b = (f[inside].astype(np.float64) for f in (field, other))
+        b -= b.mean()
+        return float(a @ b / (b @ b))
 
     def _ball_mean(self, field: Array, alive: Callable[[], None]) -> Array:
         alive()

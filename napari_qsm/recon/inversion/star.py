@@ -175,6 +175,7 @@ def star(
         outlier_sd=outlier_sd,
         total=total,
         updates=updates,
+        settle_trend=settle_trend,
     )
     chi = centred(problem, chi)
     if settle_trend and total is not None:
@@ -194,6 +195,7 @@ def solve_star(
     outlier_sd: float = 0.0,
     total: TotalField | None = None,
     updates: int = 0,
+    settle_trend: bool = False,
 ) -> Array:
     """Strong sources first, then the rest; chi in ppm on the work grid.
 
@@ -214,6 +216,8 @@ def solve_star(
     total : TotalField, optional
         Gives the second level its field anew, ``updates`` times.
     updates : int
+    settle_trend : bool
+        Take the map's trend out of the map that the field is made anew with.
     """
     first = solve_tv(
         problem,
@@ -235,10 +239,14 @@ def solve_star(
             weight = np.where(near, weight * believed, weight)
     del first  # of this size little is left over where memory is scarce
 
-    def renew(chi: Array, alive: Callable[[], None]) -> Array:
+    def renew(chi: Array, target: Array, alive: Callable[[], None]) -> Array:
         assert total is not None
-        local = total.local_field(chi + sources, CUT_OVER_LAMBDA * lam, alive)
-        return np.where(problem.mask, local - sources_field, 0)
+        cut = CUT_OVER_LAMBDA * lam
+        if not strong.any():  # the usual case, and memory is at its peak here
+            return total.renewed(chi, target, cut, settle_trend, alive)
+        whole = target + sources_field * problem.mask
+        field = total.renewed(chi + sources, whole, cut, settle_trend, alive)
+        return np.where(problem.mask, field - sources_field, 0)
 
     remaining = (problem.field - sources_field) * problem.mask
     sources += solve_tv(

@@ -94,9 +94,9 @@ def tv(
     progress(0.0)
     lam = followed(lambda_ppm, problem, follow_noise)
 
-    def renew(chi: Array, alive: Callable[[], None]) -> Array:
+    def renew(chi: Array, target: Array, alive: Callable[[], None]) -> Array:
         assert total is not None
-        return total.local_field(chi, CUT_OVER_LAMBDA * lam, alive)
+        return total.renewed(chi, target, CUT_OVER_LAMBDA * lam, settle_trend, alive)
 
     chi = solve_tv(
         problem,
