@@ -21,12 +21,15 @@ from napari_qsm.io.dicom_out.numbers import measurement_report
 from napari_qsm.io.dicom_out.planes import planes_of
 from napari_qsm.io.dicom_out.regions import Segment, check_sides, segmentation, segments_of
 from napari_qsm.io.dicom_out.whose import Whose, neutral, of_scan
+from napari_qsm.io.formats import read_image, stem
 from napari_qsm.io.label_table import read_label_table
 from napari_qsm.io.maps import read_map
 from napari_qsm.io.region import Region
 from napari_qsm.io.segmentation import on_grid, read_labels
 from napari_qsm.io.targets import check_out_folder
 from napari_qsm.io.whole_numbers import as_labels
+from napari_qsm.outputs import RESULT_NAMES
+from napari_qsm.qc.files import PROVENANCE_FILE, result_image, results_in
 from napari_qsm.qc.thumbnail import known
 from napari_qsm.recon.stages import Progress, no_progress
 from napari_qsm.rois.statistics import region_statistics, susceptibility
@@ -56,12 +59,15 @@ class Exported:
         Segments, which is also the number of rows in the numbers.
     into : str
         The series of the scan whose study it went into; empty for a study of its own.
+    is_same_scan : bool
+        Whether that scan's phase is the one that the map was made from.
     """
 
     folder: Path
     images: int
     regions: int
     into: str
+    is_same_scan: bool = False
 
     def text(self) -> str:
         """A few lines for people."""
@@ -69,7 +75,12 @@ class Exported:
         if self.regions:
             lines[0] += f", {self.regions} regions as a segmentation, their numbers as a report"
         lines[0] += ", and a page."
-        if self.into:
+        if self.into and self.is_same_scan:
+            lines.append(
+                f"They belong to the patient and study of {self.into}: grid and phase are those that "
+                "the map was made from."
+            )
+        elif self.into:
             lines.append(
                 f"They belong to the patient and study of {self.into}: its grid is that of the map. "
                 "That it is the same scan's, only you can know; look at both before sending."
@@ -88,6 +99,7 @@ def export_dicom(
     regions: dict[int, Region] | None = None,
     code: str = "QSM",
     into_source: Path | str | None = None,
+    phase: Volume | None = None,
     float_map: bool = False,
     overwrite: bool = False,
     inputs: tuple[Path, ...] = (),
@@ -111,6 +123,9 @@ def export_dicom(
     into_source : Path or str, optional
         Folder with the DICOM files of the scan: the images then go into its patient and study. Its
         grid has to be the map's.
+    phase : Volume, optional
+        Phase of the first echo that the map was made from, rad, wrapped or unwrapped: with
+        ``into_source`` it has to be the scan's.
     float_map : bool
         Also write a parametric map with float ppm.
     overwrite : bool
@@ -134,7 +149,7 @@ def export_dicom(
     need_highdicom()
     with quiet():
         return _export(
-            chi, Path(out), labels, regions or {}, code, into_source, float_map, overwrite, inputs,
+            chi, Path(out), labels, regions or {}, code, into_source, phase, float_map, overwrite, inputs,
             progress, warn,
         )  # fmt: skip
 
@@ -146,6 +161,7 @@ def _export(
     regions: dict[int, Region],
     code: str,
     into_source: Path | str | None,
+    phase: Volume | None,
     float_map: bool,
     overwrite: bool,
     inputs: tuple[Path, ...],
@@ -156,7 +172,7 @@ def _export(
     if into_source is not None and out.absolute().is_relative_to(Path(into_source).absolute()):
         raise FileError(f"'{out}' lies within the scan's own folder; choose a place outside it.")
     chi = _in_ppm(chi)
-    whose = neutral(code) if into_source is None else of_scan(Path(into_source), chi)
+    whose = neutral(code) if into_source is None else of_scan(Path(into_source), chi, phase=phase)
     progress(0.2)
     planes = whose.planes or planes_of(chi)
     if whose.into_source and not chi.orientation_known:
@@ -200,7 +216,7 @@ def _export(
         _save(page, staging / "page.dcm")
         write_text(staging / RECORD, _record(images, segments, whose, frames))
     progress(1.0)
-    return Exported(out, len(images), len(segments), whose.series)
+    return Exported(out, len(images), len(segments), whose.series, whose.is_same_scan)
 
 
 def export_files(
@@ -225,11 +241,7 @@ def export_files(
     warn, options
         As for :func:`export_dicom`.
     """
-    if map_path.is_dir():
-        found = [p for p in (map_path / "chi.nii.gz", map_path / "chi.nii") if p.is_file()]
-        if not found:
-            raise FileError(f"'{map_path}' holds no chi.nii.gz; give the file of the map.")
-        map_path = found[0]
+    map_path, unwrapped = _map_and_phase(map_path)
     chi = read_map(map_path, warn=warn)
     labels, regions = None, {}
     inputs = [map_path]
@@ -240,9 +252,30 @@ def export_files(
             inputs.append(table)
         regions = {region.index: region for region in named}
         inputs.append(labels_path)
+    if unwrapped is not None:
+        options.setdefault("phase", read_image(unwrapped, unit="rad").echo(0))
     return export_dicom(
         chi, out, labels=labels, regions=regions, inputs=tuple(inputs), warn=warn, **options
     )
+
+
+def _map_and_phase(given: Path) -> tuple[Path, Path | None]:
+    """The map's file and that of the unwrapped phase beside it, from the file or the folder of a result."""
+    if not given.is_dir():
+        name = stem(given)
+        prefix = "" if name == RESULT_NAMES["chi_ppm"] else name.removesuffix("Chimap")
+        is_result = (given.parent / f"{prefix}{PROVENANCE_FILE}").is_file()
+        return given, result_image(given.parent, prefix, "unwrapped") if is_result else None
+    found = results_in(given)
+    if len(found) != 1:
+        raise FileError(
+            f"'{given}' holds {len(found) or 'no'} results of a reconstruction; give the file of the map."
+        )
+    place, prefix = found[0].parent, found[0].name.removesuffix(PROVENANCE_FILE)
+    chi = result_image(place, prefix, "chi_ppm")
+    if chi is None:
+        raise FileError(f"'{given}' holds no susceptibility map.")
+    return chi, result_image(place, prefix, "unwrapped")
 
 
 def _there(out: Path) -> list[str]:
@@ -279,5 +312,6 @@ def _record(images: list[Any], segments: list[Segment], whose: Whose, frames: An
         "regions": {str(s.number): {"name": s.name, "side": s.side} for s in segments},
         "into_the_scans_own_study": whose.into_source,
         "scan": whose.series,
+        "phase_is_the_scans": whose.is_same_scan,
     }
     return json.dumps(said, indent=2, ensure_ascii=False) + "\n"

@@ -88,7 +88,7 @@ def read_stored(folder: Path | str) -> StoredResult:
     arrays: dict[str, Any] = {}
     grid: Volume | None = None
     for name in RESULT_NAMES:
-        path = _image(place, prefix, name)
+        path = result_image(place, prefix, name)
         if path is None:
             continue
         volume = read_image(path).to_canonical()
@@ -305,7 +305,18 @@ def quality_text(quality: QualityReport) -> str:
     return json.dumps(data, indent=2) + "\n"
 
 
-def _image(place: Path, prefix: str, name: str) -> Path | None:
+def result_image(place: Path, prefix: str, name: str) -> Path | None:
+    """The file of one quantity of a result, plain or by BIDS names; None where there is none.
+
+    Parameters
+    ----------
+    place : Path
+        The folder of its provenance.
+    prefix : str
+        What comes before ``provenance.json`` there.
+    name : str
+        As in :data:`napari_qsm.outputs.RESULT_NAMES`.
+    """
     if not prefix:
         path = place / f"{RESULT_NAMES[name]}.nii.gz"
         return path if path.exists() else None

@@ -151,6 +151,8 @@ def _writer(
     if drawn is not None:
         labels = drawn.volume.with_data(np.array(drawn.labels), unit="", name=drawn.name)
         regions = dict(drawn.regions)
+    scan = session.case.scan
+    phase = scan.phase[0].to_canonical() if scan is not None and scan.phase else None
     source = Path(values["source"].strip()).expanduser() if values["whose"] == "scan" else None
 
     def work(progress: Any, cancelled: Any) -> tuple[Any, list[str]]:
@@ -158,7 +160,7 @@ def _writer(
 
         said: list[str] = []
         done = export_dicom(
-            chi, folder, labels=labels, regions=regions, code=values["code"], into_source=source,
+            chi, folder, labels=labels, regions=regions, code=values["code"], into_source=source, phase=phase,
             float_map=values["float_map"], overwrite=overwrite, progress=progress, warn=said.append,
         )  # fmt: skip
         return done, said

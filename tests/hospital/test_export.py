@@ -75,7 +75,7 @@ def scan(head, tmp_path_factory):
     """The scan of that map, as a scanner writes it."""
     chi, _ = head
     rng = np.random.default_rng(5)
-    phase = chi.with_data(rng.uniform(-3, 3, chi.shape).astype(np.float32), unit="rad")
+    phase = chi.with_data(rng.uniform(-3.14, 3.14, chi.shape).astype(np.float32), unit="rad")
     magnitude = chi.with_data(rng.uniform(50, 100, chi.shape).astype(np.float32), unit="")
     source = Scan((phase,), (0.02,), 3.0, (magnitude,))
     folder = tmp_path_factory.mktemp("scan") / "dicom"
@@ -294,6 +294,9 @@ def test_what_must_not_go_out_is_refused(head, scan, tmp_path):
         GeometryError, match=r"is called (left|right) but lies to the (left|right) of"
     ):
         export_dicom(chi, tmp_path / "out", labels=labels, regions=swapped)
+    noted = {**REGIONS, 5: Region(5, "Red nucleus left", "right", "#9d9cff")}
+    with pytest.raises(GeometryError, match="name contradicts"):
+        export_dicom(chi, tmp_path / "out", labels=labels, regions=noted)
     alone = {2: Region(2, "Putamen L", "left", "#000000")}
     single = labels.with_data(np.where(labels.data == 2, 2, 0).astype(np.uint8))
     with pytest.raises(GeometryError, match="to the right of the middle of the map"):
@@ -304,6 +307,22 @@ def test_what_must_not_go_out_is_refused(head, scan, tmp_path):
     with pytest.raises(MetadataError, match=r"code of 1 to 64"):
         export_dicom(chi, tmp_path / "out", code="a^b")
     assert not (tmp_path / "out").exists() and list(scan.glob("out")) == []
+
+
+def test_the_phase_tells_whether_it_is_the_same_scan(head, scan, tmp_path):
+    """Another person's scan on the same grid is refused; whole turns and an offset do not matter."""
+    chi, _ = head
+    rng = np.random.default_rng(5)  # that of the scan's phase
+    measured = rng.uniform(-3.14, 3.14, chi.shape)
+    turns = 2 * np.pi * rng.integers(-3, 4, chi.shape)
+    own = chi.with_data((measured + turns + 0.4).astype(np.float32), unit="rad")
+    turned = own._reoriented([(2, -1), (0, 1), (1, -1)])
+    done = export_dicom(chi, tmp_path / "own", into_source=scan, phase=turned)
+    assert done.is_same_scan and "look at both" not in done.text()
+    other = own.with_data(rng.uniform(-3, 3, chi.shape).astype(np.float32))
+    with pytest.raises(FileError, match="may be another person's scan"):
+        export_dicom(chi, tmp_path / "other", into_source=scan, phase=other)
+    assert not (tmp_path / "other").exists()
 
 
 def test_another_patients_folder_is_refused(head, scan, tmp_path):
@@ -381,7 +400,7 @@ def test_a_real_multi_frame_scan_takes_its_map_back(shared_data, tmp_path):
     phase = read_image(report.scan.phase[0].path)
     noise = np.random.default_rng(1).normal(0, 0.05, phase.shape)
     chi = phase.with_data(noise.astype(np.float32), unit="ppm", name="chi")
-    export_dicom(chi, tmp_path / "out", into_source=source)
+    assert export_dicom(chi, tmp_path / "out", into_source=source, phase=phase).is_same_scan
     made = images(tmp_path / "out")
     assert len({ds.StudyInstanceUID for ds in made}) == 1 and len(made) == chi.shape[2]
     for ds in made[::8]:

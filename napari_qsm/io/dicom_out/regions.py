@@ -82,6 +82,11 @@ def check_sides(labels: Volume, segments: Sequence[Segment], brain: Volume) -> N
     middle = float(brain.voxel_to_world(inside.mean(axis=0))[0]) if len(inside) else 0.0
     at: dict[tuple[str, str], tuple[float, str]] = {}
     for segment in segments:
+        if {segment.side, side_of(segment.name)} == {"left", "right"}:
+            raise GeometryError(
+                f"The region '{segment.name}' is noted as {segment.side}, which its name contradicts; "
+                "nothing was written."
+            )
         if segment.side not in ("left", "right"):
             continue
         voxels = np.argwhere(labels.data == segment.label)

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from napari_qsm.errors import FileError, MetadataError
 from napari_qsm.io.dicom_headers import DicomSeries, Plane, read_folder
 from napari_qsm.io.dicom_out.planes import Planes, from_series
+from napari_qsm.io.dicom_out.same_scan import SAME, agreement, as_rad, stored_planes
 from napari_qsm.io.names import PHASE
 from napari_qsm.recon.stages import Progress, no_progress
 from napari_qsm.volume import Volume, grids_differ, same_lattice
@@ -53,6 +54,8 @@ class Whose:
         UIDs of the images that the map was made from.
     series : str
         What the series of the scan is called in sentences; empty for a study of our own.
+    is_same_scan : bool
+        Whether the scan's phase is that which the map was made from; False where nothing tells.
     """
 
     entries: dict[str, Any]
@@ -60,6 +63,7 @@ class Whose:
     planes: Planes | None = None
     sources: tuple[tuple[str, str], ...] = ()
     series: str = ""
+    is_same_scan: bool = False
 
     def complete(self, made: Any) -> Any:
         """Give an object that a library made what it left out of patient, study and codes."""
@@ -119,12 +123,14 @@ def neutral(code: str) -> Whose:
             "StudyDescription": "QSM, for research, not for diagnosis",
             "FrameOfReferenceUID": generate_uid(prefix=None),
             "PositionReferenceIndicator": "",
-            "PatientPosition": "HFS",
+            "PatientPosition": "",
         }
     )
 
 
-def of_scan(folder: Path, map_: Volume, *, progress: Progress = no_progress) -> Whose:
+def of_scan(
+    folder: Path, map_: Volume, *, phase: Volume | None = None, progress: Progress = no_progress
+) -> Whose:
     """The patient and study of the scan that a map was made from, found by its grid.
 
     Parameters
@@ -133,12 +139,16 @@ def of_scan(folder: Path, map_: Volume, *, progress: Progress = no_progress) -> 
         DICOM files of the scan; only read.
     map_ : Volume
         Its grid has to be that of one of the gradient-echo series, voxel by voxel.
+    phase : Volume, optional
+        Phase of the first echo that the map was made from, rad, wrapped or not: it has to be
+        that of the scan.
     progress : callable
 
     Raises
     ------
     FileError
-        If no series has that grid, or there are several patients or studies.
+        If no series has that grid, its phase is another one, or there are several patients or
+        studies.
     """
     import pydicom
 
@@ -149,7 +159,7 @@ def of_scan(folder: Path, map_: Volume, *, progress: Progress = no_progress) -> 
             "whose map this is."
         )
     differences = []
-    matching: list[tuple[DicomSeries, str, Planes, list[tuple[Path, str]]]] = []
+    matching: list[_Match] = []
     for series in sorted(found.series, key=lambda s: (not s.parts[PHASE], s.number)):
         for part, planes, files in _stacks(series):
             if same_lattice(map_.shape, map_.affine, planes.shape, planes.affine):
@@ -168,8 +178,14 @@ def of_scan(folder: Path, map_: Volume, *, progress: Progress = no_progress) -> 
             f"No series in '{folder.name}' has the grid of the map, so it was not made from that scan "
             f"or was resampled: {why}"
         )
+    agrees: float | None = None
     series, _, planes, files = matching[0]
-    header = pydicom.dcmread(files[0][0], stop_before_pixels=True)
+    if phase is not None:
+        compared = [(_agreement(phase, map_, one), one) for one in matching if one[1] == PHASE]
+        told = [(value, one) for value, one in compared if value is not None]
+        if told:
+            agrees, (series, _, planes, files) = max(told, key=lambda each: each[0])
+    header = pydicom.dcmread(files[0].path, stop_before_pixels=True)
     studies = {
         str(pydicom.dcmread(path, specific_tags=["StudyInstanceUID"]).StudyInstanceUID)
         for path in _first_files(matching)
@@ -189,31 +205,72 @@ def of_scan(folder: Path, map_: Volume, *, progress: Progress = no_progress) -> 
                  "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName",
                  "PositionReferenceIndicator", "PatientPosition"):  # fmt: skip
         entries.setdefault(name, "")
+    title = f"series {series.label}, {series.description}"
+    if agrees is not None and agrees < SAME:
+        raise FileError(
+            f"The phase in {title} is not that which the map was made from (they agree to "
+            f"{agrees:.4f} of 1), although the grid is the same: it may be another person's scan, or "
+            "another of this person. If the phase was changed before it was unwrapped, copy the map "
+            "out of its folder and export the copy; then only the grid is compared."
+        )
     return Whose(
         entries,
         {name: header[name].value for name in _SCAN if name in header},
         planes,
-        tuple(dict.fromkeys((str(header.SOPClassUID), uid) for _, uid in files)),
-        f"series {series.label}, {series.description}",
+        tuple(dict.fromkeys((str(header.SOPClassUID), file.uid) for file in files)),
+        title,
+        is_same_scan=agrees is not None,
     )
 
 
-def _first_files(
-    matching: Iterable[tuple[DicomSeries, str, Planes, list[tuple[Path, str]]]],
-) -> list[Path]:
-    return [files[0][0] for _, _, _, files in matching]
+def _agreement(phase: Volume, map_: Volume, of: _Match) -> float | None:
+    """How well the map's phase agrees with a series; None where nothing can be said."""
+    _, _, planes, files = of
+    if not same_lattice(phase.shape, phase.affine, map_.shape, map_.affine):
+        return None
+    own = phase.data if phase.unit == "rad" else as_rad(phase.data)
+    stored = stored_planes([(file.path, file.frame) for file in files])
+    scan = None if stored is None else as_rad(stored)
+    if own is None or scan is None:
+        return None
+    known = np.isfinite(map_.data) & (map_.data != 0)
+    inside = planes.frames(map_.with_data(known)) > 0
+    return agreement(planes.frames(phase.with_data(own)), scan, inside)
 
 
-def _stacks(series: DicomSeries) -> Iterable[tuple[str, Planes, list[tuple[Path, str]]]]:
+def _first_files(matching: Iterable[_Match]) -> list[Path]:
+    return [files[0].path for _, _, _, files in matching]
+
+
+class _Member(NamedTuple):
+    """One plane of a stack, and where it is stored."""
+
+    plane: Plane
+    path: Path
+    uid: str
+    shape: tuple[int, int]
+    frame: int
+
+
+#: A series, the part of the signal in its stack, and where that lies and is stored.
+_Match = tuple[DicomSeries, str, Planes, list[_Member]]
+
+
+def _stacks(series: DicomSeries) -> Iterable[tuple[str, Planes, list[_Member]]]:
     """The volumes of a series, one for each part and echo: planes, and their files in order."""
-    groups: dict[tuple[str, float], list[tuple[Plane, Path, str, tuple[int, int]]]] = {}
+    groups: dict[tuple[str, float], list[_Member]] = {}
     for file in series.files:
-        for plane in file.planes:
+        for frame, plane in enumerate(file.planes):
             if plane.part:
                 key = (plane.part, round(plane.echo_time_ms, 3))
-                groups.setdefault(key, []).append((plane, file.path, file.uid, file.shape))
+                member = _Member(plane, file.path, file.uid, file.shape, frame)
+                groups.setdefault(key, []).append(member)
     for (part, _), members in sorted(groups.items(), key=lambda g: (g[0][0] != PHASE, g[0][1])):
         first = members[0]
-        positions = np.array([plane.position_mm for plane, *_ in members])
-        planes, order = from_series(positions, first[0].orientation, first[0].spacing_mm, first[3])
-        yield part, planes, [(members[i][1], members[i][2]) for i in order]
+        planes, order = from_series(
+            np.array([member.plane.position_mm for member in members]),
+            first.plane.orientation,
+            first.plane.spacing_mm,
+            first.shape,
+        )
+        yield part, planes, [members[i] for i in order]
