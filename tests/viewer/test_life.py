@@ -146,8 +146,10 @@ def test_from_the_plugins_menu_and_back(make_napari_viewer):
     np.testing.assert_array_equal(chi.data, ramp().data.transpose(2, 1, 0))
     show_letters(viewer)
     assert not viewer.canvas.overlays["qsm_left"].visible  # the views have letters of their own
+    depth = viewer.dims.point[0]
     viewer.window.remove_dock_widget(dock)
     settle()
+    assert abs(viewer.dims.point[0] + depth) <= 1.5  # half a slice: the same one is on show
     assert [layer.name for layer in viewer.layers] == ["magnitude", "regions", "χ test"]
     np.testing.assert_array_equal(chi.data, before)
     chi.visible = True
