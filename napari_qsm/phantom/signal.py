@@ -89,7 +89,7 @@ def field_from_outside(grid: Grid) -> Array:
     count = last - first
     coarse = Grid((int(count[0]), int(count[1]), int(count[2])), affine)
     chi = lay_simple(*coarse.coordinates(coarse.whole), _FAR_CELL_MM) - np.float32(AIR_PPM)
-    within, weights = [], []
+    within, steps = [], []
     for axis in range(3):
         low = (np.arange(count[axis]) + first[axis]) * _FAR_CELL_MM
         overlap = np.minimum(low + _FAR_CELL_MM, extent[axis]) - np.maximum(low, 0)
@@ -98,31 +98,24 @@ def field_from_outside(grid: Grid) -> Array:
         whole = np.flatnonzero(within[axis] > 0.999)
         if whole.size < 2:  # a grid too thin to hold two coarse cells
             whole = np.arange(count[axis])
-        weights.append(
-            _linear_weights(
-                position - 0.5 - first[axis], int(whole[0]), int(whole[-1]), int(count[axis])
-            )
-        )
+        steps.append(_linear(position - 0.5 - first[axis], int(whole[0]), int(whole[-1])))
     inside = within[0][:, None, None] * within[1][None, :, None] * within[2][None, None, :]
     field = forward_field(chi * (1 - inside), coarse.size_mm, b0_direction(affine))
     for axis in (2, 1, 0):
-        field = np.moveaxis(np.tensordot(weights[axis], field, axes=(1, axis)), 0, axis)
+        # Not as a product of matrices: the threads of BLAS could change the last digit.
+        low, high, part = steps[axis]
+        part = part.reshape([-1 if a == axis else 1 for a in range(3)])
+        field = field.take(low, axis) * (1 - part) + field.take(high, axis) * part
     return np.ascontiguousarray(field)
 
 
-def _linear_weights(position: Array, lowest: int, highest: int, count: int) -> Array:
-    """Matrix that takes samples linearly to fractional positions.
+def _linear(position: Array, lowest: int, highest: int) -> tuple[Array, Array, Array]:
+    """Return the samples below and above fractional positions, and how much of the one above.
 
-    Only samples from ``lowest`` to ``highest`` of the ``count`` are used; positions beyond them
-    are extrapolated.
+    Only samples from ``lowest`` to ``highest`` are used; positions beyond them are extrapolated.
     """
     low = np.clip(np.floor(position).astype(int), lowest, max(highest - 1, lowest))
-    part = (position - low).astype(np.float32)
-    out = np.zeros((len(position), count), np.float32)
-    rows = np.arange(len(position))
-    out[rows, low] = 1 - part
-    out[rows, np.minimum(low + 1, count - 1)] += part
-    return out
+    return low, np.minimum(low + 1, highest), (position - low).astype(np.float32)
 
 
 def _harmonics(x: Array, y: Array, z: Array) -> tuple[Array, ...]:
