@@ -82,7 +82,6 @@ def test_painted_and_drawn_pictures_agree(shown):
     assert_as_napari_draws(workspace)
     layer.gamma, layer.interpolation2d = 1.0, "linear"
     session.set_display(map_, opacity=1.0)
-    session.set_display(labels, outline=True)
     assert_as_napari_draws(workspace, most=0.02)  # graphics cards interpolate in 1/256 steps
 
 

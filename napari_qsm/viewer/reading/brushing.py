@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeyEvent
 
 from napari_qsm.arrays import Array, Box
-from napari_qsm.compositing import Sheet, label_colours
+from napari_qsm.compositing import Sheet, label_colours, outline_pixels
 from napari_qsm.session import MapEntry
 from napari_qsm.session.painting import Kind
 from napari_qsm.session.reading.work import ReadingWork
@@ -178,12 +178,14 @@ class Brushing:
         colours = label_colours(
             lambda labels: _rgba(labels, held), 1.0 if self._outlined else _FILL
         )
-        found = [Sheet(lies.data, lies.scale, lies.translate, colours, outline=int(self._outlined))]
+        line = outline_pixels(1)
+        rim = line if self._outlined else 0
+        found = [Sheet(lies.data, lies.scale, lies.translate, colours, outline=rim)]
         contour = self._first_contour(work)
         if contour is not None:
             yellow = label_colours(lambda labels: _rgba(labels, held))
             found.append(
-                Sheet(contour.transpose(2, 1, 0), lies.scale, lies.translate, yellow, outline=1)
+                Sheet(contour.transpose(2, 1, 0), lies.scale, lies.translate, yellow, outline=line)
             )
         return found
 
