@@ -13,7 +13,7 @@ made from the program's own register by `python docs/make_methods.py`.
 """
 
 BESIDE = """
-## Maps beside χ
+## Maps beside the susceptibility map
 
 On request, as many as are wanted: `--also NAME,NAME`, and `--set NAME.setting=value`. What one of them
 is made of (SWI for the projection, R2* for χ-separation) is made too.
