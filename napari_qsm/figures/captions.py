@@ -204,19 +204,20 @@ def _regions(plan: Plan) -> str:
     for one in plan.pictures:
         if one.labels is None or one.panel.regions is None:
             continue
-        for label in one.which:
+        for label in one.shown:
             region = one.labels.regions.get(label)
             names.append(
                 sided_region(one.labels.region_called(label), region_side(region), plan.spec.called)
             )
         by_side |= one.panel.regions.colours == "side" and not one.panel.regions.own_colours
     if not names:
-        return ""
+        return " ".join(plan.left_out())
     unique = list(dict.fromkeys(names))
     listed = ", ".join(name[0].lower() + name[1:] for name in unique[:8])
     more = f" and {len(unique) - 8} more" if len(unique) > 8 else ""
     colours = " Regions on the right are orange, on the left blue." if by_side else ""
-    return f"Regions drawn: {listed}{more}.{colours}{_short_names(plan)}"
+    said = f"Regions drawn: {listed}{more}.{colours}{_short_names(plan)}"
+    return " ".join([said, *plan.left_out()])
 
 
 def _short_names(plan: Plan) -> str:
@@ -225,7 +226,7 @@ def _short_names(plan: Plan) -> str:
         one.labels.regions[label]
         for one in plan.pictures
         if one.labels is not None and one.panel.regions and one.panel.regions.names == "short"
-        for label in one.which
+        for label in one.shown
         if label in one.labels.regions
     ]
     meant = abbreviations(named)

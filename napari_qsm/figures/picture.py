@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -97,7 +98,7 @@ class PicturePlan(PanelPlan):
             which = wanted_labels(labels, panel.regions.which)
         over = sources[panel.over] if panel.over else None
         plan = cls(who, panel, map_, display, tuple(slices), view, over, labels, which)
-        if labels is not None and not any(plan.region_slices(s, True) for s in slices):
+        if labels is not None and not plan.shown:
             setting.notes.append(f"{who}: none of its regions lies on its slice.")
         if isinstance(panel, ImagePanel):
             for mark in panel.annotations:
@@ -107,6 +108,12 @@ class PicturePlan(PanelPlan):
                         f"was drawn on another slice than {slices[0].text} ({panel.plane})."
                     )
         return plan
+
+    @cached_property
+    def shown(self) -> tuple[int, ...]:
+        """Those of its regions that lie on its slices."""
+        there = {label for where in self.slices for label in self.region_slices(where, True)}
+        return tuple(label for label in self.which if label in there)
 
     @property
     def window(self) -> Window:

@@ -10,9 +10,11 @@ from napari_qsm.errors import QsmError
 from napari_qsm.figures import charts, cohort, locator, tables  # noqa: F401  registers the kinds
 from napari_qsm.figures.gather import Loaded
 from napari_qsm.figures.kinds import PLANS, PanelPlan, Setting
+from napari_qsm.figures.numbers import sided_region
 from napari_qsm.figures.picture import PicturePlan
 from napari_qsm.figures.slices import crop_family
 from napari_qsm.figures.spec import FigureSpec
+from napari_qsm.rois.region import region_side
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +46,39 @@ class Plan:
         """Panels with slices."""
         return [plan for plan in self.panels if isinstance(plan, PicturePlan)]
 
+    def left_out(self) -> list[str]:
+        """Sentences that name regions which were asked for and lie on no slice shown.
+
+        Panels that draw all regions of a label map ask for none of them.
+        """
+        asked: dict[str, dict[int, None]] = {}
+        shown: dict[str, set[int]] = {}
+        who: dict[str, str] = {}
+        for one in self.pictures:
+            regions = one.panel.regions
+            if one.labels is None or regions is None:
+                continue
+            shown.setdefault(regions.labels, set()).update(one.shown)
+            if regions.which:
+                asked.setdefault(regions.labels, {}).update(dict.fromkeys(one.which))
+                who.setdefault(regions.labels, one.panel.title or one.map.name)
+        said = []
+        for key, labels in asked.items():
+            source = self.sources[key]
+            names = [
+                sided_region(
+                    source.region_called(label),
+                    region_side(source.regions.get(label)),
+                    self.spec.called,
+                )
+                for label in labels
+                if label not in shown[key]
+            ]
+            if names:
+                listed = ", ".join(name[0].lower() + name[1:] for name in names)
+                said.append(f"{who[key]}: on none of these slices: {listed}.")
+        return said
+
     def table(self) -> pd.DataFrame | None:
         """All numbers behind the figure, each once; None where it has none."""
         import pandas as pd
@@ -74,7 +109,9 @@ def plan_figure(spec: FigureSpec, sources: Mapping[str, Loaded]) -> Plan:
     _check_bars(spec, plans)
     if spec.same_scale:
         plans = _same_scale(plans)
-    return Plan(spec, sources, tuple(plans), notes)
+    plan = Plan(spec, sources, tuple(plans), notes)
+    notes += plan.left_out()
+    return plan
 
 
 def _check_bars(spec: FigureSpec, plans: list[PanelPlan]) -> None:

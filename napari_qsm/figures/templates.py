@@ -228,14 +228,18 @@ def maxima(people: Sequence[Known]) -> str:
 
 
 def plate_of_regions(people: Sequence[Known]) -> FigureSpec:
-    """Every region once, on the axial slice where it is largest, filled and named."""
+    """All regions on few axial slices, filled and named; the figure names those left out."""
     panels: list[ImagePanel] = []
     columns = 1
+    shown_on: list[list[int]] = []
     for person in people:
         assert len(person.label_data)
         chosen = covering_slices(person)
+        shown_on.append(chosen)
         columns = max(columns, min(len(chosen), 3 if len(people) == 1 else len(chosen)))
-        for index, there in chosen:
+        # Every panel asks for every region: those that lie on no slice shown are told.
+        every = tuple(person.areas())
+        for index in chosen:
             panels.append(
                 ImagePanel(
                     map=person.subject.map,
@@ -244,7 +248,7 @@ def plate_of_regions(people: Sequence[Known]) -> FigureSpec:
                     crop=RegionsCrop(labels=person.subject.labels, margin_mm=25),
                     regions=Regions(
                         labels=person.subject.labels,
-                        which=there,
+                        which=every,
                         style="both",
                         colours="table",
                         names="short",
@@ -255,11 +259,11 @@ def plate_of_regions(people: Sequence[Known]) -> FigureSpec:
     row = -(-len(panels) // columns)
     below: list[Any] = [*_locator(people, row=row, column=columns - 1)]
     shown = [
-        region
-        for person in people
+        person.labels.regions[label]
+        for person, slices in zip(people, shown_on, strict=True)
         if person.labels is not None
-        for label, region in person.labels.regions.items()
-        if label in person.labels.present
+        for label, area in person.areas().items()
+        if area[slices].any() and label in person.labels.regions
     ]
     if meant := abbreviations(shown):
         cell = Cell(row=row, column=0, columns=max(columns - len(below), 1))
@@ -272,24 +276,28 @@ def plate_of_regions(people: Sequence[Known]) -> FigureSpec:
     )
 
 
-def covering_slices(person: Known, most: int = 4) -> list[tuple[int, tuple[int, ...]]]:
-    """Few axial slices that show all regions well, each with the regions on it.
+def covering_slices(person: Known, most: int = 4) -> list[int]:
+    """Few axial slices that show all regions well, or as many regions as they can.
 
-    A region is shown well where it has at least half of its largest area.
+    A region is shown well where it has at least half of its largest area. Where ``most`` slices
+    can't show all of them so well, less will do, so that small regions aren't left out for the
+    best slice of a large one.
     """
     areas = person.areas()
-    well = {label: area >= area.max() / 2 for label, area in areas.items()}
-    left = set(areas)
-    chosen: list[int] = []
-    while left and len(chosen) < most:
-        gain = sum(well[label] * (1 + areas[label] / areas[label].max()) for label in left)
-        index = int(gain.argmax())
-        left -= {label for label in left if well[label][index]}
-        chosen.append(index)
-    return [
-        (index, tuple(label for label in areas if areas[label][index] > 0))
-        for index in sorted(chosen)
-    ]
+    tries: list[tuple[int, list[int]]] = []  # regions on none of the slices, and the slices
+    for share in (1 / 2, 1 / 4, 1 / 10, 0.0):
+        well = {n: (area > 0) & (area >= share * area.max()) for n, area in areas.items()}
+        left = set(areas)
+        chosen: list[int] = []
+        while left and len(chosen) < most:
+            gain = sum(well[n] * (1 + areas[n] / areas[n].max()) for n in left)
+            index = int(gain.argmax())
+            left -= {n for n in left if well[n][index]}
+            chosen.append(index)
+        if not left:
+            return sorted(chosen)
+        tries.append((sum(not area[chosen].any() for area in areas.values()), sorted(chosen)))
+    return min(tries, key=lambda each: each[0])[1]
 
 
 def all_slices(people: Sequence[Known]) -> FigureSpec:

@@ -18,6 +18,7 @@ from napari_qsm.recon.mask.refine import (
     Refinement,
     checked_magnitude,
     checked_phase,
+    not_noise,
     part_of,
     refinable,
     refined,
@@ -82,6 +83,7 @@ def phase_quality_mask(
     phase = checked_phase(phase)
     magnitude = checked_magnitude(magnitude, phase)
     good = phase_quality(phase, magnitude, progress=part_of(progress, 0.0, 0.6))
+    not_noise(good)
     coherent = good >= (quality_threshold or _quality_between(good))
     core, radius = largest_core(coherent, opening_mm, voxel_size_mm)
     mask = coherent & dilated(core, radius + max(voxel_size_mm), voxel_size_mm)

@@ -590,3 +590,28 @@ def test_gyri_between_dark_sulci_and_the_medulla_are_kept(shared_data):
     mask = brain_mask(magnitude[:, ::2, ::2, ::2], tuple(2 * v for v in voxel))
     bright = magnitude[0, ::2, ::2, ::2] > 140
     assert mask[bright].mean() > 0.99
+
+
+@pytest.mark.parametrize("name", ["brain", "given", "phase-quality"])
+def test_noise_alone_is_called_noise_and_no_setting_is_blamed(name):
+    # Complex noise of independent parts is what a receiver without a head gives.
+    rng = np.random.default_rng(0)
+    scan = rng.standard_normal((1, 32, 32, 24)) + 1j * rng.standard_normal((1, 32, 32, 24))
+    inner = np.zeros(scan.shape[1:], bool)
+    inner[6:26, 6:26, 4:20] = True
+    more = (inner,) if name == "given" else ()
+    with pytest.raises(QsmError, match="nothing but noise") as caught:
+        run(name, np.angle(scan), np.abs(scan), (2, 2, 2), *more)
+    assert "threshold" not in str(caught.value)
+    nothing = np.zeros_like(inner)
+    with pytest.raises(QsmError, match="nothing but noise"):
+        refined(nothing, np.angle(scan), np.abs(scan), (2, 2, 2), Refinement())
+
+
+def test_a_threshold_above_a_coherent_phase_is_told_with_what_there_is():
+    rng = np.random.default_rng(0)
+    phase = 0.3 * rng.standard_normal((1, 20, 20, 20))  # coherence exp(-3 * 0.3²) = 0.76
+    everything = np.ones((20, 20, 20), bool)
+    steps = Refinement(quality_threshold=1.0)
+    with pytest.raises(QsmError, match=r"lower the quality threshold.*(0\.8|0\.9)"):
+        refined(everything, phase, None, (2, 2, 2), steps)

@@ -1,0 +1,56 @@
+"""The plate of regions: few slices, and what they leave out is said by name."""
+
+import numpy as np
+
+from napari_qsm.figures.draw import render
+from napari_qsm.figures.gather import Given
+from napari_qsm.figures.subjects import Subject
+from napari_qsm.figures.templates import from_template
+from napari_qsm.io.label_table import Region
+from tests.figures.makers import SHAPE, SOURCES, given, volume
+
+NAMES = ("Putamen", "Caudate nucleus", "Globus pallidus", "Thalamus", "Substantia nigra", "Pons")
+
+
+def plate(rows):
+    """The plate of one control; rows are slices with a region's voxels in each: (label, z, n)."""
+    data = np.zeros(SHAPE, np.uint8)
+    for label, z, voxels in rows:
+        data[6 * label : 6 * label + 4, 10 : 10 + voxels // 4, z] = label
+    table = {n: Region(n, name, "", "#ff6b6b", name[:3]) for n, name in enumerate(NAMES, 1)}
+    sources = given(**{"control-regions": Given(volume(data, name="labels"), table)})
+    subject = Subject("Control", "control", "control-regions", "control-magnitude")
+    spec = from_template("fixed-shape-plate", [subject], SOURCES, sources)
+    return spec, render(spec, sources, preview=True)
+
+
+def slices_of(spec):
+    """Numbers of the slices shown; the test's grid has 3 mm slices from -18 mm."""
+    pictures = [panel for panel in spec.panels if panel.kind == "image"]
+    return sorted(round((panel.slice_mm + 18) / 3) for panel in pictures)
+
+
+def test_regions_that_no_slice_shows_are_named():
+    apart = [(n, 2 * n - 2, 40 - 4 * n) for n in range(1, 7)]  # one slice each, six slices
+    spec, drawn = plate(apart)
+    assert len(slices_of(spec)) == 4
+    left = {n for n, z, _ in apart if z not in slices_of(spec)}
+    assert len(left) == 2
+    [said] = [note for note in drawn.notes if "none of these slices" in note]
+    for n, name in enumerate(NAMES, 1):
+        assert (name.lower() in said) == (n in left)
+    assert said.startswith("Control: ") and said in drawn.caption
+    drawn_ones = drawn.caption.split("Regions drawn: ")[1].split(".")[0]
+    assert {n for n, name in enumerate(NAMES, 1) if name.lower() in drawn_ones} == {
+        *range(1, 7)
+    } - left
+
+
+def test_a_small_region_is_not_left_out_for_the_best_slices_of_others():
+    # Five regions have their best slices apart, yet the fifth's is shared in part by the first:
+    # slice 4 cuts a third of the putamen and all of the nigra.
+    rows = [(n, 2 * n - 2, 40) for n in (2, 3, 4)] + [(1, 0, 36), (1, 8, 12), (5, 8, 8)]
+    spec, drawn = plate(rows)
+    assert slices_of(spec) == [2, 4, 6, 8]
+    assert not any("none of these slices" in note for note in drawn.notes)
+    assert "substantia nigra" in drawn.caption
