@@ -154,7 +154,7 @@ def tools() -> None:
     workspace.session.active_region = 2
     painter = panel.paint.painter
     view = workspace.controller.main
-    painter.options.update({"in_3d": True, "window_ppm": (0.025, 0.055), "radius_mm": 25.0})
+    painter.options.update({"in_3d": True, "window_ppm": (0.04, 0.3), "radius_mm": 16.0})
     painter.use("grow")
     settle()
     hold_brush(workspace, [(26, 2, 2)])()
