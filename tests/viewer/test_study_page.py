@@ -210,7 +210,8 @@ def test_steps_are_asked_for_and_done(workspace, page, study, qtbot):
     answers.done()
     qtbot.waitUntil(lambda: study.worklist("AA").is_file(), **WAIT)
     qtbot.waitUntil(lambda: "AA" in page.overview.labels, **WAIT)
-    assert "AA has 4 readings" in child_of(page, "qsm.study.done").text()
+    done = child_of(page, "qsm.study.done")
+    qtbot.waitUntil(lambda: "AA has 4 readings" in done.text(), **WAIT)
     assert child_of(page, "qsm.study.progress.AA").text() == "AA 0/4"
     assert child_of(page, "qsm.study.read").isEnabled()
 
