@@ -125,6 +125,13 @@ def test_what_depends_on_what(recon):
     assert recon.state("mask") == "stale" and recon.state("phase") == "done"
 
 
+def test_a_method_chosen_again_has_the_settings_of_the_recipe():
+    recon = Reconstruction()
+    recon.choose("inversion", "tkd")
+    recon.choose("inversion", "star")
+    assert recon.choices["inversion"].settings["updates"] == 3 and not recon.is_changed
+
+
 def test_painting_on_the_mask_makes_the_rest_stale(head, recon):
     work(recon)
     mask = recon.arrays()["mask"].copy()

@@ -28,6 +28,8 @@ from napari_qsm.io.plain_data import PlainDataError, parse_yaml
 from napari_qsm.recon.stages import CONTRASTS, STAGES, Method, get_method, methods
 
 _TOP_KEYS = ("name", "description", "stages")
+#: The recipe that everything begins with.
+DEFAULT_PRESET = "case-report"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,40 @@ def default_choice(stage: str, method: str) -> Choice:
     """
     chosen = get_method(stage, method)
     return Choice(chosen, {name: s.default for name, s in chosen.settings.items()})
+
+
+def first_choice(stage: str, method: str | None = None) -> Choice:
+    """What somebody begins with who picks a stage or a method by itself.
+
+    Bare defaults are a method as its paper has it; what the presets add makes its numbers right
+    (without ``updates``, ``star`` loses part of a nucleus's mean).
+
+    Parameters
+    ----------
+    stage : str
+        Which.
+    method : str, optional
+        One of its methods; that of :data:`DEFAULT_PRESET` unless given.
+
+    Returns
+    -------
+    Choice
+        With the settings of :data:`DEFAULT_PRESET` or, where that has another method, of the first
+        preset that has this one; with the method's defaults where none has.
+
+    Raises
+    ------
+    RecipeError
+        If the stage has no such method.
+    """
+    if method is not None:
+        get_method(stage, method)
+    for name in (DEFAULT_PRESET, *preset_names()):
+        choice = load_recipe(name).choices[stage]
+        if method in (None, choice.method.name):
+            return choice
+    assert method is not None
+    return default_choice(stage, method)
 
 
 @dataclass(frozen=True)

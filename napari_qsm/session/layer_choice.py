@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from napari_qsm.recon.recipe import Choice
 from napari_qsm.recon.result import UNITS
 from napari_qsm.session import Role
 
@@ -93,6 +94,37 @@ def chosen(wanted: str, layers: Sequence[Candidate], head: str = "") -> list[int
     if wanted not in ECHOES:
         return [last]
     return [i for i in found if _series(layers[i].name) == _series(layers[last].name)]
+
+
+def lacking(choice: Choice, found: Collection[str]) -> str:
+    """What a map will lack with these settings and inputs; empty if nothing.
+
+    Parameters
+    ----------
+    choice : Choice
+        A method and its settings.
+    found : collection of str
+        Inputs that have a layer.
+    """
+    said = []
+    if "updates" in choice.settings:
+        missing = [
+            word
+            for name, word in (
+                ("total_field_ppm", "total field"),
+                ("mask", "mask of the total field"),
+            )
+            if name not in found
+        ]
+        if not choice.settings["updates"]:
+            said.append("With 0 updates the background is not estimated anew:")
+        elif missing:
+            said.append(f"Without the {' and the '.join(missing)} the background stays as it is:")
+        if said:
+            said.append("means of nuclei will come out too small.")
+    if choice.settings.get("weighted") and not {"noise_ppm", "magnitude"} & set(found):
+        said.append("Without field noise or magnitude all voxels count alike.")
+    return " ".join(said)
 
 
 def _mark(wanted: str, layer: Candidate) -> int:

@@ -13,7 +13,7 @@ from napari_qsm.anatomy import DEPTH_AXIS
 from napari_qsm.arrays import Array
 from napari_qsm.qc.quality import MEASURES
 from napari_qsm.recon.pipeline import UNITS
-from napari_qsm.recon.recipe import Choice, default_choice
+from napari_qsm.recon.recipe import Choice, first_choice
 from napari_qsm.recon.stages import Setting, methods
 from napari_qsm.recon.sweep import Slab, Variant
 from napari_qsm.session import Case, MapDisplay, MapEntry, Role, Session, auto_window
@@ -94,7 +94,7 @@ def neighbours(choice: Choice) -> list[Choice]:
     else:
         stage = choice.method.stage
         others = [name for name in methods(stage) if name != choice.method.name]
-        found += [default_choice(stage, name) for name in others if name != "roi"][:2]
+        found += [first_choice(stage, name) for name in others if name != "roi"][:2]
     if len(found) == 1:
         found.append(choice)
     return found[: len(LETTERS)]

@@ -190,17 +190,19 @@ class ReconstructionPlan:
         return bool(self.recipe().to_dict() != self.origin.to_dict())
 
     def choose(self, stage: str, method: str) -> None:
-        """Use another method at a stage, with its default settings.
+        """Use another method at a stage, with the settings of the recipe or else of a preset.
 
         Raises
         ------
         RecipeError
             If the stage has no such method.
         """
-        from napari_qsm.recon.recipe import default_choice
+        from napari_qsm.recon.recipe import first_choice
 
         if self.choices[stage].method.name != method:
-            self.choices[stage] = default_choice(stage, method)
+            own = self.origin.choices[stage]
+            known = own if own.method.name == method else first_choice(stage, method)
+            self.choices[stage] = known
             self.changed.emit()
 
     def set(self, stage: str, **settings: Any) -> None:

@@ -4,7 +4,14 @@ import pytest
 import yaml
 
 from napari_qsm.errors import RecipeError
-from napari_qsm.recon.recipe import load_recipe, parse_recipe, preset_names, with_settings
+from napari_qsm.recon.recipe import (
+    default_choice,
+    first_choice,
+    load_recipe,
+    parse_recipe,
+    preset_names,
+    with_settings,
+)
 from napari_qsm.recon.stages import STAGES, methods
 
 
@@ -114,3 +121,13 @@ def test_every_method_documents_itself():
 def test_yaml_of_presets_is_plain():
     for name in preset_names():
         assert yaml.safe_load(load_recipe(name).to_yaml())["name"] == name
+
+
+def test_a_method_picked_by_itself_begins_as_a_preset_has_it():
+    for stage, choice in load_recipe("case-report").choices.items():
+        assert first_choice(stage) == first_choice(stage, choice.method.name) == choice
+    weighted = load_recipe("consensus").choices["echoes"]
+    assert first_choice("echoes", "weighted") == weighted  # of the first preset that has it
+    assert first_choice("inversion", "tkd") == default_choice("inversion", "tkd")  # of none
+    with pytest.raises(RecipeError, match="stars"):
+        first_choice("inversion", "stars")

@@ -2,7 +2,8 @@
 
 import pytest
 
-from napari_qsm.session.layer_choice import Candidate, chosen, head_of
+from napari_qsm.recon.recipe import default_choice, first_choice
+from napari_qsm.session.layer_choice import Candidate, chosen, head_of, lacking
 
 PHASE = Candidate("sub-01_echo-1_part-phase", role="phase", unit="rad", head="a")
 PHASE_2 = Candidate("sub-01_echo-2_part-phase", role="phase", unit="rad", head="a")
@@ -65,3 +66,14 @@ def test_one_person_at_a_time():
     assert head_of(layers) == "a" and head_of(layers, 1) == "b"
     assert chosen("phase", layers, "b") == [1]
     assert chosen("mask", [*layers, DRAWN], "b") == [3]  # anybody's, not the other's
+
+
+def test_what_a_map_will_lack_is_said_before_it_is_made():
+    star = first_choice("inversion")
+    everything = {"local_field_ppm", "local_mask", "total_field_ppm", "mask", "magnitude"}
+    assert lacking(star, everything) == ""
+    assert "total field" in lacking(star, everything - {"total_field_ppm"})
+    assert "mask" in lacking(star, everything - {"mask"})
+    assert "count alike" in lacking(star, everything - {"magnitude"})
+    assert "0 updates" in lacking(default_choice("inversion", "star"), everything)
+    assert lacking(first_choice("inversion", "tkd"), everything) == ""

@@ -17,6 +17,8 @@ from napari_qsm.viewer.reconstruct.layer_widgets import (
     BackgroundWidget,
     EchoesWidget,
     InversionWidget,
+    MaskWidget,
+    PhaseWidget,
     ReferenceWidget,
     UnwrapWidget,
 )
@@ -151,6 +153,31 @@ def test_facts_and_the_best_layer_go_from_stage_to_stage(qtbot, made):
     chosen = {name: chooser.value for name, chooser in inversion._choosers.items()}
     assert chosen["local_field_ppm"].name == "local field"
     assert chosen["total_field_ppm"] is field
+
+
+def test_one_step_after_the_other_untouched_gives_the_map_of_the_preset(qtbot):
+    """Nobody who presses Run at each step gets another number than the whole reconstruction."""
+    scan = make_head("patient", **GRID, seed=3).scan
+    facts = {**scan.metadata, "EchoTime": list(scan.echo_times_s)}
+    viewer = Viewer()
+    for volumes, role in ((scan.phase, "phase"), (scan.magnitude, "magnitude")):
+        for item in layer_data(volumes[0], role, facts=facts, head="patient"):
+            viewer.add_layer(Layer.create(*item))
+    steps = (PhaseWidget, MaskWidget, UnwrapWidget, EchoesWidget, BackgroundWidget)
+    for kind in (*steps, InversionWidget, ReferenceWidget):
+        widget = kind(viewer)
+        qtbot.addWidget(widget)
+        assert text_in(widget, "lacks") == ""
+        assert click_run(widget).startswith("Done")
+    chi = [x for x in viewer.layers if x.metadata.get("qsm_quantity") == "chi_ppm"][-1]
+    expected = run(load_recipe("case-report"), Inputs(scan=scan)).arrays["chi_ppm"]
+    np.testing.assert_allclose(
+        chi.data, expected.transpose(2, 1, 0)[::-1, ::-1, ::-1], rtol=0, atol=1e-6
+    )
+    inversion = InversionWidget(viewer)
+    qtbot.addWidget(inversion)
+    inversion._choosers["total_field_ppm"].value = None
+    assert "total field" in text_in(inversion, "lacks")
 
 
 def test_what_was_chosen_or_typed_by_hand_stays(qtbot, made):

@@ -17,9 +17,9 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QLineEdit, QSizePolicy, QWidg
 
 from napari_qsm.errors import Cancelled, MetadataError, QsmError
 from napari_qsm.recon.pipeline import StageOutcome, run_stage
-from napari_qsm.recon.recipe import Choice
+from napari_qsm.recon.recipe import Choice, first_choice
 from napari_qsm.recon.stages import STAGES, Method, methods
-from napari_qsm.session.layer_choice import ECHOES, chosen, head_of
+from napari_qsm.session.layer_choice import ECHOES, chosen, head_of, lacking
 from napari_qsm.session.stage_texts import STAGE_TEXTS, method_tooltip
 from napari_qsm.study.scan_source import from_ms, from_tesla, in_ms
 from napari_qsm.viewer import compat, ui
@@ -70,6 +70,7 @@ class StageWidget(QWidget):
         self._from_layers: dict[QLineEdit, str] = {}  # what the fields were given from layers
         self._method = ui.named(QComboBox(), f"{name}.method")
         fill_methods(self._method, self.stage)
+        self._method.setCurrentIndex(self._method.findData(first_choice(self.stage).method.name))
         self._method.currentIndexChanged.connect(self._show_method)
         self._times = ui.line(f"{name}.echo_times", example="such as 5, 10")
         self._strength = ui.line(f"{name}.field_strength", example="such as 3")
@@ -82,12 +83,14 @@ class StageWidget(QWidget):
         self._run = ui.button("Run", f"{name}.run", self.run, main=True)
         self._cancel = ui.button("Cancel", f"{name}.cancel", self._on_cancel)
         self._cancel.setEnabled(False)
+        self._lacks = ui.label("", f"{name}.lacks")
         self._said = ui.label("", f"{name}.said")
         body = ui.column(
             ui.quiet(STAGE_TEXTS[self.stage].purpose),
             self._method,
             self._inputs,
             self._settings,
+            self._lacks,
             self._run,
             self._cancel,
             self._said,
@@ -232,8 +235,9 @@ class StageWidget(QWidget):
             self._show_facts()
 
     def _show_facts(self) -> None:
-        """Write into the fields what the layers' sidecars say, unless somebody typed there."""
+        """Say what is lacking, and what the layers' sidecars say where nobody typed anything."""
         chosen_layers = self._chosen_layers()
+        self._lacks.setText(lacking(self.choice(), chosen_layers))
         times = times_of(chosen_layers)
         strengths = {
             float(facts_of(layer)["MagneticFieldStrength"])
@@ -253,8 +257,7 @@ class StageWidget(QWidget):
 
     def _show_method(self, index: int = 0) -> None:
         """Choosers and form of the chosen method."""
-        kept = (self._times, self._strength)
-        for field in kept:
+        for field in (self._times, self._strength):
             field.setParent(None)
         while self._inputs.rowCount():
             self._inputs.removeRow(0)
@@ -274,8 +277,9 @@ class StageWidget(QWidget):
         self._form = Form(
             map(setting_field, method.settings.values()),
             f"qsm.stage.{self.stage}.set",
-            lambda name, value: None,
+            partial(_tell, ref(self)),
         )
+        self._form.show_values(first_choice(self.stage, method.name).settings)
         self._settings.addWidget(self._form)
         self._choose()
 

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_qsm.recon.recipe import Choice, default_choice
+from napari_qsm.recon.recipe import Choice, first_choice
 from napari_qsm.recon.sweep import Variant
 from napari_qsm.session.stage_texts import label_of, tooltip_of
 from napari_qsm.session.sweep import LETTERS, main_setting, number_rows
@@ -230,7 +230,7 @@ class VariantGrid(QWidget):
 
     def _on_method(self, n: int, name: str) -> None:
         if self.choices[n].method.name != name:
-            own = self._now if self._now.method.name == name else default_choice(self._stage, name)
+            own = self._now if self._now.method.name == name else first_choice(self._stage, name)
             self.choices[n] = own
             self._build()
 
