@@ -88,6 +88,7 @@ def test_steps_on_layers_give_the_arrays_of_the_pipeline(qtbot, made):
     chosen = [layer.name for layer in unwrap._choosers["phase"].value]
     assert chosen == ["phase 1", "phase 2"]  # without a click
     assert unwrap._choosers["mask"].value is viewer.layers["mask"]
+    unwrap._form.show_values({"exact": False})  # as in the recipe above
     unwrap._choosers["phase"].value = []
     assert "Choose a layer" in click_run(unwrap)
     phases = [layer for layer in viewer.layers if layer.name.startswith("phase")]
@@ -105,6 +106,7 @@ def test_steps_on_layers_give_the_arrays_of_the_pipeline(qtbot, made):
     qtbot.addWidget(echoes)
     method = echoes.findChild(QWidget, "qsm.stage.echoes.method")
     method.setCurrentIndex(method.findData("laplacian-sum"))
+    echoes._form.show_values({"coil_curvature": False})
     echoes._choosers["unwrapped"].value = [viewer.layers[name] for name in names]
     echoes._choosers["mask"].value = viewer.layers["mask"]
     assert "echo time" in click_run(echoes)  # never assumed
