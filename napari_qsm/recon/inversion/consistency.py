@@ -58,7 +58,7 @@ Updates = Annotated[
 
 NO_TOTAL_FIELD = (
     "There is no total field to take the background from anew, so the local field was inverted "
-    "as it is; means of large regions may come out up to a tenth too small."
+    "as it is; means of large regions may come out 10 to 15 % too small."
 )
 
 
