@@ -188,7 +188,8 @@ def _corner_text(painter: QPainter, content: OverlayContent, width: int) -> None
         painter.setFont(font)
         # Beside the upper letter there is half the width, below it all.
         free = room if y < MARGIN + 36 else max(width - 2 * MARGIN, room)
-        text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, free)
+        # In the middle: a unit stands at the end.
+        text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, free)
         draw_text(painter, QPointF(MARGIN, y), text, font)
         y += font.pixelSize() + 6
 
