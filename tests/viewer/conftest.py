@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_qsm.volume import StoredGrid, Volume
+from tests.conftest import set_home
 
 SHAPE = (24, 30, 18)
 SIZE_MM = (2.0, 1.5, 3.0)
@@ -70,7 +71,7 @@ def swept(request):
 
 
 @pytest.fixture(scope="module")
-def one_window(qapp):
+def one_window(qapp, tmp_path_factory):
     """A workspace in a shown window of 1200 x 800, for all tests of a module."""
     import gc
 
@@ -79,22 +80,27 @@ def one_window(qapp):
 
     from napari_qsm.viewer.workspace import Workspace
 
+    # A window writes what it remembers when it closes: not where the next one would read it.
+    home = tmp_path_factory.mktemp("window")
     # napari collects garbage at each layer removed: spare it everything imported so far.
     gc.freeze()
     # The fixtures of napari's own tests make it register plugins anew for each window,
     # which fails the second time outside of them; no plugin is needed here.
     with pytest.MonkeyPatch.context() as patch:
+        set_home(patch.setenv, home)
         patch.setattr("napari.plugins._initialize_plugins", lambda: None)
         # They also forget that the actions of windows are known to the program already.
         if "napari.window.debug.start_trace_dialog" in get_app_model().commands:
             patch.setattr("napari._qt.qt_main_window.init_qactions", lambda: None)
         viewer = napari.Viewer(show=True)
-    made = Workspace(viewer)
-    viewer.window.resize(1200, 800)
-    settle(20)
+        made = Workspace(viewer)
+        viewer.window.resize(1200, 800)
+        settle(20)
     yield made
-    made.leave()
-    viewer.close()
+    with pytest.MonkeyPatch.context() as patch:
+        set_home(patch.setenv, home)
+        made.leave()
+        viewer.close()
     del made, viewer
     settle(10)
     gc.collect()
