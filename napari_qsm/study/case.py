@@ -207,7 +207,8 @@ class Case(EventedModel):
                 return False
             if self.visit != who.visit:
                 return False if self.visit and who.visit else None
-            return True if here or self._is_root(who.root) else None
+            # Named by the program itself where no file tells a folder: that is sure enough.
+            return True if here or who.folder is None or self._is_root(who.root) else None
         return True if here else None
 
     def _is_root(self, root: Path | None) -> bool:

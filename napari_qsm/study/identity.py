@@ -66,6 +66,22 @@ def identity_of(path: Path | str, *, is_folder: bool | None = None) -> Identity:
     return Identity(participant, visit, folder, _root(folder))
 
 
+def identity_named(head: str) -> Identity:
+    """Whose something is by a word for the head: a case's name, a BIDS label, or a folder.
+
+    Examples
+    --------
+    >>> identity_named("sub-01 ses-t0").visit, identity_named("control").participant
+    ('t0', 'control')
+    """
+    if is_label(head):
+        return Identity(participant=head)
+    named = identity_of(Path(head.replace(" ", "_")), is_folder=False)
+    if named.participant and named.name == head:
+        return Identity(named.participant, named.visit)
+    return Identity(folder=Path(head))
+
+
 def case_name(participant: str, visit: str) -> str:
     """Participant and visit as one name.
 

@@ -118,3 +118,30 @@ def test_a_case_with_unsaved_strokes_is_closed_only_when_asked(workspace, two, m
     press(workspace, "qsm.data.case_close")
     assert session.case.is_empty and list(session) == [] and not workspace.viewer.layers
     assert QApplication.activeModalWidget() is None
+
+
+def test_layers_of_two_heads_in_plain_napari_are_two_cases(workspace):
+    from napari.layers import Layer
+
+    from napari_qsm.viewer.plain.layers import layer_data
+
+    session, viewer = workspace.session, workspace.viewer
+    affine = np.diag([2.0, 2.0, 2.0, 1.0])
+    own = {}
+    for n, (head, column) in enumerate((("control", 4), ("patient", 14), ("control", 4))):
+        labels = np.zeros((24, 28, 16), np.uint8)
+        labels[column : column + 3, 10:14, 6:10] = 1
+        chi = np.where(labels, 0.1, 0.0).astype(np.float32)
+        regions = Volume(labels, affine, name=f"regions {head} {n}")
+        map_ = Volume(chi, affine, unit="ppm", name=f"chi {head} {n}")
+        both = layer_data(regions, "labels", head=head) + layer_data(map_, "map", head=head)
+        for data, options, kind in both:
+            viewer.add_layer(Layer.create(data, options, kind))
+        own[n] = f"chi {head} {n}", head
+    settle()
+    assert len({entry.case for entry in session}) == 2
+    for chi, head in own.values():
+        map_ = next(entry for entry in session if entry.name == chi)
+        measured = session.labels_of(map_)
+        assert session.case_of(map_).participant == head
+        assert measured is not None and f"regions {head}" in measured.name

@@ -16,7 +16,8 @@ from napari_qsm.session import MapDisplay, MapEntry, Role, Session, first_displa
 from napari_qsm.session.dealing import dealt
 from napari_qsm.session.opening import Opened
 from napari_qsm.session.shown import grey_below
-from napari_qsm.study import Identity, identity_of
+from napari_qsm.study import identity_of
+from napari_qsm.study.identity import identity_named
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.canvas.layer_order import LayerOrder
 from napari_qsm.viewer.canvas.layers import (
@@ -32,6 +33,7 @@ from napari_qsm.viewer.canvas.slice_view import SliceView
 from napari_qsm.viewer.canvas.strokes import LabelStrokes
 from napari_qsm.viewer.canvas.views import Views
 from napari_qsm.viewer.plain.layers import (
+    HEAD_KEY,
     REGIONS_KEY,
     VOLUME_KEY,
     as_plain_napari_has_it,
@@ -236,7 +238,11 @@ class LayerSync:
         names: RegionTable,
         display: MapDisplay | None,
     ) -> None:
-        who = Identity() if volume.origin is None else identity_of(volume.origin, is_folder=False)
+        who = (
+            identity_named(layer.metadata.get(HEAD_KEY, ""))
+            if volume.origin is None
+            else identity_of(volume.origin, is_folder=False)
+        )
         (case,), said = dealt([Opened(volume, role, who=who)], self.session, None)
         if said:
             self.refused.emit(" ".join(said))
