@@ -147,6 +147,9 @@ def test_layer_data_takes_any_volume():
     assert kind == "image" and options["contrast_limits"] == (-0.1, 0.2)
     assert options["blending"] == "translucent_no_depth"  # else the lowest layer hides the others
     assert np.shares_memory(data, options["metadata"]["qsm_volume"].data)
+    regions = Volume(np.ones((3, 4, 5), np.uint8), np.eye(4))
+    ((_, options, kind),) = layer_data(regions, "labels")
+    assert kind == "labels" and options["blending"] == "translucent_no_depth"
 
 
 def test_shared_orientations_all_open_the_same(shared_data):

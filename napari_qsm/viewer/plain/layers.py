@@ -110,6 +110,8 @@ def _layer_tuple(
         else (napari_order(frame.size_mm), napari_order(frame.origin_mm))
     )
     shown = turned_round if turned else _plainly
+    # What lies on top is seen, whatever layers the canvas has drawn at the same depth before.
+    options["blending"] = "translucent_no_depth"
     if role in ("labels", "mask"):
         editable = np.array(as_labels(part))
         metadata[VOLUME_KEY] = replace(part, data=editable)
@@ -119,8 +121,6 @@ def _layer_tuple(
             options["features"] = region_features(regions)
         return shown(editable), options, "labels"
     options["contrast_limits"] = effective_window(first_display(part, role))
-    # What lies on top is seen, whatever layers the canvas has drawn at the same depth before.
-    options["blending"] = "translucent_no_depth"
     return shown(part.data), options, "image"
 
 
