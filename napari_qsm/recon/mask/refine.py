@@ -130,6 +130,7 @@ def refined(
     voxel_size_mm: Sequence[float],
     refinement: Refinement,
     *,
+    refuse_noise: bool = False,
     progress: Progress = no_progress,
 ) -> Array:
     """The mask after the steps that all mask methods share.
@@ -146,6 +147,8 @@ def refined(
         Edge lengths of a voxel.
     refinement : Refinement
         What is done, and how far.
+    refuse_noise : bool
+        Whether a region whose phase is noise is refused even if no voxel is to be dropped.
     progress : callable
         Told the fraction done.
 
@@ -157,7 +160,7 @@ def refined(
     Raises
     ------
     QsmError
-        If nothing is left, saying after which step.
+        If nothing is left, saying after which step, or if all is noise.
     """
     if not mask.any():
         not_noise(phase_quality(phase, magnitude))
@@ -167,13 +170,15 @@ def refined(
     box = bounding_box(mask, margin)
     found = mask[box]
     part = found.copy()
-    if refinement.quality_threshold > 0:
+    if refinement.quality_threshold > 0 or refuse_noise:
         # Neighbours outside the mask count: a rim next to noise is a rim of mixed voxels.
         quality = phase_quality(
             phase[:, *box],
             None if magnitude is None else magnitude[:, *box],
             progress=part_of(progress, 0.0, 0.6),
         )
+        if refuse_noise:
+            not_noise(quality[found])
         part &= quality >= refinement.quality_threshold
         if not part.any():
             not_noise(phase_quality(phase, magnitude))

@@ -71,7 +71,7 @@ def threshold(
     MetadataError
         Without a magnitude.
     QsmError
-        If nothing is left.
+        If nothing is left, or if the phase is noise.
     """
     phase = checked_phase(phase)
     magnitude = needed_magnitude(magnitude, phase, "threshold")
@@ -83,6 +83,7 @@ def threshold(
         magnitude,
         voxel_size_mm,
         refinement,
+        refuse_noise=True,
         progress=progress,
     )
 

@@ -55,7 +55,7 @@ def whole(
     Raises
     ------
     QsmError
-        If nothing is left.
+        If nothing is left, or if the phase is noise.
     """
     phase = checked_phase(phase)
     magnitude = checked_magnitude(magnitude, phase)
@@ -65,5 +65,6 @@ def whole(
         magnitude,
         voxel_size_mm,
         refinement,
+        refuse_noise=True,
         progress=progress,
     )

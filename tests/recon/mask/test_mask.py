@@ -592,7 +592,7 @@ def test_gyri_between_dark_sulci_and_the_medulla_are_kept(shared_data):
     assert mask[bright].mean() > 0.99
 
 
-@pytest.mark.parametrize("name", ["brain", "given", "phase-quality"])
+@pytest.mark.parametrize("name", ["brain", "threshold", "given", "phase-quality", "whole"])
 def test_noise_alone_is_called_noise_and_no_setting_is_blamed(name):
     # Complex noise of independent parts is what a receiver without a head gives.
     rng = np.random.default_rng(0)
