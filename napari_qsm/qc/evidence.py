@@ -12,6 +12,7 @@ import numpy as np
 from napari_qsm.arrays import Array
 from napari_qsm.qc.field import Wraps, count_wraps, residual_field
 from napari_qsm.recon.background.depth import depth_mm
+from napari_qsm.recon.mask.left_out import LeftOut, left_out
 
 #: How deep below the edge of the mask a voxel counts as inner, mm: rims of maps are never sound.
 INNER_MM = 6.0
@@ -70,6 +71,13 @@ class Evidence:
         if mask is None or self.voxel_ml is None:
             return None
         return float(np.count_nonzero(mask) * self.voxel_ml)
+
+    @cached_property
+    def left_out(self) -> LeftOut | None:
+        """Tissue that the mask leaves out."""
+        if self.magnitude is None or self.mask is None:
+            return None
+        return left_out(self.mask, self.magnitude, self.have["voxel_size_mm"])
 
     @cached_property
     def finite(self) -> Array | None:

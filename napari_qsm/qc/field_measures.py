@@ -13,6 +13,13 @@ import numpy as np
 from napari_qsm.arrays import bounding_box
 from napari_qsm.qc.evidence import Evidence, spread
 from napari_qsm.qc.quality import Limit, quality_measure
+from napari_qsm.recon.mask.left_out import (
+    CUTS,
+    DEEP_LIMIT_ML,
+    HOLES_LIMIT_ML,
+    IN_DEPTH,
+    IN_HOLES,
+)
 from napari_qsm.recon.mask.quality import phase_quality
 from napari_qsm.recon.noise_level import noise_level
 
@@ -54,6 +61,49 @@ def _mask_ml(of: Evidence) -> float | None:
 def _mask_share_of_volume(of: Evidence) -> float | None:
     """Voxels of the mask over all voxels."""
     return None if of.outer is None else float(of.outer.mean())
+
+
+@quality_measure(
+    "left_out_deep_ml",
+    "Tissue left out",
+    usual="below 2 ml",
+    meaning="Tissue more than 1 cm inside the brain that is not in the mask, and tissue in holes of "
+    "the mask. Nuclei at the edge of a mask come out too small.",
+    unit="ml",
+    decimals=1,
+    text="{value}, in holes {left_out_holes_ml}",
+    limits=(
+        # Sound masks of 13 heads made by formula and two real ones: 0.4 at most; made 2 to 4 mm smaller:
+        # 2.1; 6 mm: 5.1. Planes and boxes through nuclei: 20 and more.
+        Limit(
+            "mask-cuts",
+            "warning",
+            CUTS.format(missing=IN_DEPTH.format(ml="{value}")),
+            above=DEEP_LIMIT_ML,
+        ),
+    ),
+)
+def _left_out_deep(of: Evidence) -> float | None:
+    """See :func:`napari_qsm.recon.mask.left_out.left_out`."""
+    return None if of.left_out is None else of.left_out.deep_ml
+
+
+@quality_measure(
+    "left_out_holes_ml",
+    unit="ml",
+    decimals=1,
+    limits=(
+        # Sound masks: 0; the mask without one putamen: 0.9 to 7.7.
+        Limit(
+            "mask-cuts",
+            "warning",
+            CUTS.format(missing=IN_HOLES.format(ml="{value}")),
+            above=HOLES_LIMIT_ML,
+        ),
+    ),
+)
+def _left_out_holes(of: Evidence) -> float | None:
+    return None if of.left_out is None else of.left_out.holes_ml
 
 
 #: Sound scans: at most 0.001; a mask one voxel (2 mm) too wide: 0.016 to 0.020; two: 0.07.

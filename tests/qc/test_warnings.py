@@ -41,6 +41,23 @@ def test_a_mask_that_reaches_into_air(head, wide_mask):
     assert "sign" not in found and "unit" not in found
 
 
+def test_a_mask_that_cuts_the_nuclei(head):
+    """The mask ends in the middle of the left putamen, whose side has the low indices."""
+    inside = np.asarray(head.mask.data) > 0
+    [putamen] = [r.index for r in head.label_names if r.name == "Putamen L"]
+    middle = round(np.argwhere(np.asarray(head.labels.data) == putamen).mean(axis=0)[0])
+    assert middle < inside.shape[0] / 2
+    inside[:middle] = False
+    cut = head.mask.with_data(inside.astype(np.uint8))
+    result, quality = measured(head, mask=cut)
+    found = {f.code: f for f in findings(quality)}
+    assert (
+        found["mask-cuts"].severity == "warning"
+        and "come out too small" in found["mask-cuts"].sentence
+    )
+    assert any("ml of tissue more than 10 mm inside" in said for said in result.warnings)
+
+
 def test_the_other_sign_of_phase(head, sound, flipped_scan):
     result, quality = measured(head, flipped_scan)
     assert codes(quality) == {"sign"}

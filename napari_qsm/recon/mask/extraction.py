@@ -49,7 +49,7 @@ _VALLEY = 0.75
 _GYRUS_MM = 12.0
 
 #: The largest human brains, with their fluid, stay below this volume, mm³.
-_LARGEST_BRAIN_MM3 = 2.2e6
+LARGEST_BRAIN_MM3 = 2.2e6
 
 
 def combined_magnitude(magnitude: Array) -> Array:
@@ -143,8 +143,8 @@ def brain_mask(
        doi:10.1006/gmip.1996.0021
     """
     image = combined_magnitude(magnitude)
-    coarse_shape, coarse_size = _coarser(image.shape, voxel_size_mm, _GRID_MM)
-    coarse = _resample(image, coarse_shape)
+    coarse_shape, coarse_size = coarser_grid(image.shape, voxel_size_mm, _GRID_MM)
+    coarse = resampled(image, coarse_shape)
     progress(0.1)
     log_bias = _bias_of_tissue(coarse, coarse_size)
     for _ in range(2):
@@ -170,7 +170,7 @@ def brain_mask(
     progress(0.6)
     mask = _fitted(image, brain, log_bias, level, voxel_size_mm, lambda: progress(0.6))
     volume = mask.sum(dtype=np.int64) * float(np.prod(voxel_size_mm))
-    if volume > _LARGEST_BRAIN_MM3:
+    if volume > LARGEST_BRAIN_MM3:
         warn(
             f"The brain mask holds {volume / 1000:.0f} cm³, more than a human brain; "
             "it may contain scalp or neck. Check it before you trust the map."
@@ -273,12 +273,12 @@ def _smooth_log(
     image: Array, tissue: Array, voxel_size_mm: Sequence[float], sigma_mm: float
 ) -> Array:
     """Gaussian mean of the log signal over some voxels, carried on into all others."""
-    shape, size = _coarser(image.shape, voxel_size_mm, _BIAS_GRID_MM)
+    shape, size = coarser_grid(image.shape, voxel_size_mm, _BIAS_GRID_MM)
     weight = tissue.astype(np.float32)
     signal = np.log(np.maximum(image, 1e-6)) * weight
     sigma = [sigma_mm / s for s in size]
     signal, weight = (
-        ndimage.gaussian_filter(_resample(a, shape).astype(np.float64), sigma, truncate=6)
+        ndimage.gaussian_filter(resampled(a, shape).astype(np.float64), sigma, truncate=6)
         for a in (signal, weight)
     )
     # Far from all tissue both are nearly nothing, and their ratio is that of the nearest.
@@ -290,7 +290,7 @@ def _normalised(image: Array, log_bias: Array) -> Array:
     return np.asarray(image * np.exp(-log_bias))
 
 
-def _coarser(
+def coarser_grid(
     shape: Sequence[int], voxel_size_mm: Sequence[float], target_mm: float
 ) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """A grid over the same box with voxels of about a size, and that size; never a finer one."""
@@ -304,7 +304,7 @@ def _coarser(
     return counts, sizes
 
 
-def _resample(image: Array, shape: Sequence[int]) -> Array:
+def resampled(image: Array, shape: Sequence[int]) -> Array:
     """Mean over the part of the image under each voxel of a coarser grid on the same box."""
     return _along_axes(image, [_mean_matrix(n, m) for n, m in zip(image.shape, shape, strict=True)])
 

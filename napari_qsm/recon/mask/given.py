@@ -11,6 +11,7 @@ import numpy as np
 from napari_qsm.arrays import Array
 from napari_qsm.errors import GeometryError, MetadataError, QsmError
 from napari_qsm.recon.mask.extraction import combined_magnitude
+from napari_qsm.recon.mask.left_out import left_out
 from napari_qsm.recon.mask.morphology import dilate_mm as dilated
 from napari_qsm.recon.mask.refine import (
     ANY_HOLE_MM3,
@@ -117,6 +118,9 @@ def given(
         )
     if refinement.dilate_mm > 0:
         kept = dilated(kept, refinement.dilate_mm, voxel_size_mm)
+    missing = None if magnitude is None else left_out(kept, magnitude, voxel_size_mm)
+    if missing is not None and missing.sentence:
+        warn(missing.sentence)
     return kept
 
 
