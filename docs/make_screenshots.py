@@ -25,7 +25,7 @@ from napari_qsm.session import recents
 from napari_qsm.session.opening import load_head
 from napari_qsm.session.settings import settings_file
 from napari_qsm.study.controls import read_controls
-from napari_qsm.viewer.data.demonstration import finished_subject, show_subject
+from napari_qsm.viewer.demonstration import finished_subject, show_subject
 from napari_qsm.viewer.workspace import Workspace, open_workspace
 
 IMAGES = Path(__file__).parent / "images"

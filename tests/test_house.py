@@ -5,8 +5,14 @@ entry that is no longer needed fails too.
 """
 
 import ast
+import typing
 from collections import Counter
 
+import pytest
+from pydantic import BaseModel
+
+from napari_qsm.session import Session
+from napari_qsm.study import Case, MapDisplay, MapEntry, Study
 from tests.test_imports import MODULES, PACKAGE, WINDOW_LIBRARIES, imports_of, room_of
 
 LONGEST_MODULE, LONGEST_CLASS = 400, 300
@@ -142,6 +148,52 @@ def test_no_class_is_too_long():
 
 def test_viewer_holds_only_what_needs_qt():
     assert compared(without_qt_in_viewer(), WITHOUT_QT_IN_VIEWER) == ([], [])
+
+
+#: Folders of tabs and pages: what lies in them gets services, never the window.
+TABS = "data", "reconstruct", "display", "regions", "figure", "study", "reading"
+
+
+def test_no_panel_sees_the_whole_window():
+    """What a panel asks of another is a signal that the workspace connects."""
+    names = {f"napari_qsm.viewer.{tab}" for tab in TABS}
+    parts = [name for name in MODULES if ".".join(name.split(".")[:3]) in names]
+    assert len(parts) > 60
+    seen = {name for name in parts for node in ast.walk(tree_of(name)) if names_window(node)}
+    assert not seen
+
+
+def names_window(node):
+    """Say whether a node is the workspace by name, import or attribute, for types too."""
+    if isinstance(node, ast.ImportFrom):
+        return node.module == "napari_qsm.viewer.workspace"
+    name = getattr(node, "id", "") or getattr(node, "attr", "")
+    return isinstance(node, ast.Name | ast.Attribute) and name in ("Workspace", "workspace")
+
+
+def test_no_panel_is_found_by_its_title():
+    """Panels are attributes; a title is for the eyes and may change."""
+    found = {
+        f"{name}:{node.lineno}"
+        for name in MODULES
+        if room_of(name) == "viewer"
+        for node in ast.walk(tree_of(name))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "tabText"
+    }
+    assert not found
+
+
+@pytest.mark.parametrize("model", [Session, Study, Case, MapEntry, MapDisplay])
+def test_fields_of_the_state_have_types(model: type[BaseModel]):
+    """No ``Any``; provenance is a JSON document that nobody but its writer knows."""
+    untyped = [name for name, field in model.model_fields.items() if has_any(field.annotation)]
+    assert untyped == (["provenance"] if model is MapEntry else [])
+
+
+def has_any(kind):
+    return kind is typing.Any or any(has_any(each) for each in typing.get_args(kind))
 
 
 def report():

@@ -18,7 +18,7 @@ from napari_qsm.io.label_table import Region
 from napari_qsm.io.nifti import read_volume, write_volume
 from napari_qsm.session import Session, first_display
 from napari_qsm.session.opening import load
-from napari_qsm.viewer.data.demonstration import open_demonstration
+from napari_qsm.viewer.demonstration import open_demonstration
 from napari_qsm.volume import Volume
 from tests.viewer.actions import CTRL, child, click, drag, hover, key, pixel_of, press, wheel
 from tests.viewer.conftest import affine_of, renew, settle

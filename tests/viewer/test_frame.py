@@ -216,7 +216,7 @@ def test_closing_by_hand_is_asked_once(qtbot):
 
 def test_the_demonstration_is_there_at_once_and_nobodys_work(workspace, monkeypatch):
     from napari_qsm.phantom import finished, make_head
-    from napari_qsm.viewer.data import demonstration
+    from napari_qsm.viewer import demonstration
 
     def small(subject):
         head = make_head(subject, shape=(42, 50, 28), voxel_size_mm=(4.0, 4.0, 5.0), snr=None)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_qsm.session.visits import links_on_show
 from napari_qsm.viewer.command import Command
-from napari_qsm.viewer.data.demonstration import open_demonstration
+from napari_qsm.viewer.demonstration import open_demonstration
 from napari_qsm.viewer.frame import recent_menu
 from napari_qsm.viewer.frame.about import ask_for_newer, show_about
 from napari_qsm.viewer.frame.cohort import CohortDialog
