@@ -1,5 +1,6 @@
 """Work kept in the background, and offered back after the process was killed."""
 
+import json
 import os
 import signal
 import subprocess
@@ -18,9 +19,10 @@ from napari_qsm.io.nifti import read_volume, write_volume
 from napari_qsm.rois.shapes import FixedShape
 from napari_qsm.session import Session
 from napari_qsm.session.autosave import Autosave
-from napari_qsm.session.folder import ChangedOnDisk, read_session, save_session, saved_as
+from napari_qsm.session.folder import ChangedOnDisk, save_session, saved_as
 from napari_qsm.session.locks import FolderLock, in_use
-from napari_qsm.session.recovery import find_recoveries, read_recovery, recovery_home
+from napari_qsm.session.recovery import find_recoveries, recovery_home
+from napari_qsm.session.store import read_session
 from napari_qsm.session.work import DirtyTracker
 from napari_qsm.study.reconstruction import Reconstruction
 from tests.viewer.conftest import ORDERS, SHAPE, code_of, ramp, stored_in
@@ -264,6 +266,45 @@ def test_users_own_files_are_left_alone(tmp_path, kept):
     }
 
 
+def test_what_is_kept_is_what_is_saved(tmp_path, kept):
+    """Two folders of one layout: only where voxels lie may differ, and who is told of what."""
+    session, labels = session_on(tmp_path)
+    chi = session.of_role("map")[0]
+    computed(session, chi)
+    session.case.midline_mm, session.notes = 1.5, "seen twice"
+    session.case.use_labels(chi, labels)
+    autosave = kept(session)
+    session.edit_labels(labels, [5], 3)
+    assert autosave.flush()
+    save_session(session, autosave.folder.parent / "saved")  # as far from the maps
+    files = autosave.folder / "recovery.json", tmp_path / "recovery" / "saved" / "session.json"
+    background, saved = (json.loads(path.read_text("utf-8")) for path in files)
+    assert set(background) - set(saved) == {"drawn", "saved_as"}
+    for content in (background, saved):
+        for name in ("drawn", "saved_as", "saved"):
+            content.pop(name, None)
+        for each in content["maps"]:
+            places = {"reference", "file", "store", "table"} & set(each)
+            assert places - {"table"}
+            for name in places - {"reference"}:
+                del each[name]
+    assert background == saved
+    own = read_session(autosave.folder)
+    np.testing.assert_array_equal(own.maps[-1].volume.data, labels.volume.data)
+
+
+def test_a_kept_map_that_was_changed_is_told(tmp_path, kept):
+    session, labels = session_on(tmp_path)
+    made = computed(session, session.of_role("map")[0])
+    autosave = kept(session)
+    session.edit_labels(labels, [5], 3)
+    autosave.stop(keep=True)
+    (folder,) = (tmp_path / "recovery").iterdir()
+    write_volume(made.volume.with_data(made.volume.data * 2), folder / f"{made.id}.nii")
+    _, problems, _ = restored(tmp_path / "recovery")
+    assert len(problems) == 1 and "was changed by another program" in problems[0]
+
+
 def test_the_place_is_the_users_own(own_settings):
     assert str(recovery_home()).startswith(str(own_settings))
 
@@ -290,7 +331,7 @@ def test_unsaved_counts_what_is_drawn(tmp_path):
 
 
 def autosave_content(autosave):
-    return read_recovery(autosave.folder)
+    return read_session(autosave.folder)
 
 
 def computed(session, chi, name="χ made", key="result"):

@@ -21,8 +21,9 @@ from napari_qsm.recon.recipe import load_recipe
 from napari_qsm.rois.shapes import FixedShape
 from napari_qsm.scan import Scan
 from napari_qsm.session import Case, Session, locks
-from napari_qsm.session.folder import ChangedOnDisk, read_session, save_session
+from napari_qsm.session.folder import ChangedOnDisk, save_session
 from napari_qsm.session.locks import locked
+from napari_qsm.session.store import read_session
 from napari_qsm.study.reconstruction import Reconstruction
 from napari_qsm.study.scan_source import source_of_scan
 from napari_qsm.volume import Volume
@@ -250,7 +251,8 @@ SAVER = """
 import sys, pathlib
 from napari_qsm.session import Session
 from napari_qsm.session import folder as module
-from napari_qsm.session.folder import ChangedOnDisk, read_session, save_session
+from napari_qsm.session.folder import ChangedOnDisk, save_session
+from napari_qsm.session.store import read_session
 place, name, ready = pathlib.Path(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3])
 session = Session()
 if place.exists():

@@ -14,8 +14,9 @@ import pytest
 
 from napari_qsm.recon.recipe import load_recipe
 from napari_qsm.session import Session
-from napari_qsm.session.folder import read_session, save_session
+from napari_qsm.session.folder import save_session
 from napari_qsm.session.recovery import find_recoveries
+from napari_qsm.session.store import read_session
 
 DATA = Path(__file__).resolve().parent / "data"
 PATIENT, CONTROL = (26, 30, 18), (24, 28, 16)

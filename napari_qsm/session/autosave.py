@@ -23,8 +23,9 @@ from napari_qsm.io.atomic import reason
 from napari_qsm.session.locks import FolderLock
 from napari_qsm.session.model import Session
 from napari_qsm.session.records import finished
-from napari_qsm.session.recovery import RECOVERY_FILE, Recovery
+from napari_qsm.session.recovery import Recovery
 from napari_qsm.session.recovery_writer import RecoveryWriter
+from napari_qsm.session.store import RECOVERY_FILE
 from napari_qsm.session.work import STARTS_KEEPING, Work
 
 #: How long edits are gathered before they are written.

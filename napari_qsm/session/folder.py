@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 
-from napari_qsm.errors import FileError, QsmError
-from napari_qsm.io.atomic import reason, write_text
+from napari_qsm.errors import FileError
+from napari_qsm.io.atomic import write_text
 from napari_qsm.io.nifti import write_volume
 from napari_qsm.io.segmentation import write_labels
 from napari_qsm.session.exchange import Exchange
@@ -27,16 +26,13 @@ from napari_qsm.session.references import (
     SavedAs,
     Stamp,
     drawing_checksum,
-    own_volume,
-    stamp_in,
     stamp_of,
 )
-from napari_qsm.session.saved import SavedMap, SavedSession, read_content, read_saved
 from napari_qsm.session.scan_record import content_of, scan_record
+from napari_qsm.session.store import SESSION_FILE, read_content
 from napari_qsm.study.entry import MapEntry
 from napari_qsm.volume import Volume
 
-SESSION_FILE = "session.json"
 RECIPE_FILE = "recipe.yaml"
 
 
@@ -110,10 +106,7 @@ def save_session(
     with Exchange(folder, PREVIOUS, last=SESSION_FILE, listed=listed, check=check) as exchange:
         writer = VolumeWriter(exchange.staging, now, before if same else None)
         maps = [writer.entry(entry) for entry in session.lasting]
-        content = {
-            **content_of(session, lambda case: scan_record(case, writer.keep), maps, folder),
-            "saved": datetime.now(UTC).replace(microsecond=0).isoformat(),
-        }
+        content = content_of(session, lambda case: scan_record(case, writer.keep), maps, folder)
         for number, case in enumerate(session.cases):
             if case.reconstruction is not None:
                 name = recipe_file(number)
@@ -172,7 +165,7 @@ class VolumeWriter:
     def _named(self, key: str, volume: Volume, file: str, stamp: Stamp) -> Record:
         self.names.append(file)
         self._now.copies[key] = (volume.data, file)
-        return {"file": _file_record(file, stamp)}
+        return {"file": stamp.record(file)}
 
     def _drawn(self, entry: MapEntry, name: str) -> Record:
         """Labels as uint8 or uint16, with a table beside them; as they lie there if unchanged."""
@@ -222,17 +215,8 @@ class VolumeWriter:
 
 def _drawn_record(names: list[str], stamp: Stamp) -> Record:
     return {
-        "file": _file_record(names[0], stamp),
+        "file": stamp.record(names[0]),
         "table": names[1] if len(names) > 1 else None,
-    }
-
-
-def _file_record(name: str, stamp: Stamp) -> Record:
-    return {
-        "name": name,
-        "size": stamp.size,
-        "mtime_ns": stamp.mtime_ns,
-        "sha256": stamp.sha256,
     }
 
 
@@ -291,56 +275,3 @@ def _own_files(item: object) -> list[str]:
 def recipe_file(number: int) -> str:
     """Name of the recipe of a case, by its place: what the command line can run again."""
     return RECIPE_FILE if number == 0 else f"recipe_{number + 1}.yaml"
-
-
-def read_session(folder: Path | str) -> SavedSession:
-    """Read a saved session and all of its files that can be found.
-
-    Parameters
-    ----------
-    folder : Path or str
-        That holds :data:`SESSION_FILE`.
-
-    Returns
-    -------
-    SavedSession
-        What is missing, changed or damaged is told in its ``problems``; the rest is there.
-
-    Raises
-    ------
-    FileError
-        If the session's own file is damaged or of a newer format.
-    """
-    folder = Path(folder).absolute()
-    path = folder / SESSION_FILE
-    try:
-        content = read_content(path)
-        kept = SavedAs(folder, {SESSION_FILE: stamp_of(path)})
-    except OSError as error:
-        raise FileError(f"Cannot read '{path}': {reason(error)}.") from error
-    saved = read_saved(content, folder, lambda each: _read_own(each, folder, kept))
-    kept.copy_scans = bool(saved.maps) and not any(each.reference for each in saved.maps)
-    saved.saved_as = kept
-    return saved
-
-
-def _read_own(each: SavedMap, folder: Path, kept: SavedAs) -> list[str]:
-    """Read a file of the folder; returns sentences about what is odd."""
-    record = each.record["file"]
-    name = Path(record["name"]).name
-    path = folder / name
-    try:
-        each.volume = own_volume(path, unit=each.record["unit"], name=each.name)
-        kept.stamps[name] = stamp_of(path)
-        if each.record.get("table"):
-            table = Path(each.record["table"]).name
-            if (folder / table).is_file():
-                kept.stamps[table] = stamp_of(folder / table)
-    except (QsmError, OSError) as error:
-        return [str(error)]
-    if "sha256" in record and kept.stamps[name].sha256 != stamp_in(record).sha256:
-        return [
-            f"'{name}' was changed by another program since the session was saved; it is shown "
-            "as it is now."
-        ]
-    return []

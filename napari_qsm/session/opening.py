@@ -19,8 +19,8 @@ from napari_qsm.rois.region import RegionTable, region_table
 from napari_qsm.scan import Scan
 from napari_qsm.session import Case, MapDisplay, Role, Session, guess_role
 from napari_qsm.session.dealing import dealt, grids_differ
-from napari_qsm.session.folder import SESSION_FILE, read_session
 from napari_qsm.session.saved import SavedSession
+from napari_qsm.session.store import SESSION_FILE, read_session
 from napari_qsm.study.display import first_display
 from napari_qsm.study.identity import Identity, identity_of
 from napari_qsm.volume import Volume

@@ -13,11 +13,10 @@ from platformdirs import user_state_dir
 
 from napari_qsm.errors import FileError
 from napari_qsm.session.locks import FolderLock, in_use
-from napari_qsm.session.records import BROKEN, Record
-from napari_qsm.session.references import saved_as_in
-from napari_qsm.session.saved import SavedSession, read_content, read_kept, read_saved
+from napari_qsm.session.records import BROKEN
+from napari_qsm.session.saved import SavedSession
+from napari_qsm.session.store import RECOVERY_FILE, read_content, read_session
 
-RECOVERY_FILE = "recovery.json"
 #: An unused folder without content is left alone for so long: it may be just being made.
 _YOUNG_S = 60.0
 
@@ -70,8 +69,14 @@ class Recovery:
             self._lock = None
 
     def read(self) -> SavedSession:
-        """Read everything back; see :func:`read_recovery`."""
-        return read_recovery(self.folder)
+        """Read everything back; maps whose files are gone are ``missing``, the drawings are there.
+
+        Raises
+        ------
+        FileError
+            If the folder is damaged beyond use.
+        """
+        return read_session(self.folder)
 
     def delete(self) -> None:
         """Remove it for good.
@@ -115,7 +120,7 @@ def find_recoveries(home: Path | None = None) -> list[Recovery]:
 
 def _about(folder: Path) -> Recovery | None:
     try:
-        content = _content(folder)
+        content = read_content(folder / RECOVERY_FILE)
         return Recovery(
             folder,
             datetime.fromisoformat(content["saved"]),
@@ -124,29 +129,3 @@ def _about(folder: Path) -> Recovery | None:
         )
     except (*BROKEN, OSError):
         return None
-
-
-def _content(folder: Path) -> Record:
-    return read_content(folder / RECOVERY_FILE)
-
-
-def read_recovery(folder: Path) -> SavedSession:
-    """Read back the work in a recovery folder.
-
-    Returns
-    -------
-    SavedSession
-        Maps whose files are gone are among its ``missing``; the drawings are there.
-
-    Raises
-    ------
-    FileError
-        If the folder is damaged beyond use.
-    """
-    try:
-        content = _content(folder)
-    except OSError as error:
-        raise FileError(f"The work kept in '{folder}' cannot be read.") from error
-    saved = read_saved(content, folder, lambda each: read_kept(each, folder))
-    saved.saved_as = saved_as_in(content.get("saved_as"))
-    return saved

@@ -1,4 +1,4 @@
-"""What a recovery folder holds, and how a crash at any moment leaves a whole state behind.
+"""Writing a session's folder in the background, bit by bit (its layout: :mod:`.store`).
 
 Label maps lie in slabs of slices, each packed in a file of its own that is never changed: new
 labels get a new file. One small file, replaced in one step, says which files count.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -20,17 +19,15 @@ from napari_qsm.io.nifti import write_volume
 from napari_qsm.scan import Scan
 from napari_qsm.session.grids import grid_record
 from napari_qsm.session.model import Session
+from napari_qsm.session.places import slab_depth
 from napari_qsm.session.records import Record, entry_record
-from napari_qsm.session.recovery import RECOVERY_FILE
 from napari_qsm.session.references import References, path_from, stamp_of
 from napari_qsm.session.scan_record import content_of, scan_record
+from napari_qsm.session.store import RECOVERY_FILE
 from napari_qsm.session.work import region_names
 from napari_qsm.study.case import Case
 from napari_qsm.study.entry import MapEntry
 from napari_qsm.volume import Volume
-
-#: Voxels that are packed at a time; a few milliseconds of work.
-_SLAB_VOXELS = 2**19
 
 
 class RecoveryWriter:
@@ -120,7 +117,7 @@ class RecoveryWriter:
             return {"reference": reference.record(self._folder)}
         file = f"{key.replace(' ', '-')}.nii"
         write_volume(volume, self._folder / file)
-        return {"file": {"name": file, "sha256": stamp_of(self._folder / file).sha256}}
+        return {"file": stamp_of(self._folder / file).record(file)}
 
     def tie(self) -> None:
         """Replace the file that ties everything together; what it no longer needs goes."""
@@ -152,7 +149,6 @@ class RecoveryWriter:
         saved_as = self._session._saved
         content = {
             **content_of(self._session, self._scan_of, maps, folder),
-            "saved": datetime.now(UTC).isoformat(),
             "drawn": drawn,
             "saved_as": saved_as.record() if saved_as is not None else None,
         }
@@ -161,8 +157,3 @@ class RecoveryWriter:
         for name in self._old:
             (self._folder / name).unlink(missing_ok=True)
         self._old.clear()
-
-
-def slab_depth(shape: tuple[int, ...]) -> int:
-    """How many slices are packed together."""
-    return max(1, _SLAB_VOXELS // (shape[0] * shape[1]))

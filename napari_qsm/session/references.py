@@ -40,6 +40,10 @@ class Stamp:
     mtime_ns: int
     sha256: str
 
+    def record(self, name: str) -> dict[str, Any]:
+        """As JSON, with the name of the file."""
+        return {"name": name, **asdict(self)}
+
     def agrees(self, path: Path) -> bool:
         """Whether a file is still the same; the checksum decides where size and time don't."""
         try:
@@ -74,9 +78,7 @@ class Reference:
         way = path_from(self.path, folder.resolve())
         return {
             ("path" if Path(way).is_absolute() else "relative"): way,
-            "size": self.stamp.size,
-            "mtime_ns": self.stamp.mtime_ns,
-            "sha256": self.stamp.sha256,
+            **asdict(self.stamp),
             "echo": self.echo,
         }
 

@@ -1,17 +1,11 @@
-"""A session read back from a folder or a recovery folder, before it is put to use."""
+"""A session read back from a folder, before it is put to use."""
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
-from napari_qsm.errors import FileError, QsmError
-from napari_qsm.io.nifti import read_volume
-from napari_qsm.session.grids import volume_on
+from napari_qsm.errors import QsmError
 from napari_qsm.session.model import Session
 from napari_qsm.session.records import (
     BROKEN,
@@ -20,19 +14,15 @@ from napari_qsm.session.records import (
     add_entry,
     apply_labels,
     apply_session,
-    parsed,
 )
 from napari_qsm.session.references import (
     SavedAs,
     drawing_checksum,
-    find,
-    own_volume,
     place_in,
     read_reference,
     stamp_in,
 )
 from napari_qsm.session.scan_record import restore_reconstruction, scan_from
-from napari_qsm.session.upgrade import FORMAT, upgraded
 from napari_qsm.study.case import Case
 from napari_qsm.study.entry import MapEntry
 from napari_qsm.volume import Volume
@@ -212,157 +202,10 @@ class SavedSession:
     def _add_scan(
         self, record: Record, case: Case, ids: dict[str, str], session: Session
     ) -> list[str]:
-        problems = []
+        problems: list[str] = []
         try:
-            case.scan = scan_from(record.get("scan"), self.folder, session, ids)
+            case.scan = scan_from(record.get("scan"), self.folder, session, ids, problems)
         except (*BROKEN, OSError) as error:
             why = str(error) if isinstance(error, QsmError | OSError) else "it cannot be read."
             problems.append(f"The scan of '{case.name}' is not complete: {why}")
         return problems + restore_reconstruction(record.get("reconstruction"), case)
-
-
-def read_content(path: Path) -> Record:
-    """The content of a session's or recovery file, in the present format.
-
-    Raises
-    ------
-    FileError
-        If it is damaged, of another kind, or of a newer format.
-    """
-    try:
-        content = parsed(path.read_text(encoding="utf-8"), path)
-    except UnicodeDecodeError as error:
-        raise FileError(f"'{path}' is not a readable session.") from error
-    number = content.get("format")
-    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-        raise FileError(f"'{path}' is not a readable session.")
-    if number > FORMAT:
-        raise FileError(
-            f"'{path}' was saved by a newer version of this program; update to open it."
-        )
-    if number == 1 and "session" in content:  # a recovery file of version 0.1
-        number = 2
-    state = "settings" if number == 1 else "session"
-    if not isinstance(content.get(state), dict) or not isinstance(content.get("maps"), list):
-        raise FileError(f"'{path}' is not a readable session.")
-    content = upgraded(content, number)
-    needed = {"session": dict, "maps": list, "cases": list}
-    if any(not isinstance(content.get(name), kind) for name, kind in needed.items()):
-        raise FileError(f"'{path}' is not a readable session.")
-    return content
-
-
-def read_saved(
-    content: Record, folder: Path, read_own: Callable[[SavedMap], list[str]]
-) -> SavedSession:
-    """The session that a file's content tells of, with all of its files that can be found.
-
-    Parameters
-    ----------
-    content : dict
-        From :func:`read_content`.
-    folder : Path
-        Where the file lies.
-    read_own : callable
-        Reads a map that the folder itself holds; returns sentences about what is odd.
-    """
-    saved = SavedSession(
-        folder,
-        cases=[each for each in content["cases"] if isinstance(each, dict)],
-        state=content["session"],
-    )
-    if len(saved.cases) < len(content["cases"]):
-        saved.problems.append("A case of the session could not be read and was left out.")
-    for number, record in enumerate(content["maps"], 1):
-        try:
-            each = SavedMap(
-                {**record, "name": _text(record["name"]), "unit": _text(record["unit"])}
-            )
-            reference = record.get("reference")
-            if reference:
-                stamp_in(reference)
-                place_in(reference, folder)
-                each.reference = reference
-            saved.problems += look_up(each, folder) if each.reference else read_own(each)
-        except (*BROKEN, OSError) as error:
-            known = isinstance(error, QsmError | OSError)
-            what = record.get("name") if isinstance(record, dict) else None
-            name = f"'{what}'" if isinstance(what, str) else f"Map {number} of the session"
-            saved.problems.append(
-                str(error) if known else f"{name} could not be read and was left out."
-            )
-            continue
-        saved.maps.append(each)
-    return saved
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
-    return value
-
-
-def look_up(each: SavedMap, folder: Path) -> list[str]:
-    """Read a map from where it stayed; returns sentences about what is odd."""
-    reference = each.reference or {}
-    name = each.file_name
-    found = find(reference, folder)
-    if found.path is None:
-        return []
-    try:
-        each.volume = read_reference(
-            found.path, reference, unit=each.record["unit"], name=each.name
-        )
-    except (QsmError, OSError) as error:
-        return [str(error)]
-    if found.changed:
-        return [
-            f"'{name}' has changed since the session was saved; '{each.name}' shows it "
-            "as it is now, and numbers may differ."
-        ]
-    return []
-
-
-def read_kept(each: SavedMap, folder: Path) -> list[str]:
-    """Read a map that a recovery folder holds; returns sentences about what is odd."""
-    record, name, unit = each.record, each.name, each.record["unit"]
-    problems: list[str] = []
-    try:
-        if "store" in record:
-            each.volume = _unpacked(folder, record, problems)
-        elif "file" in record:
-            path = folder / Path(record["file"]["name"]).name
-            each.volume = own_volume(path, unit=unit, name=name)
-        elif record.get("origin"):
-            each.volume = read_volume(folder / record["origin"], unit=unit, name=name)
-            problems.append(f"'{name}' was read from its file again; check its values and unit.")
-        else:
-            problems.append(f"'{name}' had not been kept yet; open it again.")
-    except QsmError as error:
-        problems.append(str(error))
-    return problems
-
-
-def _unpacked(folder: Path, record: Record, problems: list[str]) -> Volume:
-    store = record["store"]
-    shape = tuple(int(n) for n in store["shape"])
-    kind = np.dtype(store["dtype"])
-    if kind not in (np.uint8, np.uint16) or len(shape) != 3 or not 0 < np.prod(shape) < 2**33:
-        raise ValueError("no label map")
-    values = np.zeros(shape, dtype=kind, order="F")
-    depth = int(store["depth"])
-    for key, (file, crc) in store["slabs"].items():
-        first = int(key) * depth
-        part = values[:, :, first : first + depth]
-        try:
-            packed = (folder / Path(file).name).read_bytes()
-            if zlib.crc32(packed) != crc:
-                raise ValueError
-            raw = np.frombuffer(zlib.decompress(packed), dtype=values.dtype)
-            part[...] = raw.reshape(part.shape, order="F")
-        except (OSError, ValueError, zlib.error):
-            problems.append(
-                f"Slices {first + 1} to {first + part.shape[2]} of '{record['name']}' are damaged "
-                "and come back empty."
-            )
-    return volume_on(store, values, unit=record["unit"], name=record["name"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic_core import to_jsonable_python
@@ -17,6 +18,7 @@ from napari_qsm.errors import FileError, QsmError
 from napari_qsm.recon.recipe import parse_recipe
 from napari_qsm.scan import Scan
 from napari_qsm.session.model import Session
+from napari_qsm.session.places import volume_at
 from napari_qsm.session.records import (
     BROKEN,
     Record,
@@ -24,7 +26,7 @@ from napari_qsm.session.records import (
     session_record,
     without_wrong_numbers,
 )
-from napari_qsm.session.references import find, own_volume, place_in, read_reference
+from napari_qsm.session.references import place_in
 from napari_qsm.session.upgrade import FORMAT
 from napari_qsm.study.case import Case
 from napari_qsm.study.reconstruction import Reconstruction
@@ -40,7 +42,7 @@ def content_of(
     maps: list[Record],
     folder: Path,
 ) -> Record:
-    """All that a session's file holds, but when it was written.
+    """All that a session's file holds.
 
     Parameters
     ----------
@@ -54,6 +56,7 @@ def content_of(
     return {
         "format": FORMAT,
         "program": f"napari-qsm {__version__}",
+        "saved": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "session": session_record(session, folder),
         "cases": [
             {
@@ -100,9 +103,13 @@ def scan_record(case: Case, keep: Keeper) -> Record | None:
 
 
 def scan_from(
-    record: Record | None, folder: Path, session: Session, ids: dict[str, str]
+    record: Record | None,
+    folder: Path,
+    session: Session,
+    ids: dict[str, str],
+    problems: list[str],
 ) -> Scan | None:
-    """The scan that a record tells of.
+    """The scan that a record tells of; what is odd about its images joins ``problems``.
 
     Raises
     ------
@@ -118,17 +125,13 @@ def scan_from(
             if entry is None:
                 raise FileError("one of its images was not found.")
             return entry.volume
-        if "file" in place:
-            path = folder / Path(place["file"]["name"]).name
-            return own_volume(path, unit=place["unit"], name=place["name"]).to_canonical()
-        found = find(place["reference"], folder)
-        if found.path is None:
-            name = place_in(place["reference"], folder).name
-            raise FileError(f"'{name}' was not found.")
+        found, odd = volume_at(place, folder, unit=place["unit"], name=place["name"])
+        if found is None:
+            why = " ".join(odd) or f"'{place_in(place['reference'], folder).name}' was not found."
+            raise FileError(why)
+        problems.extend(odd)
         # In the order of the session's maps, which may be this scan's other images.
-        return read_reference(
-            found.path, place["reference"], unit=place["unit"], name=place["name"]
-        ).to_canonical()
+        return found.to_canonical()
 
     return Scan(
         phase=tuple(volume(place) for place in record["phase"]),

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic_core import to_jsonable_python
@@ -22,11 +21,12 @@ from napari_qsm.io.atomic import staged_folder, write_text
 from napari_qsm.io.formats import stem
 from napari_qsm.io.neutral_names import neutral_name, shared_name, told_apart
 from napari_qsm.io.targets import check_out_folder
-from napari_qsm.session.folder import SESSION_FILE, VolumeWriter, recipe_file
+from napari_qsm.session.folder import VolumeWriter, recipe_file
 from napari_qsm.session.model import Session
 from napari_qsm.session.records import Record
 from napari_qsm.session.references import SavedAs
 from napari_qsm.session.scan_record import content_of, scan_record
+from napari_qsm.session.store import SESSION_FILE
 from napari_qsm.study.case import NEUTRAL_NAME, Case
 from napari_qsm.study.entry import MapEntry
 from napari_qsm.study.identity import case_name
@@ -83,7 +83,6 @@ def share_session(session: Session, folder: Path | str) -> list[Path]:
         if session.figure is not None:
             figure = _shared_figure(session.figure, session, names, staging)
             content["session"]["figure"] = to_jsonable_python(figure)
-        content["saved"] = datetime.now(UTC).replace(microsecond=0).isoformat()
         content = _scrubbed(content, _words_to_hide(session))
         write_text(staging / SESSION_FILE, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
         written = sorted(path.name for path in staging.iterdir())

@@ -19,10 +19,10 @@ from napari_qsm.viewer.canvas.controller import Controller
 from napari_qsm.viewer.canvas.readout import Readout
 from napari_qsm.viewer.canvas.viewbar import ViewBar
 from napari_qsm.viewer.central import CentralArea, Drops
-from napari_qsm.viewer.demonstration import open_demonstration
 from napari_qsm.viewer.data.files import Files
 from napari_qsm.viewer.data.panel import DataPanel
 from napari_qsm.viewer.data.saving import Closing, Saving
+from napari_qsm.viewer.demonstration import open_demonstration
 from napari_qsm.viewer.display.panel import DisplayPanel
 from napari_qsm.viewer.docks import Docks
 from napari_qsm.viewer.figure.panel import FigurePanel

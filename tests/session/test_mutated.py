@@ -12,9 +12,9 @@ from napari_qsm.errors import QsmError
 from napari_qsm.figures.annotations import Annotation
 from napari_qsm.rois.shapes import FixedShape
 from napari_qsm.session import Session
-from napari_qsm.session.folder import read_session, save_session
+from napari_qsm.session.folder import save_session
 from napari_qsm.session.records import session_record
-from napari_qsm.session.recovery import read_recovery
+from napari_qsm.session.store import read_session
 from napari_qsm.volume import Volume
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -157,7 +157,7 @@ def test_a_wrong_value_in_a_folder_of_version_0_1_costs_its_entry(tmp_path, name
         where = (path, text[:40])
         session = Session()
         try:
-            found = read_recovery(folder) if file.name == "recovery.json" else read_session(folder)
+            found = read_session(folder)
             problems = found.problems + found.into(session)
         except QsmError:
             assert len(path) == 1 and path[0] in ("format", "session", "maps"), where

@@ -14,8 +14,9 @@ from napari_qsm.recon.recipe import load_recipe
 from napari_qsm.rois.region import Region
 from napari_qsm.scan import Scan
 from napari_qsm.session import Session
-from napari_qsm.session.folder import read_session, save_session
+from napari_qsm.session.folder import save_session
 from napari_qsm.session.sharing import share_session
+from napari_qsm.session.store import read_session
 from napari_qsm.study.reconstruction import Reconstruction
 from napari_qsm.volume import Volume
 

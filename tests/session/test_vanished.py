@@ -9,8 +9,9 @@ from napari_qsm.errors import QsmError
 from napari_qsm.io.nifti import read_volume, write_volume
 from napari_qsm.scan import Scan
 from napari_qsm.session import Session
-from napari_qsm.session.folder import read_session, save_session
+from napari_qsm.session.folder import save_session
 from napari_qsm.session.opening import load
+from napari_qsm.session.store import read_session
 from napari_qsm.study.reconstruction import Reconstruction
 from napari_qsm.study.scan_source import sources_among
 from napari_qsm.volume import Volume

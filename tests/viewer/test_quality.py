@@ -14,10 +14,11 @@ from napari_qsm.qc.quality import Finding, map_checksum
 from napari_qsm.qc.rating import RATING_FILE, make_rating, read_ratings
 from napari_qsm.recon.fourier import forward_field
 from napari_qsm.session import Session
-from napari_qsm.session.folder import read_session, save_session
+from napari_qsm.session.folder import save_session
 from napari_qsm.session.noise import NAME
 from napari_qsm.session.quality import finished_map, iron_rich_labels, unexplained_field
 from napari_qsm.session.stage_results import Results
+from napari_qsm.session.store import read_session
 from napari_qsm.session.work import DirtyTracker
 from napari_qsm.viewer.reconstruct.quality_box import QualityBox
 from napari_qsm.viewer.reconstruct.quality_lists import FIRST_ROWS, FindingList, sign

@@ -8,7 +8,8 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QDialog, QWidget
 
 from napari_qsm.session import Session
-from napari_qsm.session.folder import PREVIOUS, SESSION_FILE
+from napari_qsm.session.references import PREVIOUS
+from napari_qsm.session.store import SESSION_FILE
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.dialogs import ask_folder
 
