@@ -39,6 +39,11 @@ class Sheet:
     outline : int
         Of labels, how many pixels broad the lines are that are drawn along the borders of their
         voxels, inwards, as figures have them; 0 for filled ones.
+    left_out : callable, optional
+        Gives which voxels have no colour, array-like of bool, shape (z, y, x), though their values
+        have one.
+    left_out_colours : callable, optional
+        Packed colours of their values; they are transparent without.
     """
 
     data: Any
@@ -47,6 +52,8 @@ class Sheet:
     colours: Callable[[Array], Array]
     smooth: bool = False
     outline: int = 0
+    left_out: Callable[[], Any] | None = None
+    left_out_colours: Callable[[Array], Array] | None = None
 
 
 def packed(rgba: Array, opacity: float = 1.0) -> Array:
@@ -195,6 +202,7 @@ class _Cut:
     columns: Array
     at: tuple[slice, slice]  # those pixels
     grid: tuple[Any, ...] | None  # equal for cuts whose voxels lie under the same pixels
+    left_out: Array | None = None  # as `values`
 
 
 def compose(
@@ -287,7 +295,8 @@ def _cut(
     # In one piece: slices along the array's short steps take long to go through.
     values = np.ascontiguousarray(sheet.data[tuple(box)])
     pixels_of = (where[0], where[1])
-    return _Cut(values, places[0], places[1], pixels_of, None if sheet.smooth else grid)
+    left_out = None if sheet.left_out is None else np.asarray(sheet.left_out()[tuple(box)])
+    return _Cut(values, places[0], places[1], pixels_of, None if sheet.smooth else grid, left_out)
 
 
 def _rim(
@@ -328,8 +337,22 @@ def _rim(
 
 def _coloured(sheet: Sheet, cut: _Cut) -> Array:
     """Colours of the voxels of a cut; of its pixels where it is smooth."""
-    if not sheet.smooth:
-        return sheet.colours(cut.values)
+    values, left_out = cut.values, cut.left_out
+    if sheet.smooth:
+        values = _interpolated(cut)
+        if left_out is not None:
+            rows, columns = (np.rint(at).astype(np.intp) for at in (cut.rows, cut.columns))
+            left_out = left_out.take(rows, axis=0).take(columns, axis=1)
+    colours = sheet.colours(values)
+    if left_out is not None and left_out.any():
+        at = left_out.astype(bool)
+        grey = sheet.left_out_colours
+        colours[at] = np.uint32(0) if grey is None else grey(values[at])
+    return colours
+
+
+def _interpolated(cut: _Cut) -> Array:
+    """Values of a cut at its pixels."""
     values = cut.values.astype(np.result_type(cut.values.dtype, np.float32))
     for axis, at in ((0, cut.rows), (1, cut.columns)):
         low = np.floor(at).astype(np.intp)
@@ -338,7 +361,7 @@ def _coloured(sheet: Sheet, cut: _Cut) -> Array:
         part = part[:, None] if axis == 0 else part
         first = values.take(low, axis=axis)
         values = first + (values.take(high, axis=axis) - first) * part
-    return sheet.colours(values)
+    return values
 
 
 def _lay(out: Array, cut: _Cut, colours: Array, *, blank: bool) -> None:

@@ -139,6 +139,12 @@ class MixedMaps(LazyArray):
         self.tile_mm = 20.0
         self.edge = 0.5
 
+    def with_maps(self, first: Any, second: Any) -> MixedMaps:
+        """Two other arrays on the same grid, in the same pattern."""
+        made = MixedMaps(first, second, self._voxel_mm, self.kind)
+        made.tile_mm, made.edge = self.tile_mm, self.edge
+        return made
+
     def block(self, axes: list[Array]) -> Array:
         """The first map where the pattern is even, else the second."""
         grid = np.ix_(*axes)

@@ -92,11 +92,12 @@ class LabelEdit:
 
 @dataclass
 class FieldEdit:
-    """Fields of an evented model before and after."""
+    """Fields of an evented model before and after; ``of`` is the entry whose part the model is."""
 
     target: EventedModel
     before: Mapping[str, Any]
     after: Mapping[str, Any]
+    of: MapEntry | None = None
 
     @property
     def nbytes(self) -> int:
@@ -106,14 +107,14 @@ class FieldEdit:
     @property
     def entry(self) -> MapEntry | None:
         """The entry whose fields these are, if they are those of an entry."""
-        return self.target if isinstance(self.target, MapEntry) else None
+        return self.target if isinstance(self.target, MapEntry) else self.of
 
     @property
     def case(self) -> str:
         """Id of the case whose fields these are."""
         if isinstance(self.target, Case):
             return self.target.id
-        return self.target.case if isinstance(self.target, MapEntry) else ""
+        return self.entry.case if self.entry is not None else ""
 
     def apply(self, session: Desk, *, back: bool) -> None:
         """Set the fields as they were before, or after."""

@@ -33,6 +33,9 @@ class MapDisplay(EventedModel):
     other_thresholds : dict
         The two thresholds of each colouring that it is not shown in now: another colouring has
         thresholds of its own.
+    smallest_cluster_mm3 : float
+        Clusters of what thresholds leave are transparent below this volume, as in figures; 0
+        shows all.
     opacity : float
         0 to 1.
     visible : bool
@@ -53,6 +56,7 @@ class MapDisplay(EventedModel):
     other_thresholds: dict[Colouring, tuple[float | None, float | None]] = Field(
         default_factory=dict
     )
+    smallest_cluster_mm3: float = Field(default=0.0, ge=0, le=100_000)
     opacity: float = Field(default=1.0, ge=0, le=1)
     visible: bool = True
     outline: bool = False
@@ -67,6 +71,7 @@ LINKED_FIELDS = (
     "threshold_low",
     "threshold_high",
     "other_thresholds",
+    "smallest_cluster_mm3",
 )
 
 

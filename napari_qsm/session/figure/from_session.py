@@ -295,6 +295,7 @@ def display_of(display: MapDisplay, in_ppb: bool) -> Display:
         window=(display.window[0] * factor, display.window[1] * factor),
         threshold_low=low,
         threshold_high=high,
+        smallest_cluster_mm3=display.smallest_cluster_mm3,
         opacity=display.opacity,
     )
 

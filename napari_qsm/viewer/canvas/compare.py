@@ -14,7 +14,7 @@ from napari_qsm.session.composites import MixedMaps
 from napari_qsm.session.frames import napari_order
 from napari_qsm.session.shown import grey_below
 from napari_qsm.viewer.canvas.layer_sync import LayerSync
-from napari_qsm.viewer.canvas.layers import apply_display, drawn
+from napari_qsm.viewer.canvas.layers import apply_display, drawn, left_out_of
 from napari_qsm.viewer.plain.layers import AXIS_LABELS, UNITS
 from napari_qsm.volume import check_same_grid
 
@@ -79,8 +79,19 @@ class MixedLayer:
             contrast_limits=effective_window(first.display),
             blending="translucent_no_depth",
         )
-        apply_display(first.display, layer, grey_below(self._session, first))
+        self._style(layer, first, second, frame)
         return layer
+
+    def _style(self, layer: Image, first: MapEntry, second: MapEntry, frame: DisplayFrame) -> None:
+        """Window and colours of the first map, also for the second."""
+        each = [left_out_of(entry, frame, first.display) for entry in (first, second)]
+
+        def left_out() -> MixedMaps:
+            masks = [find() for find in each if find is not None]
+            return layer.data.with_maps(*masks)
+
+        grey = grey_below(self._session, first)
+        apply_display(first.display, layer, grey, None if None in each else left_out)
 
     def set_edge(self, edge: float) -> None:
         """Draw the curtain to another place, 0 to 1 of the picture's width."""
@@ -94,9 +105,11 @@ class MixedLayer:
 
     def restyle(self) -> None:
         """Follow the first map's window and colours."""
-        entry = self._session.entry(self._made_of[1]) if self._layer else None
-        if self._layer is not None and entry is not None:
-            apply_display(entry.display, self._layer, grey_below(self._session, entry))
+        first, second = (self._session.entry(key) for key in self._made_of[1:] or ("", ""))
+        if self._layer is not None and first is not None and second is not None:
+            frame = self._sync.frame_of(first)
+            if frame is not None:
+                self._style(self._layer, first, second, frame)
 
     def dispose(self) -> None:
         """Remove the layer."""

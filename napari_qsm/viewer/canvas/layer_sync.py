@@ -24,6 +24,7 @@ from napari_qsm.viewer.canvas.layers import (
     adopt,
     apply_display,
     drawn,
+    left_out_of,
     make_layer,
     read_display,
     take_new_data,
@@ -348,9 +349,10 @@ class LayerSync:
         """Draw every entry as the session says."""
         with self._views.signals_blocked("looks"):
             for entry in self.session:
-                layer = self.layers.get(entry.id)
-                if layer is not None:
-                    apply_display(entry.display, layer, grey_below(self.session, entry))
+                layer, frame = self.layers.get(entry.id), self.frame_of(entry)
+                if layer is not None and frame is not None:
+                    grey = grey_below(self.session, entry)
+                    apply_display(entry.display, layer, grey, left_out_of(entry, frame))
 
     def _on_display(self, event: Any = None) -> None:
         self.restyle()

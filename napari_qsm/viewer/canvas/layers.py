@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 
 from napari_qsm.anatomy import DisplayFrame, Placement, place
+from napari_qsm.clusters import leaves_out_clusters
 from napari_qsm.colormaps import (
     COLORMAPS,
     colormap_name,
@@ -24,6 +26,7 @@ from napari_qsm.io.whole_numbers import as_labels
 from napari_qsm.session import MapDisplay, MapEntry, Role, Session, first_display, guess_role
 from napari_qsm.session.composites import TurnedGrid
 from napari_qsm.session.frames import napari_order
+from napari_qsm.session.speckle import speckle
 from napari_qsm.study.display import WIDEST_OUTLINE
 from napari_qsm.viewer import compat
 from napari_qsm.viewer.plain.layers import (
@@ -38,6 +41,8 @@ from napari_qsm.volume import Volume
 
 #: Under which a layer keeps the window it was given here; another one is somebody's choice.
 WINDOW_KEY = "napari-qsm window"
+#: Under which it keeps which voxels a painted view does not colour, and what has them look as they do.
+LEFT_OUT_KEY = "napari-qsm left out"
 
 
 @dataclass
@@ -64,6 +69,25 @@ def drawn(entry: MapEntry, frame: DisplayFrame) -> Drawn:
         napari_order(placement.translate),
         placement,
     )
+
+
+def left_out_of(
+    entry: MapEntry, frame: DisplayFrame, display: MapDisplay | None = None
+) -> Callable[[], Any] | None:
+    """What gives the voxels of an entry that its colours leave out, as :func:`drawn`; or None.
+
+    They are looked for when a view is painted: a window that is dragged changes more often.
+    """
+    colours = entry.display if display is None else display
+    if entry.editable is not None or not leaves_out_clusters(colours):
+        return None
+
+    def find() -> Any:
+        mask = entry.shown.with_data(speckle(entry, colours))
+        aligned = place(mask, frame).aligned
+        return mask.data.transpose(2, 1, 0) if aligned else TurnedGrid(mask, frame)
+
+    return find
 
 
 def make_layer(entry: MapEntry, frame: DisplayFrame) -> Layer:
@@ -97,7 +121,10 @@ def make_layer(entry: MapEntry, frame: DisplayFrame) -> Layer:
 
 
 def apply_display(
-    display: MapDisplay, layer: Layer, grey: tuple[float, float] | None = None
+    display: MapDisplay,
+    layer: Layer,
+    grey: tuple[float, float] | None = None,
+    left_out: Callable[[], Any] | None = None,
 ) -> None:
     """Show a layer the way the session says; visibility is left to the views.
 
@@ -107,6 +134,8 @@ def apply_display(
     layer : Layer
     grey : (low, high), optional
         Window of its own grey that is drawn where a threshold hides the value.
+    left_out : callable, optional
+        As from :func:`left_out_of`.
     """
     if layer.opacity != display.opacity:
         layer.opacity = display.opacity
@@ -123,6 +152,11 @@ def apply_display(
         layer.contrast_limits_range = (min(low, window[0]), max(high, window[1]))
         layer.contrast_limits = window
     layer.metadata[WINDOW_KEY] = window
+    size = 0.0 if left_out is None else display.smallest_cluster_mm3
+    before = layer.metadata.get(LEFT_OUT_KEY, (None, 0.0, None))
+    layer.metadata[LEFT_OUT_KEY] = (left_out, size, grey)
+    if before[1] != size:
+        layer.events.opacity()  # no field of a layer has changed, but what is painted of it
     plain = not has_thresholds(display) and display.colouring != "both sides"
     name = colormap_name(display)
     if plain and compat.napari_ramp(name) is not None:

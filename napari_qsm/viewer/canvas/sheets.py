@@ -9,8 +9,10 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 from psygnal import Signal
 
+from napari_qsm.colormaps import STEPS
 from napari_qsm.compositing import Sheet, label_colours, map_colours, outline_pixels
 from napari_qsm.viewer import compat_drawing, ui
+from napari_qsm.viewer.canvas.layers import LEFT_OUT_KEY
 
 #: Events of a layer after which its picture is another one.
 _LOOKS = (
@@ -32,7 +34,7 @@ _LOOKS = (
 #: Events after which only the values are other ones.
 _VALUES = ("set_data", "labels_update", "paint")
 #: Steps of a colour table; a bent one needs more where it is steep.
-_STEPS, _BENT_STEPS = 1024, 8192
+_BENT_STEPS = 8192
 
 
 class Sheets:
@@ -145,7 +147,7 @@ def _sheet(layer: Layer) -> Sheet:
         colours = label_colours(layer.colormap.map, layer.opacity)
         return Sheet(layer.data, scale, translate, colours, outline=outline_pixels(layer.contour))
     ramp, bent = layer.colormap, layer.gamma != 1
-    steps = _BENT_STEPS if bent else _STEPS
+    steps = _BENT_STEPS if bent else STEPS
     table = ramp.map(((np.arange(steps) + 0.5) / steps) ** layer.gamma)
     ends = [
         end if colour is None else np.asarray(colour)
@@ -155,4 +157,12 @@ def _sheet(layer: Layer) -> Sheet:
     window = (float(low), float(high if high > low else low + max(abs(low) * 1e-6, 1e-9)))
     lost = None if ramp.nan_color is None else np.asarray(ramp.nan_color)
     colours = map_colours(window, table, (ends[0], ends[1]), layer.opacity, lost)
-    return Sheet(layer.data, scale, translate, colours, layer.interpolation2d == "linear")
+    left_out, _, grey = layer.metadata.get(LEFT_OUT_KEY, (None, 0.0, None))
+    below = None
+    if grey is not None:  # the map's own
+        level = np.linspace(0, 1, STEPS)[:, None] * [1, 1, 1, 0] + [0, 0, 0, 1]
+        below = map_colours(grey, level, (level[0], level[-1]), layer.opacity)
+    smooth = layer.interpolation2d == "linear"
+    return Sheet(
+        layer.data, scale, translate, colours, smooth, left_out=left_out, left_out_colours=below
+    )

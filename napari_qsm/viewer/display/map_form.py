@@ -10,9 +10,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QButtonGroup, QGridLayout, QSizePolicy, QToolButton, QWidget
 from superqt import QDoubleRangeSlider
 
-from napari_qsm.colormaps import COLORMAPS, effective_window
+from napari_qsm.colormaps import COLORMAPS, effective_window, has_thresholds
 from napari_qsm.session import LINKED_FIELDS, MapDisplay, MapEntry, Session, auto_window
 from napari_qsm.session.appearance import PRESETS, shown_unit
+from napari_qsm.session.speckle import set_smallest_cluster
 from napari_qsm.units import decimals, from_shown, to_shown
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.forms import Control, schema_field
@@ -96,9 +97,21 @@ class MapForm(QWidget):
         self._opacity.setMinimumHeight(22)
         to = ui.quiet("to")
         to.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._speckle = ui.number(
+            "qsm.display.speckle",
+            self._on_speckle,
+            0,
+            100_000,
+            decimals=0,
+            step=10,
+            suffix=" mm³",
+            tip="Clusters of what is left between the limits that are smaller than this are not "
+            "coloured, as in figures; 0 colours all",
+        )
         thresholds = ui.form(
             (self._below, self._below_at),
             (self._above, self._above_at),
+            ("Speckle below", self._speckle),
             (_OPACITY.label, self._opacity),
         )
         thresholds.setContentsMargins(0, 0, 0, 0)
@@ -142,7 +155,7 @@ class MapForm(QWidget):
         if entry is None:
             return
         controls = (self._slider, self._low, self._high, self._below, self._below_at)
-        more = (self._above, self._above_at, self._opacity)
+        more = (self._above, self._above_at, self._speckle, self._opacity)
         for control in (*controls, *more):
             control.blockSignals(True)
         try:
@@ -206,6 +219,8 @@ class MapForm(QWidget):
             check.setEnabled(image)
             spin.setEnabled(value is not None)
             spin.setValue(self._shown(entry, value) if value is not None else default)
+        self._speckle.setEnabled(image and has_thresholds(display))
+        self._speckle.setValue(display.smallest_cluster_mm3)
 
     def _limits(self, entry: MapEntry, low: float, high: float) -> tuple[float, float]:
         """How far the slider reaches: past the values most maps hold, and past the window."""
@@ -294,6 +309,11 @@ class MapForm(QWidget):
                 for check, spin in ((self._below, self._below_at), (self._above, self._above_at))
             )
             self._change(threshold_low=low, threshold_high=high)
+
+    def _on_speckle(self, mm3: float) -> None:
+        entry = self._session.selected_entry
+        if entry is not None:
+            set_smallest_cluster(self._session, entry, mm3)
 
 
 def _without_value(call: Callable[[], None], value: float) -> None:
