@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -36,6 +36,13 @@ class Evidence:
     magnitude: Array | None = None
     labels: Array | None = None
     label_names: Mapping[int, str] = field(default_factory=dict)
+    _found: dict[str, Array | None] = field(default_factory=dict, init=False, repr=False)
+
+    def once(self, name: str, find: Callable[[], Array | None]) -> Array | None:
+        """What several measures take, found the first time that one asks for it."""
+        if name not in self._found:
+            self._found[name] = find()
+        return self._found[name]
 
     def array(self, name: str) -> Array | None:
         """A quantity; None where there is none."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_qsm.arrays import Array
 from napari_qsm.errors import GeometryError, QsmError
+from napari_qsm.qc import echo_measures as _echo_measures  # noqa: F401
 from napari_qsm.qc import field_measures as _field_measures  # noqa: F401  registers them
 from napari_qsm.qc import map_measures as _map_measures  # noqa: F401  after those of the field
 from napari_qsm.qc.evidence import Evidence
@@ -82,7 +83,11 @@ def evidence_of(
                 "they must come from the same scan."
             )
     grid = result.grid
-    known = {"voxel_size_mm": grid.voxel_size_mm, "b0_direction": grid.b0_direction}
+    known = {
+        "voxel_size_mm": grid.voxel_size_mm,
+        "b0_direction": grid.b0_direction,
+        "echo_times_s": tuple(result.provenance.get("echo_times_s", ())),
+    }
     return Evidence({**result.arrays, **known}, magnitude, labels, label_names or {})
 
 

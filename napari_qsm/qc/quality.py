@@ -2,7 +2,8 @@
 
 A measure is one row: the function that measures, the words that explain the number, the range
 that is usual, and the limits beyond which a person is told. The rows are in
-:mod:`napari_qsm.qc.field_measures` and :mod:`napari_qsm.qc.map_measures`; a new one is written there and stands in ``quality.json``, in the
+:mod:`napari_qsm.qc.field_measures`, :mod:`napari_qsm.qc.echo_measures` and
+:mod:`napari_qsm.qc.map_measures`; a new one is written there and stands in ``quality.json``, in the
 report, in the window and, for the stages it names, beside tried-out settings.
 """
 
@@ -130,7 +131,7 @@ class Finding:
     code : str
         Stays the same from version to version: ``"nan"``, ``"mask-air"``, ``"mask-rim"``,
         ``"mask-small"``, ``"mask-cuts"``, ``"eroded"``, ``"unit"``, ``"sign"``, ``"wraps"``, ``"residual"``,
-        ``"streaks"`` or ``"noise"``.
+        ``"echoes"``, ``"streaks"`` or ``"noise"``.
     severity : {"serious", "warning", "note"}
         Do not use the map; look before using it; good to know.
     sentence : str
