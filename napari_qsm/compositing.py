@@ -1,7 +1,8 @@
 """Slices of maps and labels put over each other, as pixels.
 
 One rule for which voxel a pixel shows and which colour it has, whoever draws: the window's views
-paint what :func:`compose` gives. Colours come from :mod:`napari_qsm.colormaps`, as in figures.
+paint what :func:`compose` gives, and figures lay their slices over each other by :func:`over`.
+Colours come from :mod:`napari_qsm.colormaps`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,13 @@ import numpy as np
 
 from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES, Plane
 from napari_qsm.arrays import Array
-from napari_qsm.colormaps import colour_steps
+from napari_qsm.colormaps import (
+    Coloured,
+    colour_steps,
+    effective_window,
+    end_colours,
+    lookup_table,
+)
 
 #: Opaque black, on which all pictures lie.
 BLACK = np.uint32(0xFF000000)
@@ -113,6 +120,12 @@ def map_colours(
         return np.take(colours, colour_steps(values, low, high, len(table)))
 
     return colour
+
+
+def display_colours(display: Coloured, opacity: float = 1.0) -> Callable[[Array], Array]:
+    """How values become packed colours under a display; ``opacity`` is a factor on alpha."""
+    window, table = effective_window(display), lookup_table(display)
+    return map_colours(window, table, end_colours(display), opacity)
 
 
 def label_colours(

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES, PLANES
-from napari_qsm.colormaps import colours, end_colours, lookup_table
+from napari_qsm.colormaps import colours
 from napari_qsm.compositing import (
     Sheet,
     compose,
+    display_colours,
     label_colours,
-    map_colours,
     outlined,
     over,
     packed,
@@ -34,9 +34,7 @@ def look(colouring="grey", window=(0.0, 1.0), low=None, high=None, colormap="mag
 
 
 def map_sheet(data, display, opacity=1.0, scale=SCALE, translate=TRANSLATE, smooth=False):
-    ends = end_colours(display)
-    paint = map_colours(display.window, lookup_table(display), ends, opacity)
-    return Sheet(data, scale, translate, paint, smooth)
+    return Sheet(data, scale, translate, display_colours(display, opacity), smooth)
 
 
 def pixels(axis, count, backwards):

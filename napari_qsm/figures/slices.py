@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from napari_qsm import compositing
 from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES, DisplayFrame, Plane, across_sign, side_mm
 from napari_qsm.arrays import Array
 from napari_qsm.clusters import small_clusters
-from napari_qsm.colormaps import colours
+from napari_qsm.compositing import display_colours, packed, unpacked
 from napari_qsm.errors import QsmError
 from napari_qsm.figures.annotations import Point
 from napari_qsm.figures.gather import Loaded, labels_like, wanted_labels
@@ -253,21 +254,19 @@ def raster(
     box_2d, edges = seen
     if window is not None:
         display = display.model_copy(update={"window": window})
-    rgba = colours(cut(volume.data, where, box_2d, sign), in_unit_of(volume, display))
+    paint = display_colours(in_unit_of(volume, display), display.opacity)
+    picture = paint(cut(volume.data, where, box_2d, sign))
     speckle = speckle_of(map_, display)
     if speckle is not None:
-        rgba[cut(speckle, where, box_2d, sign), 3] = 0
-    below = np.broadcast_to(np.array(ground, dtype=np.float32), (*rgba.shape[:2], 3))
+        picture[cut(speckle, where, box_2d, sign)] = 0
+    below = np.full(picture.shape, packed(np.array([*ground, 1.0])))
     if over is not None:
-        grey = _grey(over, map_, where, box_2d, over_window)
-        grey = grey.T[::-1, ::sign]
-        below = np.where(np.isfinite(grey)[..., None], np.nan_to_num(grey)[..., None], below)
-    alpha = rgba[..., 3:] * display.opacity
-    rgb = rgba[..., :3] * alpha + below * (1 - alpha)
+        grey = display_colours(Display(window=over_window or over.grey_window))
+        values = _over_values(over, map_, where, box_2d).T[::-1, ::sign]
+        below = compositing.over(grey(values), below)
     (low, high), (bottom, top) = edges
     left, right = (low, high) if sign > 0 else (high, low)
-    out = np.rint(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
-    return Raster(np.ascontiguousarray(out), left, right, bottom, top)
+    return Raster(unpacked(compositing.over(picture, below)), left, right, bottom, top)
 
 
 def _seen(
@@ -324,22 +323,16 @@ def in_unit_of(volume: Volume, display: Display) -> Display:
     )
 
 
-def _grey(
-    over: Loaded, map_: Loaded, where: Slice, box: tuple[slice, slice], window: Window | None
-) -> Array:
-    """Grey of an image at the voxels of a map's slice, 0 to 1; NaN outside. Axes (across, up)."""
-    low, high = window or over.grey_window
+def _over_values(over: Loaded, map_: Loaded, where: Slice, box: tuple[slice, slice]) -> Array:
+    """Values of an image at the voxels of a map's slice; NaN outside. Axes (across, up)."""
     depth = DEPTH_AXIS[where.plane]
     index: list[Any] = [slice(None)] * 3
     index[depth] = where.index
     for axis, part in zip(DRAWN_AXES[where.plane], box, strict=True):
         index[axis] = part
     if same_grid(over.volume, map_.volume):
-        values = over.volume.like(map_.volume).data[tuple(index)]
-    else:
-        values = _nearest(over.volume, map_.volume, index)
-    values = np.asarray(values, dtype=np.float32)
-    return np.where(np.isfinite(values), np.clip((values - low) / (high - low), 0, 1), np.nan)
+        return over.volume.like(map_.volume).data[tuple(index)]
+    return _nearest(over.volume, map_.volume, index)
 
 
 def _nearest(volume: Volume, like: Volume, index: list[Any]) -> Array:

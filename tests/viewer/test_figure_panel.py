@@ -9,15 +9,19 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog
 
-from napari_qsm.anatomy import DRAWN_AXES
+from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES
+from napari_qsm.compositing import compose, unpacked
 from napari_qsm.figures import editing
 from napari_qsm.figures.annotations import Annotation
-from napari_qsm.figures.draw import render
+from napari_qsm.figures.draw import Cache, render
 from napari_qsm.figures.spec import read_spec
 from napari_qsm.io.label_table import Region
 from napari_qsm.io.nifti import read_volume, write_volume
 from napari_qsm.session import Session, first_display
+from napari_qsm.session.figure.from_session import given_of
+from napari_qsm.session.figure.from_view import Look, add_view
 from napari_qsm.session.opening import load
+from napari_qsm.viewer.canvas.sheets import Sheets
 from napari_qsm.viewer.demonstration import open_demonstration
 from napari_qsm.volume import Volume
 from tests.viewer.actions import CTRL, child, click, drag, hover, key, pixel_of, press, wheel
@@ -271,6 +275,60 @@ def test_the_current_view_becomes_a_panel_as_it_is(two, one_window):
     assert panel.crop.size_mm == pytest.approx(expected, abs=0.01)
     session.views_linked = True
     controller.main.reset_zoom()
+
+
+def naive_slice(values, window, opacity, low):
+    """Grey of a map over nothing, by hand: 1024 steps through the window, hidden below ``low``."""
+    at = np.floor((values - window[0]) / (window[1] - window[0]) * 1024).clip(0, 1023) / 1023
+    return np.where(values < low, 0.0, at * opacity) * 255, values < low
+
+
+@pytest.mark.parametrize("plane", ["axial", "coronal", "sagittal"])
+def test_a_view_and_its_panel_have_the_same_pixels(two, one_window, plane):
+    """A translucent map with a threshold over the magnitude: the blending of both is one."""
+    control, _ = two
+    session, controller = one_window.session, one_window.controller
+    session.selected = control.id
+    magnitude = session.entry("magnitude control")
+    magnitude.display.window = (40.0, 110.0)
+    look = {"window": (-0.02, 0.06), "threshold_low": 0.0, "opacity": 0.6, "visible": True}
+    control.display.update({**look, "colouring": "grey"})
+    session.labels_of(control).display.visible = False
+    settle()
+    world = control.volume.voxel_to_world([17, 22, 9])
+    size = tuple(control.volume.shape[axis] * SIZE[axis] for axis in DRAWN_AXES[plane])
+    centre = control.volume.voxel_to_world((np.array(SHAPE) - 1) / 2)
+    at_mm = float(world[DEPTH_AXIS[plane]])
+    view = Look(entry=control, plane=plane, at_mm=at_mm, centre_mm=centre, size_mm=size)
+    spec = add_view(None, session, view)
+    cache = Cache()
+    render(spec, given_of(session, spec, {}, {}), dpi=72, cache=cache)
+    (figure,) = cache.rasters.values()
+
+    frame, sheets = controller.frame, Sheets(one_window.viewer)
+    seen = [sheets.of(layer) for layer in one_window.viewer.layers if layer.visible]
+    sheets.dispose()
+    across, up = (
+        frame.origin_mm[axis] + np.arange(SHAPE[axis]) * SIZE[axis] for axis in DRAWN_AXES[plane]
+    )
+    depth = frame.world_to_display(world)[DEPTH_AXIS[plane]]
+    across = across[::-1] if figure.left > figure.right else across
+    window = unpacked(compose(seen, plane, depth, across, up[::-1]))
+    np.testing.assert_array_equal(figure.rgb, window)
+    # And both are what comes out by hand, to the rounding of two layers.
+    index = [slice(None)] * 3
+    index[DEPTH_AXIS[plane]] = (17, 22, 9)[DEPTH_AXIS[plane]]
+    flipped = np.s_[::-1, ::-1] if figure.left > figure.right else np.s_[::-1]
+    chi, hidden = naive_slice(
+        control.volume.data[tuple(index)].T[flipped].astype(float), (-0.02, 0.06), 0.6, 0.0
+    )
+    below, _ = naive_slice(
+        magnitude.volume.data[tuple(index)].T[flipped].astype(float), (40.0, 110.0), 1.0, -1.0
+    )
+    expected = chi + below * np.where(hidden, 1.0, 0.4)
+    assert hidden.any() and not hidden.all()
+    assert np.abs(window[..., 0] - expected).max() <= 1.5
+    session.labels_of(control).display.visible = True
 
 
 def test_a_whole_view_and_another_window_are_kept_and_said(two, one_window):

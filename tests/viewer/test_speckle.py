@@ -6,7 +6,7 @@ import pytest
 from napari_qsm.figures.draw import render
 from napari_qsm.session import Session
 from napari_qsm.session.figure.from_session import given_of
-from napari_qsm.session.folder import read_session
+from napari_qsm.session.store import read_session
 from napari_qsm.volume import Volume
 from tests.test_clusters import clusters_of
 from tests.viewer.actions import child, picture, pixel_of, press

@@ -148,7 +148,8 @@ def _sheet(layer: Layer) -> Sheet:
         return Sheet(layer.data, scale, translate, colours, outline=outline_pixels(layer.contour))
     ramp, bent = layer.colormap, layer.gamma != 1
     steps = _BENT_STEPS if bent else STEPS
-    table = ramp.map(((np.arange(steps) + 0.5) / steps) ** layer.gamma)
+    # From end to end, as figures sample the colours of a map.
+    table = ramp.map(np.linspace(0, 1, steps) ** layer.gamma)
     ends = [
         end if colour is None else np.asarray(colour)
         for colour, end in ((ramp.low_color, table[0]), (ramp.high_color, table[-1]))

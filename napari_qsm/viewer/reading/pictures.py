@@ -6,8 +6,8 @@ import numpy as np
 
 from napari_qsm.anatomy import DEPTH_AXIS, DisplayFrame, letters, scale_bar_mm
 from napari_qsm.arrays import Array, bounding_box
-from napari_qsm.colormaps import effective_window, end_colours, lookup_table
-from napari_qsm.compositing import Sheet, map_colours
+from napari_qsm.colormaps import effective_window, lookup_table
+from napari_qsm.compositing import Sheet, display_colours
 from napari_qsm.session import MapEntry, Session
 from napari_qsm.viewer.canvas.layers import drawn
 from napari_qsm.viewer.canvas.overlay import ColourBar, OverlayContent
@@ -20,9 +20,8 @@ _RIM_MM = 8.0
 
 def sheet_of(entry: MapEntry, frame: DisplayFrame) -> Sheet:
     """An image as part of a picture, in its own window."""
-    display, lies = entry.display, drawn(entry, frame)
-    colours = map_colours(effective_window(display), lookup_table(display), end_colours(display))
-    return Sheet(lies.data, lies.scale, lies.translate, colours)
+    lies = drawn(entry, frame)
+    return Sheet(lies.data, lies.scale, lies.translate, display_colours(entry.display))
 
 
 def blinded_content(
