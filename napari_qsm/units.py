@@ -32,11 +32,14 @@ class Unit:
         Its size in ppm; None for what is no susceptibility or field.
     column : str
         How it ends the name of a table's column; the unit itself unless given.
+    printed : str
+        As journals print it; the unit itself unless given.
     """
 
     decimals: int
     ppm: float | None = None
     column: str = ""
+    printed: str = ""
 
 
 UNITS: dict[str, Unit] = {
@@ -44,7 +47,7 @@ UNITS: dict[str, Unit] = {
     "ppb": Unit(0, ppm=1e-3),
     "rad": Unit(2),
     "Hz": Unit(1),
-    "1/s": Unit(1, column="per_s"),
+    "1/s": Unit(1, column="per_s", printed="s⁻¹"),
     "s": Unit(4),
     "ms": Unit(1),
     "mm": Unit(1),
@@ -79,6 +82,12 @@ def column_word(unit: str) -> str:
     """A unit as the end of a column's name: ``"per_s"`` for 1/s, nothing if it is not known."""
     known = UNITS.get(unit)
     return (known.column if known else "") or re.sub(r"\W+", "_", unit).strip("_")
+
+
+def printed(unit: str) -> str:
+    """A unit as journals print it: ``"s⁻¹"`` for 1/s."""
+    known = UNITS.get(unit)
+    return (known.printed if known else "") or unit
 
 
 def decimals(unit: str, scale: float = math.nan) -> int:

@@ -192,7 +192,7 @@ def figure(
     template: Annotated[
         str | None,
         typer.Option(
-            help="case-report-1, case-report-2, fixed-shape-plate, qc-montage, "
+            help="case-report-1, case-report-2, fixed-shape-plate, other-maps, qc-montage, "
             "methods-and-results or visits."
         ),
     ] = None,

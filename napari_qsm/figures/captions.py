@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,22 +11,25 @@ from napari_qsm._version import __version__
 from napari_qsm.anatomy import DisplayFrame
 from napari_qsm.clusters import least_voxels, leaves_out_clusters
 from napari_qsm.colormaps import effective_window
-from napari_qsm.figures.colour_bars import bar_unit
+from napari_qsm.figures.colour_bars import bar_symbol, bar_unit
 from napari_qsm.figures.kinds import PanelPlan
 from napari_qsm.figures.numbers import abbreviations, sided_region
+from napari_qsm.figures.other_maps import OTHER_MAPS, symbol_of
 from napari_qsm.figures.panels import ImagePanel, TextPanel
 from napari_qsm.figures.picture import PicturePlan
 from napari_qsm.figures.plans import Plan
 from napari_qsm.figures.slices import Slice
-from napari_qsm.recon.stages import get_method
+from napari_qsm.recon.stages import CONTRASTS, get_method
 from napari_qsm.rois.region import region_side
+from napari_qsm.units import printed
 
 _COLOURINGS = {"grey": "grey", "inverted": "inverted grey", "both sides": "two-sided colours"}
 
 
 def caption(plan: Plan) -> str:
     """A caption to be edited: panels, windows, sides, regions, how the maps were made."""
-    sentences = [_panels(plan), _windows(plan), _unlocked(plan), _sides(plan), _regions(plan)]
+    sentences = [_panels(plan), _others(plan), _windows(plan), _unlocked(plan)]
+    sentences += [_sides(plan), _regions(plan)]
     sentences += [_marks(plan), _numbers(plan), _drawing(plan), _made(plan)]
     return " ".join(sentence for sentence in sentences if sentence)
 
@@ -122,6 +126,15 @@ def title_of(plan: Plan) -> str:
     return f"Figure: {titles[0]}"
 
 
+def _others(plan: Plan) -> str:
+    """What the maps beside χ are."""
+    used = dict.fromkeys(plan.spec.sources[p.map.key].quantity for p in plan.pictures
+                         if p.map.key in plan.spec.sources)  # fmt: skip
+    known = [OTHER_MAPS[quantity] for quantity in used if quantity]
+    said = "; ".join(f"{one.symbol}, {one.meaning}" for one in known)
+    return f"{said}." if said else ""
+
+
 def _places(slices: list[Slice], known: bool) -> str:
     places = list(dict.fromkeys(s.text if known else f"number {s.index + 1}" for s in slices))
     if len(places) > 4:
@@ -141,7 +154,7 @@ def _colouring(one: PicturePlan) -> str:
 
 
 def _span(one: PicturePlan, plan: Plan, window: tuple[float, float]) -> str:
-    unit = bar_unit(plan, one.panel.display)
+    unit = printed(bar_unit(plan, one.panel.display))
     factor = 1e3 if unit == "ppb" else 1.0
     low, high = effective_window(one.display.model_copy(update={"window": window}))
     low, high = low * factor, high * factor
@@ -151,8 +164,11 @@ def _span(one: PicturePlan, plan: Plan, window: tuple[float, float]) -> str:
 def _windows(plan: Plan) -> str:
     first = {one.panel.display: one for one in reversed(plan.pictures)}
     said = []
+    several = len({bar_symbol(plan, name) for name in first}) > 1
     for one in sorted(first.values(), key=lambda p: plan.pictures.index(p)):
         text = f"{_COLOURINGS.get(one.display.colouring, 'colour')}: "
+        if several:
+            text = f"{bar_symbol(plan, one.panel.display)}, {text}"
         text += _span(one, plan, one.display.window)
         factor = 1e3 if bar_unit(plan, one.panel.display) == "ppb" else 1.0
         low, high = one.display.threshold_low, one.display.threshold_high
@@ -289,7 +305,24 @@ def _made(plan: Plan) -> str:
     except (ValueError, KeyError, TypeError):
         return said
     version = told[0].get("software", {}).get("napari-qsm", __version__)
-    return f"Maps: napari-qsm {version}, {', '.join(steps)}. {said}"
+    return f"Maps: napari-qsm {version}, {', '.join([*steps, *_made_beside(plan)])}. {said}"
+
+
+def _made_beside(plan: Plan) -> list[str]:
+    """The methods of maps beside χ."""
+    out: dict[str, None] = {}
+    for one in plan.pictures:
+        source = plan.spec.sources.get(one.map.key)
+        symbol = symbol_of(source)
+        for stage in one.map.provenance.get("stages", ()):
+            if source is None or not symbol or stage.get("stage") != CONTRASTS:
+                continue
+            method = get_method(CONTRASTS, stage["method"])
+            if any(re.fullmatch(f"{source.quantity}(_ppm|_per_s)?", name) for name in method.gives):
+                cited = f" [{'; '.join(method.references)}]" if method.references else ""
+                title = "" if method.title == symbol else f": {method.title}"
+                out[f"{symbol}{title}{cited}"] = None
+    return list(out)
 
 
 _STEPS = {

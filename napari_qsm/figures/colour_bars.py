@@ -9,13 +9,14 @@ import numpy as np
 
 from napari_qsm.colormaps import STEPS, effective_window, lookup_table
 from napari_qsm.figures.lettering import CAPITAL, DESCENT, MM_PER_PT, Rect, spaced_ticks
+from napari_qsm.figures.other_maps import OTHER_MAPS, symbol_of
 from napari_qsm.figures.page import Page
 from napari_qsm.figures.parts import Cell, Display
 from napari_qsm.figures.picture import PicturePlan
 from napari_qsm.figures.plans import Plan
 from napari_qsm.figures.slices import values_seen
 from napari_qsm.figures.spec import ColourBar
-from napari_qsm.units import tick_texts
+from napari_qsm.units import printed, tick_texts
 
 _THICK_MM = 2.4
 _LEAD_MM = 1.6
@@ -30,15 +31,22 @@ def bar_unit(plan: Plan, name: str) -> str:
     return plan.spec.unit if units and units[0] in ("ppm", "ppb") else (units or [""])[0]
 
 
+def bar_symbol(plan: Plan, name: str) -> str:
+    """What a display's bar is a scale of: ``"χ"``, ``"R2*"``; the name of any other map."""
+    maps = [p.map for p in plan.pictures if p.panel.display == name]
+    if symbol := symbol_of(plan.spec.sources.get(maps[0].key)):
+        return symbol
+    return "χ" if maps[0].volume.unit in ("ppm", "ppb") else maps[0].name
+
+
 def bar_title(plan: Plan, bar: ColourBar) -> str:
     """Quantity and unit."""
     if bar.title:
         return bar.title
-    unit = bar_unit(plan, bar.display)
-    if unit in ("ppm", "ppb"):
-        return f"χ ({unit})"
-    names = [p.map.name for p in plan.pictures if p.panel.display == bar.display]
-    return f"{names[0]} ({unit})" if unit else names[0]
+    symbol, unit = bar_symbol(plan, bar.display), printed(bar_unit(plan, bar.display))
+    if not unit and symbol in {each.symbol for each in OTHER_MAPS.values()}:
+        unit = "a.u."
+    return f"{symbol} ({unit})" if unit else symbol
 
 
 def bar_in_words(plan: Plan, bar: ColourBar) -> str:

@@ -218,8 +218,24 @@ def with_bar(spec: FigureSpec, index: int, shown: bool) -> FigureSpec:
     return with_fields(spec, colour_bars=(*bars, ColourBar(display=name)) if shown else bars)
 
 
-def add_display(spec: FigureSpec, wanted: Display) -> tuple[FigureSpec, str, Window | None]:
-    """Find or add the display that colours a new panel.
+def _kind(spec: FigureSpec, key: str) -> tuple[str, str, bool]:
+    """What a map measures: maps of one kind can share a colour bar."""
+    source = spec.sources[key]
+    in_ppm = source.role == "map" or source.unit in ("ppm", "ppb")
+    return source.quantity, "ppm" if in_ppm else source.unit, source.role == "magnitude"
+
+
+def add_display(
+    spec: FigureSpec, wanted: Display, key: str
+) -> tuple[FigureSpec, str, Window | None]:
+    """Find or add the display that colours a new panel of a map.
+
+    Parameters
+    ----------
+    spec : FigureSpec
+    wanted : Display
+    key : str
+        Of the map among the figure's sources.
 
     Returns
     -------
@@ -227,8 +243,8 @@ def add_display(spec: FigureSpec, wanted: Display) -> tuple[FigureSpec, str, Win
         Where the figure has the same colours with another window, the panel keeps its own
         window, unlocked, so that the caption says so.
     """
-    used = {p.display for p in spec.panels if isinstance(p, PICTURES)}
-    for name in used:
+    used = {p.display: _kind(spec, p.map) for p in spec.panels if isinstance(p, PICTURES)}
+    for name in (name for name, kind in used.items() if kind == _kind(spec, key)):
         have = spec.displays[name]
         if have == wanted:
             return spec, name, None

@@ -69,6 +69,7 @@ class Frame:
         weight: str = "normal",
         colour: str | None = None,
         smaller: bool = True,
+        apart_mm: float = 0.15,
     ) -> bool:
         """Write a text at the first place where it fits and covers no other text.
 
@@ -85,7 +86,9 @@ class Frame:
                 rect = self.page.text_rect(
                     x, y, text, size_pt=float(size), across=across, level=level, weight=weight
                 )
-                if self.rect.holds(rect) and not any(rect.overlaps(t, -0.15) for t in self.taken):
+                if self.rect.holds(rect) and not any(
+                    rect.overlaps(t, -apart_mm) for t in self.taken
+                ):
                     ink, halo = self.ink(rect, colour)
                     self.page.text(
                         x,

@@ -202,7 +202,7 @@ def load(
             regions = {row.index: row for row in rows}
         else:
             volume = read_image(path, unit=source.unit or declared_unit(path))
-        provenance = _provenance_beside(path) if source.role == "map" else {}
+        provenance = _provenance_beside(path) if source.role == "map" or source.quantity else {}
     if volume.data.ndim == 4:
         if source.echo >= volume.data.shape[3]:
             raise GeometryError(

@@ -63,6 +63,10 @@ def ordered_window(window: Window) -> Window:
     return window
 
 
+#: Maps beside χ.
+Quantity = Literal["r2star", "swi", "tswi", "mip", "chi_positive", "chi_negative"]
+
+
 class Source(Model):
     """A volume that panels refer to by its key.
 
@@ -81,6 +85,9 @@ class Source(Model):
         Which part of a 4-D file, from 0.
     table : str
         Label table of a label map; found beside it unless given.
+    quantity : str
+        Which map beside χ it is: ``"r2star"``, ``"swi"``, ``"tswi"``, ``"mip"``,
+        ``"chi_positive"``, ``"chi_negative"``; empty for any other volume.
     """
 
     path: str = ""
@@ -89,6 +96,7 @@ class Source(Model):
     unit: str = ""
     echo: int = Field(default=0, ge=0)
     table: str = ""
+    quantity: Quantity | Literal[""] = ""
 
 
 class Display(Model):

@@ -34,6 +34,7 @@ from napari_qsm.figures.slices import (
 from napari_qsm.figures.spec import FigureSpec
 
 TILE_GAP_MM = 0.5
+_APART_MM = 1.5
 Place = tuple[float, float, Side, Level]
 
 
@@ -224,7 +225,8 @@ def _write_letters(frame: Frame, plan: PicturePlan, radiological: bool) -> None:
         (said.bottom, (middle_x, rect.bottom - pad, "center", "bottom")),
     ]
     for letter, place in places:
-        frame.write([place], letter, size_pt=frame.page.size_pt)
+        # A letter just behind the slice's position would read as part of it.
+        frame.write([place], letter, size_pt=frame.page.size_pt, apart_mm=_APART_MM)
 
 
 def _draw_slice(

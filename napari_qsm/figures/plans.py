@@ -11,6 +11,7 @@ from napari_qsm.figures import charts, cohort, locator, tables  # noqa: F401  re
 from napari_qsm.figures.gather import Loaded
 from napari_qsm.figures.kinds import PLANS, PanelPlan, Setting
 from napari_qsm.figures.numbers import sided_region
+from napari_qsm.figures.other_maps import symbol_of
 from napari_qsm.figures.picture import PicturePlan
 from napari_qsm.figures.slices import crop_family
 from napari_qsm.figures.spec import FigureSpec
@@ -119,8 +120,9 @@ def _check_bars(spec: FigureSpec, plans: list[PanelPlan]) -> None:
     units: dict[str, set[str]] = {}
     for plan in plans:
         if isinstance(plan, PicturePlan):
-            unit = plan.map.volume.unit
-            units.setdefault(plan.panel.display, set()).add("ppm" if unit == "ppb" else unit)
+            unit = "ppm" if plan.map.volume.unit == "ppb" else plan.map.volume.unit
+            symbol = symbol_of(spec.sources.get(plan.panel.map))
+            units.setdefault(plan.panel.display, set()).add(f"{symbol} {unit}".strip())
     for name, found in units.items():
         if len(found) > 1:
             words = " and ".join(sorted(unit or "no unit" for unit in found))

@@ -306,6 +306,8 @@ def spec_text(spec: FigureSpec, *, folder: Path, base: Path | str | None = None)
     # Defaults are written out, so that a figure stays as it is when they change.
     said = spec.model_dump(mode="json", exclude_none=True)
     for source in said["sources"].values():
+        if not source["quantity"]:  # most have none, and earlier versions do not know of any
+            del source["quantity"]
         for key in ("path", "table"):
             if source[key]:
                 source[key] = moved_path(source[key], base or folder, folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -15,8 +15,10 @@ from napari_qsm.arrays import Array
 from napari_qsm.errors import FileError, QsmError
 from napari_qsm.figures.annotations import Point
 from napari_qsm.figures.gather import Given, Loaded, labels_like, load
+from napari_qsm.figures.other_maps import OTHER_MAPS, quantity_of
 from napari_qsm.figures.parts import Source
 from napari_qsm.rois.region import region_side
+from napari_qsm.volume import check_same_grid
 
 #: Words that name a nucleus in label tables.
 NUCLEI: Mapping[str, str] = {
@@ -40,12 +42,15 @@ class Subject:
         What the figure calls it, ``"Control"``.
     map, labels, magnitude : str
         Keys; labels and magnitude may be empty.
+    others : tuple of str
+        Keys of maps beside χ, on its grid.
     """
 
     name: str
     map: str
     labels: str = ""
     magnitude: str = ""
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +61,7 @@ class Known:
     map: Loaded
     labels: Loaded | None
     magnitude: Loaded | None
+    others: Mapping[str, Loaded] = field(default_factory=dict)  # by quantity
 
     @cached_property
     def label_data(self) -> Array:
@@ -182,7 +188,10 @@ def know(
 
     map_ = one(subject.map)
     assert map_ is not None
-    return Known(subject, map_, one(subject.labels), one(subject.magnitude))
+    others = {str(sources[key].quantity): other for key in subject.others if (other := one(key))}
+    for other in others.values():
+        check_same_grid(other.volume, map_.volume)
+    return Known(subject, map_, one(subject.labels), one(subject.magnitude), others)
 
 
 def subject_in(
@@ -228,11 +237,22 @@ def subject_in(
         sources[f"{key}-magnitude"] = Source(
             path=_text(magnitude), role="magnitude", name=f"{name}: magnitude"
         )
+    others = []
+    for path in sorted(folder.rglob("*.nii*")):
+        if quantity := quantity_of(path):
+            others.append(f"{key}-{quantity}")
+            sources[others[-1]] = Source(
+                path=_text(path),
+                role="other",
+                name=f"{name}, {OTHER_MAPS[quantity].symbol}",
+                quantity=quantity,
+            )
     subject = Subject(
         name,
         key,
         f"{key}-regions" if regions is not None else "",
         f"{key}-magnitude" if magnitude is not None else "",
+        tuple(others),
     )
     return subject, sources
 
@@ -254,7 +274,8 @@ def _one_of(folder: Path, names: tuple[str, ...], pattern: str, what: str) -> Pa
         if (folder / name).is_file():
             return folder / name
     found = sorted(folder.glob(pattern)) or sorted(folder.rglob(pattern))
-    found = [path for path in found if "_desc-noise_" not in path.name]
+    # Of noise, and of parts of χ.
+    found = [path for path in found if not re.search("_desc-(noise|positive|negative)_", path.name)]
     if len(found) > 1 and what:
         raise FileError(
             f"'{folder}' holds {len(found)} files like '{found[0].name}'; give the folder of one "

@@ -14,6 +14,7 @@ from napari_qsm.figures.annotations import Annotation, Plane
 from napari_qsm.figures.gather import Given, Loaded
 from napari_qsm.figures.locator import LocatorPanel
 from napari_qsm.figures.numbers import abbreviations
+from napari_qsm.figures.other_maps_figure import other_maps
 from napari_qsm.figures.panels import (
     ChartPanel,
     ImagePanel,
@@ -33,6 +34,7 @@ TEMPLATES: Mapping[str, str] = {
     "case-report-1": "Case report, figure 1: maps, and the putamen outlined",
     "case-report-2": "Case report, figure 2: colour maps with arrows and circles",
     "fixed-shape-plate": "Plate of regions",
+    "other-maps": "χ and the other maps of the scan: R2*, SWI, χ+ and χ−",
     "qc-montage": "All slices, for a check",
     "methods-and-results": "Methods and results table",
 }
@@ -385,6 +387,7 @@ _MAKERS: Mapping[str, Callable[[Sequence[Known]], FigureSpec]] = {
     "case-report-1": maps_and_putamen,
     "case-report-2": basal_ganglia_figure,
     "fixed-shape-plate": plate_of_regions,
+    "other-maps": other_maps,
     "qc-montage": all_slices,
     "methods-and-results": methods_and_results,
 }

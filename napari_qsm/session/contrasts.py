@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from napari_qsm.errors import QsmError
+from napari_qsm.figures.other_maps import OTHER_MAPS, display_of_values
 from napari_qsm.recon.stage_run import Contrasts, run_contrasts
 from napari_qsm.recon.stages import CONTRASTS, methods
 from napari_qsm.session import Case, MapDisplay, MapEntry, Session
@@ -58,21 +57,12 @@ CONTRAST_TEXTS: Mapping[str, ContrastText] = {
     ),
 }
 
-#: Bright is much of it in each: χ− is shown inverted.
-_WINDOWS: Mapping[str, tuple[float, float]] = {
-    "r2star_per_s": (0.0, 60.0),
-    "chi_positive_ppm": (0.0, 0.2),
-    "chi_negative_ppm": (-0.1, 0.0),
-}
-
 
 def display_of(quantity: str, volume: Volume) -> MapDisplay:
-    """How a map beside χ is shown before anybody chose, hidden."""
-    if quantity in _WINDOWS:
-        colouring: Any = "inverted" if quantity == "chi_negative_ppm" else "grey"
-        return MapDisplay(window=_WINDOWS[quantity], colouring=colouring, visible=False)
-    high = float(np.percentile(volume.data[volume.data > 0], 99)) if volume.data.any() else 1.0
-    return MapDisplay(window=(0.0, 1.1 * high), visible=False)
+    """How a map beside χ is shown before anybody chose, as in figures; hidden."""
+    name = quantity.removesuffix("_ppm").removesuffix("_per_s")
+    shown = display_of_values(next(key for key in OTHER_MAPS if key == name), volume)
+    return MapDisplay(window=shown.window, colouring=shown.colouring, visible=False)
 
 
 def maker(recon: Reconstruction, grid: Volume, names: Sequence[str]) -> Work:

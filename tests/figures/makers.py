@@ -4,9 +4,11 @@ import numpy as np
 
 from napari_qsm.figures.draw import render
 from napari_qsm.figures.gather import Given
+from napari_qsm.figures.other_maps import OTHER_MAPS
 from napari_qsm.figures.panels import ImagePanel, Measured, TablePanel
 from napari_qsm.figures.parts import Cell, Display, Regions, Source, WholeCrop
 from napari_qsm.figures.spec import ColourBar, FigureSpec, Style
+from napari_qsm.figures.subjects import Subject
 from napari_qsm.io.label_table import Region
 from napari_qsm.volume import Volume
 
@@ -79,10 +81,33 @@ def given(**more):
         "patient": Given(volume(chi(0.07), unit="ppm", name="chi"), {}, PROVENANCE),
         "patient-regions": Given(volume(labels(), name="labels"), REGIONS),
         "patient-magnitude": Given(volume(magnitude(), name="magnitude")),
+        **{key: Given(other_map(source.quantity)) for key, source in OTHERS.items()},
         **more,
     }
 
 
+def other_map(quantity, seed=3):
+    """Noise in the head, in the unit and size of a map beside χ."""
+    head = chi() != 0
+    values = np.abs(np.random.default_rng(seed).normal(20, 8, head.shape)) * head
+    unit = {"r2star": "1/s", "chi_positive": "ppm", "chi_negative": "ppm"}.get(quantity, "")
+    scale = {"chi_positive": 1 / 200, "chi_negative": -1 / 400}.get(quantity, 1.0)
+    return volume((values * scale).astype(np.float32), unit=unit)
+
+
+#: Maps beside χ of both.
+OTHERS = {
+    f"{who.lower()}-{key}": Source(role="other", name=f"{who}, {known.symbol}", quantity=key)
+    for who in ("Control", "Patient")
+    for key, known in OTHER_MAPS.items()
+}
+SUBJECTS = tuple(
+    Subject(
+        who.capitalize(), who, f"{who}-regions", f"{who}-magnitude",
+        tuple(key for key in OTHERS if key.startswith(who)),
+    )
+    for who in ("control", "patient")
+)  # fmt: skip
 SOURCES = {
     "control": Source(name="Control"),
     "control-regions": Source(role="labels", name="Control: regions"),

@@ -12,20 +12,15 @@ import pytest
 from PIL import Image
 
 from napari_qsm.figures.draw import render
-from napari_qsm.figures.subjects import Subject
 from napari_qsm.figures.templates import TEMPLATES, from_template
-from tests.figures.makers import SOURCES, given
+from tests.figures.makers import OTHERS, SOURCES, SUBJECTS, given
 
 BASELINE = Path(__file__).parent / "baseline"
-SUBJECTS = (
-    Subject("Control", "control", "control-regions", "control-magnitude"),
-    Subject("Patient", "patient", "patient-regions", "patient-magnitude"),
-)
 _LARGEST_RMS = 6.0
 
 
 def picture(name):
-    spec = from_template(name, SUBJECTS, SOURCES, given())
+    spec = from_template(name, SUBJECTS, SOURCES | OTHERS, given())
     spec.style.width_mm = 114
     return render(spec, given(), dpi=75).pixels()[..., :3]
 
@@ -41,7 +36,7 @@ def test_templates_look_as_before(name):
 
 def test_the_measure_would_see_a_missing_outline():
     """The tolerance is far below what one lost outline or swapped side makes."""
-    spec = from_template("case-report-1", SUBJECTS, SOURCES, given())
+    spec = from_template("case-report-1", SUBJECTS, SOURCES | OTHERS, given())
     spec.style.width_mm = 114
     spec.radiological = False
     other = render(spec, given(), dpi=75).pixels()[..., :3].astype(float)

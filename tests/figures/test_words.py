@@ -15,16 +15,11 @@ from napari_qsm.figures.page import settings as page_settings
 from napari_qsm.figures.panels import ChartPanel, ImagePanel, Measured, MosaicPanel, TextPanel
 from napari_qsm.figures.parts import Box, Cell, Display, Regions, Source
 from napari_qsm.figures.spec import WIDTHS_MM, ColourBar, FigureSpec, Style
-from napari_qsm.figures.subjects import Subject
 from napari_qsm.figures.templates import TEMPLATES, from_template
 from napari_qsm.io.label_table import Region
-from tests.figures.makers import SOURCES, given, labels, two_panels, volume
+from tests.figures.makers import OTHERS, SOURCES, SUBJECTS, given, labels, two_panels, volume
 
 LONG = "Nucleus accumbens septi with an exceedingly long name, left hemisphere (second rater)"
-SUBJECTS = (
-    Subject("Control", "control", "control-regions", "control-magnitude"),
-    Subject("Patient", "patient", "patient-regions", "patient-magnitude"),
-)
 
 
 def check_words(drawn):
@@ -90,7 +85,7 @@ def test_long_names_neither_collide_nor_leave_the_page(width, ground):
 @pytest.mark.parametrize("name", TEMPLATES)
 @pytest.mark.parametrize("width", WIDTHS_MM)
 def test_templates_fit_their_page(name, width):
-    spec = from_template(name, SUBJECTS, SOURCES, given())
+    spec = from_template(name, SUBJECTS, SOURCES | OTHERS, given())
     spec.style.width_mm = width
     drawn = render(spec, given(), preview=True)
     check_words(drawn)

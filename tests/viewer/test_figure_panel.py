@@ -884,3 +884,46 @@ def test_arranging_needs_no_window():
     assert spec.panels[:3] != panels and replace is not None
     mark = Annotation(kind="text", plane="axial", at_mm=(0, 0, 0), text="x")
     assert editing.with_marks(spec, 0, [mark]).panels[0].annotations == (mark,)
+
+
+def test_another_map_of_the_scan_takes_a_panels_place_in_its_own_window(one_window, two, tmp_path):
+    session = one_window.session
+    _, patient = two
+    press(one_window, "qsm.figure.add_view")
+    rate = patient.volume.with_data(
+        np.abs(patient.volume.data) * 1000, unit="1/s", name="R2*"
+    )  # fmt: skip
+    entry = session.add(rate, role="other", case=session.case_of(patient), select=False)
+    entry.provenance = {"result": "r2star"}
+    session.set_display(entry, window=(0.0, 80.0), visible=False)
+    quiet(one_window)
+    before = session.figure
+    box = child(one_window, "qsm.figure.map")
+    offered = [box.itemText(i) for i in range(box.count())]
+    assert offered == ["magnitude patient", "χ patient", "R2*"]
+    box.setCurrentIndex(2)
+    box.activated.emit(2)
+    quiet(one_window)
+    panel = session.figure.panels[0]
+    assert panel.map == entry.id and panel.slice_mm == before.panels[0].slice_mm
+    assert panel.crop == before.panels[0].crop and panel.regions == before.panels[0].regions
+    assert session.figure.displays[panel.display].window == (0, 80)
+    assert [bar.display for bar in session.figure.colour_bars] == [panel.display]
+    assert session.figure.sources[entry.id].quantity == "r2star"
+    assert session.figure.sources[entry.id].name == f"{before.sources[patient.id].name}, R2*"
+    assert one_window.panels.figure.work.problem == ""
+    caption = render(session.figure, one_window.panels.figure.work.given(), preview=True).caption
+    assert "0 to 80 s⁻¹" in caption and "R2*, effective transverse" in caption
+    one_window.save(tmp_path / "work")
+    from napari_qsm.session.store import read_session
+
+    again = Session()
+    read_session(tmp_path / "work").into(again)
+    assert again.figure.sources[again.figure.panels[0].map].quantity == "r2star"
+    press(one_window, "qsm.figure.add_view")  # χ once more: its own display, not that of R2*
+    first, second = session.figure.panels
+    assert {first.display, second.display} == set(session.figure.displays)
+    session.history.undo()
+    session.history.undo()
+    assert session.figure == before
+    session.remove(entry)

@@ -9,28 +9,30 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from napari_qsm.errors import FileError, QsmError
 from napari_qsm.figures.editing import with_fields
 from napari_qsm.figures.gather import Given, Loaded
-from napari_qsm.figures.parts import Display, Regions, Source
+from napari_qsm.figures.other_maps import OTHER_MAPS, quantity_of
+from napari_qsm.figures.parts import Display, Quantity, Regions, Source
 from napari_qsm.figures.spec import FigureSpec, Style
 from napari_qsm.figures.subjects import NUCLEI, Subject
 from napari_qsm.figures.templates import from_template
 from napari_qsm.io.formats import stem
 from napari_qsm.io.sidecar import read_json
 from napari_qsm.session import MapDisplay, MapEntry, Session
+from napari_qsm.session.stage_results import RESULT_KEY
 from napari_qsm.study.case import NEUTRAL_NAME
-from napari_qsm.volume import Volume
+from napari_qsm.volume import Volume, same_grid
 
 _CONTROL = r"controls?|ctrl|healthy|hc"
 _PATIENT = r"patients?|pat|als|case"
 #: Templates that draw regions of these names.
 _NEEDED = {"case-report-1": ("putamen",), "case-report-2": ("putamen", "pallidum")}
-_WITHOUT_REGIONS = ("qc-montage",)
+_WITHOUT_REGIONS = ("qc-montage", "other-maps")
 _MOST = 4
 
 
@@ -68,7 +70,25 @@ def source_of(entry: MapEntry, name: str = "") -> Source:
         role = "map"
     else:
         role = "magnitude" if entry.role == "magnitude" else "other"
-    return Source(role=role, name=name or entry.name, unit=entry.volume.unit, echo=entry.echo)
+    return Source(
+        role=role,
+        name=name or entry.name,
+        unit=entry.volume.unit,
+        echo=entry.echo,
+        quantity=quantity_of_entry(entry),
+    )
+
+
+def quantity_of_entry(entry: MapEntry) -> Quantity | Literal[""]:
+    """Which map beside χ an entry is, as it was made or as its file is called; else empty."""
+    made = str(entry.provenance.get(RESULT_KEY, "")).removesuffix("_ppm")
+    return next((key for key in OTHER_MAPS if key == made), quantity_of(entry.volume.origin))
+
+
+def others_of(session: Session, entry: MapEntry) -> dict[Quantity, MapEntry]:
+    """The maps beside a map that lie on its grid, by quantity."""
+    found = ((quantity_of_entry(e), e) for e in session.case_of(entry).maps if e.editable is None)
+    return {q: e for q, e in found if q and same_grid(e.shown, entry.shown)}
 
 
 def given_of(
@@ -114,8 +134,10 @@ class Wanted:
         As for :func:`napari_qsm.figures.templates.from_template`.
     looks : dict
         Regions as the views show them, by the keys of their label maps.
-    displays : MapDisplay
+    display : MapDisplay
         How the first map is shown in the window.
+    others : dict
+        How maps beside χ are, by quantity.
     notes : tuple of str
         What the user should know.
     """
@@ -126,6 +148,7 @@ class Wanted:
     given: Mapping[str, Given]
     looks: Mapping[str, Regions]
     display: MapDisplay
+    others: Mapping[str, Display]
     in_ppb: bool
     unit: Any
     radiological: bool
@@ -163,6 +186,7 @@ def wanted(
             f"Open the {other}'s map too; for now the figure shows the {people[0][0].lower()} only."
         )
     subjects, sources, looks = [], {}, {}
+    shown: dict[str, Display] = {}
     for name, entry in people:
         labels = session.labels_of(entry)
         magnitude = next(
@@ -181,12 +205,17 @@ def wanted(
             looks[labels.id] = regions_as_viewed(labels)
         if magnitude is not None:
             sources[magnitude.id] = source_of(magnitude, f"{name}: magnitude")
+        others = others_of(session, entry) if template == "other-maps" else {}
+        for quantity, beside in others.items():
+            sources[beside.id] = source_of(beside, f"{name}, {OTHER_MAPS[quantity].symbol}")
+            shown.setdefault(quantity, display_of(beside.display, beside.volume.unit == "ppb"))
         subjects.append(
             Subject(
                 name,
                 entry.id,
                 labels.id if labels is not None else "",
                 magnitude.id if magnitude is not None else "",
+                tuple(beside.id for beside in others.values()),
             )
         )
     spec = FigureSpec(sources=sources)
@@ -198,6 +227,7 @@ def wanted(
         given_of(session, spec, revisions, provenance),
         looks,
         first.display,
+        shown,
         first.volume.unit == "ppb",
         session.unit,
         session.radiological,
@@ -236,7 +266,9 @@ def make(what: Wanted, known: dict[str, Loaded], style: Style | None = None) -> 
     displays = dict(spec.displays)
     own = display_of(what.display, what.in_ppb)
     for name, display in displays.items():
-        if display.colouring == own.colouring and own.colouring == "colour":
+        if name in what.others:
+            displays[name] = what.others[name]
+        elif display.colouring == own.colouring and own.colouring == "colour":
             displays[name] = own
         elif {display.colouring, own.colouring} <= {"grey", "inverted"}:
             displays[name] = display.model_copy(update={"window": own.window})

@@ -9,13 +9,20 @@ import numpy as np
 
 from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES, DisplayFrame, Plane, triple
 from napari_qsm.errors import QsmError
-from napari_qsm.figures.editing import add_display, added, with_fields, with_panel
+from napari_qsm.figures.editing import PICTURES, add_display, added, with_fields, with_panel
+from napari_qsm.figures.other_maps import OTHER_MAPS
 from napari_qsm.figures.panels import ImagePanel, MosaicPanel
 from napari_qsm.figures.parts import BoxCrop, Crop, HeadCrop, Regions, RegionsCrop, WholeCrop
 from napari_qsm.figures.spec import ColourBar, FigureSpec, Style
 from napari_qsm.session import MapEntry, Session, same_case
-from napari_qsm.session.figure.from_session import display_of, regions_as_viewed, source_of
+from napari_qsm.session.figure.from_session import (
+    display_of,
+    quantity_of_entry,
+    regions_as_viewed,
+    source_of,
+)
 from napari_qsm.session.shown import grey_below
+from napari_qsm.volume import same_grid
 
 
 @dataclass(frozen=True)
@@ -124,7 +131,7 @@ def add_view(
         sources.setdefault(over.id, source_of(over, f"{called}: {over.role}"))
     spec = with_fields(spec, sources=sources)
     display = display_of(entry.display, entry.volume.unit == "ppb")
-    spec, shown_as, unlocked = add_display(spec, display)
+    spec, shown_as, unlocked = add_display(spec, display, entry.id)
     panel = ImagePanel(
         map=entry.id,
         plane=look.plane,
@@ -137,11 +144,71 @@ def add_view(
         regions=regions,
         title="" if any(spec.column_titles) else called,
     )
-    first = not spec.panels
-    spec = added(spec, panel)
-    if first:
-        spec = with_fields(spec, colour_bars=(*spec.colour_bars, ColourBar(display=shown_as)))
-    return spec
+    bars = _bars(spec, shown_as)
+    return with_fields(added(spec, panel), colour_bars=bars)
+
+
+def _bars(spec: FigureSpec, display: str) -> tuple[ColourBar, ...]:
+    """The bars of a figure once a panel has a display: with that of a new one where it has bars."""
+    shown = {p.display for p in spec.panels if isinstance(p, PICTURES)}
+    if display in shown or (shown and not spec.colour_bars):
+        return spec.colour_bars
+    return (*spec.colour_bars, ColourBar(display=display))
+
+
+def maps_for(session: Session, spec: FigureSpec, index: int) -> list[MapEntry]:
+    """The images that a panel may show instead of its map: those of its head, on its grid."""
+    panel: Any = spec.panels[index]
+    now = session.entry(panel.map)
+    if now is None:
+        return []
+    images = (e for e in session.case_of(now).maps if e.editable is None and not e.preview)
+    return [e for e in images if e.role != "phase" and same_grid(e.shown, now.shown)]
+
+
+def with_map(session: Session, spec: FigureSpec, index: int, key: str) -> FigureSpec:
+    """The figure with another map of the same head in a panel, coloured as the views show it.
+
+    Its slice, crop, regions and marks stay. It shares a colour bar with panels of maps that
+    measure the same.
+    """
+    panel: Any = spec.panels[index]
+    entry = session.entry(key)
+    if entry is None or key == panel.map:
+        return spec
+    old = spec.sources[panel.map]
+    if key not in spec.sources:
+        before = session.entry(panel.map)
+        who = old.name if before is None else old.name.removesuffix(f", {_word(before)}")
+        name = f"{who}, {_word(entry)}".removesuffix(", ")
+        spec = with_fields(spec, sources={**spec.sources, key: source_of(entry, name)})
+    look = display_of(entry.display, entry.volume.unit == "ppb")
+    spec, shown_as, unlocked = add_display(spec, look, key)
+    bars = _bars(spec, shown_as)
+    over, over_window = _below(session, entry)
+    if over is not None:
+        below = source_of(over, f"{spec.sources[key].name}: {over.role}")
+        spec = with_fields(spec, sources={over.id: below, **spec.sources})
+    fields: dict[str, Any] = {
+        "map": key,
+        "display": shown_as,
+        "unlocked_window": unlocked,
+        "over": "" if over is None else over.id,
+        "over_window": over_window,
+    }
+    if panel.title == old.name:
+        fields["title"] = spec.sources[key].name
+    return with_panel(with_fields(spec, colour_bars=bars), index, **fields)
+
+
+def _word(entry: MapEntry) -> str:
+    """What a figure says behind a subject's name to tell maps of one head apart."""
+    quantity = quantity_of_entry(entry)
+    if quantity:
+        return OTHER_MAPS[quantity].symbol
+    return (
+        "" if entry.is_susceptibility else entry.role if entry.role == "magnitude" else entry.name
+    )
 
 
 def _regions_in_view(session: Session, entry: MapEntry) -> Regions | None:

@@ -15,7 +15,7 @@ from napari_qsm.figures import editing
 from napari_qsm.figures.panels import ImagePanel
 from napari_qsm.figures.parts import Regions, Source
 from napari_qsm.figures.spec import WIDTHS_MM, FigureSpec, Style
-from napari_qsm.session.figure.from_view import with_crop, with_regions
+from napari_qsm.session.figure.from_view import maps_for, with_crop, with_map, with_regions
 from napari_qsm.session.figure.marks import with_marks_shown, with_slice
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.figure.slice_spin import SliceSpin
@@ -107,7 +107,7 @@ _HEAD = (
     schema_field(ImagePanel, "title", "Title", tip="Above the panel"),
 )
 _NAME = schema_field(
-    Source, "name", "Map", key="map_name", tip="What the figure calls this map; never a name"
+    Source, "name", "Called", key="map_name", tip="What the figure calls this map; never a name"
 )
 _CROP = Field(
     "crop",
@@ -158,6 +158,14 @@ class PanelForm(QWidget):
         parts["letter"].setFixedWidth(46)
         for key, example in (("letter", "A"), ("title", "no title")):
             parts[key].setPlaceholderText(example)
+        self._map = ui.combo(
+            "qsm.figure.map",
+            lambda key: self._change(
+                lambda s, at, _: with_map(work.session, s, at, key), "map of a panel"
+            ),
+            tip="χ or another map of the same scan, such as R2*, in its own window and colours",
+            characters=14,
+        )
         self._slice = ui.named(SliceSpin(), "qsm.figure.slice")
         self._slice.valueChanged.connect(self._on_slice)
         self._low, self._high = (
@@ -199,7 +207,8 @@ class PanelForm(QWidget):
         checks = ui.panel(grid)
         self._rows = ui.form(
             ("Title", ui.row(parts["letter"], (parts["title"], 1))),
-            ("Map", parts["map_name"]),
+            ("Map", self._map),
+            ("Called", parts["map_name"]),
             ("Slice", self._slice),
             ("Shows", parts["crop"]),
             ("Window", self._window),
@@ -210,6 +219,7 @@ class PanelForm(QWidget):
         )
         self.setLayout(self._rows)
         self._pictures = (
+            self._map,
             parts["map_name"],
             self._slice,
             parts["crop"],
@@ -252,9 +262,13 @@ class PanelForm(QWidget):
                 self._slice.show_slice(volume, panel)
             except QsmError:
                 self._slice.setEnabled(False)
+        show_name = spec.sources[panel.map].name if panel.map in spec.sources else ""
+        offered = [(e.id, e.name) for e in maps_for(self._work.session, spec, self._work.chosen)]
+        ui.show_choices(self._map, offered or [(panel.map, show_name)], panel.map)
+        self._map.setEnabled(len(offered) > 1)
         regions = panel.regions
         show = {field.key: getattr(panel, field.name) for field in _FLAGS}
-        show["map_name"] = spec.sources[panel.map].name if panel.map in spec.sources else ""
+        show["map_name"] = show_name
         show["crop"] = panel.crop.kind
         show["regions"] = regions.style if regions is not None else "none"
         show["names"] = regions.names if regions is not None else "none"
