@@ -1,6 +1,7 @@
 """The table of regions in a real window: always what numpy says of the arrays as they are."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -274,6 +275,31 @@ def test_unit_map_and_names(opened):
     assert swatch.pixmap(8, 8).toImage().pixelColor(4, 4).name() == "#aabbcc"
     workspace.session.remove(other)
     check(workspace, chi, labels)
+
+
+def test_the_choice_of_a_rater_is_one_for_table_views_and_tools(opened):
+    workspace, chi, labels = opened
+    wait()
+    box = child(workspace, "qsm.stats.labels")
+    assert not box.isVisible()  # nothing to choose
+    drawn = np.zeros(labels.volume.shape, np.uint16)
+    drawn[2:5, 3:6, 2:5] = 1
+    other = workspace.session.add(
+        replace(labels.volume, data=drawn, name="BB"), role="labels", regions=dict(REGIONS)
+    )
+    check(workspace, chi, labels)
+    assert box.isVisible() and box.currentText() == labels.name
+    box.showPopup()
+    QTest.keyClick(box.view(), Qt.Key.Key_Down)
+    QTest.keyClick(box.view(), Qt.Key.Key_Return)
+    assert box.currentText() == "BB"
+    check(workspace, chi, other)
+    assert child(workspace, "qsm.regions.map").currentText() == "BB"
+    layers = {layer.name: layer.visible for layer in workspace.viewer.layers}
+    assert (layers["BB"], layers[labels.name]) == (True, False)
+    workspace.session.painted = labels.id  # drawn on again
+    check(workspace, chi, labels)
+    assert box.currentText() == labels.name
 
 
 def test_several_maps_with_their_own_units(opened):

@@ -82,7 +82,7 @@ def notes_of(
     parts = []
     if first.labels is None:
         parts.append("no label map goes with this map")
-    else:
+    elif len(session.case_of(first.entry).of_role("labels")) == 1:  # else it stands in the choice
         parts.append(shown_name(session, first.labels))
     if session.blinded:
         parts.append("blinded: values show once a region is locked")

@@ -8,6 +8,7 @@ from qtpy.QtGui import QImage, QKeyEvent, QMouseEvent, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QFrame, QLabel, QSizePolicy, QWidget
 
 from napari_qsm.arrays import Array
+from napari_qsm.session.label_choice import apart
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.figure.rendering import Preview, Renderer
 from napari_qsm.viewer.figure.work import FigureWork
@@ -186,11 +187,13 @@ class PreviewBox(QWidget):
         work.renderer.drawn.connect(work.show_preview)
         work.renderer.failed.connect(self._on_failed)
         work.previewed.connect(self.refresh)
+        work.session.events.painted.connect(self.refresh)
         self.refresh()
 
     def dispose(self) -> None:
         """Stop listening."""
         self._work.previewed.disconnect(self.refresh)
+        self._work.session.events.painted.disconnect(self.refresh)
         self.large.dispose()
 
     def _on_failed(self, error: Exception) -> None:
@@ -206,4 +209,5 @@ class PreviewBox(QWidget):
         drawn = work.preview.drawn
         self.sheet.show_pixels(work.preview.pixels)
         size = f"{drawn.spec.style.width_mm:g} × {drawn.height_mm:.0f} mm. Click to see it large."
-        self._words.setText(" ".join([size, *drawn.notes]))
+        odd = apart(work.session, drawn.spec)
+        self._words.setText(" ".join([size, *odd, *drawn.notes]))

@@ -6,10 +6,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from qtpy.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
-    QComboBox,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -23,14 +22,14 @@ from napari_qsm.arrays import Box
 from napari_qsm.errors import GeometryError, QsmError
 from napari_qsm.rois.statistics import columns, needs
 from napari_qsm.session import MapEntry, sampled
-from napari_qsm.session.blinding import shown_name
 from napari_qsm.session.table.choice import Choice, load_choice, optional, save_choice
 from napari_qsm.session.table.content import Content, Line, content_of, needs_ranks
 from napari_qsm.session.table.in_context import InContext
-from napari_qsm.session.table.numbers import Numbers, Row, ShownMap, measurable, measured_map
+from napari_qsm.session.table.numbers import Numbers, Row, ShownMap, measured_map
 from napari_qsm.session.table.said import also_of, frame_of_map, notes_of
 from napari_qsm.units import UNITS, decimals
 from napari_qsm.viewer import ui
+from napari_qsm.viewer.regions.map_choice import MapChoice
 from napari_qsm.viewer.regions.table_actions import TableActions
 from napari_qsm.viewer.regions.table_view import ContentTable
 from napari_qsm.viewer.services import Services
@@ -102,12 +101,9 @@ class RegionTable(QWidget):
         self._on_maps()
 
     def _build(self) -> None:
-        self._map = QComboBox()
-        self._map.setObjectName("qsm.stats.map")
-        self._map.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        self._map.setMinimumWidth(70)
-        self._map.setMaximumWidth(220)  # names of files may be long
-        self._map.currentIndexChanged.connect(self._on_map)
+        self._head = MapChoice(self._session)
+        self._head.map_chosen.connect(self._on_map)
+        self._head.labels_chosen.connect(self.update_soon)
         # Elided, so that a long note never widens the window.
         self._note = QElidingLabel()
         self._note.setObjectName("qsm.stats.note")
@@ -123,7 +119,7 @@ class RegionTable(QWidget):
         self._transfer.hide()
         head = QHBoxLayout()
         head.addWidget(ui.WholeLabel("<b>Regions</b> on"))  # the first to give way
-        head.addWidget(self._map)
+        head.addWidget(self._head)
         for button in self.actions_.left:
             head.addWidget(button)
         head.addWidget(self._note, 1)
@@ -218,7 +214,7 @@ class RegionTable(QWidget):
         """Measure and show."""
         self._dirty = False
         chosen = measured_map(self._session, self._asked)
-        self._fill_maps(chosen)
+        self._head.show_measured(chosen)
         problem: QsmError | None = None
         try:
             self.maps = [] if chosen is None else self._shown_maps(chosen)
@@ -300,17 +296,6 @@ class RegionTable(QWidget):
             return ["Open a map to measure regions on."]
         return notes_of(self._session, self.maps[0], self._rows, self.choice_now(), self.beside)
 
-    def _fill_maps(self, chosen: MapEntry | None) -> None:
-        wanted = [(e.id, shown_name(self._session, e)) for e in measurable(self._session)]
-        box = self._map
-        with QSignalBlocker(box):
-            if wanted != [(box.itemData(i), box.itemText(i)) for i in range(box.count())]:
-                box.clear()
-                for key, name in wanted:
-                    box.addItem(name, key)
-            if chosen is not None and box.currentData() != chosen.id:
-                box.setCurrentIndex(box.findData(chosen.id))
-
     # -- events ---------------------------------------------------------------------------
 
     def showEvent(self, event: QShowEvent | None) -> None:
@@ -345,8 +330,8 @@ class RegionTable(QWidget):
     def _on_entry(self, *_: Any) -> None:
         self.update_soon()
 
-    def _on_map(self, index: int) -> None:
-        entry = self._session.entry(self._map.itemData(index)) if index >= 0 else None
+    def _on_map(self, key: str) -> None:
+        entry = self._session.entry(key)
         if entry is None:
             return
         # Another susceptibility map is another map for the whole window; a magnitude is not.
