@@ -46,6 +46,14 @@ def batch(
             "unless given, that of the study's protocol, else case-report."
         ),
     ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME,...",
+            help="Maps beside it, as for reconstruct: r2star, swi, tswi, mip, chi-separation; set by "
+            "name.setting=value.",
+        ),
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="stage.setting=value", metavar="CHANGE...")
     ] = None,
@@ -85,7 +93,7 @@ def batch(
     ] = None,
 ) -> None:
     """Reconstruct every scan of a data set; the same command goes on where it was stopped."""
-    from napari_qsm.recon.recipe import with_settings
+    from napari_qsm.recon.recipe import is_of_contrast, with_settings
     from napari_qsm.study.batch.status import log_to
     from napari_qsm.study.batch.whole import Means, NothingAsked, plan_batch, run_batch, share_of
     from napari_qsm.study.protocol import recipe_for
@@ -110,13 +118,18 @@ def batch(
     if level == "group":
         _group(out, quiet)
         return
+    ours = [line for line in set_ or [] if is_of_contrast(line)]
     try:
         planned = plan_batch(
             raw,
             out,
-            with_settings(recipe_for(out, recipe), set_ or []),
+            with_settings(
+                recipe_for(out, recipe), [line for line in set_ or [] if line not in ours]
+            ),
             participants=[label.removeprefix("sub-") for label in participant_label or []],
             sessions=[label.removeprefix("ses-") for label in session_label or []],
+            also=also or [],
+            settings=ours,
             overwrite=overwrite,
             retry_failed=retry_failed,
         )
@@ -187,6 +200,8 @@ def _plan_text(planned: Batch, how: str) -> str:
         why = f" ({scan.why})" if scan.why else ""
         lines.append(f"{scan.name:<28} {words[scan.state]:<15} {will}{why}")
     gib = f", about {planned.needed_gib:.1f} GiB each" if todo else ""
+    if planned.also:
+        lines.append(f"With other maps of each scan: {', '.join(planned.also)}.")
     lines.append(f"{len(todo)} of {len(planned.scans)} scans to do, {how}{gib}.")
     return "\n".join(lines)
 

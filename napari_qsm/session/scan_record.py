@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from pydantic_core import to_jsonable_python
 
 from napari_qsm._version import __version__
 from napari_qsm.errors import FileError, QsmError
-from napari_qsm.recon.recipe import parse_recipe
+from napari_qsm.recon.recipe import contrast_choices, parse_recipe
 from napari_qsm.scan import Scan
 from napari_qsm.session.model import Session
 from napari_qsm.session.places import volume_at
@@ -153,6 +154,7 @@ def reconstruction_record(case: Case) -> Record | None:
         "recipe": work.recipe().to_dict(),
         "scan": None if work.source is None else {"title": work.source.title},
         "facts": asdict(work.facts),
+        **({"contrasts": set_} if (set_ := work.contrast_settings) else {}),
     }
 
 
@@ -174,6 +176,7 @@ def restore_reconstruction(record: object, case: Case) -> list[str]:
         if not isinstance(record, dict):
             raise TypeError
         work.use_recipe(parse_recipe(record["recipe"], where="The session's recipe"))
+        work.contrast_settings = _contrast_settings(record.get("contrasts", {}))
         wanted = record.get("scan")
         if wanted is not None:
             sources = case.scan_sources()
@@ -188,6 +191,16 @@ def restore_reconstruction(record: object, case: Case) -> list[str]:
     except BROKEN:
         return ["How the scan was reconstructed could not be read and was left out."]
     return []
+
+
+def _contrast_settings(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What was set of maps beside χ, checked as on the command line."""
+    out = {}
+    for name, values in record.items():
+        lines = [f"{name}.{key}={value}" for key, value in dict(values).items()]
+        made = {choice.method.name: choice for choice in contrast_choices([name], lines)}
+        out[name] = {key: made[name].settings[key] for key in values}
+    return out
 
 
 def same_memory(a: Volume, b: Volume) -> bool:

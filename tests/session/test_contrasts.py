@@ -137,3 +137,26 @@ def test_an_r2_map_that_is_given_is_used_and_recorded(head, recon):
 )
 def test_parts_of_chi_from_files_are_not_taken_for_chi(head, name, role):
     assert guess_role(head.chi.with_data(head.chi.data, unit="ppm", name=name)) == role
+
+
+def test_settings_of_other_maps_are_saved_with_the_session_and_checked_when_read(recon, tmp_path):
+    from napari_qsm.session.folder import save_session
+    from napari_qsm.session.store import read_session
+
+    session = Session()
+    case = session.case_called("patient")
+    case.reconstruction = recon
+    recon.contrast_settings = {"chi-separation": {"r2": 14.5}, "swi": {"power": 8}}
+    save_session(session, tmp_path / "work")
+    again = Session()
+    read_session(tmp_path / "work").into(again)
+    assert again.case.reconstruction.contrast_settings == recon.contrast_settings
+    path = next((tmp_path / "work").rglob("session.json"))
+    text = path.read_text("utf-8")
+    for good, bad in (('"power": 8', '"power": 800'), ('"swi"', '"swj"'), ("14.5", '{"a": 1}')):
+        assert good in text
+        path.write_text(text.replace(good, bad), "utf-8")
+        other = Session()
+        told = read_session(tmp_path / "work").into(other)
+        assert other.case.reconstruction is None or not other.case.reconstruction.contrast_settings
+        assert told

@@ -11,10 +11,11 @@ import pytest
 
 from napari_qsm.cli import main
 from napari_qsm.errors import FileError, QsmError
-from napari_qsm.io.bids import write_bids_raw
+from napari_qsm.io.bids import find_scans, write_bids_raw
+from napari_qsm.io.scan_reader import read_scan
 from napari_qsm.phantom import make_head
 from napari_qsm.recon.pipeline import Inputs, run
-from napari_qsm.recon.recipe import load_recipe, with_settings
+from napari_qsm.recon.recipe import contrast_choices, load_recipe, with_settings
 from napari_qsm.study.batch import planning, whole
 from napari_qsm.study.batch.ledger import Ledger
 from napari_qsm.study.batch.status import ScanStatus, read_status
@@ -335,3 +336,48 @@ def test_without_dask_it_is_done_one_after_the_other_with_one_note(
         whole._workers(
             planned, Means(scheduler="tcp://h:1"), study, study.batch / "stop", told.append
         )
+
+
+def test_other_maps_of_every_scan_are_made_as_reconstruct_makes_them(
+    raw, here, recipe, tmp_path, capsys
+):
+    study = tmp_path / "study"
+    only = ["participant", "--participant-label", "01", "--session-label", "t0"]
+    assert batch(raw, study, *only) == 0
+    asked = ["--also", "swi,mip", "--set", *QUICK, "mip.thickness_mm=16"]
+
+    def looked(*more):
+        args = [str(raw), *only, "--out", str(study), *more, "--dry-run"]
+        code = main(["batch", *args])
+        return code, capsys.readouterr()
+
+    capsys.readouterr()
+    assert "made without swi" in looked(*asked)[1].out
+    assert batch(raw, study, *only, *asked[:2], "--set", asked[-1]) == 1  # left as it is
+    assert batch(raw, study, *only, *asked[:2], "--set", asked[-1], "--overwrite") == 0
+    capsys.readouterr()
+    anat = study / "sub-01" / "ses-t0" / "anat"
+    inputs = Inputs(scan=read_scan(find_scans(raw / "sub-01" / "ses-t0")[0]))
+    own = run(recipe, inputs, also=contrast_choices(["swi,mip"], ["mip.thickness_mm=16"]))
+    for name, words in (("swi", "SWI"), ("mip", "minIP")):
+        (path,) = anat.glob(f"*_desc-{words}_T2starw.nii.gz")
+        np.testing.assert_array_equal(
+            np.asarray(nib.load(path).dataobj), own.volume(name).to_stored().data
+        )
+    plan = json.loads((study / "batch" / "plan.json").read_text())
+    assert plan["also"]["mip"]["thickness_mm"] == 16
+    assert "0 of 1 scans to do" in looked(*asked)[1].out
+    assert "0 of 1 scans to do" in looked("--set", *QUICK)[1].out  # more than asked for is enough
+    assert "made with other settings of mip" in looked(*asked[:-1], "mip.thickness_mm=8")[1].out
+    code, told = looked("--also", "swj", "--set", *QUICK)
+    assert code == 2 and "swj" in told.err
+    code, told = looked("--set", *QUICK, "swi.power=3")
+    assert code == 2 and "add --also swi" in told.err
+
+
+def test_a_failed_scan_is_tried_again_once_something_else_is_asked_for(raw, here, recipe, tmp_path):
+    study = tmp_path / "study"
+    only = ["participant", "--participant-label", "01", "--session-label", "t0"]
+    assert batch(raw, study, *only, "--also", "r2star") == 1  # one echo has no decay
+    assert batch(raw, study, *only, "--also", "r2star") == 1 and len(here.tried) == 1
+    assert batch(raw, study, *only) == 0 and len(here.tried) == 2

@@ -440,6 +440,11 @@ def test_other_maps_of_the_scan_are_made_shown_and_refused_in_words(workspace, h
     magnitude, chi = (recon.arrays()[name] for name in ("magnitude", "chi_ppm"))
     expected = magnitude[0] * np.clip(1 - chi / 0.5, 0, 1) ** 2
     np.testing.assert_allclose(entry.volume.data, expected, rtol=1e-4, atol=1e-3)
+    # What a session brings is shown, and what it does not set is at its default again.
+    recon.contrast_settings = {"chi-separation": {"r2": 14.5}}
+    recon.changed.emit()
+    assert part("chi-separation.set.r2").value() == 14.5
+    assert part("tswi.set.to_ppm").value() == 1.0
     recon.changed.disconnect(made.refresh)
     made.close()
     made.deleteLater()

@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from napari_qsm._version import __version__
 from napari_qsm.io.atomic import write_text
-from napari_qsm.recon.recipe import Recipe, recipe_sha256
+from napari_qsm.recon.recipe import Choice, Recipe, recipe_sha256
 from napari_qsm.session.locks import locked
 from napari_qsm.study.batch.planning import read_records
 from napari_qsm.study.batch.status import ScanStatus, read_status, write_status
@@ -34,6 +34,8 @@ class Ledger:
     study : StudyFolder
     raw : Path
     recipe : Recipe
+    also : sequence of Choice
+        Maps beside χ.
 
     Attributes
     ----------
@@ -43,7 +45,9 @@ class Ledger:
         Of the scans of this run; see :func:`napari_qsm.study.batch.planning.record_of`.
     """
 
-    def __init__(self, study: StudyFolder, raw: Path, recipe: Recipe) -> None:
+    def __init__(
+        self, study: StudyFolder, raw: Path, recipe: Recipe, also: Sequence[Choice] = ()
+    ) -> None:
         self.rows: dict[str, ScanStatus] = {}
         self.records: dict[str, dict[str, Any]] = {}
         self._study = study
@@ -52,6 +56,7 @@ class Ledger:
             "raw": _way(raw, study.root),
             "recipe": recipe.to_dict(),
             "recipe_sha256": recipe_sha256(recipe.to_dict()),
+            **({"also": {c.method.name: dict(c.settings) for c in also}} if also else {}),
         }
         self._written = 0.0
         self._stamps = ((-1, -1, -1), (-1, -1, -1))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,8 @@ from napari_qsm.outputs import Layout
 from napari_qsm.recon.inputs import Inputs
 from napari_qsm.recon.memory import memory_needed_gib
 from napari_qsm.recon.provenance import input_record
-from napari_qsm.recon.recipe import Recipe, recipe_sha256
+from napari_qsm.recon.recipe import Choice, Recipe, recipe_sha256
+from napari_qsm.recon.stages import CONTRASTS
 from napari_qsm.study.batch.status import ScanStatus
 from napari_qsm.study.batch.task import Task, visit_layout
 from napari_qsm.study.identity import case_name
@@ -166,6 +167,7 @@ def compare(
     recipe: Recipe,
     records: Mapping[str, Mapping[str, Any]],
     known: Mapping[str, ScanStatus],
+    also: Sequence[Choice] = (),
     progress: Callable[[PlannedScan], None] = lambda scan: None,
 ) -> None:
     """Look at what the study holds of each scan; fills ``state`` and ``why``.
@@ -180,15 +182,17 @@ def compare(
         By name, what the last run noted of the images; see :func:`record_of`.
     known : mapping
         By name, what the last run said of the scan.
+    also : sequence of Choice
+        Maps beside χ that are asked for.
     progress : callable
         Told each scan once it was looked at.
     """
-    wanted = recipe_sha256(recipe.to_dict())
+    wanted = asked_sha256(recipe, also)
     for scan in scans:
         if scan.problem or scan.files is None:
             scan.state, scan.why = "failed", scan.problem
         elif scan.has_map(study):
-            scan.why = _difference(scan, study, wanted, records.get(scan.name, {}))
+            scan.why = _difference(scan, study, recipe, also, records.get(scan.name, {}))
             scan.state = "stale" if scan.why else "done"
         else:
             before, now = known.get(scan.name), record_of(scan, wanted)
@@ -196,6 +200,12 @@ def compare(
             if before is not None and before.state == "failed" and same:
                 scan.state, scan.why = "failed", before.message
         progress(scan)
+
+
+def asked_sha256(recipe: Recipe, also: Sequence[Choice]) -> str:
+    """Checksum of what is asked for: the recipe's own where there is no map beside χ."""
+    beside = {choice.method.name: dict(choice.settings) for choice in also}
+    return recipe_sha256({"stages": {**recipe.to_dict()["stages"], **beside}})
 
 
 def record_of(scan: PlannedScan, recipe: str) -> dict[str, Any]:
@@ -224,22 +234,35 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def _difference(scan: PlannedScan, study: Path, wanted: str, record: Mapping[str, Any]) -> str:
+def _difference(
+    scan: PlannedScan,
+    study: Path,
+    recipe: Recipe,
+    also: Sequence[Choice],
+    record: Mapping[str, Any],
+) -> str:
     """Why a result is not that of this version, recipe and images; empty where it is."""
     path = scan.provenance(study)
     try:
         said = parse_json(read_text(path, "provenance"))
         version = said["software"]["napari-qsm"]
-        recipe = recipe_sha256(said["recipe"])
+        made = recipe_sha256(said["recipe"])
+        beside = {s["method"]: s["settings"] for s in said["stages"] if s["stage"] == CONTRASTS}
         inputs = sorted((str(i["role"]), str(i["sha256"])) for i in said["inputs"])
     except (QsmError, PlainDataError, KeyError, TypeError, AttributeError):
         return f"'{path.name}' cannot be read"
     if version != __version__:
         return f"made by version {version}"
-    if recipe != wanted:
+    if made != recipe_sha256(recipe.to_dict()):
         return "made with another recipe"
+    for choice in also:
+        name = choice.method.name
+        if name not in beside:
+            return f"made without {name}"
+        if beside[name] != dict(choice.settings):
+            return f"made with other settings of {name}"
     if record.get("provenance_sha256") == file_sha256(path):
-        now = record_of(scan, wanted)
+        now = record_of(scan, asked_sha256(recipe, also))
         if all(record.get(key) == now[key] for key in ("files", "metadata_sha256")):
             return ""
     return "" if _checksums(scan) == inputs else "made from other images"

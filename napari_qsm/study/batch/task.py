@@ -31,7 +31,7 @@ from napari_qsm.qc.files import write_judged
 from napari_qsm.qc.thumbnail import thumbnail
 from napari_qsm.recon.parallel import THREADS_VARIABLE
 from napari_qsm.recon.pipeline import Inputs, run
-from napari_qsm.recon.recipe import parse_recipe
+from napari_qsm.recon.recipe import contrast_choices, parse_recipe
 from napari_qsm.recon.result import Result
 
 #: How often the memory of the process is looked at, s.
@@ -57,6 +57,8 @@ class Task:
         visit is meant.
     recipe : str
         Text of the recipe, in YAML.
+    also, settings : tuple of str
+        Maps beside χ that are asked for, and ``name.setting=value`` lines for them.
     overwrite : bool
         Whether an earlier result may be replaced.
     longest_s : float
@@ -73,6 +75,8 @@ class Task:
     out: str
     signal: str
     recipe: str
+    also: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
     overwrite: bool = False
     longest_s: float = 0.0
     stop_file: str = ""
@@ -185,7 +189,8 @@ def _reconstruct(task: Task, log: _Log) -> str:
     used = [image.path for image in files.images]
     check_free(out, layout, overwrite=task.overwrite, inputs=used, needed_bytes=needed)
     asking = _asking(task, log)
-    result = run(recipe, inputs, progress=asking)
+    also = contrast_choices(task.also, task.settings)
+    result = run(recipe, inputs, also=also, progress=asking)
     found = write_judged(
         result,
         inputs,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from napari_qsm.errors import QsmError
 from napari_qsm.io.bids import dataset_root
 from napari_qsm.io.moving import finish, sweep
 from napari_qsm.recon.parallel import threads
-from napari_qsm.recon.recipe import Recipe, recipe_sha256
+from napari_qsm.recon.recipe import Recipe, contrast_choices
 from napari_qsm.study.batch import planning
 from napari_qsm.study.batch.ledger import Ledger
 from napari_qsm.study.batch.planning import PlannedScan, file_sha256, record_of
@@ -78,6 +78,8 @@ class Batch:
         All that were asked for.
     without : list of str
         Visits without a scan.
+    also, settings : tuple of str
+        Maps beside χ that are asked for, and ``name.setting=value`` lines for them.
     overwrite, retry_failed : bool
         Whether results that were made otherwise are made again, and scans that failed before.
     """
@@ -87,6 +89,8 @@ class Batch:
     recipe: Recipe
     scans: list[PlannedScan]
     without: list[str] = field(default_factory=list)
+    also: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
     overwrite: bool = False
     retry_failed: bool = False
 
@@ -111,6 +115,8 @@ def plan_batch(
     *,
     participants: Collection[str] = (),
     sessions: Collection[str] = (),
+    also: Sequence[str] = (),
+    settings: Sequence[str] = (),
     overwrite: bool = False,
     retry_failed: bool = False,
 ) -> Batch:
@@ -125,6 +131,8 @@ def plan_batch(
     recipe : Recipe
     participants, sessions : collection of str
         Labels without prefix that are wanted; empty for all.
+    also, settings : sequence of str
+        Maps beside χ to make as well, and ``name.setting=value`` lines for them.
     overwrite : bool
         Whether results of another recipe, version or input are made again.
     retry_failed : bool
@@ -134,7 +142,10 @@ def plan_batch(
     ------
     NothingAsked
         If there is no such data set, it has none of the labels, or no scan.
+    RecipeError
+        If there is no such map or setting.
     """
+    choices = contrast_choices(also, settings)
     raw, study = raw.absolute(), study.absolute()
     if not raw.is_dir():
         raise NothingAsked(f"There is no folder '{raw}'.")
@@ -153,11 +164,13 @@ def plan_batch(
     scans, without = planning.find(raw, participants, sessions)
     if not scans:
         raise NothingAsked(f"'{raw}' holds no scan with phase that was asked for.")
-    batch = Batch(raw, study, recipe, scans, without, overwrite, retry_failed)
+    batch = Batch(
+        raw, study, recipe, scans, without, tuple(also), tuple(settings), overwrite, retry_failed
+    )
     if study.is_dir():
         records = planning.read_records(study / "batch" / "plan.json")
         known_rows = read_status(study / "batch" / "status.tsv")
-        planning.compare(scans, study, recipe, records, known_rows)
+        planning.compare(scans, study, recipe, records, known_rows, choices)
     return batch
 
 
@@ -230,7 +243,7 @@ def run_batch(
         If the study cannot be written, or the workers cannot be used.
     """
     study = make_derivatives(batch.study, batch.raw)
-    ledger = Ledger(study, batch.raw, batch.recipe)
+    ledger = Ledger(study, batch.raw, batch.recipe, contrast_choices(batch.also, batch.settings))
     _open(ledger, batch)
     todo = {scan.name: scan for scan in batch.todo}
     progress = Progress(len(batch.scans))
@@ -265,7 +278,8 @@ def run_batch(
     if todo:
         text = batch.recipe.to_yaml()
         stop_file = study.batch / f".stop-{uuid.uuid4().hex[:12]}"
-        more = {"stop_file": str(stop_file), "longest_s": means.longest_s}
+        more: dict[str, Any] = {"stop_file": str(stop_file), "longest_s": means.longest_s}
+        more |= {"also": batch.also, "settings": batch.settings}
         tasks = [
             scan.task(batch.study, text, overwrite=scan.state == "stale", **more)
             for scan in todo.values()
@@ -293,7 +307,7 @@ def _open(ledger: Ledger, batch: Batch) -> None:
     before = read_status(batch.study / "batch" / "status.tsv")
     notes = planning.read_records(batch.study / "batch" / "plan.json")
     todo = {scan.name for scan in batch.todo}
-    wanted = recipe_sha256(batch.recipe.to_dict())
+    wanted = planning.asked_sha256(batch.recipe, contrast_choices(batch.also, batch.settings))
     for scan in batch.scans:
         named = (scan.name, scan.participant, scan.session)
         row = before.get(scan.name)

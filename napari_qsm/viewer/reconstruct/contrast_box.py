@@ -48,8 +48,9 @@ class ContrastBox(ui.Section):
         self._context, self._recon, self._subject = context, recon, subject
         self._state = ui.label(_NOTHING, "qsm.contrasts.state")
         self._ticks: dict[str, QCheckBox] = {}
-        self._forms: dict[str, QWidget] = {}
+        self._forms: dict[str, list[Form]] = {}
         self._must: dict[str, QWidget] = {}
+        self._rest: dict[str, QWidget] = {}
         self.body.addWidget(self._state)
         for name, method in methods(CONTRASTS).items():
             text = CONTRAST_TEXTS[name]
@@ -64,8 +65,8 @@ class ContrastBox(ui.Section):
             if must:
                 self._must[name] = self._must_know(name, must)
                 self.body.addWidget(self._must[name])
-            self._forms[name] = self._form(name, rest)
-            self.body.addWidget(self._forms[name])
+            self._rest[name] = self._form(name, rest)
+            self.body.addWidget(self._rest[name])
         self._more = ui.toggle(
             "Settings",
             "qsm.contrasts.settings",
@@ -86,9 +87,8 @@ class ContrastBox(ui.Section):
             f"qsm.contrasts.{name}.set",
             lambda key, value: self._on_set(name, key, value),
         )
-        kept = self._recon.contrast_settings.get(name, {})
-        form.show_values({s.name: kept[s.name] for s in settings if s.name in kept})
         form.layout().setContentsMargins(22, 0, 0, 4)
+        self._forms.setdefault(name, []).append(form)
         return form
 
     def _must_know(self, name: str, settings: list[Setting]) -> QWidget:
@@ -117,6 +117,12 @@ class ContrastBox(ui.Section):
         self._state.setVisible(bool(self._state.text()))
         self._make.setEnabled(finished and bool(self.asked))
         self._offer_r2()
+        for name, forms in self._forms.items():
+            kept = self._recon.contrast_settings.get(name, {})
+            for form in forms:
+                form.show_values(
+                    {key: kept.get(key, c.field.default) for key, c in form.controls.items()}
+                )
 
     def asked_box(self, name: str) -> QCheckBox:
         """The box to tick for a map."""
@@ -148,13 +154,14 @@ class ContrastBox(ui.Section):
         for name, tick in self._ticks.items():
             if name in self._must:
                 self._must[name].setVisible(tick.isChecked())
-            self._forms[name].setVisible(tick.isChecked() and self._more.isChecked())
+            self._rest[name].setVisible(tick.isChecked() and self._more.isChecked())
         self.refresh()
 
     # -- doing ----------------------------------------------------------------------------
 
     def _on_set(self, name: str, key: str, value: Any) -> None:
         self._recon.contrast_settings.setdefault(name, {})[key] = value
+        self._recon.changed.emit()
 
     def _on_source(self, key: Any) -> None:
         if key == "kept":
