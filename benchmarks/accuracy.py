@@ -15,7 +15,10 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 
 import numpy as np
 
@@ -34,14 +37,13 @@ _PLAIN = (
     "inversion.follow_noise=false",
     "inversion.settle_trend=false",
 )
-_FOLLOW = "inversion.follow_noise=true"
 RECIPES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("case-report", "case-report", ()),
     ("consensus", "consensus", ()),
     ("consensus, plain V-SHARP and STAR", "consensus", _PLAIN),
     ("two-pass", "two-pass", ()),
     ("lbv-weak-harmonic", "lbv-weak-harmonic", ()),
-    ("consensus, TGV", "consensus", ("inversion.method=tgv", _FOLLOW)),
+    ("consensus, TGV", "consensus", ("inversion.method=tgv",)),
     ("consensus, RTS", "consensus", ("inversion.method=rts",)),
     ("consensus, NDI", "consensus", ("inversion.method=ndi",)),
     ("consensus, iSMV", "consensus", ("background.method=ismv",)),
@@ -67,38 +69,60 @@ def main() -> None:
     parser.add_argument(
         "--recipes", nargs="+", metavar="NAME", help="only these rows: " + "; ".join(_NAMES)
     )
+    parser.add_argument("--jobs", type=int, default=1, help="heads side by side, a process each")
     # Within ``python -m benchmarks`` the words of the command line are names of benchmarks.
     options, _ = parser.parse_known_args()
     if unknown := set(options.recipes or ()) - set(_NAMES):
         parser.error(f"there is no row {', '.join(sorted(unknown))}")
     rows = [r for r in RECIPES if not options.recipes or r[0] in options.recipes]
     print(machine())
+    halves: dict[str, tuple[Case, ...]] = {}
     if not options.reporting:
-        table("Heads for choosing", CHOOSING, rows)
+        halves["Heads for choosing"] = CHOOSING
     if not options.choosing:
-        table("Heads for reporting", REPORTING, rows)
+        halves["Heads for reporting"] = REPORTING
+    cases = [case for half in halves.values() for case in half]
+    with ProcessPoolExecutor(options.jobs, get_context("spawn")) as pool:
+        found = pool.map(partial(measured, recipes=rows), cases)
+        for title, half in halves.items():
+            table(title, half, [name for name, _, _ in rows], found)
+
+
+def measured(
+    case: Case, recipes: Sequence[tuple[str, str, tuple[str, ...]]]
+) -> list[list[float]] | None:
+    """A head's numbers, a row a recipe; None where there is no atlas to make it from."""
+    if not case.built_in and not (DATA / "cit168").is_dir():
+        return None
+    head = make(case)
+    return [
+        measure(head, with_settings(load_recipe(preset), ["mask.method=given", *changes]))
+        for _, preset, changes in recipes
+    ]
 
 
 def table(
-    title: str, cases: Iterable[Case], recipes: Sequence[tuple[str, str, tuple[str, ...]]] = RECIPES
+    title: str,
+    cases: Iterable[Case],
+    names: Sequence[str],
+    found: Iterator[list[list[float]] | None],
 ) -> None:
     """Print a table with a block a head, and the mean and spread over the heads."""
     print(f"\n{title}\n")
     print("| head | " + " | ".join(_HEADER) + " |")
     print("|---" * (1 + len(_HEADER)) + "|")
     rows: dict[str, list[list[float]]] = {}
+    # ``found`` goes on after these heads: the other half's follow.
     for case in cases:
-        if not case.built_in and not (DATA / "cit168").is_dir():
+        blocks = next(found)
+        if blocks is None:
             print(f"| {case.name} | left out: no atlas |")
             continue
-        head = make(case)
-        for name, preset, changes in recipes:
-            recipe = with_settings(load_recipe(preset), ["mask.method=given", *changes])
-            numbers = measure(head, recipe)
+        for name, numbers in zip(names, blocks, strict=True):
             rows.setdefault(name, []).append(numbers)
             print(f"| {case.name} | {name} | {_in_words(numbers)} |", flush=True)
-    for name, numbers in rows.items():
-        values = np.array(numbers)
+    for name, each in rows.items():
+        values = np.array(each)
         values[:, 4] = np.abs(values[:, 4])
         print(f"| **mean of {len(values)}** | {name} | {_in_words(np.nanmean(values, axis=0))} |")
         print(f"| *spread* | {name} | {_in_words(np.nanstd(values, axis=0))} |")

@@ -16,7 +16,7 @@ import difflib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,8 @@ def first_choice(stage: str, method: str | None = None) -> Choice:
     -------
     Choice
         With the settings of :data:`DEFAULT_PRESET` or, where that has another method, of the first
-        preset that has this one; with the method's defaults where none has.
+        preset that has this one; where none has, with the method's defaults, but for settings that it
+        shares with the method of :data:`DEFAULT_PRESET` (:func:`exchanged`).
 
     Raises
     ------
@@ -83,7 +84,27 @@ def first_choice(stage: str, method: str | None = None) -> Choice:
         if method in (None, choice.method.name):
             return choice
     assert method is not None
-    return default_choice(stage, method)
+    return _with_shared(default_choice(stage, method), load_recipe(DEFAULT_PRESET).choices[stage])
+
+
+def exchanged(choice: Choice, method: str) -> Choice:
+    """Another method in the place of a choice: as :func:`first_choice`, with the settings they share.
+
+    A setting is shared if both methods have it by the same name, with the same meaning and default:
+    total variation takes over the updates of STAR-QSM; the steps of another kind of solver stay its own.
+
+    Raises
+    ------
+    RecipeError
+        If the stage has no such method.
+    """
+    return _with_shared(first_choice(choice.method.stage, method), choice)
+
+
+def _with_shared(found: Choice, other: Choice) -> Choice:
+    known, others = found.method.settings, other.method.settings
+    shared = {n: v for n, v in other.settings.items() if known.get(n) == others[n]}
+    return replace(found, settings={**found.settings, **shared})
 
 
 @dataclass(frozen=True)
@@ -175,8 +196,8 @@ def recipe_sha256(recipe: Mapping[str, Any]) -> str:
 def with_settings(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
     """The recipe changed by ``stage.setting=value`` or ``stage.method=name`` lines.
 
-    A new method starts from its own defaults; methods are changed before settings,
-    whatever the order of the lines.
+    A new method takes over the settings that it shares with the one before (:func:`exchanged`);
+    methods are changed before settings, whatever the order of the lines.
 
     Raises
     ------
@@ -195,7 +216,8 @@ def with_settings(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
         split.append((stage, setting, value.strip(), line))
     for stage, setting, value, _ in split:
         if setting == "method" and stages[stage]["method"] != value:
-            stages[stage] = {"method": value}
+            new = exchanged(recipe.choices[stage], value)
+            stages[stage] = {"method": value, **new.settings}
     for stage, setting, value, line in split:
         if setting != "method":
             method = get_method(stage, stages[stage]["method"])

@@ -47,7 +47,7 @@ def test_json_is_read_too(tmp_path):
     assert load_recipe(path).to_dict() == load_recipe("consensus").to_dict()
 
 
-def test_changing_the_method_starts_from_its_own_defaults():
+def test_another_method_has_settings_of_its_own():
     recipe = with_settings(
         load_recipe("case-report"), ["inversion.threshold=0.2", "inversion.method=tkd"]
     )
@@ -55,6 +55,29 @@ def test_changing_the_method_starts_from_its_own_defaults():
     assert choice.method.name == "tkd"
     assert choice.settings["threshold"] == 0.2
     assert set(choice.settings) == set(methods("inversion")["tkd"].settings)
+
+
+def inversion_set(recipe, *changes):
+    return dict(with_settings(load_recipe(recipe), changes).choices["inversion"].settings)
+
+
+def test_another_method_keeps_what_the_recipe_set_for_the_one_before():
+    found = inversion_set("case-report", "inversion.method=tv", "inversion.iterations=40")
+    own = {"updates": 3, "follow_noise": True, "settle_trend": True, "iterations": 40}
+    assert own.items() <= found.items()
+    mine = load_recipe("consensus").to_dict()
+    mine["stages"]["inversion"].update(updates=5, lambda_ppm=1e-4, threshold_ppm=0.3)
+    found = with_settings(parse_recipe(mine), ["inversion.method=two-pass"]).choices["inversion"]
+    assert (found.settings["updates"], found.settings["lambda_ppm"]) == (5, 1e-4)
+    assert "threshold_ppm" not in found.settings
+
+
+def test_the_steps_of_another_kind_of_solver_stay_its_own():
+    for name in ("ndi", "rts", "tgv", "weak-harmonic", "ilsqr"):
+        found = inversion_set("case-report", f"inversion.method={name}")
+        assert found["iterations"] == methods("inversion")[name].settings["iterations"].default
+    # A preset has it, and what that sets is not in the recipe's own method.
+    assert inversion_set("lbv-weak-harmonic", "inversion.method=star")["updates"] == 3
 
 
 def edited(change):
