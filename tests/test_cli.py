@@ -110,7 +110,8 @@ def test_values_on_the_line_win_and_several_follow_one_option(phantom_folder, ca
     assert status == 0
     said = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in said][:2] == ["phase", "mask"]
-    assert any(line.startswith("inversion   tv") for line in said)
+    (inversion,) = [line for line in said if line.startswith("inversion   tv")]
+    assert "updates=3" in inversion  # those that the recipe gives its own method
     assert any("radius_max_mm=9" in line for line in said)
 
 

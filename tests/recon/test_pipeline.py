@@ -37,6 +37,15 @@ def rescaled(scan, *, time_factor=1.0, field_factor=1.0):
     )
 
 
+def test_a_method_set_over_the_recipes_is_recorded_with_the_settings_it_kept(head):
+    tv = with_settings(load_recipe("case-report"), ["inversion.method=tv"])
+    made = run(tv, Inputs(scan=head.scan, mask=head.mask)).provenance
+    (record,) = [stage for stage in made["stages"] if stage["stage"] == "inversion"]
+    for settings in (made["recipe"]["stages"]["inversion"], record["settings"]):
+        assert (settings["updates"], settings["settle_trend"]) == (3, True)
+    assert "estimated the background field anew" in made["methods"]
+
+
 def test_echo_time_and_field_strength_trade_off_exactly(head, recipe, result):
     """Half the echo time at twice the field gives the same phase, so the same map."""
     scan = rescaled(head.scan, time_factor=0.5, field_factor=2.0)
