@@ -250,6 +250,7 @@ def write_head_bids(
     write_bids_raw(head.scan, folder, subject=subject, session=session, overwrite=overwrite)
     truth = folder / "derivatives" / "truth"
     prefix = "{}/anat/{}".format(*visit_place(subject, session))
+    assert head.local_field is not None
     images: list[tuple[str, Volume, dict[str, Any]]] = [
         ("Chimap", head.chi, {"Units": "ppm", "SkullStripped": False}),
         ("desc-brain_mask", head.mask, {"Type": "Brain"}),
@@ -286,6 +287,7 @@ def write_head(head: Head, folder: Path, *, overwrite: bool = False) -> None:
         "EchoTime": times[0] if len(times) == 1 else times,
         "MagneticFieldStrength": scan.field_strength_t,
     }
+    assert head.local_field is not None
     images: list[tuple[str, Volume, dict[str, Any]]] = [
         ("phase", _echoes(scan.phase), {"Units": "rad", **acquisition}),
         ("magnitude", _echoes(scan.magnitude), {"Units": "arbitrary", **acquisition}),

@@ -547,6 +547,13 @@ def test_the_impossible_is_refused_in_a_sentence(wrong, error, said):
         make_head(**(dict(SMALL) | wrong))
 
 
+def test_a_head_without_its_local_field_is_the_same_head(control):
+    again = make_head("control", **SMALL, local_field=False)
+    assert again.local_field is None
+    for one, other in zip(images(control), images(again), strict=True):
+        assert other is None or one.data.tobytes() == other.data.tobytes(), one.name
+
+
 def test_a_field_of_view_without_the_putamen_still_works():
     head = make_head("control", shape=(8, 8, 8), voxel_size_mm=(2.0, 2.0, 2.0))
     assert np.isfinite(head.total_field.data).all()

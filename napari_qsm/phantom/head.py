@@ -40,8 +40,9 @@ class Head:
         What the labels mean, in the order of their indices.
     mask : Volume
         Brain mask, uint8: cerebrum with its sulci, cerebellum, brain stem.
-    local_field : Volume
-        Field of the susceptibility inside the mask alone, ppm; zero outside the mask.
+    local_field : Volume or None
+        Field of the susceptibility inside the mask alone, ppm; zero outside the mask. None
+        where it was not asked for.
     total_field : Volume
         Field of head and body after shimming, ppm: what the phase shows. In the air beyond
         the box that holds the head it is left at zero.
@@ -55,7 +56,7 @@ class Head:
     labels: Volume
     label_names: tuple[Region, ...]
     mask: Volume
-    local_field: Volume
+    local_field: Volume | None
     total_field: Volume
     r2star: Volume
 
@@ -74,6 +75,7 @@ def make_head(
     calcification: bool = False,
     coil_phase: bool = True,
     oversampling: Sequence[int] | None = None,
+    local_field: bool = True,
     progress: Progress = no_progress,
 ) -> Head:
     """Make the built-in head, and scan it.
@@ -106,6 +108,8 @@ def make_head(
     oversampling : three int, optional
         Cells per voxel along each axis on which the field is computed. By default as many
         as make the cells close to cubes, at most three.
+    local_field : bool
+        Whether the true local field is wanted too; without it a head takes a seventh less time.
     progress : callable
         Called with the fraction done; may raise to stop.
 
@@ -148,7 +152,7 @@ def make_head(
         oversampling=oversampling,
         progress=lambda f: progress(0.45 * f),
     )
-    local = signal.tissue_field(anatomy)
+    local = signal.tissue_field(anatomy) if local_field else None
     progress(0.60)
     field = signal.measured_field(anatomy)
     progress(0.80)
@@ -171,7 +175,7 @@ def _head(
     strength: float,
     phases: list[Array],
     magnitudes: list[Array],
-    local: Array,
+    local: Array | None,
     total: Array,
 ) -> Head:
     grid = anatomy.chi
@@ -201,7 +205,9 @@ def _head(
         labels=anatomy.labels,
         label_names=anatomy.label_names,
         mask=anatomy.mask,
-        local_field=grid.with_data(local, unit="ppm", name="local field"),
+        local_field=None
+        if local is None
+        else grid.with_data(local, unit="ppm", name="local field"),
         total_field=grid.with_data(total, unit="ppm", name="total field"),
         r2star=anatomy.r2star,
     )

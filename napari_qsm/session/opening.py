@@ -278,7 +278,7 @@ def load_head(subject: str, progress: Callable[[float], None] | None = None, **g
     from napari_qsm.phantom import make_head
     from napari_qsm.recon.stages import no_progress
 
-    head = make_head(subject, progress=progress or no_progress, **grid)
+    head = make_head(subject, local_field=False, progress=progress or no_progress, **grid)
     regions = {region.index: region for region in head.label_names}
     # Outside the brain stand bone and air (+9.4 ppm), which no reconstruction would show.
     chi = head.chi.with_data(head.chi.data * (head.mask.data != 0), name=f"χ {subject}")

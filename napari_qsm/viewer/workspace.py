@@ -16,6 +16,7 @@ from napari_qsm.session.settings import REMEMBERED, load_settings, recall, save_
 from napari_qsm.viewer import compat, ui
 from napari_qsm.viewer.canvas.arrangement import ViewArea
 from napari_qsm.viewer.canvas.controller import Controller
+from napari_qsm.viewer.canvas.plain_look import PlainLook
 from napari_qsm.viewer.canvas.readout import Readout
 from napari_qsm.viewer.canvas.viewbar import ViewBar
 from napari_qsm.viewer.central import CentralArea, Drops
@@ -155,6 +156,7 @@ class Workspace:
         recall(session)
         self._window: Any = compat.qt_window(viewer)
         self._welcome_before = compat.set_welcome(compat.qt_viewer(viewer), False)
+        self._look = PlainLook(viewer)
         self.area = ViewArea(viewer)
         self.central = CentralArea(self.area, self.open)
         self._window.centralWidget().layout().addWidget(self.central)
@@ -200,8 +202,7 @@ class Workspace:
             spare_wheels(each)
         self._connect()
         _OPEN.add(self)
-        for layer in list(viewer.layers):
-            self.controller.sync.take(layer)
+        self._look.take_over(self.controller)
         self._on_maps()
 
     def _build_side(self) -> QWidget:
@@ -346,12 +347,12 @@ class Workspace:
             self.table_panel,
         ):
             part.dispose()
+        self._look.keep(self.controller)
         self.controller.dispose()
+        self._look.give_back()
         self.area.dispose()
-        self.central.hide()
         self.central.setParent(None)
         self.central.deleteLater()
-        self.help.hide()
         self.help.deleteLater()
         compat.set_welcome(compat.qt_viewer(self.viewer), self._welcome_before)
         self.docks.remove()

@@ -19,7 +19,7 @@ from napari_qsm.viewer.plain.letters import show_letters
 from napari_qsm.viewer.program import WorkspaceDock
 from napari_qsm.viewer.workspace import Workspace
 from tests.viewer.actions import child, press
-from tests.viewer.conftest import SHAPE, ramp, settle
+from tests.viewer.conftest import ORDERS, SHAPE, ramp, settle
 
 pytestmark = pytest.mark.window
 
@@ -155,6 +155,80 @@ def test_from_the_plugins_menu_and_back(make_napari_viewer):
     chi.visible = True
     assert viewer.canvas.overlays["qsm_left"].text == "R"
     assert not made.controller.views
+
+
+def value_on_show(viewer, layer):
+    """The value of a layer where napari's sliders stand."""
+    return layer.data[tuple(np.rint(layer.world_to_data(viewer.dims.point)).astype(int))]
+
+
+@pytest.mark.parametrize(
+    ("ndisplay", "order"), [(2, (0, 1, 2)), (2, (1, 0, 2)), (3, (0, 1, 2))], ids=str
+)
+def test_the_point_and_how_near_it_is_looked_at_stay_when_views_come_and_go(
+    make_napari_viewer, ndisplay, order
+):
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1500, 900)
+    settle(20)
+    for name in ("a", "b"):  # as a script adds them
+        layer = viewer.add_layer(Layer.create(*layer_data(ramp(ORDERS[9], name=name))[0]))
+    viewer.dims.order = order
+    viewer.dims.point = layer.data_to_world((4, 20, 17))
+    viewer.dims.ndisplay = ndisplay
+    settle(20)
+    viewer.reset_view()
+    camera = viewer.scene.camera
+    camera.zoom *= 2
+    middle = layer.data_to_world((7, 11, 9))
+    camera.center = tuple(middle[axis] for axis in order)
+    settle(20)
+    here, zoom, place, angles = layer.data[4, 20, 17], camera.zoom, camera.center, camera.angles
+    assert value_on_show(viewer, layer) == here
+    widget = WorkspaceDock(viewer)
+    dock = viewer.window.add_dock_widget(widget, name="Three linked views")
+    settle(20)
+    made = widget.workspace
+    voxel = np.rint(ramp().world_to_voxel(made.session.crosshair_mm)).astype(int)
+    assert ramp().data[tuple(voxel)] == here
+    assert viewer.dims.point[0] == pytest.approx(layer.data_to_world(voxel[::-1])[0])
+    main = made.controller.main
+    if ndisplay == 2:
+        assert main.zoom.factor == pytest.approx(2, rel=0.01)
+        centre = main.zoom.centre[::-1]
+        assert [centre[axis] for axis in order[1:]] == pytest.approx(
+            [-middle[axis] for axis in order[1:]]
+        )
+    viewer.window.remove_dock_widget(dock)
+    settle(20)
+    assert value_on_show(viewer, layer) == here
+    assert camera.zoom == pytest.approx(zoom, rel=0.02)
+    assert camera.center[1:] == pytest.approx(place[1:], abs=1e-3)
+    assert camera.angles == angles
+    viewer.dims.ndisplay = 2
+    settle()
+    assert value_on_show(viewer, layer) == here
+
+
+def test_where_the_crosshair_went_is_on_show_once_the_views_have_gone(make_napari_viewer):
+    viewer = make_napari_viewer(show=True)
+    layer = viewer.add_layer(Layer.create(*layer_data(ramp(ORDERS[9]))[0]))
+    settle(20)
+    viewer.reset_view()
+    whole = viewer.scene.camera.zoom
+    widget = WorkspaceDock(viewer)
+    dock = viewer.window.add_dock_widget(widget, name="Three linked views")
+    settle(20)
+    assert widget.workspace.controller.main.zoom.factor == 1
+    widget.workspace.controller.go_to(ramp().voxel_to_world([3, 4, 5]))
+    viewer.window.remove_dock_widget(dock)
+    settle(20)
+    for order in ((0, 1, 2), (1, 0, 2), (2, 0, 1)):
+        viewer.dims.order = order
+        settle()
+        assert value_on_show(viewer, layer) == ramp().data[3, 4, 5]
+    viewer.dims.order = (0, 1, 2)
+    assert viewer.scene.camera.zoom == pytest.approx(whole, rel=0.02)
 
 
 def test_closing_the_window_ends_everything(tmp_path, make_napari_viewer, monkeypatch):

@@ -96,11 +96,8 @@ class LayerSync:
         self._order.dispose()
         self.layers.clear()
         self.mirrors.dispose()
-        dims = self.viewer.dims
-        point = np.array(dims.point)
-        turned = [as_plain_napari_has_it(layer) for layer in self.viewer.layers]
-        if any(turned) and dims.ndim == 3:
-            dims.point = tuple(-point)  # the slice that was on show
+        for layer in self.viewer.layers:
+            as_plain_napari_has_it(layer)
         mute_letters(self.viewer, False)
 
     def entry_of(self, layer: Layer | None) -> MapEntry | None:

@@ -153,20 +153,21 @@ class NapariCanvas:
         del self.qt, self.native, self.model
 
     def _give_back(self) -> None:
-        background, order, ndisplay, orientation = self._before
+        background, order, ndisplay, orientation, angles = self._before
         self.model.dims.ndisplay = ndisplay
         if len(order) == self.model.dims.ndim:
             self.model.dims.order = order
         self.model.scene.camera.orientation = orientation
         self.model.canvas.background_color_override = background
         self.model.reset_view()
+        self.model.scene.camera.angles = angles
 
     def _napari_state(self) -> tuple[Any, ...]:
         model = self.model
         ndim = max(model.dims.ndim, 3) if not model.layers else model.dims.ndim
         order = tuple(range(ndim)) if not model.layers else tuple(model.dims.order)
-        override = model.canvas.background_color_override
-        return override, order, model.dims.ndisplay, model.scene.camera.orientation
+        override, camera = model.canvas.background_color_override, model.scene.camera
+        return override, order, model.dims.ndisplay, camera.orientation, camera.angles
 
     def _on_camera(self) -> None:
         """Napari itself moved the camera (zoom box, its own keys)."""
@@ -183,8 +184,9 @@ class NapariCanvas:
         # Put right within this very event, the camera may tell of it only afterwards.
         if self._quiet or _directions(self.model.scene.camera.orientation) == self._orientation:
             return
-        background, order, ndisplay, _ = self._before
-        self._before = background, order, ndisplay, self.model.scene.camera.orientation
+        background, order, ndisplay, _, angles = self._before
+        asked = self.model.scene.camera.orientation
+        self._before = background, order, ndisplay, asked, angles
         self._set_sides()
         self.turned.emit()
 

@@ -225,20 +225,19 @@ def as_workspace_has_it(layer: Layer) -> None:
         _give(layer, np.asarray(layer.data)[::-1, ::-1, ::-1])
 
 
-def as_plain_napari_has_it(layer: Layer) -> bool:
+def as_plain_napari_has_it(layer: Layer) -> None:
     """Turn a layer round that the workspace leaves behind, so that it is upright without it.
 
-    Returns whether it was turned: layers of others stay as they are.
+    Layers of others stay as they are.
     """
     volume = layer.metadata.get(VOLUME_KEY)
     if not isinstance(volume, Volume) or layer.metadata.get(TURNED_KEY) or layer.ndim != 3:
-        return False
+        return
     if not isinstance(layer.data, np.ndarray):  # it lay across the frame of another map
         _give(layer, volume.to_canonical().echo(0).data.transpose(2, 1, 0))
     layer.metadata[TURNED_KEY] = True
     _give(layer, layer.data[::-1, ::-1, ::-1])
     layer.scale, layer.translate = turned_place(volume.to_canonical())
-    return True
 
 
 def _give(layer: Layer, data: Array) -> None:
