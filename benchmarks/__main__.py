@@ -14,6 +14,7 @@ NAMES = (
     "accuracy",
     "steps",
     "quality",
+    "uncertainty",
     "background",
     "inversion",
     "viewer",

@@ -8,11 +8,11 @@ import numpy as np
 
 from napari_qsm.arrays import Array, bounding_box
 from napari_qsm.phantom.anatomy import Anatomy
+from napari_qsm.phantom.cell_field import field_of_cells
 from napari_qsm.phantom.grid import Box, Grid, block_mean, for_each, slabs, spread
 from napari_qsm.phantom.skull import lay_simple
 from napari_qsm.phantom.tissue import AIR_PPM, WHITE
 from napari_qsm.quantities import GAMMA_BAR_HZ_PER_T
-from napari_qsm.recon.fourier import forward_field
 from napari_qsm.volume import b0_direction
 
 #: Cell size of the body outside the field of view, mm.
@@ -51,7 +51,7 @@ def body_field(anatomy: Anatomy) -> Array:
     grid = anatomy.grid.finer(anatomy.factors)
     box = head_box(anatomy)
     against_air = anatomy.cells.chi[box] - np.float32(AIR_PPM)
-    own = forward_field(against_air, grid.size_mm, b0_direction(grid.affine))
+    own = field_of_cells(against_air, grid.size_mm, b0_direction(grid.affine))
     own += field_from_outside(grid)[box]
     field = np.zeros(grid.shape, np.float32)
     field[box] = own
@@ -100,7 +100,7 @@ def field_from_outside(grid: Grid) -> Array:
             whole = np.arange(count[axis])
         steps.append(_linear(position - 0.5 - first[axis], int(whole[0]), int(whole[-1])))
     inside = within[0][:, None, None] * within[1][None, :, None] * within[2][None, None, :]
-    field = forward_field(chi * (1 - inside), coarse.size_mm, b0_direction(affine))
+    field = field_of_cells(chi * (1 - inside), coarse.size_mm, b0_direction(affine))
     for axis in (2, 1, 0):
         # Not as a product of matrices: the threads of BLAS could change the last digit.
         low, high, part = steps[axis]
@@ -160,7 +160,7 @@ def tissue_field(anatomy: Anatomy) -> Array:
     )
     grid = anatomy.grid.finer(anatomy.factors)
     inside = anatomy.cells.chi[fine_box] * spread(mask[box], anatomy.factors)
-    field = forward_field(inside, grid.size_mm, b0_direction(grid.affine))
+    field = field_of_cells(inside, grid.size_mm, b0_direction(grid.affine))
     out[box] = block_mean(field, anatomy.factors) * mask[box]
     return out
 

@@ -17,6 +17,11 @@ from napari_qsm.scan import Scan
 from napari_qsm.volume import Volume
 
 NOTHING = "Nothing to reconstruct: give the phase, an unwrapped phase or a field."
+#: Measured on six heads, voxels of 2 mm and more.
+NO_MAGNITUDE = (
+    "There is no magnitude, so neither the noise nor the edges of the tissue are known: means of nuclei come "
+    "out 2 to 13 % lower than with one."
+)
 _SINGLE = (
     "mask",
     "unwrapped",
@@ -236,6 +241,8 @@ def input_warnings(inputs: Inputs, grid: Volume) -> list[str]:
             said.append(f"The header of {who} contradicts itself: {problem}")
         if role in ("mask", "reference_roi"):
             as_mask(volume, role.replace("_roi", " region"), warn=said.append)
+    if scan is not None and not (inputs.magnitude or scan.magnitude):
+        said.append(NO_MAGNITUDE)
     if b0_note(grid) and b0_note(grid) not in said:
         said.append(b0_note(grid))
     if scan is not None and scan.phase_difference and not any("difference" in n for n in said):
