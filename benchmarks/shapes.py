@@ -46,7 +46,7 @@ def drag_seconds(size: str) -> list[tuple[float, float, float]]:
         )
         shapes.append(snap(shape, chi))
     session.case.shapes = tuple(shapes)
-    box.take_up()
+    box.activate()
     for _ in range(20):
         QApplication.processEvents()
 

@@ -93,7 +93,7 @@ def main() -> None:
     press(workspace, "qsm.tryouts.run")
     wait(workspace)
     shoot_screen("try-outs-inversion")
-    panel.tryouts.close()
+    panel.sweeps.close()
     workspace.viewer.theme = "light"
     workspace.viewer.window.resize(1280, 720)
     settle()
@@ -103,7 +103,7 @@ def main() -> None:
     scroll_to(panel, panel.quality.histogram)
     form.findChild(QWidget, "qsm.quality.doubtful").click()
     shoot_screen("quality-rating-light")
-    panel.tryouts.open(panel.recon, "background")
+    panel.sweeps.open(panel.recon, "background")
     press(workspace, "qsm.tryouts.run")
     wait(workspace)
     shoot_screen("try-outs-background-light")

@@ -131,8 +131,8 @@ def paint(window: ReadingWindow, shoot) -> None:
         settle()
         key(window, Qt.Key.Key_Return)
     settle()
-    work, stage = window.work, window.stage
-    assert stage.frame is not None and work.middle_mm is not None
+    work, area = window.work, window.area
+    assert area.frame is not None and work.middle_mm is not None
     for shift in ((0, 0), (4, -6), (8, -12)):
         click(window, shift)
     shoot("painted")
@@ -155,12 +155,12 @@ def key(window: ReadingWindow, which: Qt.Key, modifier: Qt.KeyboardModifier | No
 
 def click(window: ReadingWindow, shift: tuple[int, int]) -> None:
     """Click so many pixels beside the middle of the shape in hand."""
-    stage, work = window.stage, window.work
-    assert stage.frame is not None and work is not None
+    area, work = window.area, window.work
+    assert area.frame is not None and work is not None
     shape = work.held
-    world = stage.session.crosshair_mm if shape is None else shape.centre_mm
-    view = stage.main
-    x, y = view.camera().to_pixel(stage.frame.world_to_display(world))
+    world = area.session.crosshair_mm if shape is None else shape.centre_mm
+    view = area.main
+    x, y = view.camera().to_pixel(area.frame.world_to_display(world))
     at = QPoint(round(x) + shift[0], round(y) + shift[1])
     QTest.mouseMove(view.native, at)
     left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
@@ -198,7 +198,7 @@ def tour(window: ReadingWindow, shoot) -> None:
     while window.work.step is not None:
         if window.work.held is None:
             at = ELSEWHERE[window.work.step.region_name[:-2]]
-            window.stage.cross(np.array(at))
+            window.area.cross(np.array(at))
             settle(0.1)
             click(window, (0, 0))
         key(window, Qt.Key.Key_Return)

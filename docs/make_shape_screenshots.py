@@ -76,7 +76,7 @@ def main() -> None:
         top = widget.mapTo(scroll.widget(), widget.rect().topLeft()).y()
         scroll.verticalScrollBar().setValue(top - 8)
 
-    box.take_up()
+    box.activate()
     putamen = place_of(workspace, "Putamen L")
     box.work.set_template(
         kind="ellipse",

@@ -32,14 +32,14 @@ def register(
     """Register every visit to the participant's first, rigidly, by their magnitudes."""
     from napari_qsm.study.register import PAGE, register_study
 
-    def told(done: Registered, number: int, count: int) -> None:
+    def report(done: Registered, number: int, count: int) -> None:
         if not done.is_usable:
             note(f"{done.name} {done.state}: {done.message}")
         elif not quiet or done.message:
             say(f"{number}/{count} {_words(done)}")
 
     found = register_study(
-        study, participants=participant_label or (), overwrite=overwrite, told=told
+        study, participants=participant_label or (), overwrite=overwrite, report=report
     )
     bad = [done for done in found if not done.is_usable]
     if not found:
@@ -74,7 +74,7 @@ def suggest(
     """Suggest places for the protocol's shapes: from an atlas, and from the first visit."""
     from napari_qsm.study.suggest import suggest_study
 
-    def told(done: Suggested, number: int, count: int) -> None:
+    def report(done: Suggested, number: int, count: int) -> None:
         if done.state in ("refused", "failed"):
             note(f"{done.name} {done.state}: {done.message}")
         elif not quiet:
@@ -82,7 +82,7 @@ def suggest(
             say(f"{number}/{count} {done.name}: {done.count} places{again}.")
 
     found = suggest_study(
-        study, participants=participant_label or (), overwrite=overwrite, told=told
+        study, participants=participant_label or (), overwrite=overwrite, report=report
     )
     without = dict(pair for done in found for pair in done.without.items() if done.count)
     if without and not quiet:

@@ -73,7 +73,7 @@ def propose_file(
     proposal = propose_outlines(
         chi, mask=given.get("mask"), magnitude=given.get("magnitude"), progress=progress
     )
-    for sentence in told(proposal):
+    for sentence in sentences_of(proposal):
         warn(sentence)
     written = write_labels(proposal.labels, proposal.regions, out)
     record = {**proposal.record(), "inputs": [input_record(r, v) for r, v in given.items()]}
@@ -81,7 +81,7 @@ def propose_file(
     return [*written, record_path]
 
 
-def told(proposal: Proposal) -> list[str]:
+def sentences_of(proposal: Proposal) -> list[str]:
     """What somebody who takes over proposed outlines should know, in sentences."""
     by_reason: dict[str, list[str]] = {}
     for name, reason in proposal.without.items():

@@ -181,11 +181,13 @@ def run_contrasts(
     records = []
     for number, choice in enumerate(also):
 
-        def told(stage: str, fraction: float, done: int = number) -> None:
+        def reported(stage: str, fraction: float, done: int = number) -> None:
             if progress is not None:
                 progress(stage, (done + fraction) / len(also))
 
-        outcome = run_stage(CONTRASTS, choice, {**have, **made}, progress=told, cancelled=cancelled)
+        outcome = run_stage(
+            CONTRASTS, choice, {**have, **made}, progress=reported, cancelled=cancelled
+        )
         made.update(outcome.quantities)
         warnings += [f"{choice.method.name}: {sentence}" for sentence in outcome.warnings]
         records.append(outcome.record)

@@ -85,7 +85,7 @@ def with_edge(
     found = values[tuple(inner.T)].astype(np.float64)
     found = found[np.isfinite(found)]
     mean = float(found.mean()) if found.size else nan
-    return measures.with_told(
+    return measures.with_external(
         {
             "inner_mean": mean,
             "edge_difference": mean - measures.mean,

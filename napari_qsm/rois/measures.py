@@ -16,9 +16,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import nan, sqrt
 
-from napari_qsm.rois.register import STATISTICS, Pool, Statistic, statistic, told
+from napari_qsm.rois.register import STATISTICS, Pool, Statistic, external_statistic, statistic
 
-__all__ = ["STATISTICS", "Measures", "Pool", "Statistic", "measured", "statistic", "told"]
+__all__ = [
+    "STATISTICS",
+    "Measures",
+    "Pool",
+    "Statistic",
+    "external_statistic",
+    "measured",
+    "statistic",
+]
 #: Relative spread below which skewness is rounding noise.
 _FLAT = 1e-9
 
@@ -141,20 +149,20 @@ def _high_voxels(pool: Pool) -> float:
     return pool.high
 
 
-told(
+external_statistic(
     "inner_mean",
     "Mean without edge",
     "Mean without the outer layer of voxels; none where nothing is left.",
     needs="edge",
 )
-told(
+external_statistic(
     "edge_difference",
     "Mean without edge, less mean",
     "Mean without the outer layer of voxels, less the mean of all.",
     heading="without edge − with",
     needs="edge",
 )
-told(
+external_statistic(
     "inner_voxels",
     "Voxels without edge",
     "Voxels that are left without the outer layer.",
@@ -163,7 +171,7 @@ told(
     decimals=0,
     needs="edge",
 )
-told(
+external_statistic(
     "se",
     "Standard error by noise",
     "Standard error of the mean by the scan's noise alone, with what neighbouring voxels share; no "
@@ -175,7 +183,7 @@ told(
 )
 
 
-told(
+external_statistic(
     "controls_n",
     "Controls: how many",
     "Controls with a value of the region.",
@@ -184,14 +192,14 @@ told(
     decimals=0,
     needs="controls",
 )
-told(
+external_statistic(
     "controls_mean",
     "Controls: mean",
     "Mean of the controls; at the person's age where age was taken into account.",
     heading="controls mean ± SD",
     needs="controls",
 )
-told(
+external_statistic(
     "controls_sd",
     "Controls: SD",
     "SD of the controls (n - 1); their scatter about the line over age (n - 2) where age was taken "
@@ -199,7 +207,7 @@ told(
     heading="controls: SD",
     needs="controls",
 )
-told(
+external_statistic(
     "z",
     "z against the controls",
     "Distance of the mean from that of the controls, in their SD; none for fewer than three.",
@@ -207,7 +215,7 @@ told(
     in_map_unit=False,
     needs="controls",
 )
-told(
+external_statistic(
     "percentile",
     "Percentile among the controls",
     "Percent of people like the controls expected to lie below (Crawford & Howell 1998).",
@@ -216,7 +224,7 @@ told(
     decimals=1,
     needs="controls",
 )
-told(
+external_statistic(
     "p_controls",
     "p against the controls",
     "Two-sided p of the modified t-test for one person and few controls (Crawford & Howell 1998), "
@@ -226,20 +234,20 @@ told(
     decimals=3,
     needs="controls",
 )
-told(
+external_statistic(
     "expected",
     "Published: expected at this age",
     "Published value at the person's age, of the source that was chosen.",
     needs="published",
 )
-told(
+external_statistic(
     "expected_z",
     "Published: z",
     "Distance from the published value in the published SD, where there is one.",
     in_map_unit=False,
     needs="published",
 )
-told(
+external_statistic(
     "iron",
     "Published: iron at this age",
     "Iron expected at the person's age, mg in 100 g of wet tissue, measured after death.",
@@ -248,20 +256,20 @@ told(
     decimals=1,
     needs="published",
 )
-told(
+external_statistic(
     "other_mean",
     "Other map: mean",
     "Mean of the same region on the map compared with.",
     needs="against",
 )
-told(
+external_statistic(
     "difference",
     "Difference from the other map",
     "Mean less that of the same region on the map compared with.",
     heading="difference",
     needs="against",
 )
-told(
+external_statistic(
     "difference_95",
     "Difference: ± 95 %",
     "Half the 95 % interval of the difference as far as repeating the scans makes it uncertain: "
@@ -311,9 +319,9 @@ class Measures:
         """One number by the name of its statistic; NaN if it was not asked for."""
         return self.found.get(name, nan)
 
-    def with_told(self, told: Mapping[str, float]) -> Measures:
+    def with_external(self, values: Mapping[str, float]) -> Measures:
         """The same with numbers that do not follow from its values, by their names."""
-        return replace(self, found={**self.found, **told})
+        return replace(self, found={**self.found, **values})
 
 
 def measured(pool: Pool) -> Measures:

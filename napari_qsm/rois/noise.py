@@ -44,7 +44,7 @@ class NoiseMap:
         at = np.interp(np.log(volume_mm3), np.log(self.volumes_mm3), np.log(self.parts))
         return float(np.exp(at))
 
-    def told_of(self, measures: Measures, noise: Measures, unit: str) -> Measures:
+    def with_noise(self, measures: Measures, noise: Measures, unit: str) -> Measures:
         """Numbers of a region with the standard error of its mean.
 
         Parameters
@@ -62,7 +62,7 @@ class NoiseMap:
             scatter = noise.sd**2 * (count - 1) / count if count > 1 else 0.0
             size = sqrt(noise.mean**2 + scatter) * factor(self.sd.unit, unit)
             error = size * self.part(measures.numbers * self.sd.voxel_volume_mm3)
-        return measures.with_told({"se": error})
+        return measures.with_external({"se": error})
 
 
 def noise_map(sd: Volume, of_means: Mapping[str, Any], where: str) -> NoiseMap:

@@ -72,7 +72,7 @@ class Statistic:
     title : str
         In menus, ``"5th percentile"``.
     compute : callable or None
-        From a :class:`Pool`; None for what others tell of a region, see :func:`told`.
+        From a :class:`Pool`; None for what others tell of a region, see :func:`external_statistic`.
     heading : str
         Above its column in the window and in figures.
     needs_values : bool
@@ -146,7 +146,7 @@ def statistic(
     return register
 
 
-def told(
+def external_statistic(
     name: str,
     title: str,
     meaning: str,

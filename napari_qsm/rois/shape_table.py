@@ -122,7 +122,7 @@ def shape_measures(
         measures = with_edge(measures, values.data, np.stack(at, axis=1), values.voxel_size_mm)
     if noise is not None:
         own = measures_of(values_under(shape, noise.sd.like(values)))
-        measures = noise.told_of(measures, own, values.unit)
+        measures = noise.with_noise(measures, own, values.unit)
     return measures
 
 

@@ -158,7 +158,7 @@ def region_statistics(
         if needs("edge", also):
             measures = with_edge(measures, values.data, live.places(label), values.voxel_size_mm)
         if noise is not None:
-            measures = noise.told_of(measures, live.measures(_NOISE, label), values.unit)
+            measures = noise.with_noise(measures, live.measures(_NOISE, label), values.unit)
         rows.append((label, name, region_side(table.get(label)), measures))
     for note in edge_notes(
         ((row[1], row[3]) for row in rows), factor(values.unit, "ppb"), repeatability

@@ -101,10 +101,10 @@ def maker(recon: Reconstruction, grid: Volume, names: Sequence[str]) -> Work:
         choice.method.ready(have, choice.settings)
 
     def work(progress: Callable[[float, str], None], cancelled: Callable[[], bool]) -> Contrasts:
-        def told(stage: str, fraction: float) -> None:
+        def report(stage: str, fraction: float) -> None:
             progress(fraction, "Making other maps of the scan")
 
-        return run_contrasts(asked, have, progress=told, cancelled=cancelled)
+        return run_contrasts(asked, have, progress=report, cancelled=cancelled)
 
     return work
 

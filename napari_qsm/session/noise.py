@@ -39,10 +39,10 @@ def noise_finder(
     ) -> Uncertainty | None:
         from napari_qsm.recon.pipeline import noise_of
 
-        def told(stage: str, fraction: float) -> None:
+        def report(stage: str, fraction: float) -> None:
             progress(fraction, "Making maps of a field with more noise")
 
-        return noise_of(recipe, have, REPEATS, progress=told, cancelled=cancelled)
+        return noise_of(recipe, have, REPEATS, progress=report, cancelled=cancelled)
 
     return work
 

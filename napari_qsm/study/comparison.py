@@ -51,7 +51,7 @@ class ControlComparison:
     differs: tuple[str, ...] = ()
     left_out: str = ""
 
-    def told(self, regions: Sequence[Measured]) -> list[dict[str, float]]:
+    def compare(self, regions: Sequence[Measured]) -> list[dict[str, float]]:
         """Where each region stands among the controls: statistics by name, values in ppb."""
         return [self._one(region, regions)[0] for region in regions]
 

@@ -157,7 +157,7 @@ class PublishedValues(_Model):
                 )
         return said
 
-    def told(self, regions: Sequence[Measured], age: float) -> list[dict[str, float]]:
+    def compare(self, regions: Sequence[Measured], age: float) -> list[dict[str, float]]:
         """What is expected of each region at an age: statistics by name, susceptibilities in ppb."""
         return [self._one(region, age) for region in regions]
 
@@ -181,7 +181,7 @@ class PublishedValues(_Model):
         if not first <= age <= last:
             said.append(f"It speaks for {first:g} to {last:g} years, not for {age:g}.")
             return said
-        values = self.told(regions, age)
+        values = self.compare(regions, age)
         key = "iron" if self.quantity == "iron" else "expected"
         missing = [r.name for r, v in zip(regions, values, strict=True) if math.isnan(v[key])]
         if missing:

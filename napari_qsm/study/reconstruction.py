@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from psygnal import Signal
 
 from napari_qsm.errors import MetadataError, QsmError
-from napari_qsm.study.reconstruction_plan import GIVEN_AT, STARTS, ReconstructionPlan
+from napari_qsm.study.reconstruction_plan import ENTRY_POINTS, GIVEN_AT, ReconstructionPlan
 from napari_qsm.study.scan_results import ManualEdit, ScanResults
 from napari_qsm.study.scan_source import Facts, ScanSource
 
@@ -95,7 +95,7 @@ class Reconstruction(ReconstructionPlan):
         if stage in self.running:
             return "running" if stage == self.running[0] else "waiting"
         if stage not in self.active():
-            is_given = any(GIVEN_AT[role] == stage for role in STARTS if role in self.given)
+            is_given = any(GIVEN_AT[role] == stage for role in ENTRY_POINTS if role in self.given)
             return "given" if is_given else "not needed"
         number = self.number(stage)
         failure = self._failures.get(stage)

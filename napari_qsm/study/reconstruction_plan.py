@@ -28,7 +28,7 @@ GIVEN_AT: Mapping[str, str] = {
     "reference_roi": "reference",
 }
 #: Those of which one at most is used: the reconstruction starts there.
-STARTS = ("unwrapped", "total_field_ppm", "local_field_ppm", "chi_ppm")
+ENTRY_POINTS = ("unwrapped", "total_field_ppm", "local_field_ppm", "chi_ppm")
 #: Images of the scan, and what their sidecars say of them.
 _IMAGES = frozenset({"raw_phase", "metadata", "magnitude"})
 
@@ -95,8 +95,8 @@ class ReconstructionPlan:
                 volume.like(other)
         if role in ("mask", "reference_roi"):
             as_mask(volume, role.replace("_roi", " region"))
-        if role in STARTS:
-            for other_role in STARTS:
+        if role in ENTRY_POINTS:
+            for other_role in ENTRY_POINTS:
                 self.given.pop(other_role, None)
         self.given[role] = volume
         self._suit_given()
@@ -126,14 +126,14 @@ class ReconstructionPlan:
         """A volume that stands for the grid of the inputs; None without any."""
         if self.source is not None:
             return self.source.phase[0]
-        return next((self.given[r] for r in STARTS if r in self.given), None)
+        return next((self.given[r] for r in ENTRY_POINTS if r in self.given), None)
 
     def missing(self) -> list[str]:
         """Sentences on what must be known before anything can run; empty if nothing is."""
         from napari_qsm.study.scan_source import check_facts
 
         if self.source is None:
-            if not any(role in self.given for role in STARTS):
+            if not any(role in self.given for role in ENTRY_POINTS):
                 return ["Open a scan first: its phase images are needed."]
             if "unwrapped" in self.given:
                 volume = self.given["unwrapped"]

@@ -79,7 +79,7 @@ def register_study(
     *,
     participants: Iterable[str] = (),
     overwrite: bool = False,
-    told: Callable[[Registered, int, int], None] = lambda done, number, count: None,
+    report: Callable[[Registered, int, int], None] = lambda done, number, count: None,
 ) -> list[Registered]:
     """Register every visit of a study to the participant's first, and write the page.
 
@@ -91,7 +91,7 @@ def register_study(
         Labels without ``sub-``; all unless given.
     overwrite : bool
         Also visits that were registered from the same images before.
-    told : callable
+    report : callable
         Called after each visit with what became of it, its number and how many there are.
 
     Returns
@@ -116,7 +116,7 @@ def register_study(
     for number, (participant, first, session) in enumerate(tasks, 1):
         done = _registered(folder, participant, session, first, overwrite)
         found.append(done)
-        told(done, number, len(tasks))
+        report(done, number, len(tasks))
     if tasks:
         write_page(folder, found)
     return found

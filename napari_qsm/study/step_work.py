@@ -125,14 +125,14 @@ def register_step(root: Path, progress: Progress) -> StepDone:
     """Register every visit to the participant's first."""
     lines: list[str] = []
 
-    def told(done: Registered, number: int, count: int) -> None:
+    def report(done: Registered, number: int, count: int) -> None:
         moved = f"{done.quality.get('shift_mm', 0):.1f} mm, {done.quality.get('turn_deg', 0):.1f}°"
         words = moved if done.is_usable else done.state
         lines.append(f"{done.name} to ses-{done.to}: {words}. {done.message}".rstrip())
         progress(number / count, f"Registering: {number} of {count}")
 
     progress(0.0, "Registering")
-    found = register_study(root, told=told)
+    found = register_study(root, report=report)
     bad = [done for done in found if not done.is_usable]
     sentence = f"{len(found) - len(bad)} of {len(found)} visits are registered."
     page = root / "group" / PAGE
@@ -143,13 +143,13 @@ def suggest_step(root: Path, progress: Progress) -> StepDone:
     """Suggest places for the protocol's shapes at every scan."""
     lines: list[str] = []
 
-    def told(done: Suggested, number: int, count: int) -> None:
+    def report(done: Suggested, number: int, count: int) -> None:
         words = f"{done.count} places" if done.count else done.state
         lines.append(f"{done.name}: {words}. {done.message}".rstrip())
         progress(number / count, f"Suggesting places: {number} of {count}")
 
     progress(0.0, "Suggesting places")
-    found = suggest_study(root, told=told)
+    found = suggest_study(root, report=report)
     without = dict(pair for done in found for pair in done.without.items() if done.count)
     lines += [f"Without a suggestion: {name} ({why})." for name, why in without.items()]
     bad = [done for done in found if done.state in ("refused", "failed")]

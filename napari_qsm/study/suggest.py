@@ -85,7 +85,7 @@ def suggest_study(
     *,
     participants: Iterable[str] = (),
     overwrite: bool = False,
-    told: Callable[[Suggested, int, int], None] = lambda done, number, count: None,
+    report: Callable[[Suggested, int, int], None] = lambda done, number, count: None,
 ) -> list[Suggested]:
     """Write suggested places for the protocol's shapes beside every map of a study.
 
@@ -97,7 +97,7 @@ def suggest_study(
         Labels without ``sub-``; all unless given.
     overwrite : bool
         Fit the atlas anew where it was fitted to the same map before.
-    told : callable
+    report : callable
         Called after each scan with what became of it, its number and how many there are.
 
     Returns
@@ -133,7 +133,7 @@ def suggest_study(
 
     def done(one: Suggested) -> None:
         found.append(one)
-        told(one, len(found), count)
+        report(one, len(found), count)
 
     firsts: dict[str, _First] = {}
     for participant in wanted:

@@ -136,7 +136,7 @@ def with_context(
     told: list[list[dict[str, float]]] = []
     if asked.controls is not None:
         comparison = comparison_of(asked, map_path)
-        told.append(comparison.told(regions))
+        told.append(comparison.compare(regions))
         for sentence in (*comparison.controls.notes, *comparison.sentences(regions)):
             say(sentence)
     if asked.published:
@@ -201,7 +201,7 @@ def _published(
         raise MetadataError(" ".join(differs))
     for sentence in values.sentences(regions, asked.age):
         say(sentence)
-    return values.told(regions, asked.age)
+    return values.compare(regions, asked.age)
 
 
 def _measured(frame: pd.DataFrame, unit: SusceptibilityUnit) -> list[Measured]:

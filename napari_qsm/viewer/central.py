@@ -49,7 +49,7 @@ class CentralArea(QWidget):
         layout.addWidget(self.jobs)
         self.message = MessageBar(area)
         self._working = Working(self, self.jobs.cancel)
-        self.jobs.told.connect(self._on_told)
+        self.jobs.progressed.connect(self._on_progress)
         self._offer: QFrame | None = None
         self._page: QWidget | None = None
         area.installEventFilter(self)
@@ -96,7 +96,7 @@ class CentralArea(QWidget):
         self._working.place()
         self.message.raise_()
 
-    def _on_told(self, text: str, fraction: float) -> None:
+    def _on_progress(self, text: str, fraction: float) -> None:
         """Show work in the middle, where nothing else is to be seen."""
         self._working.tell(text, fraction)
         shown = bool(text) and self.start_shown

@@ -23,8 +23,8 @@ from qtpy.QtWidgets import QMainWindow, QMenu, QMenuBar, QVBoxLayout, QWidget
 from vispy.gloo import gl
 from vispy.gloo.glir import GlirProgram
 
-#: Colour ramps of ours in napari's global list carry this word, to be found again.
-RAMP_MARK = " (QSM)"
+#: Colour colormaps of ours in napari's global list carry this word, to be found again.
+COLORMAP_MARK = " (QSM)"
 
 
 def qt_viewer(viewer: Any) -> QtViewer:
@@ -245,35 +245,35 @@ def refresh_labels(layer: Labels, box: tuple[slice, slice, slice]) -> None:
     layer.events.labels_update(data=changed, offset=[each.start for each in part])
 
 
-def set_ramp(layer: Layer, name: str, table: np.ndarray, ends: tuple[Any, Any]) -> None:
-    """Give an image layer a ramp with transparency; napari's global list does not grow.
+def set_colormap(layer: Layer, name: str, table: np.ndarray, ends: tuple[Any, Any]) -> None:
+    """Give an image layer a colormap with transparency; napari's global list does not grow.
 
     Parameters
     ----------
     layer : Image
         The layer.
     name : str
-        What napari's own controls call the ramp.
+        What napari's own controls call the colormap.
     table : (n, 4) ndarray
         RGBA in even steps.
     ends : (low, high)
         RGBA of values beyond the contrast limits.
     """
-    name += RAMP_MARK
+    name += COLORMAP_MARK
     AVAILABLE_COLORMAPS.pop(name, None)
     layer.colormap = Colormap(
         table, name=name, interpolation="zero", low_color=ends[0], high_color=ends[1]
     )
 
 
-def forget_ramps() -> None:
-    """Take our ramps out of napari's global list."""
-    for name in [name for name in AVAILABLE_COLORMAPS if name.endswith(RAMP_MARK)]:
+def forget_colormaps() -> None:
+    """Take our colormaps out of napari's global list."""
+    for name in [name for name in AVAILABLE_COLORMAPS if name.endswith(COLORMAP_MARK)]:
         AVAILABLE_COLORMAPS.pop(name, None)
 
 
-def napari_ramp(name: str) -> Colormap | None:
-    """A ramp napari knows by name."""
+def napari_colormap(name: str) -> Colormap | None:
+    """A colormap napari knows by name."""
     return AVAILABLE_COLORMAPS.get(name)
 
 

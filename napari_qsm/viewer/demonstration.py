@@ -134,7 +134,7 @@ def _next(workspace: Workspace, make: Maker | None, left: list[str]) -> None:
         from napari_qsm.demo import reconstruct_subject
 
         steps = _Steps(progress, f"Head {number} of {len(_SUBJECTS)}")
-        head, result = (make or reconstruct_subject)(subject, steps.told)
+        head, result = (make or reconstruct_subject)(subject, steps.report)
         made = _shown(
             subject,
             head.scan.magnitude[0],
@@ -163,7 +163,7 @@ class _Steps:
         self._done = 0.0
         self._now = ""
 
-    def told(self, what: str, fraction: float) -> None:
+    def report(self, what: str, fraction: float) -> None:
         """One step (``"control: head"``) has come so far."""
         step = what.rpartition(": ")[2]
         if step != self._now:

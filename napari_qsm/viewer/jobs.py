@@ -108,12 +108,12 @@ class JobBar(QWidget):
 
     Attributes
     ----------
-    told : Signal
+    progressed : Signal
         What is being done, and how much of it (below 0 while nobody knows); an empty text once
         nothing is.
     """
 
-    told = Signal(str, float)
+    progressed = Signal(str, float)
 
     def __init__(self, parent: QWidget | None = None, name: str = "qsm.jobs") -> None:
         super().__init__(parent)
@@ -184,7 +184,7 @@ class JobBar(QWidget):
         if not self._waiting:
             self._current = None
             self.hide()
-            self.told.emit("", 0.0)
+            self.progressed.emit("", 0.0)
             return
         job = self._current = self._waiting.pop(0)
         queued = Qt.ConnectionType.QueuedConnection
@@ -195,7 +195,7 @@ class JobBar(QWidget):
         self._cancel.setEnabled(True)
         self._bar.setRange(0, 0)
         self.show()
-        self.told.emit(job.title, -1.0)
+        self.progressed.emit(job.title, -1.0)
         job.start()
 
     @Slot(float, str)
@@ -205,7 +205,7 @@ class JobBar(QWidget):
         self._bar.setRange(0, 1000 if fraction > 0 else 0)
         self._bar.setValue(int(1000 * min(max(fraction, 0), 1)))
         self._text.setText(what or self._current.title)
-        self.told.emit(what or self._current.title, fraction)
+        self.progressed.emit(what or self._current.title, fraction)
 
     @Slot(object)
     def _on_returned(self, result: Any) -> None:

@@ -370,7 +370,7 @@ class Workspace:
         maps = self.session.maps.events
         connect(maps.inserted, maps.removed, self.session.case_events.shapes, to=self._on_maps)
         connect(events.active_case, to=self._on_maps)
-        connect(self.controller.said, to=self.services.message)
+        connect(self.controller.message, to=self.services.message)
         connect(*(getattr(events, name) for name in REMEMBERED), to=self._remember)
         self.panels.data.next_step.asked.connect(
             lambda tab: self.tabs.setCurrentWidget(getattr(self.panels, tab))

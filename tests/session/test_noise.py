@@ -13,8 +13,8 @@ from napari_qsm.session.opening import load
 from napari_qsm.session.table.choice import Choice
 from napari_qsm.session.table.content import content_of
 from napari_qsm.session.table.in_context import InContext
+from napari_qsm.session.table.notes import frame_of_map
 from napari_qsm.session.table.numbers import Numbers
-from napari_qsm.session.table.said import frame_of_map
 from napari_qsm.volume import Volume
 
 AFFINE = np.diag([1.0, 1.0, 2.0, 1.0])

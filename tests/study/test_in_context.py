@@ -26,8 +26,8 @@ from napari_qsm.session import Session
 from napari_qsm.session.table.choice import Choice
 from napari_qsm.session.table.content import content_of
 from napari_qsm.session.table.in_context import CONTROL_COLUMNS, InContext
+from napari_qsm.session.table.notes import frame_of_map
 from napari_qsm.session.table.numbers import Numbers
-from napari_qsm.session.table.said import frame_of_map
 from napari_qsm.study.comparison import (
     ControlComparison,
     compared_with,
@@ -223,7 +223,7 @@ def test_what_must_be_known_of_a_comparison_is_said(tmp_path):
         Measured("Putamen R", "right", 10, math.nan),
     ]
     found = comparison(tmp_path, age=81.0, differs=("The reference differs.",))
-    told, said = found.told(regions), found.sentences(regions)
+    told, said = found.compare(regions), found.sentences(regions)
     known = against_controls(80.0, np.array([61 + 3.0 * k for k in range(6)]))
     assert told[0]["z"] == known.z and told[0]["percentile"] == known.percentile
     assert told[1]["controls_n"] == 0 and told[2]["controls_n"] == 6 and math.isnan(told[2]["z"])
@@ -256,11 +256,11 @@ def test_controls_of_both_sides_together_are_compared_with_the_mean_of_both(tmp_
     controls = read_controls(tmp_path / "t.csv")
     found = ControlComparison(controls, tuple(control_group(controls)))
     sides = [Measured("Putamen L", "left", 30, 70.0), Measured("Putamen R", "right", 10, 90.0)]
-    told = found.told(sides)
+    told = found.compare(sides)
     assert told[0] == told[1]
     assert told[0]["z"] == against_controls(75.0, np.arange(60.0, 65)).z
     assert any("of both sides in Putamen L, Putamen R" in s for s in found.sentences(sides))
-    assert math.isnan(found.told(sides[:1])[0]["z"])
+    assert math.isnan(found.compare(sides[:1])[0]["z"])
 
 
 def test_a_difference_has_the_uncertainty_of_repeated_scans():
@@ -293,7 +293,7 @@ def test_the_shipped_values_are_those_of_hallgren_and_sourander():
     regions = [
         Measured(n, "left", 1, 60.0) for n in ("Putamen L", "GP L", "Caudate L", "Thalamus L")
     ]
-    told = [each["iron"] for each in values.told(regions, 60.0)]
+    told = [each["iron"] for each in values.compare(regions, 60.0)]
     assert told[0] == pytest.approx(14.62 * (1 - math.exp(-2.4)) + 0.46)
     assert told[1] == pytest.approx(21.41 * (1 - math.exp(-5.4)) + 0.37)
     assert told[2] == pytest.approx(9.66 * (1 - math.exp(-3.0)) + 0.33)
@@ -323,7 +323,9 @@ CHI = {
 def test_published_susceptibilities_hold_for_maps_made_in_their_way(tmp_path):
     (tmp_path / "a.yaml").write_text(yaml.safe_dump(CHI))
     values = read_published(tmp_path / "a.yaml")
-    told = values.told([Measured("Putamen R", "right", 1, 90.0), Measured("Pons", "", 1, 5)], 50.0)
+    told = values.compare(
+        [Measured("Putamen R", "right", 1, 90.0), Measured("Pons", "", 1, 5)], 50.0
+    )
     assert told[0] == {"expected": pytest.approx(70), "expected_z": pytest.approx(2.0)}
     assert told[1]["expected"] == pytest.approx(30) and math.isnan(told[1]["expected_z"])
     fits = ScanFacts(field_strength_t=3.0, reference="csf", inversion="star")
@@ -477,7 +479,7 @@ def test_the_table_is_compared_with_controls_until_they_are_taken_away(tmp_path)
     assert frame["difference_95_ppm"].iloc[0] == pytest.approx(0.0065414, abs=1e-6)
     assert {"controls_sd_ppm", "other_mean_ppm"} <= set(frame)
     assert titles[12:] == ["mean ± SD (ppm)"]  # the other map is compared with nobody
-    said = beside.said(rows, maps, choice.columns)
+    said = beside.notes(rows, maps, choice.columns)
     assert set(said) == {"Controls", "Difference"} and "SDw" in said["Difference"]
     session.unit = "ppb"
     maps = [numbers.shown(chi), numbers.shown(other)]

@@ -56,14 +56,14 @@ def box(workspace):
     found = child(workspace, "qsm.shapes")
     workspace.tabs.setCurrentWidget(workspace.panels.regions)
     found.set_open(True)
-    found.put_away()
+    found.deactivate()
     found.guide.stop()
     found.work.placing = True
     found.work.set_template(**dict(DEFAULT.but(size_mm=(9.0,))))
     workspace.session.history.clear()
     settle()
     yield found
-    found.put_away()
+    found.deactivate()
     found.guide.stop()
 
 

@@ -91,12 +91,12 @@ def test_a_window_of_our_own_and_napari_as_it_was_afterwards(make_napari_viewer,
     press(made, "qsm.message.close")
     assert made.central.message.text == ""
     # Work that cannot be kept stays said until it can.
-    made.saving._news.said.emit("The disk is full.")
+    made.saving._news.message.emit("The disk is full.")
     settle()
     made.services.success("It went well.")
     made.central.message._timer.timeout.emit()
     assert made.central.message.text == "The disk is full."
-    made.saving._news.said.emit("")
+    made.saving._news.message.emit("")
     settle()
     assert made.central.message.text == ""
     QTest.keyClick(made.tabs, Qt.Key.Key_N, CTRL)  # a new case: the start page

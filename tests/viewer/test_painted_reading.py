@@ -57,14 +57,14 @@ def begin(window, qtbot):
 
 def pixel(window, index):
     """Return where the middle of a voxel lies in the large view."""
-    view = window.stage.main
+    view = window.area.main
     world = (AFFINE @ [*index, 1])[:3]
-    x, y = view.camera().to_pixel(window.stage.frame.world_to_display(world))
+    x, y = view.camera().to_pixel(window.area.frame.world_to_display(world))
     return QPoint(round(x), round(y))
 
 
 def stroke(window, start, end, button=actions.LEFT):
-    drag(window.stage.main, pixel(window, start), pixel(window, end), button=button, steps=8)
+    drag(window.area.main, pixel(window, start), pixel(window, end), button=button, steps=8)
 
 
 def labels_of(study, code):
@@ -75,7 +75,7 @@ def labels_of(study, code):
 
 def colour_at(window, index):
     """Return red, green and blue that the large view shows at a voxel."""
-    at, view = pixel(window, index), window.stage.main
+    at, view = pixel(window, index), window.area.main
     picture = view.surface.picture()
     scale = picture.shape[0] / view.native.height()
     return picture[round(at.y() * scale), round(at.x() * scale)].astype(int)
@@ -95,7 +95,7 @@ def test_a_contour_is_taken_changed_and_taken_back(window, study, qtbot):
     assert "Left putamen" in said(window, "region")
     assert "Suggested (outline)" in said(window, "state")
     assert "brush, eraser" in said(window, "keys")
-    depth = int(np.rint(np.linalg.solve(AFFINE, [*window.stage.session.crosshair_mm, 1]))[2])
+    depth = int(np.rint(np.linalg.solve(AFFINE, [*window.area.session.crosshair_mm, 1]))[2])
     assert depth in (5, 6)
     # Only suggested: its edge is drawn, its inside is not, and nothing is on the disk.
     border = [(x, 14, depth) for x in np.linspace(7.4, 8.0, 13)]
@@ -147,7 +147,7 @@ def test_the_next_region_never_takes_voxels_of_another(window, study, qtbot):
     assert work.step.region_name == "Putamen R"
     depth = 5
     while True:
-        now = np.rint(np.linalg.solve(AFFINE, [*window.stage.session.crosshair_mm, 1]))[2]
+        now = np.rint(np.linalg.solve(AFFINE, [*window.area.session.crosshair_mm, 1]))[2]
         if now == depth:
             break
         press(window, Qt.Key.Key_Up if now < depth else Qt.Key.Key_Down)
@@ -167,7 +167,7 @@ def test_the_next_region_never_takes_voxels_of_another(window, study, qtbot):
     # The shape that follows is placed, not painted.
     assert "Left caudate" in said(window, "region")
     assert "put it there" in said(window, "keys")
-    QTest.mouseClick(window.stage.main.native, actions.LEFT, NONE, pixel(window, (14, 22, depth)))
+    QTest.mouseClick(window.area.main.native, actions.LEFT, NONE, pixel(window, (14, 22, depth)))
     settle()
     assert work.shape is not None
     np.testing.assert_array_equal(labels_of(study, work.code), contours())
@@ -182,14 +182,14 @@ def test_it_is_left_taken_up_again_and_handed_in(window, study, qtbot):
     begin(window, qtbot)
     assert window.work.code == code
     assert window.work.done == 3
-    window.stage.go_to((AFFINE @ [10, 14, 5, 1])[:3])
+    window.area.go_to((AFFINE @ [10, 14, 5, 1])[:3])
     qtbot.waitUntil(lambda: colour_at(window, (10, 14, 5))[2] > 0, timeout=20000)
     press(window, Qt.Key.Key_Z, CTRL)  # nothing of before can be taken back
     np.testing.assert_array_equal(labels_of(study, code), contours())
     texts = everything_said()
     telling = re.compile(r"sub-|ses-|p71|q82|\bt0\b|kohorte94|[/\\]tmp|\.nii|Chimap", re.IGNORECASE)
     assert not [text for text in texts if telling.search(text)]
-    for entry in window.stage.session:
+    for entry in window.area.session:
         assert entry.name.startswith(code)
     while window.work.unanswered:
         press(window, Qt.Key.Key_1)
@@ -203,4 +203,4 @@ def test_it_is_left_taken_up_again_and_handed_in(window, study, qtbot):
     # The next scan begins with nothing, and nothing of the last one comes back.
     press(window, Qt.Key.Key_Z, CTRL)
     assert not labels_of(study, window.work.code).any()
-    assert len([e for e in window.stage.session if e.role == "labels"]) == 1
+    assert len([e for e in window.area.session if e.role == "labels"]) == 1

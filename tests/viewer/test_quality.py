@@ -364,11 +364,11 @@ def test_in_the_panel_a_run_is_judged_and_settings_can_be_tried(workspace, head)
     panel.sections["inversion"].open(True)
     settle()
     actions.press(workspace, "qsm.tryouts.open.inversion")
-    assert panel.tryouts.dialog.stage == "inversion"
+    assert panel.sweeps.dialog.stage == "inversion"
     old = panel.quality
     session.case.reconstruction = None  # another session is opened
     settle()
-    assert panel.tryouts.dialog is None and panel.quality is not old
+    assert panel.sweeps.dialog is None and panel.quality is not old
     assert panel.quality.judgement is None
 
 

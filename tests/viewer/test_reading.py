@@ -67,12 +67,12 @@ def press(window, key, modifiers=NONE):
 
 
 def pixel(window, view, world):
-    x, y = view.camera().to_pixel(window.stage.frame.world_to_display(world))
+    x, y = view.camera().to_pixel(window.area.frame.world_to_display(world))
     return QPoint(round(x), round(y))
 
 
 def click_at(window, world, view=0):
-    view = window.stage.views[view]
+    view = window.area.views[view]
     QTest.mouseClick(view.native, LEFT, NONE, pixel(window, view, world))
     settle()
 
@@ -130,27 +130,27 @@ def test_a_scan_by_keys_and_a_click(window, study, qtbot):
     region = window.findChild(QLabel, "qsm.reading.region")
     assert "Left caudate" in region.text()
     # The slice of the first region, and its shape dashed.
-    at = window.stage.session.crosshair_mm
+    at = window.area.session.crosshair_mm
     assert at == pytest.approx(CENTRES["Caudate L"], abs=1.01)
-    dashed = [patch for patch in window.placing.items(window.stage.main) if patch.dashed]
+    dashed = [patch for patch in window.placing.items(window.area.main) if patch.dashed]
     assert [patch.text for patch in dashed] == ["Caudate L"]
     press(window, RETURN)
     assert "Right caudate" in region.text()
-    assert window.stage.session.crosshair_mm == pytest.approx(CENTRES["Caudate R"], abs=1.01)
+    assert window.area.session.crosshair_mm == pytest.approx(CENTRES["Caudate R"], abs=1.01)
     # A click, and a key in the plane of the view that the mouse is in: left of the screen is right.
     click_at(window, (18.0, 10.0, 2.0))
     assert work.shape.centre_mm == pytest.approx((18.0, 10.0, 2.0))
-    assert not any(patch.dashed for patch in window.placing.items(window.stage.main))
+    assert not any(patch.dashed for patch in window.placing.items(window.area.main))
     press(window, Qt.Key.Key_Left)
     press(window, Qt.Key.Key_Up)
     assert work.shape.centre_mm == pytest.approx((20.0, 12.0, 2.0))
-    coronal = window.stage.views[1]
+    coronal = window.area.views[1]
     assert coronal.plane == "coronal"
     hover(coronal, QPoint(40, 40))
     press(window, Qt.Key.Key_Up)
     assert work.shape.centre_mm == pytest.approx((20.0, 12.0, 4.0))
     assert kept(study, code).shapes[1].centre_mm == pytest.approx((20.0, 12.0, 4.0))
-    hover(window.stage.main, QPoint(40, 40))
+    hover(window.area.main, QPoint(40, 40))
     press(window, RETURN)
     press(window, RETURN, SHIFT)
     assert work.step.region_name == "Caudate R"
@@ -178,7 +178,7 @@ def test_a_scan_by_keys_and_a_click(window, study, qtbot):
 
 
 def test_nothing_tells_whose_it_is_or_what_it_measures(window, study, own_settings):
-    view = window.stage.main
+    view = window.area.main
     for spot in ((30, 30), (200, 200), (view.native.width() // 2, view.native.height() // 2)):
         hover(view, QPoint(*spot))
     wheel(view, QPoint(200, 200), 1)
@@ -199,7 +199,7 @@ def test_nothing_tells_whose_it_is_or_what_it_measures(window, study, own_settin
     # Nothing is written outside of the study.
     assert not [each for each in own_settings.rglob("*") if each.is_file()]
     # Nor does anything that the views hold name anybody.
-    for entry in window.stage.session:
+    for entry in window.area.session:
         assert entry.name == window.work.code
         assert entry.volume.origin is None
         assert entry.volume.stored.header is None
@@ -215,7 +215,7 @@ def test_submitting_freezes_and_opens_the_next_scan(window, study, qtbot):
     assert kept(study, first.code).record.state == "submitted"
     assert window.desk.read == 1
     assert window.windowTitle() == f"napari-qsm - {window.work.code}"
-    assert window.stage.session.reference.name == window.work.code
+    assert window.area.session.reference.name == window.work.code
     assert not any("ppb" in text for text in everything_said())
 
 
@@ -269,7 +269,7 @@ def test_a_change_afterwards_asks_why(window, study, qtbot, monkeypatch):
     qtbot.waitUntil(lambda: window.work is not None, timeout=20000)
     before = kept(study, code).shapes[0].centre_mm
     window.work.go_to("Caudate L")
-    hover(window.stage.main, QPoint(40, 40))
+    hover(window.area.main, QPoint(40, 40))
     settle()
     press(window, Qt.Key.Key_Right)
     assert kept(study, code).shapes[0].centre_mm == pytest.approx(before)

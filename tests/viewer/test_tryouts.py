@@ -13,7 +13,7 @@ from napari_qsm.recon.recipe import default_choice, load_recipe
 from napari_qsm.recon.stages import STAGES, methods
 from napari_qsm.recon.sweep import Slab, run_sweep
 from napari_qsm.session.sweep import main_setting, neighbours, slab_at_crosshair
-from napari_qsm.viewer.reconstruct.sweep_dialog import TryOuts
+from napari_qsm.viewer.reconstruct.sweep_dialog import Sweeps
 from tests.viewer.conftest import ramp, settle
 from tests.viewer.reconstructed import GROUP, reconstruction_of, run, settled_jobs, small_head
 
@@ -46,7 +46,7 @@ def tryouts(workspace, recon):
     session = workspace.session
     session.add(head_map(recon), role="map", name="χ", case=session.case_called(GROUP))
     settle()
-    made = TryOuts(workspace.services)
+    made = Sweeps(workspace.services)
     yield made
     made.close()
     settled_jobs(workspace)

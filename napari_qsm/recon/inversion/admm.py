@@ -128,7 +128,7 @@ def solve_tv(
     spent = total - ending.iterations
     fraction = spent / total
 
-    def told(done: int) -> None:
+    def report(done: int) -> None:
         nonlocal fraction
         fraction = (spent + done) / total
         progress(fraction)
@@ -137,7 +137,7 @@ def solve_tv(
         terms,
         trusted(),
         ending,
-        told,
+        report,
         renewed if renew is not None else None,
         updates,
     )

@@ -77,13 +77,13 @@ def with_case_marks(
         if entry is None:
             continue
         there = {mark.id for mark in marks_on(after, panel, entry)}
-        put_away = not panel.annotations and bool(marks_on(before, panel, entry))
+        hidden = not panel.annotations and bool(marks_on(before, panel, entry))
         kept = [
             now.get(mark.id, mark)
             for mark in panel.annotations
             if mark.id not in known or mark.id in there
         ]
-        new = [m for m in after if m.id in there and m.id not in known and not put_away]
+        new = [m for m in after if m.id in there and m.id not in known and not hidden]
         if tuple(kept + new) != panel.annotations:
             spec = with_marks(spec, index, kept + new)
     return spec
@@ -110,8 +110,8 @@ def with_slice(session: Session, spec: FigureSpec, index: int, mm: float) -> Fig
     marks: list[Annotation] = []
     if entry is not None:
         drawn = session.case_of(entry).annotations
-        put_away = not panel.annotations and bool(marks_on(drawn, panel, entry))
-        marks = [] if put_away else marks_on(drawn, there, entry)
+        hidden = not panel.annotations and bool(marks_on(drawn, panel, entry))
+        marks = [] if hidden else marks_on(drawn, there, entry)
     return with_panel(spec, index, **place, annotations=tuple(marks))
 
 

@@ -93,9 +93,9 @@ class InContext:
         found: list[dict[str, float]] = [{} for _ in seen]
         told = []
         if self.comparison is not None and needs("controls", columns):
-            told.append(self.comparison.told(regions))
+            told.append(self.comparison.compare(regions))
         if self.published is not None and needs("published", columns):
-            told.append(self.published.told(regions, self.age))
+            told.append(self.published.compare(regions, self.age))
         other = _other(maps)
         if other is not None and needs("against", columns):
             theirs = _seen(numbers.rows([other], ranks=False, shapes=True), other)
@@ -105,9 +105,9 @@ class InContext:
             for kept, values in zip(found, each, strict=True):
                 kept.update(in_unit(values, factor("ppb", first.entry.volume.unit or "ppm")))
         for row, values in zip(seen, found, strict=True):
-            row.measures[first.entry.id] = row.measures[first.entry.id].with_told(values)
+            row.measures[first.entry.id] = row.measures[first.entry.id].with_external(values)
 
-    def said(
+    def notes(
         self, rows: list[Row], maps: list[ShownMap], columns: tuple[str, ...]
     ) -> dict[str, str]:
         """What must be known of the comparisons, by a heading for each."""

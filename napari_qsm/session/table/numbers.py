@@ -256,7 +256,7 @@ class Numbers:
                 if under is not None:
                     key, known_noise = under
                     own = live.measures(key, label)
-                    measures = known_noise.told_of(measures, own, shown.entry.volume.unit)
+                    measures = known_noise.with_noise(measures, own, shown.entry.volume.unit)
                 row.measures[shown.entry.id] = measures
         found = [rows[key] for key in sorted(rows, key=lambda key: key[0])]
         if not shapes:
@@ -276,7 +276,7 @@ class Numbers:
             known = with_edge(measures, values.data, places, values.voxel_size_mm)
             kept.edges[key, label] = known
         told = ("inner_mean", "edge_difference", "inner_voxels")
-        return known and measures.with_told({name: known.value(name) for name in told})
+        return known and measures.with_external({name: known.value(name) for name in told})
 
     def pooled(
         self, shown: ShownMap, labels: list[int], *, ranks: bool, noise: bool = False
@@ -287,7 +287,7 @@ class Numbers:
         found = self._noise_under(shown) if noise else None
         if found is None:
             return measures
-        return found[1].told_of(measures, live.pooled(found[0], labels), shown.entry.volume.unit)
+        return found[1].with_noise(measures, live.pooled(found[0], labels), shown.entry.volume.unit)
 
     def _noise_under(self, shown: ShownMap) -> tuple[str, NoiseMap] | None:
         """The noise map of a map, measured under the same labels, by its key; None without one."""

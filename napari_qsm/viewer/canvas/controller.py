@@ -50,7 +50,7 @@ class Controller:
 
     hovered = Signal(object)  # world mm under the pointer, or None
     drawn_again = Signal()  # something a panel may show has changed
-    said = Signal(str)  # a sentence for the user
+    message = Signal(str)  # a sentence for the user
     entered = Signal(object)  # the view the mouse is in
     tool_changed = Signal(object)  # the tool that now has the left button, or None
     region_picked = Signal(object)  # world mm of an Alt + click, which chooses a region
@@ -262,7 +262,7 @@ class Controller:
         try:
             self.mixed.update(self.frame)
         except GeometryError as error:
-            self.said.emit(str(error))
+            self.message.emit(str(error))
 
     def set_visible(self) -> None:
         """Decide for every layer in every view whether it is drawn."""
@@ -374,7 +374,7 @@ class Controller:
         hear(sync.restyled, to=self._on_restyled)
         hear(sync.visible_changed, to=self.set_visible)
         hear(sync.redrawn, to=self.drawn_again.emit)
-        hear(sync.refused, to=self.said.emit)
+        hear(sync.refused, to=self.message.emit)
 
     def dispose(self) -> None:
         """Let go of napari and close every canvas of ours; its layers stay."""
@@ -387,7 +387,7 @@ class Controller:
         self.painting.dispose()
         self.sync.dispose()
         self._views.dispose()
-        compat.forget_ramps()
+        compat.forget_colormaps()
 
 
 def _show(layer: Layer, visible: bool) -> None:

@@ -159,14 +159,14 @@ def apply_display(
         layer.events.opacity()  # no field of a layer has changed, but what is painted of it
     plain = not has_thresholds(display) and display.colouring != "both sides"
     name = colormap_name(display)
-    if plain and compat.napari_ramp(name) is not None:
+    if plain and compat.napari_colormap(name) is not None:
         if layer.colormap.name != name:
             layer.colormap = name
         return
     title = "both sides" if display.colouring == "both sides" else name
     if table is None or ends is None:
         table, ends = lookup_table(display), end_colours(display)
-    compat.set_ramp(layer, title, table, ends)
+    compat.set_colormap(layer, title, table, ends)
 
 
 def read_display(layer: Layer) -> dict[str, Any]:
@@ -182,12 +182,12 @@ def read_display(layer: Layer) -> dict[str, Any]:
     if (low, high) != layer.metadata.get(WINDOW_KEY):
         changes["window"] = (low, high)
     name = layer.colormap.name
-    if name.endswith(compat.RAMP_MARK):
+    if name.endswith(compat.COLORMAP_MARK):
         return changes
     if name in ("gray", "gray_r"):
         changes["colouring"] = "grey" if name == "gray" else "inverted"
     else:
-        if name not in {ramp.name for ramp in COLORMAPS}:
+        if name not in {each.name for each in COLORMAPS}:
             register_colormap(name, layer.colormap.map)
         changes.update(colouring="colour", colormap=name)
     return changes

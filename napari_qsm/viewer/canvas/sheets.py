@@ -146,17 +146,17 @@ def _sheet(layer: Layer) -> Sheet:
     if isinstance(layer, Labels):
         colours = label_colours(layer.colormap.map, layer.opacity)
         return Sheet(layer.data, scale, translate, colours, outline=outline_pixels(layer.contour))
-    ramp, bent = layer.colormap, layer.gamma != 1
+    colormap, bent = layer.colormap, layer.gamma != 1
     steps = _BENT_STEPS if bent else STEPS
     # From end to end, as figures sample the colours of a map.
-    table = ramp.map(np.linspace(0, 1, steps) ** layer.gamma)
+    table = colormap.map(np.linspace(0, 1, steps) ** layer.gamma)
     ends = [
         end if colour is None else np.asarray(colour)
-        for colour, end in ((ramp.low_color, table[0]), (ramp.high_color, table[-1]))
+        for colour, end in ((colormap.low_color, table[0]), (colormap.high_color, table[-1]))
     ]
     low, high = layer.contrast_limits
     window = (float(low), float(high if high > low else low + max(abs(low) * 1e-6, 1e-9)))
-    lost = None if ramp.nan_color is None else np.asarray(ramp.nan_color)
+    lost = None if colormap.nan_color is None else np.asarray(colormap.nan_color)
     colours = map_colours(window, table, (ends[0], ends[1]), layer.opacity, lost)
     left_out, _, grey = layer.metadata.get(LEFT_OUT_KEY, (None, 0.0, None))
     below = None

@@ -39,7 +39,7 @@ TITLE = "napari-qsm"
 class _News(QObject):
     """Brings sentences from the thread that keeps work to the window."""
 
-    said = Signal(str)
+    message = Signal(str)
 
 
 class Saving:
@@ -73,11 +73,11 @@ class Saving:
     def __init__(self, services: Services, files: Files, *, titled: bool) -> None:
         self._services, self._files, self._titled = services, files, titled
         self._news = _News()
-        self._news.said.connect(
+        self._news.message.connect(
             services.central.message.show_trouble, Qt.ConnectionType.QueuedConnection
         )
         self.unsaved = DirtyTracker(services.session)
-        self.autosave = Autosave(services.session, recovery_home(), failed=self._news.said.emit)
+        self.autosave = Autosave(services.session, recovery_home(), failed=self._news.message.emit)
         self.box = RecoveryBox(self.restore, self._delete)
         self._unwanted = -1
         self.unsaved.changed.connect(self._on_unsaved)
@@ -296,7 +296,7 @@ class Saving:
         wanted = self.unsaved.is_unsaved and self._unwanted != self.unsaved.count
         self.unsaved.stop()
         self.autosave.stop(keep=wanted)
-        self._news.said.disconnect()
+        self._news.message.disconnect()
         self._news.deleteLater()
 
     def _on_unsaved(self) -> None:

@@ -93,7 +93,7 @@ class LargePreview(QFrame):
             " #qsm\\.figure\\.large QLabel { color: #f2f2f2; background: transparent; }"
         )
         self._work = work
-        self._stage = central
+        self._central = central
         self._area: QWidget = central.area
         self._renderer = Renderer()
         self._renderer.drawn.connect(self._on_drawn)

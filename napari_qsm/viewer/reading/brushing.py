@@ -17,7 +17,7 @@ from napari_qsm.study.painted import PaintedStep, painted_regions
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.canvas.layers import drawn
 from napari_qsm.viewer.canvas.slice_view import SliceView
-from napari_qsm.viewer.reading.stage import Stage
+from napari_qsm.viewer.reading.area import SliceArea
 from napari_qsm.viewer.regions.painter import Painter
 
 #: Of what is in hand, and of the other regions: red, green, blue.
@@ -38,35 +38,37 @@ class Brushing:
 
     Parameters
     ----------
-    stage : Stage
+    area : SliceArea
     do : callable
         Does something with the scan on show; False where that cannot be done, which is then said.
     """
 
-    def __init__(self, stage: Stage, do: Callable[[Callable[[ReadingWork], object]], bool]) -> None:
-        self._stage, self._do = stage, do
+    def __init__(
+        self, area: SliceArea, do: Callable[[Callable[[ReadingWork], object]], bool]
+    ) -> None:
+        self._area, self._do = area, do
         self._work: ReadingWork | None = None
         self._entry: MapEntry | None = None
         self._kind: Kind = "brush"
         self._outlined = False
         self._contour: tuple[int, Array] | None = None
-        self.painter = _Brush(stage, lambda: do(lambda work: work.take_contour()))
+        self.painter = _Brush(area, lambda: do(lambda work: work.take_contour()))
         self._heard = ui.Subscriptions()
-        session = stage.session
+        session = area.session
         self._heard.connect(session.history.changed, to=self._on_history)
         self._heard.connect(session.labels_edited, to=self._on_edited)
-        stage.sheets_over.append(self.sheets)
+        area.sheets_over.append(self.sheets)
 
     def dispose(self) -> None:
         """Let go of the views."""
         self._heard.dispose()
         self._work = self._entry = None
-        self._stage.sheets_over.remove(self.sheets)
+        self._area.sheets_over.remove(self.sheets)
         self.painter.dispose()
 
-    def take_up(self, work: ReadingWork) -> None:
+    def activate(self, work: ReadingWork) -> None:
         """Work on another scan, which the views show already."""
-        session = self._stage.session
+        session = self._area.session
         self._work = self._entry = self._contour = None
         session.history.clear()  # nothing of another scan comes back
         if not work.painted.is_wanted:
@@ -94,9 +96,9 @@ class Brushing:
         """Take up the brush for the region in hand; False where that is no painted one."""
         work = self._work
         if work is None or not isinstance(work.step, PaintedStep):
-            self._stage.redraw()
+            self._area.redraw()
             return False
-        self._stage.session.active_region = work.painted.numbers[work.step.region_name]
+        self._area.session.active_region = work.painted.numbers[work.step.region_name]
         self.painter.options.kind = self._kind
         self.refresh()
         return True
@@ -110,8 +112,8 @@ class Brushing:
         if differ.any():
             at = np.flatnonzero(differ.ravel(order="F"))
             values = work.painted.values.ravel(order="F")[at]
-            self._stage.session.edit_labels(entry, at, values, "first contour")
-        self._stage.redraw()
+            self._area.session.edit_labels(entry, at, values, "first contour")
+        self._area.redraw()
 
     # -- keys -----------------------------------------------------------------------------
 
@@ -124,9 +126,9 @@ class Brushing:
         if modifiers & Qt.KeyboardModifier.ControlModifier:
             again = key == Qt.Key.Key_Y or (key == Qt.Key.Key_Z and shift)
             if again:
-                self._stage.session.history.redo()
+                self._area.session.history.redo()
             elif key == Qt.Key.Key_Z:
-                self._stage.session.history.undo()
+                self._area.session.history.undo()
             return again or key == Qt.Key.Key_Z
         if not self.is_in_hand:
             return False
@@ -138,7 +140,7 @@ class Brushing:
             self.painter.options.wider(widths[key])
         elif key == Qt.Key.Key_O:
             self._outlined = not self._outlined
-            self._stage.redraw()
+            self._area.redraw()
         else:
             return False
         return True
@@ -148,7 +150,7 @@ class Brushing:
     def _on_history(self) -> None:
         """A stroke is over, or was taken back."""
         work, entry = self._work, self._entry
-        if work is None or entry is None or self._stage.session.history.is_open:
+        if work is None or entry is None or self._area.session.history.is_open:
             return
         values = np.array(entry.labels)
         if np.array_equal(values, work.painted.values):
@@ -158,18 +160,18 @@ class Brushing:
 
     def _on_edited(self, key: str, box: Box) -> None:
         """Paint the part of the pictures anew that a stroke has changed, with its neighbours."""
-        entry, frame = self._entry, self._stage.frame
+        entry, frame = self._entry, self._area.frame
         if entry is None or frame is None:
             return
         placement = drawn(entry, frame).placement
         ends = np.array([(part.start - 1.5, part.stop + 0.5) for part in box]).T
         low, high = ends * placement.scale + placement.translate
-        for view in self._stage.views:
+        for view in self._area.views:
             view.surface.redraw_box(low, high)
 
     def sheets(self, view: SliceView) -> list[Sheet]:
         """The painted regions over the map of a view, and the first contour as an outline."""
-        work, entry, frame = self._work, self._entry, self._stage.frame
+        work, entry, frame = self._work, self._entry, self._area.frame
         if work is None or entry is None or frame is None:
             return []
         lies = drawn(entry, frame)
@@ -206,8 +208,8 @@ class Brushing:
 class _Brush(Painter):
     """A brush that begins with the first contour of its region."""
 
-    def __init__(self, stage: Stage, begin: Callable[[], object]) -> None:
-        super().__init__(stage)
+    def __init__(self, area: SliceArea, begin: Callable[[], object]) -> None:
+        super().__init__(area)
         self._before = begin
 
     def press(self, view: SliceView, at: Array) -> None:

@@ -17,10 +17,10 @@ from napari_qsm.session.reading.flags import Flag
 from napari_qsm.session.reading.work import ReadingWork
 from napari_qsm.session.settings import load_settings
 from napari_qsm.viewer import ui
+from napari_qsm.viewer.reading.area import SliceArea
 from napari_qsm.viewer.reading.brushing import Brushing
 from napari_qsm.viewer.reading.panel import Acts, ReadingPanel
 from napari_qsm.viewer.reading.placing import Placing
-from napari_qsm.viewer.reading.stage import Stage
 
 ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 _ARROWS = {
@@ -41,7 +41,7 @@ class ReadingPage(QWidget):
     ----------
     work : ReadingWork or None
         The scan that is shown.
-    stage : Stage
+    area : SliceArea
     placing, brushing : Placing and Brushing
         What the mouse does with a shape, and with a painted region.
     panel : ReadingPanel
@@ -60,9 +60,9 @@ class ReadingPage(QWidget):
         session = Session(blinded=True)
         known = load_settings().get("radiological")
         session.radiological = known if isinstance(known, bool) else True
-        self.stage = Stage(session)
-        self.placing = Placing(self.stage, self._place)
-        self.brushing = Brushing(self.stage, self._do)
+        self.area = SliceArea(session)
+        self.placing = Placing(self.area, self._place)
+        self.brushing = Brushing(self.area, self._do)
         self.panel = ReadingPanel(
             Acts(
                 take=self._take,
@@ -76,18 +76,18 @@ class ReadingPage(QWidget):
                 begin_anew=self._begin_anew,
             )
         )
-        self.setLayout(ui.row((self.stage.widget, 1), self.panel, spacing=0))
-        self.stage.entered.connect(self._on_entered)
-        self.stage.said.connect(self.panel.say)
+        self.setLayout(ui.row((self.area.widget, 1), self.panel, spacing=0))
+        self.area.entered.connect(self._on_entered)
+        self.area.message.connect(self.panel.say)
 
     def show_work(self, work: ReadingWork) -> None:
         """Show a scan, where its rater left it."""
         self.let_go()
         self.work = work
         opened = work.opened
-        self.stage.show_scan(opened.chi, opened.magnitude, opened.mask, opened.window_ppm)
-        self.placing.take_up(work)
-        self.brushing.take_up(work)
+        self.area.show_scan(opened.chi, opened.magnitude, opened.mask, opened.window_ppm)
+        self.placing.activate(work)
+        self.brushing.activate(work)
         self.panel.show_work(work)
         self._heard.connect(work.changed, to=self._refresh)
         self._heard.connect(work.moved_on, to=self._look)
@@ -96,7 +96,7 @@ class ReadingPage(QWidget):
         """Look at the region in hand; the page is on show now."""
         self._look()
         self._refresh()
-        self.stage.main.native.setFocus()
+        self.area.main.native.setFocus()
 
     def let_go(self) -> None:
         """Work on the scan no more."""
@@ -106,10 +106,10 @@ class ReadingPage(QWidget):
     def dispose(self) -> None:
         """Close the views."""
         self.let_go()
-        self.stage.entered.disconnect(self._on_entered)
+        self.area.entered.disconnect(self._on_entered)
         self.placing.dispose()
         self.brushing.dispose()
-        self.stage.dispose()
+        self.area.dispose()
 
     # -- acts -----------------------------------------------------------------------------
 
@@ -139,7 +139,7 @@ class ReadingPage(QWidget):
         if self._do(lambda work: work.place(world_mm)):
             self._follow()
         else:
-            self.stage.repaint_all()
+            self.area.repaint_all()
 
     def _nudge(self, right: int, up: int) -> None:
         if self._do(lambda work: work.nudge(self.placing.voxels(right, up))):
@@ -153,18 +153,18 @@ class ReadingPage(QWidget):
 
     def _not_visible(self, reason: str, words: str) -> None:
         if self._do(lambda work: work.not_visible(reason, words)):
-            self.stage.main.native.setFocus()
+            self.area.main.native.setFocus()
 
     def _leave_question(self) -> None:
         self.panel.ask_reason(False)
         self._refresh()
-        self.stage.main.native.setFocus()
+        self.area.main.native.setFocus()
 
     def _answer(self, flag: Flag, words: str) -> None:
         if self._do(lambda work: work.answer(flag, words)):
-            self.stage.main.native.setFocus()
+            self.area.main.native.setFocus()
             self._look()
-            self.stage.repaint_all()
+            self.area.repaint_all()
 
     def _begin_anew(self) -> None:
         self._do(lambda work: work.begin_anew())
@@ -193,25 +193,25 @@ class ReadingPage(QWidget):
         self.panel.ask_reason(False)
         shape, middle = work.looked_at, work.middle_mm
         if shape is not None:
-            self.stage.session.large_plane = shape.plane
-            self.stage.go_to(np.array(shape.centre_mm))
+            self.area.session.large_plane = shape.plane
+            self.area.go_to(np.array(shape.centre_mm))
         elif middle is not None:
-            self.stage.go_to(middle)
+            self.area.go_to(middle)
         elif isinstance(work.step, Step):
-            self.stage.session.large_plane = work.step.shape.plane
+            self.area.session.large_plane = work.step.shape.plane
         if not self.brushing.hold():
-            self.stage.use_tool(self.placing)
+            self.area.use_tool(self.placing)
 
     def _follow(self) -> None:
         """The crosshair goes along with the shape; the picture stays under the hand."""
         shape = None if self.work is None else self.work.shape
         if shape is not None:
-            self.stage.cross(np.array(shape.centre_mm))
+            self.area.cross(np.array(shape.centre_mm))
 
     def _refresh(self) -> None:
         self.brushing.refresh()
         self.panel.refresh(self.placing.active.plane)
-        self.stage.repaint_all()
+        self.area.repaint_all()
 
     def _on_entered(self, view: object) -> None:
         self.panel.show_plane(self.placing.active.plane)
@@ -233,7 +233,7 @@ class ReadingPage(QWidget):
         elif self.brushing.key(event):
             pass
         elif key in _SLICES and self.brushing.is_in_hand:
-            self.stage.step(self.placing.active.plane, _SLICES[Qt.Key(key)])
+            self.area.step(self.placing.active.plane, _SLICES[Qt.Key(key)])
         elif key in _ARROWS:
             self._nudge(*_ARROWS[Qt.Key(key)])
         elif key == Qt.Key.Key_N:
@@ -243,9 +243,9 @@ class ReadingPage(QWidget):
         elif key == Qt.Key.Key_M:
             self._magnitude()
         elif key == Qt.Key.Key_V:
-            self.stage.next_plane()
+            self.area.next_plane()
         elif key in _ZOOMS:
-            self.stage.zoom_by(_ZOOMS[Qt.Key(key)])
+            self.area.zoom_by(_ZOOMS[Qt.Key(key)])
         elif key == Qt.Key.Key_Escape:
             self.paused.emit()
         elif self.work is not None and self.work.step is None and self.work.unanswered:
@@ -255,7 +255,7 @@ class ReadingPage(QWidget):
         return True
 
     def _magnitude(self) -> None:
-        if self.stage.magnitude is None:
+        if self.area.magnitude is None:
             self.panel.say("There is no magnitude of this scan at hand.")
         else:
-            self.stage.show_magnitude(not self.stage.shows_magnitude)
+            self.area.show_magnitude(not self.area.shows_magnitude)

@@ -33,12 +33,12 @@ class StartPage(QWidget):
         self._change = change
         self._words = ui.label("", "qsm.reading.start.words")
         self._notes = ui.label("", "qsm.reading.start.notes")
-        self._said = ui.label("", "qsm.reading.start.said")
+        self._message = ui.label("", "qsm.reading.start.said")
         self._begin = _button("Begin   ⏎", "qsm.reading.start.begin", begin, main=True)
         self._again = _button(
             "Change a reading that was handed in …", "qsm.reading.start.change", self._ask
         )
-        self.setLayout(_centred(self._words, self._notes, self._said, self._begin, self._again))
+        self.setLayout(_centred(self._words, self._notes, self._message, self._begin, self._again))
 
     def show_desk(self, desk: Desk) -> None:
         """Show how far the rater is."""
@@ -53,8 +53,8 @@ class StartPage(QWidget):
 
     def say(self, sentence: str) -> None:
         """Tell the reader why a scan was not opened, or nothing any more."""
-        self._said.setText(sentence)
-        self._said.setVisible(bool(sentence))
+        self._message.setText(sentence)
+        self._message.setVisible(bool(sentence))
 
     def wait(self, code: str) -> None:
         """Say that a scan is being opened."""

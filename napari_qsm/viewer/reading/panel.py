@@ -114,8 +114,8 @@ class ReadingPanel(QWidget):
         for page in self._pages.values():
             self._stack.addWidget(page)
         self._card.setLayout(ui.column(self._stack, margins=(10, 8, 10, 8)))
-        self._said = ui.label("", "qsm.reading.said")
-        self._said.setStyleSheet(_WARNING)
+        self._message = ui.label("", "qsm.reading.said")
+        self._message.setStyleSheet(_WARNING)
         self._keys = ui.named(QLabel(), "qsm.reading.keys")
         self._keys.setTextFormat(Qt.TextFormat.RichText)
         self._list = ui.named(QListWidget(), "qsm.reading.regions")
@@ -130,7 +130,7 @@ class ReadingPanel(QWidget):
         self._missing = ui.label("", "qsm.reading.missing")
         self.setLayout(
             ui.column(
-                self._code, self._bar, self._card, self._said, (self._list, 1), self._keys,
+                self._code, self._bar, self._card, self._message, (self._list, 1), self._keys,
                 self._missing, self._submit, spacing=7, margins=(10, 10, 10, 10),
             )
         )  # fmt: skip
@@ -157,8 +157,8 @@ class ReadingPanel(QWidget):
 
     def say(self, sentence: str) -> None:
         """Tell the reader something, or nothing any more."""
-        self._said.setText(sentence)
-        self._said.setVisible(bool(sentence))
+        self._message.setText(sentence)
+        self._message.setVisible(bool(sentence))
 
     @property
     def is_asking(self) -> bool:

@@ -11,7 +11,7 @@ from napari_qsm.rois.shapes import FixedShape, snap
 from napari_qsm.session.reading.work import ReadingWork
 from napari_qsm.viewer.canvas.overlay_items import Patch
 from napari_qsm.viewer.canvas.slice_view import SliceView
-from napari_qsm.viewer.reading.stage import Stage
+from napari_qsm.viewer.reading.area import SliceArea
 from napari_qsm.viewer.regions.shape_drawing import Sections, patch_of
 
 #: Of what is in hand, and of the other regions that are placed.
@@ -23,33 +23,33 @@ class Placing:
 
     Parameters
     ----------
-    stage : Stage
+    area : SliceArea
     place : callable
         Given world mm where the region in hand shall lie.
     """
 
-    def __init__(self, stage: Stage, place: Callable[[Array], None]) -> None:
-        self._stage, self._place = stage, place
+    def __init__(self, area: SliceArea, place: Callable[[Array], None]) -> None:
+        self._area, self._place = area, place
         self._work: ReadingWork | None = None
         self._sections: Sections | None = None
         self._dragged: FixedShape | None = None
-        self._active: SliceView = stage.main
-        stage.entered.connect(self._on_entered)
-        stage.overlay_items.append(self.items)
+        self._active: SliceView = area.main
+        area.entered.connect(self._on_entered)
+        area.overlay_items.append(self.items)
 
     def dispose(self) -> None:
         """Let go of the views."""
-        self._stage.entered.disconnect(self._on_entered)
-        self._stage.overlay_items.remove(self.items)
+        self._area.entered.disconnect(self._on_entered)
+        self._area.overlay_items.remove(self.items)
         self._work = self._sections = None
 
-    def take_up(self, work: ReadingWork) -> None:
+    def activate(self, work: ReadingWork) -> None:
         """Work on another scan, which the views show already."""
         self._work, self._dragged = work, None
-        frame = self._stage.frame
+        frame = self._area.frame
         assert frame is not None
         self._sections = Sections(work.opened.chi, frame)
-        self._stage.use_tool(self)
+        self._area.use_tool(self)
 
     # -- the mouse ------------------------------------------------------------------------
 
@@ -64,7 +64,7 @@ class Placing:
     def release(self, view: SliceView, at: Array) -> None:
         """Put it there."""
         dragged, self._dragged = self._dragged, None
-        frame = self._stage.frame
+        frame = self._area.frame
         if dragged is not None and frame is not None:
             self._place(frame.display_to_world(at))
 
@@ -73,7 +73,7 @@ class Placing:
         self._drag_to(at)
 
     def _drag_to(self, at: Array) -> None:
-        work, frame = self._work, self._stage.frame
+        work, frame = self._work, self._area.frame
         if work is None or frame is None or work.is_submitted:
             return
         if not isinstance(work.step, Step):
@@ -81,7 +81,7 @@ class Placing:
         held = work.held or work.step.shape
         x, y, z = (float(value) for value in frame.display_to_world(at))
         self._dragged = snap(held.but(centre_mm=(x, y, z)), work.opened.chi)
-        self._stage.repaint_all()
+        self._area.repaint_all()
 
     # -- arrows ---------------------------------------------------------------------------
 

@@ -24,14 +24,14 @@ class Words(QLineEdit):
         self.setMaxLength(200)
         self.setPlaceholderText(example)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self._said = said
+        self._message = said
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Enter hands the words over."""
         if event is None:
             return
         if event.key() in _ENTER and not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            self._said(self.text())
+            self._message(self.text())
         elif event.key() == Qt.Key.Key_Escape:
             self.clearFocus()
         else:

@@ -69,7 +69,7 @@ class ReadingWindow(QMainWindow):
     ----------
     desk : Desk
     page : ReadingPage
-        The scan; ``stage``, ``panel``, ``placing`` and ``brushing`` are its own.
+        The scan; ``area``, ``panel``, ``placing`` and ``brushing`` are its own.
     """
 
     closed = Signal()
@@ -81,7 +81,7 @@ class ReadingWindow(QMainWindow):
         self.setObjectName("qsm.reading")
         self.setStyleSheet(compat.style_sheet())
         self.page = page = ReadingPage()
-        self.stage, self.panel = page.stage, page.panel
+        self.area, self.panel = page.area, page.panel
         self.placing, self.brushing = page.placing, page.brushing
         self._start = StartPage(self._begin, self._change)
         self._values = ValuesPage(self._begin)

@@ -84,7 +84,7 @@ class StageWidget(QWidget):
         self._cancel = ui.button("Cancel", f"{name}.cancel", self._on_cancel)
         self._cancel.setEnabled(False)
         self._lacks = ui.label("", f"{name}.lacks")
-        self._said = ui.label("", f"{name}.said")
+        self._message = ui.label("", f"{name}.said")
         body = ui.column(
             ui.quiet(STAGE_TEXTS[self.stage].purpose),
             self._method,
@@ -93,7 +93,7 @@ class StageWidget(QWidget):
             self._lacks,
             self._run,
             self._cancel,
-            self._said,
+            self._message,
             None,
             spacing=6,
             margins=(9, 9, 9, 9),
@@ -343,7 +343,7 @@ class StageWidget(QWidget):
         self._say(sentence)
 
     def _say(self, sentence: str) -> None:
-        self._said.setText(sentence)
+        self._message.setText(sentence)
 
 
 def _tell(widget: ref[StageWidget], name: str, *_: object) -> None:

@@ -31,7 +31,7 @@ from napari_qsm.viewer.reconstruct.quality_box import QualityBox
 from napari_qsm.viewer.reconstruct.recipes import RecipeRow
 from napari_qsm.viewer.reconstruct.running import RunBar
 from napari_qsm.viewer.reconstruct.sections import StageSection
-from napari_qsm.viewer.reconstruct.sweep_dialog import TryOuts
+from napari_qsm.viewer.reconstruct.sweep_dialog import Sweeps
 from napari_qsm.viewer.services import Services
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class ReconstructPanel(QWidget):
     ----------
     quality : QualityBox
         Below the stages; judges the result.
-    tryouts : TryOuts
+    sweeps : Sweeps
         Settings of a stage tried side by side.
     """
 
@@ -61,14 +61,14 @@ class ReconstructPanel(QWidget):
         self.setLayout(self._layout)
         self._body: QWidget | None = None
         self.quality: QualityBox | None = None
-        self.tryouts = TryOuts(context)
+        self.sweeps = Sweeps(context)
         self._dialog: HowMade | None = None
         self._mask = MaskPainting(context)
         self._benches = Benches(context, self._on_made, self._on_progress, self._on_failed)
         self._judged: dict[str, Judgement] = {}
         self._disposed = False
         self._sections: dict[str, StageSection] = {}
-        self._take_up_case()
+        self._activate_case()
         self._show_case()
         self._heard = ui.Subscriptions()
         session, controller, hear = self._session, context.controller, self._heard.connect
@@ -83,9 +83,9 @@ class ReconstructPanel(QWidget):
 
     # -- building -------------------------------------------------------------------------
 
-    def _take_up_case(self) -> None:
+    def _activate_case(self) -> None:
         """Turn to the reconstruction of the active case, which gets one here."""
-        self.tryouts.close()
+        self.sweeps.close()
         if self.quality is not None:
             self.quality.dispose()
             self.quality = None
@@ -152,7 +152,7 @@ class ReconstructPanel(QWidget):
         """Stop what is running, and stop listening."""
         self._disposed = True
         self._mask.dispose()
-        self.tryouts.close()
+        self.sweeps.close()
         if self.quality is not None:
             self.quality.dispose()
         self._benches.dispose()
@@ -232,7 +232,7 @@ class ReconstructPanel(QWidget):
             return
         self._mask.take()
         self.recon.changed.disconnect(self.refresh)
-        self._take_up_case()
+        self._activate_case()
         if self.isVisible():
             self._show_case()
         self._on_maps()
@@ -310,7 +310,7 @@ class ReconstructPanel(QWidget):
         elif what == "how":
             self.show_how(stage)
         elif what == "try":
-            self._attempt(lambda: self.tryouts.open(self.recon, stage))
+            self._attempt(lambda: self.sweeps.open(self.recon, stage))
         elif what == "paint":
             self._attempt(self._on_paint)
         else:

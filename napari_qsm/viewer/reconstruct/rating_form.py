@@ -64,8 +64,8 @@ class RatingForm(QWidget):
         self._rater = ui.line("qsm.quality.rater", example="Your name or initials")
         self._rater.setText(str(load_settings().get("rater", "")))
         self._save = ui.button("Save rating", "qsm.quality.save_rating", self._on_save)
-        self._said = ui.label("", "qsm.quality.rating_said")
-        self._said.hide()
+        self._message = ui.label("", "qsm.quality.rating_said")
+        self._message.hide()
         self._history = SignedLines("qsm.quality.ratings", side=16)
         self.setLayout(
             ui.column(
@@ -73,7 +73,7 @@ class RatingForm(QWidget):
                 ui.row(*((button, 1) for button in buttons), spacing=5),
                 self._comment,
                 ui.row((self._rater, 1), self._save, spacing=6),
-                self._said,
+                self._message,
                 self._history,
                 spacing=5,
                 margins=(0, 4, 0, 0),
@@ -131,8 +131,8 @@ class RatingForm(QWidget):
         self._enable()
 
     def _say(self, sentence: str) -> None:
-        self._said.setText(sentence)
-        self._said.setVisible(bool(sentence))
+        self._message.setText(sentence)
+        self._message.setVisible(bool(sentence))
 
     def _enable(self) -> None:
         known = bool(self._checksum)

@@ -28,7 +28,7 @@ class Runner(QObject):
     """
 
     _handed = Signal(int, object)
-    _told = Signal(int, str, float)
+    _progressed = Signal(int, str, float)
 
     def __init__(self, jobs: JobBar, recon: Reconstruction) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class Runner(QObject):
         self.on_progress: Callable[[str, float], None] = lambda stage, fraction: None
         queued = Qt.ConnectionType.QueuedConnection
         self._handed.connect(self._on_handed, queued)
-        self._told.connect(self._on_told, queued)
+        self._progressed.connect(self._on_progress, queued)
 
     def run(self, stages: Sequence[str]) -> None:
         """Start.
@@ -64,7 +64,7 @@ class Runner(QObject):
             def told(stage: str, fraction: float) -> None:
                 done = (list(stages).index(stage) + fraction) / count
                 progress(done, f"{STAGE_TEXTS[stage].title} …")
-                self._told.emit(run, stage, fraction)
+                self._progressed.emit(run, stage, fraction)
 
             def handed(item: Any) -> None:
                 self._handed.emit(run, item)
@@ -119,7 +119,7 @@ class Runner(QObject):
             self.on_made(item)
 
     @Slot(int, str, float)
-    def _on_told(self, run: int, stage: str, fraction: float) -> None:
+    def _on_progress(self, run: int, stage: str, fraction: float) -> None:
         if not self._gone and run == self._run and stage in self._recon.running:
             self.on_progress(stage, fraction)
 

@@ -44,7 +44,7 @@ class Tried:
     quantity: str
 
 
-class TryOutDialog(QDialog):
+class SweepDialog(QDialog):
     """Variants of one stage side by side; nothing is changed until one of them is used.
 
     Parameters
@@ -174,11 +174,11 @@ class TryOutDialog(QDialog):
                 else:
                     have.update(item.quantities)
 
-            def told(name: str, fraction: float) -> None:
+            def report(name: str, fraction: float) -> None:
                 done = (before.index(name) + fraction) / max(len(before), 1)
                 progress(share * done, f"{STAGE_TEXTS[name].title} …")
 
-            task.run(took, progress=told, cancelled=cancelled)
+            task.run(took, progress=report, cancelled=cancelled)
             variants = run_sweep(
                 recipe,
                 have,
@@ -304,7 +304,7 @@ class TryOutDialog(QDialog):
         super().done(result)
 
 
-class TryOuts:
+class Sweeps:
     """Opens the window for a stage; there is one at a time.
 
     Parameters
@@ -314,9 +314,9 @@ class TryOuts:
 
     def __init__(self, context: Services) -> None:
         self._context = context
-        self.dialog: TryOutDialog | None = None
+        self.dialog: SweepDialog | None = None
 
-    def open(self, recon: Reconstruction, stage: str) -> TryOutDialog:
+    def open(self, recon: Reconstruction, stage: str) -> SweepDialog:
         """Show the window for a stage of a reconstruction.
 
         Raises
@@ -327,7 +327,7 @@ class TryOuts:
         if stage not in STAGES or stage not in recon.active():
             raise MetadataError("This step does not run on what was given; nothing can be tried.")
         self.close()
-        self.dialog = TryOutDialog(self._context, recon, stage)
+        self.dialog = SweepDialog(self._context, recon, stage)
         self.dialog.finished.connect(self._forget)
         self.dialog.open_beside()
         return self.dialog

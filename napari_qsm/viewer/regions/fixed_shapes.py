@@ -47,7 +47,7 @@ class FixedShapesBox(ui.Section):
         self._session = context.session
         self.work = ShapeWork(context.session, context.controller)
         self.guide = Guide(self.work)
-        self.tool = ShapeTool(self.work, self.put_away, self._words)
+        self.tool = ShapeTool(self.work, self.deactivate, self._words)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(0)
@@ -64,7 +64,7 @@ class FixedShapesBox(ui.Section):
         self._hint.setWordWrap(True)
         layout.addWidget(self._hint)
         self.form = ShapeForm(self.work)
-        self.guide_box = GuideBox(self.work, self.guide, self._tell, self.take_up)
+        self.guide_box = GuideBox(self.work, self.guide, self._tell, self.activate)
         self.list = ShapeList(self.work)
         for part in (self.guide_box, self.form, self.list):
             layout.addWidget(part)
@@ -114,22 +114,22 @@ class FixedShapesBox(ui.Section):
 
     # -- the tool ---------------------------------------------------------------------------
 
-    def take_up(self) -> None:
+    def activate(self) -> None:
         """Give the left button to the shapes."""
         self._context.controller.use_tool(self.tool)
 
-    def put_away(self) -> None:
+    def deactivate(self) -> None:
         """Give the left button back to the crosshair."""
         if self._context.controller.tool is self.tool:
             self._context.controller.use_tool(None)
 
     def _on_place(self) -> None:
         if self.tool.active:
-            self.put_away()
+            self.deactivate()
         elif self.work.volume is None:
             self._tell("Open a map first; shapes are placed on its grid.")
         else:
-            self.take_up()
+            self.activate()
 
     def _on_tool(self, tool: Any) -> None:
         self.tool.active = tool is self.tool
@@ -144,7 +144,7 @@ class FixedShapesBox(ui.Section):
 
     def _on_fold(self, is_open: bool) -> None:
         if not is_open:  # nobody should click with a tool whose panel is out of sight
-            self.put_away()
+            self.deactivate()
 
     def _words(self, shape: FixedShape) -> str:
         row = next((row for row in self.work.rows if row.shape is shape), None)

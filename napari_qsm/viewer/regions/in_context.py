@@ -114,12 +114,12 @@ class ContextBox(ui.Section):
             lambda on: self._columns(_EDGE, on),
             tip="Worked out when the hand rests; a note says where it matters",
         )
-        self.said = ui.label("", "qsm.context.said", selectable=True)
+        self.message = ui.label("", "qsm.context.said", selectable=True)
         self.body.addLayout(ui.row(self.controls, self.forget))
         self.body.addLayout(ui.row(self.group, self.age, self.at_age))
         self.body.addLayout(ui.row(self.published, self.repeatability, None))
         self.body.addWidget(self.difference)
-        self.body.addWidget(self.said)
+        self.body.addWidget(self.message)
         self.body.addWidget(self.anyway)
         self.body.addLayout(ui.row(self.high_label, self.high, self.high_controls))
         self.body.addWidget(self.edge)
@@ -164,11 +164,11 @@ class ContextBox(ui.Section):
         said += self._problems
         if self._differs:
             said.append(f"Not compared. {' '.join(self._differs)}")
-        said += table.beside.said(table.rows(), table.maps, columns).values()
+        said += table.beside.notes(table.rows(), table.maps, columns).values()
         text = "\n".join(said)
-        if self.said.text() != text:
-            self.said.setText(text)
-        self.said.setVisible(bool(text))
+        if self.message.text() != text:
+            self.message.setText(text)
+        self.message.setVisible(bool(text))
         self.anyway.setVisible(bool(self._differs))
         self.high_controls.setVisible(table.beside.comparison is not None)
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from napari_qsm.session import Session
     from napari_qsm.viewer.canvas.controller import Controller
     from napari_qsm.viewer.canvas.slice_view import SliceView
-    from napari_qsm.viewer.reading.stage import Stage
+    from napari_qsm.viewer.reading.area import SliceArea
 
 
 class Painter:
@@ -54,7 +54,7 @@ class Painter:
     #: The sentence that says what the next click does may be another.
     changed = Signal()
 
-    def __init__(self, controller: Controller | Stage) -> None:
+    def __init__(self, controller: Controller | SliceArea) -> None:
         self.options = PaintOptions()
         self._controller = controller
         self.session: Session = controller.session
@@ -203,7 +203,7 @@ class Painter:
 
     def say(self, sentence: str) -> None:
         """Tell the user."""
-        self._controller.said.emit(sentence)
+        self._controller.message.emit(sentence)
 
     def pick(self, at: Array) -> None:
         """Choose the region at a place, display mm."""

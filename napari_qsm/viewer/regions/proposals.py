@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtWidgets import QWidget
 
 from napari_qsm.errors import QsmError
-from napari_qsm.outlines.files import told
+from napari_qsm.outlines.files import sentences_of
 from napari_qsm.outlines.propose import Proposal, is_seed, propose_outlines
 from napari_qsm.session import MapEntry, proposals
 from napari_qsm.session.regions import region_of
@@ -115,7 +115,7 @@ class ProposalBox(QWidget):
             self._propose.setEnabled(True)
             if entry in self._session.maps:
                 proposals.add_proposal(self._session, entry, proposal)
-                self._context.message(" ".join(told(proposal)))
+                self._context.message(" ".join(sentences_of(proposal)))
 
         def failed(error: Exception) -> None:
             self._propose.setEnabled(True)

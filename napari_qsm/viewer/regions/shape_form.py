@@ -188,7 +188,7 @@ class ShapeForm(QWidget):
         try:
             self._work.set_template(**changes)
         except QsmError as error:
-            self._work.controller.said.emit(str(error))
+            self._work.controller.message.emit(str(error))
             self.show_template()
 
     def _on_kind(self) -> None:
@@ -224,7 +224,7 @@ class ShapeForm(QWidget):
         try:
             found = sizes()
         except QsmError as error:
-            self._work.controller.said.emit(str(error))
+            self._work.controller.message.emit(str(error))
             self.show_template()
             return
         if prod(found) > 0:

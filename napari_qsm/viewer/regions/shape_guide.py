@@ -35,7 +35,7 @@ class GuideBox(QWidget):
         What is worked on.
     tell : callable
         Tells the user a sentence.
-    take_up : callable
+    activate : callable
         Gives the left button to the shapes.
     """
 
@@ -44,10 +44,10 @@ class GuideBox(QWidget):
         work: ShapeWork,
         guide: Guide,
         tell: Callable[[str], None],
-        take_up: Callable[[], None],
+        activate: Callable[[], None],
     ) -> None:
         super().__init__()
-        self._work, self._guide, self._tell, self._take_up = work, guide, tell, take_up
+        self._work, self._guide, self._tell, self._activate = work, guide, tell, activate
         self._choice = QComboBox()
         self._choice.setObjectName("qsm.shapes.guide.list")
         self._choice.setMinimumContentsLength(12)
@@ -127,7 +127,7 @@ class GuideBox(QWidget):
         if self._work.volume is None:
             raise QsmError("Open a map first; shapes are placed on its grid.")
         self._guide.start(load_guided(source))
-        self._take_up()
+        self._activate()
 
     def _on_choice(self) -> None:
         key = self._choice.currentData()
@@ -157,7 +157,7 @@ class GuideBox(QWidget):
 
     def _on_again(self) -> None:
         self._guide.again()
-        self._take_up()
+        self._activate()
 
     def _button(self, text: str, name: str, call: Callable[[], object]) -> QPushButton:
         button = QPushButton(text)

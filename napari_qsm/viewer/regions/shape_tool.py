@@ -44,7 +44,7 @@ class ShapeTool:
     ----------
     work : ShapeWork
         What is done to shapes.
-    put_away : callable
+    deactivate : callable
         Called by the Escape key.
     words : callable
         Name and numbers of a placed shape, to stand beside it.
@@ -53,11 +53,11 @@ class ShapeTool:
     def __init__(
         self,
         work: ShapeWork,
-        put_away: Callable[[], None],
+        deactivate: Callable[[], None],
         words: Callable[[FixedShape], str],
     ) -> None:
         self._work = work
-        self._put_away = put_away
+        self._deactivate = deactivate
         self._words = words
         self._held: _Held | None = None
         self._over: SliceView | None = None
@@ -165,7 +165,7 @@ class ShapeTool:
         if not plain:
             return None
         if key == Qt.Key.Key_Escape:
-            return self._put_away
+            return self._deactivate
         if self._work.chosen_shape is None:
             return None
         if key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):

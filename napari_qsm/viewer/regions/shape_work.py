@@ -236,11 +236,11 @@ class ShapeWork:
         """
         volume = self.volume
         if volume is None:
-            self.controller.said.emit("Open a map first; shapes are placed on its grid.")
+            self.controller.message.emit("Open a map first; shapes are placed on its grid.")
             return None
         index = np.rint(index_of(world_mm, volume))[np.newaxis]
         if not within(index, volume)[0]:
-            self.controller.said.emit("That lies outside the map; nothing was placed.")
+            self.controller.message.emit("That lies outside the map; nothing was placed.")
             return None
         made = self._at(world_mm, plane, volume)
         earlier = None

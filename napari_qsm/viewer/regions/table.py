@@ -25,8 +25,8 @@ from napari_qsm.session import MapEntry, sampled
 from napari_qsm.session.table.choice import Choice, load_choice, optional, save_choice
 from napari_qsm.session.table.content import Content, Line, content_of, needs_ranks
 from napari_qsm.session.table.in_context import InContext
+from napari_qsm.session.table.notes import also_of, frame_of_map, notes_of
 from napari_qsm.session.table.numbers import Numbers, Row, ShownMap, measured_map
-from napari_qsm.session.table.said import also_of, frame_of_map, notes_of
 from napari_qsm.units import UNITS, decimals
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.regions.map_choice import MapChoice

@@ -31,8 +31,8 @@ from napari_qsm.session.blinding import shown_name
 from napari_qsm.session.proposals import note_on
 from napari_qsm.session.settings import save_settings
 from napari_qsm.session.table.choice import optional
+from napari_qsm.session.table.notes import also_of, missing_notes, notes_on_edges
 from napari_qsm.session.table.numbers import measurable, measured_map
-from napari_qsm.session.table.said import also_of, missing_notes, notes_on_edges
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.dialogs import Answer, ask, ask_save_file
 
@@ -135,7 +135,7 @@ class TableActions:
             provenance=shown.entry.provenance,
             more={
                 **what_was_asked(volume, shown.unit, also, choice.high),
-                **(table.beside.said(rows, table.maps, also) if shown is table.maps[0] else {}),
+                **(table.beside.notes(rows, table.maps, also) if shown is table.maps[0] else {}),
             },
         )
         return Exported(table.frame_for(shown), shown.unit, about, also)

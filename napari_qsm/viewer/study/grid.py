@@ -215,12 +215,12 @@ class GridView(QTableView):
     ----------
     opened : Signal
         Participant and :class:`~napari_qsm.study.overview.Column` of a cell that is to be opened.
-    told : Signal
+    message : Signal
         The sentence of the cell that one is at.
     """
 
     opened = Signal(str, object)
-    told = Signal(str)
+    message = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -279,7 +279,7 @@ class GridView(QTableView):
         for index in (current, previous):
             if index.isValid():
                 self.update(index)
-        self.told.emit(self.grid.words(current))
+        self.message.emit(self.grid.words(current))
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Enter opens; arrows move."""

@@ -67,13 +67,13 @@ class StudyPage(QFrame):
         self._progress = ui.panel(ui.row(spacing=12), "qsm.study.progress")
         self.grid = GridView()
         self.grid.opened.connect(self.opened)
-        self.grid.told.connect(self._on_told)
+        self.grid.message.connect(self._on_message)
         self.grid.heads.sectionClicked.connect(self._on_head)
         self._cell = ui.label("", "qsm.study.cell")
         self.steps = StepsBox(self.step_asked.emit)
         self.jobs = JobBar(name="qsm.study.jobs")
         self.jobs.setObjectName("qsm.study.jobs")
-        self.jobs.told.connect(lambda text, part: self._on_working(text))
+        self.jobs.progressed.connect(lambda text, part: self._on_working(text))
         self._build_report()
         self.setLayout(
             ui.column(
@@ -266,7 +266,7 @@ class StudyPage(QFrame):
         self.grid.heads.setSortIndicatorShown(True)
         self._show_rows()
 
-    def _on_told(self, sentence: str) -> None:
+    def _on_message(self, sentence: str) -> None:
         self._cell.setText(sentence)
 
     def _on_working(self, text: str) -> None:

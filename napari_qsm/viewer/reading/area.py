@@ -30,7 +30,7 @@ from napari_qsm.volume import Volume
 _SHARES = (0.66, 0.34)
 
 
-class Stage:
+class SliceArea:
     """The views of the reader's window.
 
     Parameters
@@ -53,7 +53,7 @@ class Stage:
 
     hovered = Signal(object)  # world mm under the pointer, or None
     entered = Signal(object)  # the view the mouse is in
-    said = Signal(str)  # a sentence for the user
+    message = Signal(str)  # a sentence for the user
     tool_changed = Signal(object)  # the tool that now has the left button, or None
     region_picked = Signal(object)  # world mm of an Alt + click, which chooses a region
 
