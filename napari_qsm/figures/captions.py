@@ -245,7 +245,7 @@ def _short_names(plan: Plan) -> str:
         for label in one.shown
         if label in one.labels.regions
     ]
-    meant = abbreviations(named)
+    meant = abbreviations(named, plan.spec.called)
     told = any(isinstance(panel, TextPanel) and meant in panel.text for panel in plan.spec.panels)
     return f" {meant}." if meant and not told else ""
 

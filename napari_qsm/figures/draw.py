@@ -235,7 +235,7 @@ def _check_size(width_mm: float, height_mm: float, dpi: float) -> None:
 
 def _draw_panels(page: Page, plan: Plan, grid: Grid, cache: Cache) -> list[str]:
     notes: list[str] = []
-    drawing = Drawing(plan.spec.radiological, cache.rasters)
+    drawing = Drawing(plan.spec.radiological, cache.rasters, plan.spec.called)
     parts = zip(plan.panels, grid.bodies, grid.titles, strict=True)
     for number, (one, body, strip) in enumerate(parts):
         panel = one.panel

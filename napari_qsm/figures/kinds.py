@@ -109,10 +109,13 @@ class Drawing:
         True where the patient's right is drawn on the left.
     rasters : dict
         Coloured slices, kept from one drawing to the next.
+    called : dict
+        What the figure calls regions otherwise than they are named.
     """
 
     radiological: bool = True
     rasters: dict[Any, Any] = field(default_factory=dict)
+    called: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

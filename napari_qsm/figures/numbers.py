@@ -140,13 +140,40 @@ def plain_region(name: str, side: str) -> str:
     return bare or name
 
 
-def abbreviations(regions: Iterable[Region]) -> str:
-    """What the short names of regions mean, without their sides: ``"GP, globus pallidus"``."""
+def regions_told(spec: FigureSpec, tables: Mapping[str, RegionTable]) -> list[str]:
+    """The regions that a figure draws or measures, as label tables name them, without sides.
+
+    Parameters
+    ----------
+    spec : FigureSpec
+    tables : mapping
+        Region tables of label maps, by the figure's keys.
+    """
+    found: dict[str, None] = {}
+    for panel in spec.panels:
+        drawn = getattr(panel, "regions", None)
+        which = getattr(panel if drawn is None else drawn, "which", ())
+        keys = [key for key, part in panel.sources() if part == "regions"]
+        for key in keys if drawn is not None or isinstance(panel, Numbers) else ():
+            for label, region in tables.get(key, {}).items():
+                if not which or label in which:
+                    found[plain_region(region.name, region_side(region))] = None
+    return list(found)
+
+
+def abbreviations(
+    regions: Iterable[Region], words: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """What the short names of regions mean, without their sides: ``"GP, globus pallidus"``.
+
+    ``words`` are what a figure calls regions otherwise than they are named.
+    """
     found = {}
     for region in regions:
         short, full = (
             plain_region(text, region_side(region)) for text in (region.abbreviation, region.name)
         )
+        full = words.get(region.name) or words.get(full) or full
         if short and short.lower() != full.lower():
             found[short] = full if full[1:2].isupper() else full[0].lower() + full[1:]
     return "; ".join(f"{short}, {full}" for short, full in sorted(found.items()))

@@ -208,7 +208,7 @@ def _draw_picture(page: Page, rect: Rect, plan: PicturePlan, drawing: Drawing) -
             notes += draw_marks(frame, panel.annotations, plan.map.volume, plan.who)
         if panel.regions is not None and panel.regions.names != "none":
             regions = plan.regions_on(where, drawing.radiological)
-            notes += write_names(frame, regions, panel.regions, plan.who)
+            notes += write_names(frame, regions, panel.regions, plan.who, drawing.called)
     return notes
 
 

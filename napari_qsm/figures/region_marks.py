@@ -14,7 +14,7 @@ from napari_qsm.figures.frame import Frame
 from napari_qsm.figures.gather import Loaded
 from napari_qsm.figures.lettering import Rect
 from napari_qsm.figures.names import Name, write_column
-from napari_qsm.figures.numbers import plain_region
+from napari_qsm.figures.numbers import plain_region, sided_region
 from napari_qsm.figures.parts import Regions, ShapeMark
 from napari_qsm.figures.slices import Slice
 from napari_qsm.rois.outlines import outlines
@@ -120,13 +120,20 @@ def _on_page(frame: Frame, regions: SliceRegions, path: Array, shape: tuple[int,
     return np.stack([x, y], axis=1)
 
 
-def write_names(frame: Frame, regions: SliceRegions, style: Regions, who: str) -> list[str]:
-    """Write the names of regions along the edges; returns what the user should know."""
+def write_names(
+    frame: Frame, regions: SliceRegions, style: Regions, who: str, words: Mapping[str, str]
+) -> list[str]:
+    """Write the names of regions along the edges; returns what the user should know.
+
+    ``words`` are what the figure calls regions otherwise than they are named.
+    """
     labels = regions.labels
     columns: dict[Literal["left", "right"], list[Name]] = {"left": [], "right": []}
     for label, inside in regions.inside.items():
         region = labels.regions.get(label)
-        name = labels.region_called(label)
+        name, side = labels.region_called(label), region_side(region)
+        if {name, plain_region(name, side)} & set(words):
+            name = sided_region(name, side, words)
         if style.names == "short":
             name = region.abbreviation if region is not None and region.abbreviation else name
         path = max(outlines(inside), key=len)
@@ -136,7 +143,7 @@ def write_names(frame: Frame, regions: SliceRegions, style: Regions, who: str) -
         outer = corners[:, 0].argmin() if edge == "left" else corners[:, 0].argmax()
         at = (float(corners[outer, 0]), float(corners[outer, 1]))
         if frame.rect.holds(Rect(*at, 0, 0)):
-            bare = plain_region(name, region_side(region))
+            bare = plain_region(name, side)
             columns[edge].append(Name(name, bare, at, region_colour(labels, style, label)))
     lost = [one for edge, found in columns.items() for one in write_column(frame, edge, found)]
     return [f"{who}: no room to write '{name}' beside its region." for name in lost]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QFileDialog
+from qtpy.QtWidgets import QApplication, QFileDialog, QLineEdit
 
 from napari_qsm.anatomy import DEPTH_AXIS, DRAWN_AXES
 from napari_qsm.compositing import compose, unpacked
@@ -927,3 +927,32 @@ def test_another_map_of_the_scan_takes_a_panels_place_in_its_own_window(one_wind
     session.history.undo()
     assert session.figure == before
     session.remove(entry)
+
+
+def test_regions_are_called_as_the_figure_panel_says(one_window, two):
+    session = one_window.session
+    make(one_window, "case-report-1")
+    press(one_window, "qsm.figure.called_fold")
+    quiet(one_window)
+    line = child(one_window, "qsm.figure.called.0")
+    assert line.placeholderText() == "Putamen"
+    assert one_window.viewer.window._qt_window.findChild(QLineEdit, "qsm.figure.called.1") is None
+    line.setFocus()
+    QTest.keyClicks(line, "core of the putamen")
+    QTest.keyClick(line, Qt.Key.Key_Return)
+    quiet(one_window)
+    assert session.figure.called == {"Putamen": "core of the putamen"}
+    drawn = render(session.figure, one_window.panels.figure.work.given(), preview=True)
+    words = {written.text for written in drawn.page.written}
+    assert "Left core of the putamen" in words and "left core of the putamen" in drawn.caption
+    panel = next(i for i, p in enumerate(session.figure.panels) if getattr(p, "regions", None))
+    one_window.panels.figure.work.choose(panel)
+    full = session.figure.panels[panel].regions.model_copy(update={"names": "full"})
+    named = editing.with_panel(session.figure, panel, regions=full)
+    drawn = render(named, one_window.panels.figure.work.given(), preview=True)
+    assert sum("core of the putamen" in w.text for w in drawn.page.written) > len(
+        [w for w in words if "core" in w]
+    )
+    assert session.history.undo() == "name of a region"
+    quiet(one_window)
+    assert session.figure.called == {} and line.text() == ""

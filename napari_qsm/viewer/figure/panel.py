@@ -11,6 +11,7 @@ from napari_qsm.viewer.figure.caption_box import CaptionBox
 from napari_qsm.viewer.figure.export_box import ExportBox
 from napari_qsm.viewer.figure.forms import PageForm, PanelForm
 from napari_qsm.viewer.figure.mark_box import MarkBox
+from napari_qsm.viewer.figure.names_box import NamesBox
 from napari_qsm.viewer.figure.panel_list import PanelList
 from napari_qsm.viewer.figure.preview_box import PreviewBox
 from napari_qsm.viewer.figure.template_box import TemplateBox
@@ -45,12 +46,14 @@ class FigurePanel(QWidget):
         self._form = PanelForm(work)
         self._page = PageForm(work)
         self._marks = MarkBox(work)
+        self._names = NamesBox(work)
         self._caption = CaptionBox(work)
         self.export = ExportBox(work, self._caption.commit)
         sections = []
         for title, name, widget, is_open in (
             ("Chosen panel", "panel", self._form, True),
             ("Arrows and circles in the views", "marks", self._marks, False),
+            ("Names of regions", "called", self._names, False),
             ("Page", "page", self._page, False),
             ("Caption", "caption", self._caption, False),
         ):
@@ -86,6 +89,7 @@ class FigurePanel(QWidget):
             self.preview.dispose,
             self._panels.dispose,
             self._marks.dispose,
+            self._names.dispose,
             self._caption.dispose,
             work.dispose,
         )

@@ -11,6 +11,7 @@ from psygnal import Signal
 from napari_qsm.errors import QsmError
 from napari_qsm.figures.gather import Given
 from napari_qsm.figures.spec import FigureSpec
+from napari_qsm.rois.region import RegionTable
 from napari_qsm.session import MapEntry
 from napari_qsm.session.figure.from_session import given_of, known_provenance
 from napari_qsm.session.references import References
@@ -112,6 +113,15 @@ class FigureWork:
             return entry.shown
         loaded = self.renderer.cache.loaded.get(key)
         return loaded.volume if loaded is not None else None
+
+    def region_tables(self) -> dict[str, RegionTable]:
+        """What labels of the figure's label maps mean: those with voxels, by its keys."""
+        out: dict[str, RegionTable] = {}
+        for key, source in self.spec.sources.items() if self.spec is not None else ():
+            if source.role == "labels" and (loaded := self.renderer.cache.loaded.get(key)):
+                there = loaded.present
+                out[key] = {n: row for n, row in loaded.regions.items() if n in there}
+        return out
 
     def given(self) -> dict[str, Given]:
         """The volumes that the figure takes from the session.
