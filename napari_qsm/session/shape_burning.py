@@ -1,4 +1,4 @@
-"""Fixed shapes written into a label map. Knows no Qt."""
+"""Fixed shapes written into a label map of the session."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
-from napari_qsm.io.label_table import Region, default_color, side_of
-from napari_qsm.rois import edit
-from napari_qsm.rois.region import RegionTable, name_of
-from napari_qsm.rois.shapes import FixedShape, voxels_of
-from napari_qsm.session import MapEntry, Session
+from napari_qsm.rois.rasterise import rasterise
+from napari_qsm.rois.shapes import FixedShape
+from napari_qsm.session import MapEntry, Session, regions
 from napari_qsm.volume import check_same_grid
 
 
@@ -78,29 +75,21 @@ def burn(
     if labels is None:
         labels = _new_labels(session, measured)
     check_same_grid(labels.volume, measured.shown)
-    with session.history.group("burn shapes"):
-        regions, index_of = _with_regions(labels, shapes)
-        notes = [
-            f"{regions[index_of[s.id]].name} is locked, so its shape stays a shape."
-            for s in shapes
-            if regions[index_of[s.id]].locked
-        ]
-        written = [s for s in shapes if not regions[index_of[s.id]].locked]
-        used = {index_of[s.id] for s in written}
-        kept = {k: r for k, r in regions.items() if k in labels.regions or k in used}
-        if kept != labels.regions:
-            session.change("regions", target=labels, regions=kept)
-        changed = _clear(session, labels, used) if clear_first else 0
-        for shape in written:
-            at = voxels_of(shape, measured.shown)
-            found, left = _writable(labels, at, index_of[shape.id], over_others)
-            changed += session.edit_labels(labels, found, index_of[shape.id], "burn shapes")
-            notes += [f"{shape.name}: {number} voxels stay {name}." for name, number in left]
+    change, written, notes = rasterise(
+        labels.labels,
+        labels.regions,
+        shapes,
+        measured.shown,
+        clear_first=clear_first,
+        over_others=over_others,
+    )
+    with session.history.group(change.text):
+        changed = regions.apply(session, labels, change)
         if not keep_shapes:
-            gone = {s.id for s in written}
+            gone = {shape.id for shape in written}
             case = session.case_of(measured)
-            rest = tuple(s for s in case.shapes if s.id not in gone)
-            session.change("burn shapes", case, shapes=rest)
+            rest = tuple(shape for shape in case.shapes if shape.id not in gone)
+            session.change(change.text, case, shapes=rest)
     return Burnt(len(written), changed, tuple(notes))
 
 
@@ -112,50 +101,3 @@ def _new_labels(session: Session, measured: MapEntry) -> MapEntry:
     labels = session.add(empty, role="labels", name=f"regions {case.name}", case=case)
     session.selected = selected
     return labels
-
-
-def _with_regions(labels: MapEntry, shapes: list[FixedShape]) -> tuple[RegionTable, dict[str, int]]:
-    """Regions with those that the shapes need, and the label of each shape by its id."""
-    regions = dict(labels.regions)
-    drawn = {int(k) for k in np.unique(labels.labels)} - {0}
-    index_of: dict[str, int] = {}
-    for shape in shapes:
-        wanted = shape.region_name.casefold()
-        index = next((k for k, r in regions.items() if r.name.casefold() == wanted), 0)
-        if not index or not wanted:
-            free = shape.region not in regions and shape.region not in drawn
-            index = shape.region if shape.region and free else _next(set(regions) | drawn)
-            name = shape.region_name or _unnamed(shape, {r.name for r in regions.values()})
-            regions[index] = Region(index, name, shape.side or side_of(name), default_color(index))
-        index_of[shape.id] = index
-    return regions, index_of
-
-
-def _next(taken: set[int]) -> int:
-    return next(k for k in range(1, 65536) if k not in taken)
-
-
-def _unnamed(shape: FixedShape, taken: set[str]) -> str:
-    number = 1
-    while (name := f"{shape.kind.capitalize()} {number}") in taken:
-        number += 1
-    return name
-
-
-def _clear(session: Session, labels: MapEntry, used: set[int]) -> int:
-    flat = np.flatnonzero(np.isin(labels.labels.ravel(order="F"), sorted(used)))
-    return session.edit_labels(labels, flat, 0, "burn shapes")
-
-
-def _writable(
-    labels: MapEntry, at: Array, index: int, over_others: bool
-) -> tuple[Array, list[tuple[str, int]]]:
-    """Positions that may be written, and how many voxels stay with which region."""
-    values = labels.labels[np.unravel_index(at, labels.labels.shape, order="F")]
-    locked = edit.locked_labels(labels.regions)
-    stay = ~edit.may_write(values, index, protect=not over_others, locked=locked)
-    names = [
-        (name_of(labels.regions, int(k)), int((values[stay] == k).sum()))
-        for k in np.unique(values[stay])
-    ]
-    return at[~stay], names
