@@ -21,10 +21,6 @@ LONG_MODULES = set()
 #: Classes that are longer, to be divided.
 LONG_CLASSES = {
     "napari_qsm.viewer.canvas.controller.Controller",
-    "napari_qsm.viewer.canvas.layer_sync.LayerSync",
-    "napari_qsm.viewer.reconstruct.quality_box.QualityBox",
-    "napari_qsm.viewer.regions.fixed_shapes.FixedShapesBox",
-    "napari_qsm.viewer.regions.region_list.RegionList",
     "napari_qsm.viewer.regions.shape_work.ShapeWork",
     "napari_qsm.viewer.regions.table.RegionTable",
 }

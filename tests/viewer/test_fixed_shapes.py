@@ -354,20 +354,20 @@ def test_burnt_into_regions_equals_numpy(workspace, box, chi):
     np.testing.assert_array_equal(entry.editable, labels)
     assert session.case.shapes == (left, right) and set(entry.regions) == {3, 4, 5}
     # Over unlocked regions, with the shapes kept; the locked one keeps its voxels.
-    box._over.setChecked(True)
-    box._keep.setChecked(True)
+    child(workspace, "qsm.shapes.burn_over").setChecked(True)
+    child(workspace, "qsm.shapes.burn_keep").setChecked(True)
     press(workspace, "qsm.shapes.burn")
-    box._over.setChecked(False)
-    box._keep.setChecked(False)
+    child(workspace, "qsm.shapes.burn_over").setChecked(False)
+    child(workspace, "qsm.shapes.burn_keep").setChecked(False)
     flat = entry.editable.ravel(order="F")
     assert (flat[voxels_of(left, chi.volume)] == 5).all() and (flat == 3).sum() == 3
     assert session.case.shapes == (left, right)
     # Moved and burnt again, cleared first: the region is the shape and no more.
     box.work.choose(left.id)
     box.work.nudge((0, 2, 0))
-    box._clear.setChecked(True)
+    child(workspace, "qsm.shapes.burn_clear").setChecked(True)
     press(workspace, "qsm.shapes.burn")
-    box._clear.setChecked(False)
+    child(workspace, "qsm.shapes.burn_clear").setChecked(False)
     moved = np.sort(np.flatnonzero(entry.editable.ravel(order="F") == 5))
     np.testing.assert_array_equal(moved, voxels_of(left, chi.volume) + 2 * SHAPE[0])
 

@@ -248,7 +248,7 @@ class Controller:
     def _on_settled(self) -> None:
         """After layers came or went, bring every view to the state it should be in."""
         self._mix()
-        self.sync.restyle()
+        self.sync.looks.restyle()
         for view in self.views:
             view.turn_to(view.plane, self.session.radiological)
         self.set_visible()
@@ -371,9 +371,9 @@ class Controller:
         hear(self.painting.switched, to=self.set_visible)
         hear(sync.first_shown, to=self.first_look)
         hear(sync.settled, to=self._on_settled)
-        hear(sync.restyled, to=self._on_restyled)
+        hear(sync.looks.restyled, to=self._on_restyled)
         hear(sync.visible_changed, to=self.set_visible)
-        hear(sync.redrawn, to=self.drawn_again.emit)
+        hear(sync.looks.redrawn, to=self.drawn_again.emit)
         hear(sync.refused, to=self.message.emit)
 
     def dispose(self) -> None:

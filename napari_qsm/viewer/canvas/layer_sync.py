@@ -15,16 +15,15 @@ from napari_qsm.rois.region import RegionTable, region_table
 from napari_qsm.session import MapDisplay, MapEntry, Role, Session, first_display, unique_name
 from napari_qsm.session.dealing import dealt
 from napari_qsm.session.opening import Opened
-from napari_qsm.session.shown import grey_below
 from napari_qsm.study import identity_of
 from napari_qsm.study.identity import identity_named
 from napari_qsm.viewer import ui
+from napari_qsm.viewer.canvas.entry_looks import EntryLooks
 from napari_qsm.viewer.canvas.layer_order import LayerOrder
 from napari_qsm.viewer.canvas.layers import (
     adopt,
     apply_display,
     drawn,
-    left_out_of,
     make_layer,
     read_display,
     take_new_data,
@@ -35,11 +34,8 @@ from napari_qsm.viewer.canvas.strokes import LabelStrokes
 from napari_qsm.viewer.canvas.views import Views
 from napari_qsm.viewer.plain.layers import (
     HEAD_KEY,
-    REGIONS_KEY,
-    VOLUME_KEY,
     as_plain_napari_has_it,
     as_workspace_has_it,
-    region_colours,
 )
 from napari_qsm.viewer.plain.letters import mute_letters
 from napari_qsm.volume import Volume
@@ -56,13 +52,13 @@ class LayerSync:
         The viewer's layer of each entry, by entry id.
     mirrors : Mirrors
         Their copies in the views beside the large one.
+    looks : EntryLooks
+        How the session says that they are drawn.
     """
 
     first_shown = Signal()  # the session's first map has its layer
     settled = Signal()  # layers came, went or changed their places
-    restyled = Signal()  # entries are drawn in other colours
     visible_changed = Signal()  # layers were ticked, or others came
-    redrawn = Signal()  # what a panel says of the entries has changed
     refused = Signal(str)  # why something was not taken over
 
     def __init__(self, session: Session, views: Views) -> None:
@@ -71,6 +67,7 @@ class LayerSync:
         self._views = views
         self.layers: dict[str, Layer] = {}
         self.mirrors = Mirrors(views)
+        self.looks = EntryLooks(session, views, self.layers)
         self._strokes = LabelStrokes(session, views, self.mirrors, self.layers, self.entry_of)
         self._order = LayerOrder(session, views, self.layers, self.entry_of)
         self._order.changed.connect(self.settled.emit)
@@ -89,7 +86,7 @@ class LayerSync:
         """Stop following; layers stay in the viewer, as plain napari draws them upright."""
         self._heard.dispose()
         for entry in self.session:
-            self._forget(entry)
+            self.looks.unfollow(entry)
         for layer in list(self.layers.values()):
             self._disown(layer)
         self._strokes.dispose()
@@ -113,22 +110,8 @@ class LayerSync:
 
     # -- entries that come and go ---------------------------------------------------------
 
-    def _watched(self, entry: MapEntry) -> list[tuple[Any, Callable[..., Any]]]:
-        return [
-            (entry.display.events, self._on_display),
-            (entry.events.name, self._on_name),
-            (entry.events.echo, self._on_echo),
-            (entry.events.volume, self._on_volume),
-            (entry.events.regions, self._on_regions),
-        ]
-
-    def _forget(self, entry: MapEntry) -> None:
-        for emitter, call in self._watched(entry):
-            emitter.disconnect(call)
-
     def _on_entry_added(self, index: int, entry: MapEntry) -> None:
-        for emitter, call in self._watched(entry):
-            emitter.connect(call)
+        self.looks.follow(entry)
         if entry.id in self.layers:
             return
         frame = self.frame_of(entry)
@@ -144,7 +127,7 @@ class LayerSync:
         self.settled.emit()
 
     def _on_entry_removed(self, index: int, entry: MapEntry) -> None:
-        self._forget(entry)
+        self.looks.unfollow(entry)
         layer = self.layers.pop(entry.id, None)
         if layer is not None and layer in self.viewer.layers:
             with self._views.signals_blocked("layers"):
@@ -339,54 +322,3 @@ class LayerSync:
         for layer in self.viewer.layers:
             self.mirrors.add(layer)
         self._choose_copies()
-
-    # -- what the session says ------------------------------------------------------------
-
-    def restyle(self) -> None:
-        """Draw every entry as the session says."""
-        with self._views.signals_blocked("looks"):
-            for entry in self.session:
-                layer, frame = self.layers.get(entry.id), self.frame_of(entry)
-                if layer is not None and frame is not None:
-                    grey = grey_below(self.session, entry)
-                    apply_display(entry.display, layer, grey, left_out_of(entry, frame))
-
-    def _on_display(self, event: Any = None) -> None:
-        self.restyle()
-        with self._views.signals_blocked("looks"):
-            self.restyled.emit()
-
-    def _on_name(self) -> None:
-        for entry in self.session:
-            layer = self.layers.get(entry.id)
-            if layer is not None and layer.name != entry.name:
-                layer.name = entry.name
-        self.redrawn.emit()
-
-    def _on_regions(self) -> None:
-        """Names, colours or eyes in a label table have changed."""
-        for entry in self.session.of_role("labels"):
-            layer = self.layers.get(entry.id)
-            if isinstance(layer, Labels) and layer.metadata.get(REGIONS_KEY) != entry.regions:
-                layer.metadata[REGIONS_KEY] = entry.regions
-                with self._views.signals_blocked("looks"):
-                    layer.colormap = region_colours(entry.regions)
-        self.redrawn.emit()
-
-    def _on_volume(self) -> None:
-        """An image was replaced by another one on the same grid."""
-        for entry in self.session:
-            layer, frame = self.layers.get(entry.id), self.frame_of(entry)
-            if frame is None or layer is None or layer.metadata.get(VOLUME_KEY) is entry.volume:
-                continue
-            layer.metadata[VOLUME_KEY] = entry.volume
-            if entry.editable is None:
-                layer.data = drawn(entry, frame).data
-        self.redrawn.emit()
-
-    def _on_echo(self) -> None:
-        for entry in self.session:
-            layer, frame = self.layers.get(entry.id), self.frame_of(entry)
-            if frame is not None and layer is not None and entry.volume.data.ndim == 4:
-                layer.data = drawn(entry, frame).data
-        self.redrawn.emit()

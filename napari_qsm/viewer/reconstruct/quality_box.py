@@ -307,15 +307,7 @@ class QualityBox(ui.Section):
         ratings = now.subject.case.ratings
 
         def work(progress: Callable[..., None], cancelled: Callable[[], bool]) -> Path:
-            from napari_qsm.qc.report import write_report
-
-            write_report(
-                now.result,
-                path,
-                rating=ratings,
-                quality=now.quality,
-                magnitude=now.subject.magnitude,
-            )
+            _write_report(now, ratings, path)
             return path
 
         def done(path: Path) -> None:
@@ -351,6 +343,13 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "This computer's memory is too small to judge this map; close other maps first."
     raise error
+
+
+def _write_report(judged: Judgement, ratings: tuple[Rating, ...], path: Path) -> None:
+    from napari_qsm.qc.report import write_report
+
+    magnitude = judged.subject.magnitude
+    write_report(judged.result, path, rating=ratings, quality=judged.quality, magnitude=magnitude)
 
 
 def _nothing() -> None:

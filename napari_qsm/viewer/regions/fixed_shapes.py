@@ -8,13 +8,11 @@ from typing import Any
 
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
-    QCheckBox,
     QComboBox,
     QFileDialog,
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -24,9 +22,9 @@ from napari_qsm.rois.shape_changes import Applied
 from napari_qsm.rois.shapes import FixedShape
 from napari_qsm.session.blinding import shown_case
 from napari_qsm.session.settings import load_settings, save_settings
-from napari_qsm.session.shape_burning import burn
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.regions.guide import Guide
+from napari_qsm.viewer.regions.shape_burn_box import BurnBox
 from napari_qsm.viewer.regions.shape_copying import copy_all
 from napari_qsm.viewer.regions.shape_form import ShapeForm
 from napari_qsm.viewer.regions.shape_guide import GuideBox
@@ -73,7 +71,8 @@ class FixedShapesBox(ui.Section):
         layout.addLayout(self._file_row())
         self._copy_bar = self._copy_row()
         layout.addWidget(self._copy_bar)
-        self._add_burn_rows(layout)
+        self._burning = BurnBox(self._session, self.work, self._guarded, self._tell)
+        layout.addWidget(self._burning)
         context.controller.overlay_items.append(self.tool.patches)
         context.controller.items_everywhere.append(self.tool.patches_beside)
         for emitter, call in self._connections():
@@ -223,32 +222,6 @@ class FixedShapesBox(ui.Section):
         bar.setLayout(row)
         return bar
 
-    def _add_burn_rows(self, layout: QVBoxLayout) -> None:
-        self._burn = _button(
-            "Burn into regions",
-            "qsm.shapes.burn",
-            "Write the shapes into the label map as painted regions; one undo takes it back",
-            self._guarded(self._on_burn),
-        )
-        layout.addWidget(self._burn)
-        self._clear = _check(
-            "clear these regions first",
-            "qsm.shapes.burn_clear",
-            "Take away what was painted in the regions of these shapes before",
-        )
-        self._over = _check(
-            "overwrite other regions",
-            "qsm.shapes.burn_over",
-            "Voxels that belong to another region change hands, unless that one is locked",
-        )
-        self._keep = _check(
-            "keep the shapes as well",
-            "qsm.shapes.burn_keep",
-            "The shapes stay as objects beside the painted regions",
-        )
-        for box in (self._clear, self._over, self._keep):
-            layout.addWidget(box)
-
     # -- what buttons do --------------------------------------------------------------------
 
     def _guarded(self, call: Callable[[], Any]) -> Callable[[], None]:
@@ -288,7 +261,7 @@ class FixedShapesBox(ui.Section):
         chosen = self.work.chosen_shape is not None
         for button in (self._mirror, self._resize, self._delete):
             button.setEnabled(chosen)
-        for button in (self._save, self._copy, self._burn):
+        for button in (self._save, self._copy, self._burning.button):
             button.setEnabled(bool(self.work.rows))
         self._open.setEnabled(self.work.volume is not None)
         self._set_middle.setEnabled(self.work.volume is not None)
@@ -297,22 +270,6 @@ class FixedShapesBox(ui.Section):
         case, entry = self._session.study.case(self._cases.currentData() or ""), self.work.entry
         if case is not None and entry is not None:
             copy_all(self._context, entry, case, self.work.shapes, self._report)
-
-    def _on_burn(self) -> None:
-        entry = self.work.entry
-        if entry is None:
-            return
-        done = burn(
-            self._session,
-            entry,
-            self.work.labels,
-            self.work.shapes,
-            clear_first=self._clear.isChecked(),
-            over_others=self._over.isChecked(),
-            keep_shapes=self._keep.isChecked(),
-        )
-        said = f"Wrote {done.shapes} shapes into the regions ({done.voxels} voxels changed)."
-        self._tell(" ".join([said, *done.notes]))
 
     def ask_save(self) -> None:
         """Ask for a file and save the shapes of the map on show."""
@@ -374,13 +331,6 @@ def _button(text: str, name: str, tip: str, call: Callable[[], Any]) -> QPushBut
     button.setToolTip(tip)
     button.clicked.connect(lambda _=False: call())
     return button
-
-
-def _check(text: str, name: str, tip: str) -> QCheckBox:
-    box = QCheckBox(text)
-    box.setObjectName(name)
-    box.setToolTip(tip)
-    return box
 
 
 def _row(*widgets: QWidget) -> QHBoxLayout:

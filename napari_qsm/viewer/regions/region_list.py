@@ -10,8 +10,6 @@ from qtpy.QtWidgets import (
     QColorDialog,
     QComboBox,
     QHBoxLayout,
-    QMenu,
-    QPushButton,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -22,7 +20,7 @@ from napari_qsm.arrays import Array, Box
 from napari_qsm.errors import QsmError
 from napari_qsm.session import MapEntry, regions
 from napari_qsm.viewer import ui
-from napari_qsm.viewer.regions.midline import midline_of
+from napari_qsm.viewer.regions.region_buttons import RegionButtons
 from napari_qsm.viewer.regions.region_presets import PresetsButton
 from napari_qsm.viewer.regions.rows import RegionRows
 from napari_qsm.viewer.services import Services
@@ -64,39 +62,7 @@ class RegionList(QWidget):
         head.addWidget(self._another)
         head.addWidget(self._presets)
         self.rows = RegionRows()
-        self._buttons = QWidget()
-        row = QHBoxLayout(self._buttons)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(4)
-        self._delete = QPushButton("Delete")
-        for button, text, name, tip, call in (
-            (None, "Add", "add", "A new region at the end of the list", self._on_add),
-            (self._delete, "Delete", "delete", "Take the chosen regions away", self._on_delete),
-            (
-                None,
-                "Merge",
-                "merge",
-                "Make one of the chosen regions: Ctrl + click",
-                self._on_merge,
-            ),
-        ):
-            button = button or QPushButton(text)
-            button.setObjectName(f"qsm.regions.{name}")
-            button.setToolTip(tip)
-            button.clicked.connect(lambda _=False, c=call: self._try(c))
-            row.addWidget(button)
-        split = QPushButton("Split ▾")
-        split.setObjectName("qsm.regions.split")
-        self._split_menu = QMenu(self)
-        for text, call in (
-            ("Into its connected pieces", self._on_pieces),
-            ("Into left and right, at the midline", self._on_sides),
-        ):
-            action = self._split_menu.addAction(text)
-            action.triggered.connect(lambda _=False, c=call: self._try(c))
-        split.setStyleSheet("QPushButton::menu-indicator { image: none; width: 0; }")
-        split.setMenu(self._split_menu)
-        row.addWidget(split)
+        self._buttons = RegionButtons(context, self.rows, lambda: self.entry, self._try)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
@@ -249,18 +215,6 @@ class RegionList(QWidget):
             self._context.message(str(error))
             self.refresh()
 
-    def _active(self) -> tuple[MapEntry, int]:
-        entry, index = self.entry, self._session.active_region
-        if entry is None or entry.role != "labels":
-            raise QsmError("Make a region map first.")
-        if index not in entry.regions:
-            raise QsmError("Choose a region in the list first.")
-        return entry, index
-
-    def _chosen(self) -> list[int]:
-        _, index = self._active()
-        return self.rows.selected() or [index]
-
     def make_new(self) -> None:
         """Make an empty region map on the grid of the map on show."""
         like = self._like()
@@ -325,31 +279,6 @@ class RegionList(QWidget):
     def _with_row(self, label: int) -> list[int]:
         selected = self.rows.selected()
         return selected if label in selected else [label]
-
-    def _on_add(self) -> None:
-        entry = self.entry
-        if entry is None or entry.role != "labels":
-            raise QsmError("Make a region map first.")
-        self._session.active_region = regions.add_region(self._session, entry)
-        self.rows.edit_name(self._session.active_region)
-
-    def _on_delete(self) -> None:
-        entry, _ = self._active()
-        regions.delete_regions(self._session, entry, self._chosen())
-
-    def _on_merge(self) -> None:
-        entry, index = self._active()
-        regions.merge_regions(self._session, entry, index, self._chosen())
-
-    def _on_pieces(self) -> None:
-        entry, index = self._active()
-        regions.split_pieces(self._session, entry, index)
-
-    def _on_sides(self) -> None:
-        entry, index = self._active()
-        regions.split_sides(
-            self._session, entry, index, midline_of(self._context.controller, entry)
-        )
 
     def _on_picked(self, world_mm: Array) -> None:
         """Make the region under a place the active one."""
