@@ -53,6 +53,25 @@ def test_the_folders_of_stages_and_tabs_are_named_in_the_architecture():
         assert missing == [], f"{room}/ has folders that ARCHITECTURE.md does not name"
 
 
+def test_every_module_of_a_room_is_named_in_the_architecture():
+    """Those of folders within rooms are covered by their folders, which have to be named."""
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    rooms = text[text.index("## Rooms") : text.index("Imports point one way")]
+    named = set(re.findall(r"\w+", rooms))
+    package = ROOT / "napari_qsm"
+    files = {path for path in package.rglob("*.py") if not path.name.startswith("__")}
+    places = {path.relative_to(package) for path in files}
+    missing = {p.as_posix() for p in places if len(p.parts) <= 2 and p.stem not in named}
+    assert missing == set()
+    folders = {part for place in places for part in place.parts[:-1]}
+    assert folders - named == set()
+    # What the table names must be there: files, or what stands in the picture as a word.
+    table = rooms[rooms.index("| room | also |") :]
+    known = {path.stem for path in files} | folders
+    for word in re.findall(r"\b[a-z]+(?:_[a-z0-9]+)+\b", table):
+        assert word in known, word
+
+
 def test_the_glossary_has_ten_lines():
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").partition("## Glossary")[2]
     assert len(re.findall(r"^\| \*\*", text, flags=re.MULTILINE)) == 10
