@@ -99,6 +99,8 @@ def pytest_collection_modifyitems(config, items):
             # Widgets of one display share its mouse and its focus.
             group = item.path.name if OWN_DISPLAY is not None else "window"
             item.add_marker(pytest.mark.xdist_group(group))
+        elif item.get_closest_marker("together") and config.pluginmanager.hasplugin("xdist"):
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
 
 
 def set_home(set_variable, home):

@@ -16,6 +16,8 @@ from napari_qsm.registration.nuclei import AtlasFit
 from napari_qsm.volume import Volume
 from tests.registration.heads import TINY
 
+pytestmark = pytest.mark.together
+
 _NAMES = {
     "Caudate": ("Caudate",),
     "Putamen": ("Putamen",),

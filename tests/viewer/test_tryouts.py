@@ -1,5 +1,7 @@
 """Settings tried side by side in the window, through its buttons and fields."""
 
+import time
+
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
@@ -247,6 +249,7 @@ def test_cancel_leaves_nothing_behind(workspace, recon, tryouts, monkeypatch):
 
     def endless(*args, progress, cancelled, **more):
         while True:
+            time.sleep(0.005)  # a loop without rest would only keep the window from its work
             progress(0.5)
 
     monkeypatch.setattr(module, "run_sweep", endless)

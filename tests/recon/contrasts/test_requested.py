@@ -18,6 +18,8 @@ from napari_qsm.scan import Scan
 from napari_qsm.volume import Volume
 from tests.bids_validator import errors_of
 
+pytestmark = pytest.mark.together
+
 QUICK = [
     "unwrap.method=laplacian",
     "echoes.method=laplacian-sum",
