@@ -16,8 +16,7 @@ from qtpy.QtWidgets import QComboBox, QDoubleSpinBox
 
 from napari_qsm.phantom import make_head
 from napari_qsm.recon.recipe import load_recipe, with_settings
-from napari_qsm.session.contrasts import look
-from napari_qsm.study.entry import MapEntry
+from napari_qsm.session.stage_results import show_result
 from napari_qsm.viewer.workspace import open_workspace
 
 _HEAD = {"shape": (112, 132, 64), "voxel_size_mm": (1.5, 1.5, 2.2)}
@@ -57,7 +56,7 @@ def main() -> None:
     maps.activated.emit(maps.currentIndex())
     scroll_to(panel, panel.contrasts)
     entries = {entry.name: entry for entry in case.maps}
-    look(session, case, entries["χ+"])
+    show_result(session, entries["χ+"])
     maps.setCurrentIndex(maps.findText("χ+"))
     wait(workspace)
     shoot_screen("contrasts")

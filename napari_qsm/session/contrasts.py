@@ -11,9 +11,9 @@ from napari_qsm.figures.other_maps import OTHER_MAPS, display_of_values
 from napari_qsm.recon.stage_run import Contrasts, run_contrasts
 from napari_qsm.recon.stages import CONTRASTS, methods
 from napari_qsm.session import Case, MapDisplay, MapEntry, Session
-from napari_qsm.session.stage_results import RESULT_KEY
+from napari_qsm.session.stage_results import put_result
 from napari_qsm.study.reconstruction import Reconstruction
-from napari_qsm.volume import Volume, same_grid
+from napari_qsm.volume import Volume
 
 Work = Callable[[Callable[[float, str], None], Callable[[], bool]], Contrasts]
 
@@ -162,34 +162,10 @@ def put(
         for quantity, name in CONTRAST_TEXTS[record["method"]].shows.items():
             key = "r2star" if quantity == "r2star_per_s" else quantity
             volume = grid.with_data(made.quantities[quantity], unit=UNITS[quantity], name=name)
-            entry = next((e for e in case.maps if e.provenance.get(RESULT_KEY) == key), None)
-            if entry is not None and not same_grid(entry.volume, volume):
-                session.remove(entry)
-                entry = None
-            if entry is None:
-                entry = session.add(
-                    volume,
-                    role="other",
-                    name=name,
-                    case=case,
-                    select=False,
-                    display=display_of(quantity, volume),
-                    linked=False,
-                )
-            else:
-                entry.volume = volume
-            entry.provenance = {**_provenance(recon, record, made), RESULT_KEY: key}
-            shown.append(entry)
+            own = _provenance(recon, record, made)
+            display = display_of(quantity, volume)
+            shown.append(put_result(session, case, key, volume, own, name=name, display=display))
     return shown
-
-
-def look(session: Session, case: Case, entry: MapEntry) -> None:
-    """Show one map beside χ, and hide the other results of the case."""
-    for other in case.maps:
-        if RESULT_KEY in other.provenance and other.display.visible != (other is entry):
-            session.set_display(other, visible=other is entry)
-    if session.case is case:
-        session.selected = entry.id
 
 
 def _provenance(recon: Reconstruction, record: dict[str, Any], made: Contrasts) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from napari_qsm.io.formats import stem
 from napari_qsm.recon.uncertainty import REPEATS, Uncertainty
 from napari_qsm.rois.noise import NoiseMap, noise_map, read_noise
 from napari_qsm.session import Case, MapDisplay, MapEntry, Session
-from napari_qsm.session.stage_results import RESULT_KEY
+from napari_qsm.session.stage_results import RESULT_KEY, put_result, result_entry
 from napari_qsm.study.reconstruction import Reconstruction
-from napari_qsm.volume import Volume, same_grid
+from napari_qsm.volume import Volume
 
 NAME = "noise of χ"
 #: Under :data:`RESULT_KEY`, beside the names of stages.
@@ -87,26 +87,14 @@ def put(session: Session, case: Case, grid: Volume, found: Uncertainty) -> MapEn
     MapEntry or None
         None where the map is not there any more.
     """
-    chi = _result(case, "reference")
+    chi = result_entry(case, "reference")
     if chi is None:
         return None
     volume = grid.with_data(found.noise_ppm, unit="ppm", name="chi noise")
-    entry = _result(case, RESULT)
-    if entry is not None and not same_grid(entry.volume, volume):
-        session.remove(entry)
-        entry = None
-    if entry is None:
-        display = MapDisplay(window=_WINDOW_PPM, visible=False)
-        entry = session.add(
-            volume, role="other", name=NAME, case=case, display=display, linked=False
-        )
-        if chi.editable is None:
-            session.selected = chi.id
-    else:
-        entry.volume = volume
     # Made like the map, to the same run: by that it is known again.
-    entry.provenance = {**chi.provenance, RESULT_KEY: RESULT, "uncertainty": found.record}
-    return entry
+    made = {**chi.provenance, "uncertainty": found.record}
+    display = MapDisplay(window=_WINDOW_PPM, visible=False)
+    return put_result(session, case, RESULT, volume, made, name=NAME, display=display)
 
 
 class NoiseMaps:
@@ -162,7 +150,3 @@ def _belongs(noise: MapEntry, chi: MapEntry) -> bool:
     name = stem(there)
     entities, divider, suffix = name.rpartition("_")
     return stem(beside) in (f"{name}_noise", f"{entities}{divider}desc-noise_{suffix}")
-
-
-def _result(case: Case, name: str) -> MapEntry | None:
-    return next((e for e in case.maps if e.provenance.get(RESULT_KEY) == name), None)

@@ -17,8 +17,8 @@ from napari_qsm.qc.map_measures import IRON_RICH
 from napari_qsm.qc.quality import Finding, QualityReport, findings
 from napari_qsm.recon.pipeline import Result
 from napari_qsm.recon.stages import Progress
-from napari_qsm.session import Case, MapDisplay, MapEntry, Session, same_case
-from napari_qsm.session.stage_results import RESULT_KEY
+from napari_qsm.session import Case, MapDisplay, MapEntry, Session
+from napari_qsm.session.stage_results import put_result
 from napari_qsm.study.reconstruction import Reconstruction
 from napari_qsm.volume import Volume, same_grid
 
@@ -127,7 +127,7 @@ def iron_rich_labels(case: Case, grid: Volume) -> NamedLabels | None:
 
 
 NAME = "unexplained field"
-#: Under :data:`RESULT_KEY`, beside the names of stages.
+#: Its key among results, beside the names of stages.
 RESULT = "unexplained"
 #: Noise of the field is below 0.01 ppm; a structure that is left over stands out at twice that.
 _WINDOW_PPM = (-0.02, 0.02)
@@ -157,11 +157,6 @@ def unexplained_field(result: Result) -> Volume:
     return grid.with_data(rest, unit="ppm", name=NAME)
 
 
-def entry_of(case: Case) -> MapEntry | None:
-    """The image that a case has already."""
-    return next((e for e in case.maps if e.provenance.get(RESULT_KEY) == RESULT), None)
-
-
 def put(session: Session, volume: Volume, case: Case, made_of: Mapping[str, Any]) -> MapEntry:
     """Show the field left over, in the place of an earlier one.
 
@@ -175,30 +170,5 @@ def put(session: Session, volume: Volume, case: Case, made_of: Mapping[str, Any]
     made_of : mapping
         Provenance of the map.
     """
-    entry = entry_of(case)
-    if entry is not None and not same_grid(entry.volume, volume):
-        session.remove(entry)
-        entry = None
-    if entry is None:
-        entry = session.add(
-            volume,
-            role="other",
-            name=NAME,
-            case=case,
-            display=MapDisplay(window=_WINDOW_PPM, visible=False),
-            linked=False,
-        )
-    else:
-        entry.volume = volume
-    entry.provenance = {**made_of, RESULT_KEY: RESULT}
-    return entry
-
-
-def look(session: Session, entry: MapEntry) -> None:
-    """Show it, and hide the results of the stages meanwhile."""
-    for other in list(session):
-        if RESULT_KEY in other.provenance and same_case(other, entry):
-            visible = other is entry
-            if other.display.visible != visible:
-                session.set_display(other, visible=visible)
-    session.selected = entry.id
+    display = MapDisplay(window=_WINDOW_PPM, visible=False)
+    return put_result(session, case, RESULT, volume, made_of, name=NAME, display=display)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,72 @@ from napari_qsm.session import Case, MapDisplay, MapEntry, Session, auto_window
 from napari_qsm.session.stage_texts import STAGE_TEXTS
 from napari_qsm.study.reconstruction import Reconstruction
 from napari_qsm.study.stage_task import StageResult
-from napari_qsm.volume import Volume
+from napari_qsm.volume import Volume, same_grid
 
 #: Key of ``MapEntry.provenance`` that says which stage's result a map is.
 RESULT_KEY = "result"
 _BEFORE = " (previous result)"
+
+
+def result_entry(case: Case, key: str) -> MapEntry | None:
+    """The map of a case that shows one result: a stage's, or another one's under its own key."""
+    return next((e for e in case.maps if e.provenance.get(RESULT_KEY) == key), None)
+
+
+def put_result(
+    session: Session,
+    case: Case,
+    key: str,
+    volume: Volume,
+    provenance: Mapping[str, Any],
+    *,
+    name: str,
+    display: MapDisplay,
+    select: bool = False,
+) -> MapEntry:
+    """Put a map that was worked out into the place of an earlier one.
+
+    Parameters
+    ----------
+    session, case : Session, Case
+    key : str
+        Which result it is.
+    volume : Volume
+    provenance : mapping
+        How it was made.
+    name, display : str, MapDisplay
+        Of a map that is new, or whose grid is another one.
+    select : bool
+        Whether a new one is chosen.
+    """
+    entry = result_entry(case, key)
+    if entry is not None and not same_grid(entry.volume, volume):
+        session.remove(entry)
+        entry = None
+    if entry is None:
+        entry = session.add(
+            volume,
+            role="other",
+            name=name,
+            case=case,
+            select=select,
+            display=display,
+            linked=False,
+        )
+    else:
+        entry.volume = volume
+    entry.provenance = {**provenance, RESULT_KEY: key}
+    return entry
+
+
+def show_result(session: Session, entry: MapEntry) -> None:
+    """Show one result and hide the others of its case; views of another case stay."""
+    case = session.case_of(entry)
+    for other in case.maps:
+        if RESULT_KEY in other.provenance and other.display.visible != (other is entry):
+            session.set_display(other, visible=other is entry)
+    if entry.editable is None and session.case is case:
+        session.selected = entry.id
 
 
 class Results:
@@ -46,7 +108,7 @@ class Results:
 
     def entry(self, stage: str) -> MapEntry | None:
         """The map that shows a stage's result."""
-        return next((e for e in self.case.maps if e.provenance.get(RESULT_KEY) == stage), None)
+        return result_entry(self.case, stage)
 
     def show_made(self, made: StageResult, *, look: bool) -> None:
         """Put a new result into the session, in place of the last one of its stage.
@@ -72,15 +134,8 @@ class Results:
     def look(self, stage: str) -> None:
         """Show one stage's result and hide those of the others."""
         entry = self.entry(stage)
-        if entry is None:
-            return
-        for other in self.case.maps:
-            if RESULT_KEY in other.provenance:
-                visible = other is entry
-                if other.display.visible != visible:
-                    self._session.set_display(other, visible=visible)
-        if entry.editable is None and self._on_show:
-            self._session.selected = entry.id
+        if entry is not None:
+            show_result(self._session, entry)
 
     def shown_stage(self) -> str:
         """The stage whose result is on show on top; empty if none is."""
@@ -157,20 +212,16 @@ class Results:
             self.writing = False
 
     def _put_rate(self, made: StageResult, provenance: dict[str, Any]) -> None:
-        volume = volume_of(made, "r2star_per_s")
-        entry = self.entry("r2star")
-        if entry is None:
-            entry = self._session.add(
-                volume,
-                role="other",
-                name=self._name("R2*"),
-                case=self.case,
-                select=self._on_show,
-                display=MapDisplay(window=(0.0, 60.0), visible=False),
-            )
-        else:
-            entry.volume = volume
-        entry.provenance = {**provenance, RESULT_KEY: "r2star"}
+        put_result(
+            self._session,
+            self.case,
+            "r2star",
+            volume_of(made, "r2star_per_s"),
+            provenance,
+            name=self._name("R2*"),
+            display=MapDisplay(window=(0.0, 60.0), visible=False),
+            select=self._on_show,
+        )
 
     def _name(self, name: str) -> str:
         """With the case's name, where there are results of another case already."""

@@ -10,7 +10,8 @@ from napari_qsm.outputs import write_result
 from napari_qsm.phantom import make_head
 from napari_qsm.recon.recipe import load_recipe, with_settings
 from napari_qsm.session import Session
-from napari_qsm.session.contrasts import look, maker, put, said_of, take
+from napari_qsm.session.contrasts import maker, put, said_of, take
+from napari_qsm.session.stage_results import show_result
 from napari_qsm.session.table.numbers import Numbers, measurable
 from napari_qsm.study.entry import guess_role
 from napari_qsm.study.reconstruction import Reconstruction
@@ -75,7 +76,7 @@ def test_maps_beside_chi_live_and_die_with_it(head, recon, tmp_path):
         "R2*": "1/s", "SWI": "", "SWI projection": "", "χ+": "ppm", "χ−": "ppm",
     }  # fmt: skip
     assert not any(e.is_susceptibility for e in entries.values())
-    look(session, case, entries["SWI projection"])
+    show_result(session, entries["SWI projection"])
     assert [e.name for e in case.maps if e.display.visible and e is not labels] == [
         "SWI projection"
     ]

@@ -10,8 +10,9 @@ from qtpy.QtWidgets import QCheckBox, QWidget
 from napari_qsm.errors import QsmError
 from napari_qsm.recon.stage_run import Contrasts
 from napari_qsm.recon.stages import CONTRASTS, Setting, methods
-from napari_qsm.session.contrasts import CONTRAST_TEXTS, look, maker, put, said_of, take
+from napari_qsm.session.contrasts import CONTRAST_TEXTS, maker, put, said_of, take
 from napari_qsm.session.quality import Subject
+from napari_qsm.session.stage_results import show_result
 from napari_qsm.session.stage_texts import method_tooltip
 from napari_qsm.study.reconstruction import Reconstruction
 from napari_qsm.viewer import ui
@@ -194,7 +195,7 @@ class ContrastBox(ui.Section):
             session = self._context.session
             shown = put(session, subject.case, recon, subject.grid, made)
             wanted = {name for each in asked for name in CONTRAST_TEXTS[each].shows.values()}
-            look(session, subject.case, next(e for e in shown if e.name in wanted))
+            show_result(session, next(e for e in shown if e.name in wanted))
             names = ", ".join(entry.name for entry in shown)
             self._context.success(
                 f"{names}: in the list of maps, and in the table's choice of maps."

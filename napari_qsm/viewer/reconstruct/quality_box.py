@@ -14,6 +14,7 @@ from napari_qsm.qc.quality import rows
 from napari_qsm.qc.rating import Rating, add_rating
 from napari_qsm.session import quality as unexplained
 from napari_qsm.session.quality import Judgement, Subject, iron_rich_labels, judge
+from napari_qsm.session.stage_results import result_entry, show_result
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.dialogs import ask_save_file
 from napari_qsm.viewer.icons import text_colour
@@ -177,7 +178,7 @@ class QualityBox(ui.Section):
     def _judge(self, subject: Subject) -> None:
         self._asked = subject.key
         labels = iron_rich_labels(subject.case, subject.grid)
-        with_rest = unexplained.entry_of(subject.case) is not None
+        with_rest = result_entry(subject.case, unexplained.RESULT) is not None
 
         def work(progress: Callable[..., None], cancelled: Callable[[], bool]) -> Any:
             judged = judge(subject, labels, lambda f: progress(0.9 * f, "Judging the map"))
@@ -267,12 +268,9 @@ class QualityBox(ui.Section):
         now = self._now
         if now is None:
             return
-        chosen = self._session.selected
         entry = unexplained.put(self._session, volume, now.subject.case, now.result.provenance)
         if select:
-            unexplained.look(self._session, entry)
-        else:
-            self._session.selected = chosen
+            show_result(self._session, entry)
 
     def _on_rating(self, rating: Rating) -> None:
         now = self._now
