@@ -17,6 +17,7 @@ from qtpy.QtWidgets import QComboBox, QDoubleSpinBox
 from napari_qsm.phantom import make_head
 from napari_qsm.recon.recipe import load_recipe, with_settings
 from napari_qsm.session.stage_results import show_result
+from napari_qsm.study.entry import MapEntry
 from napari_qsm.viewer.workspace import open_workspace
 
 _HEAD = {"shape": (112, 132, 64), "voxel_size_mm": (1.5, 1.5, 2.2)}

@@ -22,6 +22,7 @@ from napari_qsm.session.painting import (
 )
 from napari_qsm.session.stroke import Stroke
 from napari_qsm.session.tool_words import next_click
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.canvas.overlay_items import OverlayItem
 from napari_qsm.viewer.regions.growing import GrowHand
 from napari_qsm.viewer.regions.hands import FillHand, Hand, LassoHand, PickHand, TipHand
@@ -73,25 +74,25 @@ class Painter:
             "pick": PickHand(self),
         }
         self._kind: Kind = ""
-        self._connections: list[tuple[Any, Callable[..., Any]]] = [
-            (controller.entered, self._on_entered),
-            (controller.hovered, self._on_hovered),
-            (controller.tool_changed, self._on_tool),
-            (self.session.events.painted, self._on_target),
-            (self.session.events.active_region, self._on_target),
-            (self.session.maps.events.removed, self._on_target),
-            (self.session.labels_edited, self._on_edited),
-            (self.options.events, self._on_options),
-        ]
-        for emitter, call in self._connections:
-            emitter.connect(call)
+        self._heard = ui.Subscriptions()
+        hear = self._heard.connect
+        hear(controller.entered, to=self._on_entered)
+        hear(controller.hovered, to=self._on_hovered)
+        hear(controller.tool_changed, to=self._on_tool)
+        hear(
+            self.session.events.painted,
+            self.session.events.active_region,
+            self.session.maps.events.removed,
+            to=self._on_target,
+        )
+        hear(self.session.labels_edited, to=self._on_edited)
+        hear(self.options.events, to=self._on_options)
         controller.overlay_items.append(self.rings)
 
     def dispose(self) -> None:
         """Put the tool away and stop listening."""
         self.cancel()
-        for emitter, call in self._connections:
-            emitter.disconnect(call)
+        self._heard.dispose()
         if self.rings in self._controller.overlay_items:
             self._controller.overlay_items.remove(self.rings)
         if self._controller.tool is self:

@@ -186,22 +186,22 @@ class MirrorBox(ui.Section):
         layout.addWidget(self._mirror)
         self.heading.toggled.connect(lambda _: context.controller.repaint_all())
         session = context.session
-        self._connections: list[tuple[Any, Callable[..., Any]]] = [
-            (session.case_events.midline_mm, self._on_midline),
-            (session.events.active_region, self.refresh),
-            (session.events.painted, self.refresh),
-            (session.history.changed, self.refresh),
-            (context.controller.drawn_again, self.refresh),
-        ]
-        for emitter, call in self._connections:
-            emitter.connect(call)
+        self._heard = ui.Subscriptions()
+        hear = self._heard.connect
+        hear(session.case_events.midline_mm, to=self._on_midline)
+        hear(
+            session.events.active_region,
+            session.events.painted,
+            session.history.changed,
+            context.controller.drawn_again,
+            to=self.refresh,
+        )
         context.controller.overlay_items.append(self._rings)
         self.refresh()
 
     def dispose(self) -> None:
         """Stop listening."""
-        for emitter, call in self._connections:
-            emitter.disconnect(call)
+        self._heard.dispose()
         if self._rings in self._context.controller.overlay_items:
             self._context.controller.overlay_items.remove(self._rings)
 

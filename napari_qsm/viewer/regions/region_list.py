@@ -8,10 +8,7 @@ from typing import Any
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QColorDialog,
-    QComboBox,
-    QHBoxLayout,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -41,63 +38,47 @@ class RegionList(QWidget):
         self._hint = ui.quiet(" ")
         self._hint.setObjectName("qsm.regions.hint")
         self._new = ui.button("New region map", "qsm.regions.new", self.make_new, main=True)
-        self._map = QComboBox()
-        self._map.setObjectName("qsm.regions.map")
-        self._map.setToolTip("The region map, or mask, that is drawn in")
-        self._map.setPlaceholderText("or draw in …")
-        self._map.setMinimumContentsLength(10)
-        self._map.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        self._map = ui.combo(
+            "qsm.regions.map", self._on_map, tip="The region map, or mask, that is drawn in"
         )
-        self._map.activated.connect(self._on_map)
-        self._another = QToolButton()
+        self._map.setPlaceholderText("or draw in …")
+        tip = "A new, empty region map on the grid of the map under view"
+        self._another = ui.named(QToolButton(), "qsm.regions.another", tip)
         self._another.setText("New")
-        self._another.setObjectName("qsm.regions.another")
-        self._another.setToolTip("A new, empty region map on the grid of the map under view")
         self._another.setStyleSheet(ui.TOOL_BUTTONS)
         self._another.clicked.connect(self.make_new)
         self._presets = PresetsButton(context, self._like)
-        head = QHBoxLayout()
-        head.addWidget(self._map, 1)
-        head.addWidget(self._another)
-        head.addWidget(self._presets)
+        head = ui.row((self._map, 1), self._another, self._presets)
         self.rows = RegionRows()
         self._buttons = RegionButtons(context, self.rows, lambda: self.entry, self._try)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(5)
-        layout.addWidget(self._hint)
-        layout.addWidget(self._new)
-        layout.addLayout(head)
-        layout.addWidget(self.rows)
-        layout.addWidget(self._buttons)
+        self.setLayout(ui.column(self._hint, self._new, head, self.rows, self._buttons, spacing=5))
         session, controller = context.session, context.controller
-        self._connections: list[tuple[Any, Callable[..., Any]]] = [
-            (session.maps.events.inserted, self._on_maps),
-            (session.maps.events.removed, self._on_maps),
-            (session.events.active_case, self._on_maps),
-            (session.events.selected, self._on_maps),
-            (session.events.painted, self._on_painted),
-            (session.events.active_region, self.refresh),
-            (session.history.changed, self._on_history),
-            (session.labels_edited, self._on_labels),
-            (controller.region_picked, self._on_picked),
-            (context.viewer.events.theme, self._on_theme),
-            (self.rows.chosen, self._on_chosen),
-            (self.rows.renamed, self._on_renamed),
-            (self.rows.colour_asked, self._on_colour),
-            (self.rows.side_asked, self._on_side),
-            (self.rows.eye_clicked, self._on_eye),
-            (self.rows.lock_clicked, self._on_lock),
-        ]
-        for emitter, call in self._connections:
-            emitter.connect(call)
+        self._heard = ui.Subscriptions()
+        hear = self._heard.connect
+        hear(
+            session.maps.events.inserted,
+            session.maps.events.removed,
+            session.events.active_case,
+            session.events.selected,
+            to=self._on_maps,
+        )
+        hear(session.events.painted, to=self._on_painted)
+        hear(session.events.active_region, to=self.refresh)
+        hear(session.history.changed, to=self._on_history)
+        hear(session.labels_edited, to=self._on_labels)
+        hear(controller.region_picked, to=self._on_picked)
+        hear(context.viewer.events.theme, to=self._on_theme)
+        hear(self.rows.chosen, to=self._on_chosen)
+        hear(self.rows.renamed, to=self._on_renamed)
+        hear(self.rows.colour_asked, to=self._on_colour)
+        hear(self.rows.side_asked, to=self._on_side)
+        hear(self.rows.eye_clicked, to=self._on_eye)
+        hear(self.rows.lock_clicked, to=self._on_lock)
         self._on_maps()
 
     def dispose(self) -> None:
         """Stop listening."""
-        for emitter, call in self._connections:
-            emitter.disconnect(call)
+        self._heard.dispose()
         self._follow(None)
 
     @property
@@ -116,10 +97,8 @@ class RegionList(QWidget):
         drawn = self._session.of_role("labels", "mask")
         self._filling = True
         try:
-            self._map.clear()
-            for each in drawn:
-                self._map.addItem(each.name, each.id)
-            self._map.setCurrentIndex(-1 if entry is None else self._map.findData(entry.id))
+            offered = [(each.id, each.name) for each in drawn]
+            ui.show_choices(self._map, offered, None if entry is None else entry.id)
             is_list = entry is not None and entry.role == "labels"
             if entry is not None and is_list:
                 self.rows.show_regions(
@@ -221,9 +200,8 @@ class RegionList(QWidget):
         if like is not None:
             regions.new_region_map(self._session, like)
 
-    def _on_map(self, index: int) -> None:
-        if not self._filling and index >= 0:
-            self._session.painted = self._map.itemData(index)
+    def _on_map(self, key: str) -> None:
+        self._session.painted = key
 
     def _on_chosen(self, label: int) -> None:
         self._session.active_region = label

@@ -85,19 +85,16 @@ class RegionTable(QWidget):
         self._rest.setInterval(_REST_MS)
         self._rest.timeout.connect(self.update_soon)
         events = self._session.events
-        self._connections: list[tuple[Any, Any]] = [
-            (self._session.labels_edited, self._on_edited),
-            (self._session.maps.events.inserted, self._on_maps),
-            (self._session.maps.events.removed, self._on_maps),
-            (events.unit, self.update_soon),
-            (events.selected, self.update_soon),
-            (events.painted, self.update_soon),
-            (self._session.case_events.shapes, self.update_early),
-            (events.blinded, self._on_blinded),
-            (events.active_region, self._show_active),
-        ]
-        for signal, call in self._connections:
-            signal.connect(call)
+        self._heard = ui.Subscriptions()
+        hear = self._heard.connect
+        hear(self._session.labels_edited, to=self._on_edited)
+        hear(
+            self._session.maps.events.inserted, self._session.maps.events.removed, to=self._on_maps
+        )
+        hear(events.unit, events.selected, events.painted, to=self.update_soon)
+        hear(self._session.case_events.shapes, to=self.update_early)
+        hear(events.blinded, to=self._on_blinded)
+        hear(events.active_region, to=self._show_active)
         self._on_maps()
 
     def _build(self) -> None:
@@ -140,9 +137,7 @@ class RegionTable(QWidget):
         """Stop listening."""
         self._timer.stop()
         self._rest.stop()
-        for signal, call in self._connections:
-            with suppress(ValueError):
-                signal.disconnect(call)
+        self._heard.dispose()
         for entry in self._followed.values():
             entry.events.disconnect(self._on_entry)
         self._followed.clear()
