@@ -21,7 +21,6 @@ LONG_MODULES = set()
 #: Classes that are longer, to be divided.
 LONG_CLASSES = {
     "napari_qsm.viewer.canvas.controller.Controller",
-    "napari_qsm.viewer.regions.shape_work.ShapeWork",
     "napari_qsm.viewer.regions.table.RegionTable",
 }
 #: Modules of viewer/ that know nothing of a window, to be moved where scripts can use them.

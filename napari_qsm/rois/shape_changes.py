@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import pi, sqrt
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
 
 from napari_qsm.anatomy import DisplayFrame
 from napari_qsm.errors import QsmError
+from napari_qsm.io.region import Region, side_of
 from napari_qsm.rois.canonical_grid import within, world_of
 from napari_qsm.rois.mirror import other_side_name
+from napari_qsm.rois.region import region_side
 from napari_qsm.rois.shapes import (
     SIZES,
     TURNABLE,
@@ -40,6 +43,26 @@ def turned(shape: FixedShape, degrees: float) -> FixedShape:
     if shape.kind not in TURNABLE:
         return shape
     return shape.but(rotation_deg=_half_turn(shape.rotation_deg + degrees))
+
+
+def resized(shape: FixedShape, like: FixedShape, volume: Volume) -> FixedShape:
+    """The shape with the kind, size and turn of another one, at its own place on a map."""
+    fields = ("kind", "size_mm", "slices", "rotation_deg", "snapped")
+    return snap(shape.but(**{name: getattr(like, name) for name in fields}), volume)
+
+
+def region_fields(
+    regions: Mapping[int, Region], name: str, index: int = 0, side: str = ""
+) -> dict[str, Any]:
+    """Label, name and side of a shape's region by its name, as a label map has them.
+
+    ``index`` and ``side`` stand for a region that the label map does not have.
+    """
+    for key, region in regions.items():
+        if name and region.name.casefold() == name.casefold():
+            found = region_side(region) or side
+            return {"region": key, "region_name": region.name, "side": found}
+    return {"region": index, "region_name": name, "side": side or side_of(name)}
 
 
 def _half_turn(degrees: float) -> float:

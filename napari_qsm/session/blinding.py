@@ -17,6 +17,12 @@ def hides_values(session: Session, entry: MapEntry) -> bool:
     return session.blinded and entry.role not in ("labels", "mask")
 
 
+def hides_region(session: Session, labels: MapEntry | None, name: str) -> bool:
+    """Whether a region's numbers must not be shown yet: reading blind, and it is not locked."""
+    regions = labels.regions.values() if labels is not None else ()
+    return session.blinded and not any(r.locked and name and r.name == name for r in regions)
+
+
 def shown_name(session: Session, entry: MapEntry) -> str:
     """What an entry is called in the table; a blinded reader must not learn whose it is."""
     if not session.blinded:

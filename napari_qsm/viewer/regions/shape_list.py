@@ -8,6 +8,7 @@ from qtpy.QtGui import QIcon, QKeyEvent
 from qtpy.QtWidgets import QListWidget, QListWidgetItem
 
 from napari_qsm.session.appearance import shown_unit
+from napari_qsm.session.blinding import hides_region
 from napari_qsm.session.shape_row import Row
 from napari_qsm.units import number, to_shown
 from napari_qsm.viewer import ui
@@ -23,7 +24,7 @@ def numbers_text(row: Row, work: ShapeWork) -> str:
     count = f"{row.numbers.voxels} voxels"
     if entry is None:
         return count
-    if work.values_hidden(row.shape):
+    if hides_region(work.session, work.labels, row.shape.region_name):
         return f"{count} · values hidden"
     if row.numbers.finite == 0:
         return f"{count} · no value"
@@ -90,7 +91,7 @@ class ShapeList(QListWidget):
             if item.data(Qt.ItemDataRole.UserRole) != row.shape.id:
                 item.setData(Qt.ItemDataRole.UserRole, row.shape.id)
                 item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
-            colour = self._work.colour(row.shape)
+            [colour] = self._work.colours([row.shape])
             if item.data(Qt.ItemDataRole.UserRole + 1) != colour:
                 item.setData(Qt.ItemDataRole.UserRole + 1, colour)
                 item.setIcon(icon("square", colour=colour, side=14))

@@ -12,15 +12,22 @@ from psygnal import Signal
 from napari_qsm.anatomy import Plane
 from napari_qsm.arrays import Array
 from napari_qsm.errors import QsmError
-from napari_qsm.io.label_table import side_of
 from napari_qsm.rois.canonical_grid import index_of, within
-from napari_qsm.rois.region import region_side, shape_colour
-from napari_qsm.rois.shape_changes import Applied, applied, mirrored, nudged, turned
-from napari_qsm.rois.shape_checks import flags_of, numbers_under
+from napari_qsm.rois.region import shape_colour
+from napari_qsm.rois.shape_changes import (
+    Applied,
+    applied,
+    mirrored,
+    nudged,
+    region_fields,
+    resized,
+    turned,
+)
+from napari_qsm.rois.shape_checks import flags_of
 from napari_qsm.rois.shape_files import read_shapes, write_shapes
-from napari_qsm.rois.shapes import FixedShape, Realised, bounds_of, realised, snap
+from napari_qsm.rois.shapes import FixedShape, Realised, realised, snap
 from napari_qsm.session import Case, MapEntry, Session
-from napari_qsm.session.shape_row import Row
+from napari_qsm.session.shape_row import Row, rows_now
 from napari_qsm.viewer.canvas.controller import Controller
 from napari_qsm.volume import Volume
 
@@ -110,24 +117,11 @@ class ShapeWork:
         volume = self.volume
         return None if volume is None else realised(self.template, volume)
 
-    def colour(self, shape: FixedShape) -> str:
-        """That of its region."""
-        return self.colours([shape])[0]
-
     def colours(self, shapes: list[FixedShape]) -> list[str]:
         """Those of their regions."""
         labels = self.labels
         regions = labels.regions if labels is not None else {}
         return [shape_colour(shape.region_name, shape.region, regions) for shape in shapes]
-
-    def values_hidden(self, shape: FixedShape) -> bool:
-        """Whether its numbers must not be shown yet: reading blind, and its region not locked."""
-        if not self.session.blinded:
-            return False
-        labels = self.labels
-        regions = labels.regions.values() if labels is not None else ()
-        locked = {r.name for r in regions if r.locked}
-        return not shape.region_name or shape.region_name not in locked
 
     # -- keeping up -----------------------------------------------------------------------
 
@@ -141,37 +135,12 @@ class ShapeWork:
             shapes = list(self.case.shapes)
             key = (entry.id, entry.echo, self.case.midline_mm, id(self.mask()))
             known = {row.shape.id: row for row in self.rows} if key == self._last else {}
-            stale = [row for row in known.values() if not any(s is row.shape for s in shapes)]
-            fresh = {
-                s.id: bounds_of(s, volume)
-                for s in shapes
-                if s.id not in known or known[s.id].shape is not s
-            }
-            # Those that had or may now have voxels in common with what has changed.
-            boxes = [(row.low, row.high) for row in stale] + list(fresh.values())
-            touched = {k for k, row in known.items() if any(row.meets(box) for box in boxes)}
             self._last = key
-            self.rows = [
-                self._row(s, shapes, volume, fresh.get(s.id))
-                if s.id in fresh or s.id in touched
-                else known[s.id]
-                for s in shapes
-            ]
+            self.rows = rows_now(shapes, volume, known, lambda s: self.flags(s, shapes))
         if self.chosen and self.chosen_shape is None:
             self.choose("")
         self.rows_changed.emit()
         self.controller.repaint_all()
-
-    def _row(
-        self,
-        shape: FixedShape,
-        others: list[FixedShape],
-        volume: Volume,
-        bounds: tuple[Array, Array] | None,
-    ) -> Row:
-        low, high = bounds or bounds_of(shape, volume)
-        flags = self.flags(shape, others)
-        return Row(shape, numbers_under(shape, volume), flags, low, high)
 
     def flags(
         self, shape: FixedShape, others: Iterable[FixedShape] | None = None
@@ -256,7 +225,7 @@ class ShapeWork:
 
     def move(self, key: str, world_mm: Array) -> None:
         """Bring a shape's centre to a place."""
-        shape, volume = self._shape(key), self.volume
+        shape, volume = next((s for s in self.case.shapes if s.id == key), None), self.volume
         if shape is None or volume is None:
             return
         x, y, z = (float(v) for v in world_mm)
@@ -283,15 +252,7 @@ class ShapeWork:
         shape, volume = self.chosen_shape, self.volume
         if shape is None or volume is None:
             return
-        hand = self.template
-        made = shape.but(
-            kind=hand.kind,
-            size_mm=hand.size_mm,
-            slices=hand.slices,
-            rotation_deg=hand.rotation_deg,
-            snapped=hand.snapped,
-        )
-        self._replace(f"resize {shape.name}", snap(made, volume))
+        self._replace(f"resize {shape.name}", resized(shape, self.template, volume))
 
     def delete(self) -> None:
         """Take the chosen shape away."""
@@ -333,14 +294,7 @@ class ShapeWork:
     def region_fields(self, name: str, index: int = 0, side: str = "") -> dict[str, Any]:
         """Label, name and side of a region by its name, as the label map has them."""
         labels = self.labels
-        for key, region in (labels.regions if labels is not None else {}).items():
-            if name and region.name.casefold() == name.casefold():
-                return {
-                    "region": key,
-                    "region_name": region.name,
-                    "side": region_side(region) or side,
-                }
-        return {"region": index, "region_name": name, "side": side or side_of(name)}
+        return region_fields(labels.regions if labels is not None else {}, name, index, side)
 
     def choose(self, key: str) -> None:
         """Make a shape the one that keys and buttons act on."""
@@ -353,10 +307,8 @@ class ShapeWork:
 
     def save(self, path: Any) -> int:
         """Write the shapes on show into a file; returns how many."""
-        entry = self.entry
-        shapes = self.shapes
-        name = entry.name if entry is not None else ""
-        write_shapes(path, shapes, self.volume, name)
+        entry, shapes = self.entry, self.shapes
+        write_shapes(path, shapes, self.volume, entry.name if entry is not None else "")
         return len(shapes)
 
     def load(self, path: Any) -> Applied:
@@ -375,9 +327,6 @@ class ShapeWork:
         return [case for case in self.session.cases if case is not own and case.of_role("map")]
 
     # -- inside -----------------------------------------------------------------------------
-
-    def _shape(self, key: str) -> FixedShape | None:
-        return next((s for s in self.case.shapes if s.id == key), None)
 
     def _replace(self, text: str, made: FixedShape) -> None:
         self._set(text, [made if s.id == made.id else s for s in self.case.shapes])
