@@ -9,10 +9,10 @@ from pathlib import Path
 import napari
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QWidget
 
 from napari_qsm.viewer import compat
 from napari_qsm.viewer.frame.placing import place
+from napari_qsm.viewer.plain.docking import DockedWidget
 from napari_qsm.viewer.workspace import Workspace, open_workspace
 
 
@@ -37,7 +37,7 @@ def _run() -> None:
     napari.run()
 
 
-class WorkspaceDock(QWidget):
+class WorkspaceDock(DockedWidget):
     """The workspace around the layers that are in plain napari.
 
     Closing the widget gives napari back as it was.

@@ -17,6 +17,7 @@ from napari_qsm.session.settings import load_settings, save_settings, settings_f
 from napari_qsm.viewer.plain.layers import layer_data
 from napari_qsm.viewer.plain.letters import show_letters
 from napari_qsm.viewer.program import WorkspaceDock
+from napari_qsm.viewer.reconstruct.layer_widgets import MaskWidget
 from napari_qsm.viewer.workspace import Workspace
 from tests.viewer.actions import child, press
 from tests.viewer.conftest import ORDERS, SHAPE, ramp, settle
@@ -208,6 +209,25 @@ def test_the_point_and_how_near_it_is_looked_at_stay_when_views_come_and_go(
     viewer.dims.ndisplay = 2
     settle()
     assert value_on_show(viewer, layer) == here
+
+
+def test_views_and_steps_lie_behind_tabs_and_leave_each_other_their_room(make_napari_viewer):
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1280, 720)
+    viewer.add_layer(Layer.create(*layer_data(ramp())[0]))
+    docks = [
+        viewer.window.add_dock_widget(kind(viewer), name=name)
+        for kind, name in ((WorkspaceDock, "Three linked views"), (MaskWidget, "Brain mask"))
+    ]
+    settle(20)
+    assert viewer.window._qt_window.tabifiedDockWidgets(docks[0]) == [docks[1]]
+    docks[0].raise_()
+    settle()
+    assert not docks[0].visibleRegion().isEmpty() and docks[0].height() > 500
+    assert docks[0].findChild(WorkspaceDock).height() > docks[0].height() - 60  # no empty half
+    assert viewer.window._qt_window.width() == 1280
+    for dock in docks:
+        viewer.window.remove_dock_widget(dock)
 
 
 def test_where_the_crosshair_went_is_on_show_once_the_views_have_gone(make_napari_viewer):

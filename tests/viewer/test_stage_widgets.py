@@ -7,7 +7,15 @@ import pytest
 from napari.layers import Layer
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+from qtpy.QtWidgets import (
+    QDockWidget,
+    QMainWindow,
+    QScrollArea,
+    QStyle,
+    QStyleOptionComboBox,
+    QTabBar,
+    QWidget,
+)
 
 from napari_qsm.phantom import make_head
 from napari_qsm.recon.pipeline import Inputs, run
@@ -90,7 +98,9 @@ def test_steps_on_layers_give_the_arrays_of_the_pipeline(qtbot, made):
     assert unwrap._choosers["mask"].value is viewer.layers["mask"]
     unwrap._form.show_values({"exact": False})  # as in the recipe above
     unwrap._choosers["phase"].value = []
-    assert "Choose a layer" in click_run(unwrap)
+    run_button = unwrap.findChild(QWidget, "qsm.stage.unwrap.run")
+    assert not run_button.isEnabled()
+    assert "Phase (rad) (Phase to radians makes one)" in text_in(unwrap, "lacks")
     phases = [layer for layer in viewer.layers if layer.name.startswith("phase")]
     unwrap._choosers["phase"].value = phases
     unwrap._choosers["mask"].value = viewer.layers["mask"]
@@ -182,6 +192,70 @@ def test_one_step_after_the_other_untouched_gives_the_map_of_the_preset(qtbot):
     assert "total field" in text_in(inversion, "lacks")
 
 
+def test_a_step_that_lacks_a_layer_says_so_and_cannot_be_run(qtbot, made):
+    viewer = Viewer()
+    add(viewer, made.volume("phase"), "phase")
+    widget = UnwrapWidget(viewer)
+    qtbot.addWidget(widget)
+    button = widget.findChild(QWidget, "qsm.stage.unwrap.run")
+    assert text_in(widget, "lacks") == "Choose a layer for: Mask (Brain mask makes one)."
+    assert not button.isEnabled()
+    mask = made.volume("mask")
+    add(viewer, mask.with_data(mask.data.astype(np.uint8), name="mask"), "mask")
+    assert text_in(widget, "lacks") == "" and button.isEnabled()
+    viewer.layers.remove("mask")
+    assert not button.isEnabled()
+
+
+def test_names_of_layers_and_methods_can_be_told_apart(qtbot, made):
+    """Echoes of the crop differ in one figure; what is chosen is in sight."""
+    viewer = Viewer()
+    names = [f"{part} {n} (real crop, B0 not recorded)" for part in "ab" for n in (1, 2, 3)]
+    for name in names:
+        echo = made.volume("phase").echo(0)
+        add(viewer, echo.with_data(echo.data, name=name), "phase")
+    widget = PhaseWidget(viewer)
+    qtbot.addWidget(widget)
+    widget.resize(300, 700)
+    widget.show()
+    settle(5)
+    chooser = widget._choosers["raw_phase"].native
+    assert [chooser.item(row).toolTip() for row in range(chooser.count())] == names
+    assert chooser.horizontalScrollBarPolicy() == Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+    assert chooser.textElideMode() == Qt.TextElideMode.ElideMiddle
+    chosen = chooser.selectedItems()
+    assert [item.text() for item in chosen] == names[3:]
+    for item in chosen:
+        assert chooser.viewport().rect().contains(chooser.visualItemRect(item).center())
+    for kind in (PhaseWidget, MaskWidget, UnwrapWidget, EchoesWidget, InversionWidget):
+        each = kind(viewer)
+        qtbot.addWidget(each)
+        each.resize(300, 700)
+        each.show()
+        box = each.findChild(QWidget, f"{each.objectName()}.method")
+        for row in range(box.count()):
+            box.setCurrentIndex(row)
+            settle(3)
+            room = box.style().subControlRect(
+                QStyle.ComplexControl.CC_ComboBox,
+                option_of(box),
+                QStyle.SubControl.SC_ComboBoxEditField,
+                box,
+            )
+            assert box.fontMetrics().horizontalAdvance(box.currentText()) <= room.width()
+            body = each.findChild(QScrollArea).widget()
+            for child in body.findChildren(QWidget):
+                if child.isVisible():
+                    right = child.mapTo(body, child.rect().topRight()).x()
+                    assert right <= body.width(), child.objectName()
+
+
+def option_of(box):
+    option = QStyleOptionComboBox()
+    box.initStyleOption(option)
+    return option
+
+
 def test_what_was_chosen_or_typed_by_hand_stays(qtbot, made):
     viewer = Viewer()
     facts = {"EchoTime": [0.01, 0.02]}
@@ -221,3 +295,5 @@ def test_stages_lie_behind_tabs_not_below_each_other(qtbot):
         window.show()
         settle(5)
     assert set(window.tabifiedDockWidgets(docks[0])) == {docks[1], docks[2]}
+    (bar,) = window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
+    assert bar.elideMode() == Qt.TextElideMode.ElideNone and bar.usesScrollButtons()

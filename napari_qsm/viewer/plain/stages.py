@@ -44,6 +44,16 @@ MASKS: Mapping[str, str] = {
     "given_mask": "Mask of your own",
     "reference_roi": "Reference region",
 }
+#: What the widgets are called in napari's menu; the manifest has the same.
+WIDGET_TITLES: Mapping[str, str] = {
+    "phase": "Phase to radians",
+    "mask": "Brain mask",
+    "unwrap": "Unwrap phase",
+    "echoes": "Field from echoes",
+    "background": "Remove background field",
+    "inversion": "Susceptibility from field",
+    "reference": "Reference susceptibility",
+}
 #: Inputs whose layers know echo times, the nearest first.
 _TIMED = ("unwrapped", "phase", "raw_phase", "magnitude")
 

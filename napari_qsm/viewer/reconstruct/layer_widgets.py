@@ -9,11 +9,8 @@ from weakref import ref
 
 import napari
 import numpy as np
-from magicgui.widgets import create_widget
 from napari.layers import Image, Labels, Layer
-from qtpy.QtCore import QTimer
-from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLineEdit, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QLineEdit, QSizePolicy
 
 from napari_qsm.errors import Cancelled, MetadataError, QsmError
 from napari_qsm.recon.pipeline import StageOutcome, run_stage
@@ -25,11 +22,13 @@ from napari_qsm.study.scan_source import from_ms, from_tesla, in_ms
 from napari_qsm.viewer import compat, ui
 from napari_qsm.viewer.forms import Form, setting_field
 from napari_qsm.viewer.jobs import Job
-from napari_qsm.viewer.plain.docking import join_docks
+from napari_qsm.viewer.plain.choosers import layer_chooser, show_names
+from napari_qsm.viewer.plain.docking import DockedWidget
 from napari_qsm.viewer.plain.letters import show_letters
 from napari_qsm.viewer.plain.stages import (
     IMAGES,
     MASKS,
+    WIDGET_TITLES,
     Source,
     candidate,
     facts_of,
@@ -42,11 +41,11 @@ from napari_qsm.viewer.plain.stages import (
 from napari_qsm.viewer.reconstruct.sections import fill_methods
 from napari_qsm.volume import Volume, check_same_grid
 
-#: Pixels for the name of a layer; where its title is long too, it stands above.
-_NAME_WIDTH = 150
+#: Pixels of a box of methods beside the text in it.
+_ROUND_METHOD = 44
 
 
-class StageWidget(QWidget):
+class StageWidget(DockedWidget):
     """Runs one stage on layers; what it makes becomes a layer.
 
     Parameters
@@ -69,7 +68,7 @@ class StageWidget(QWidget):
         self._choosing = False
         self._from_layers: dict[QLineEdit, str] = {}  # what the fields were given from layers
         self._method = ui.named(QComboBox(), f"{name}.method")
-        fill_methods(self._method, self.stage)
+        fill_methods(self._method, self.stage, short=True)
         self._method.setCurrentIndex(self._method.findData(first_choice(self.stage).method.name))
         self._method.currentIndexChanged.connect(self._show_method)
         self._times = ui.line(f"{name}.echo_times", example="such as 5, 10")
@@ -77,7 +76,7 @@ class StageWidget(QWidget):
         for field in (self._method, self._times, self._strength):
             field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._inputs = ui.form()
-        self._inputs.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+        self._inputs.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapAllRows)
         self._inputs.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._settings = ui.column()
         self._run = ui.button("Run", f"{name}.run", self.run, main=True)
@@ -105,14 +104,6 @@ class StageWidget(QWidget):
         # Of the list alone: a widget that is held by its own signal would never be destroyed.
         self.destroyed.connect(partial(_let_go, self._running))
         self._show_method()
-
-    def showEvent(self, event: QShowEvent | None) -> None:
-        """Lie behind a tab with the widgets of other stages, not squeezed in below them."""
-        super().showEvent(event)
-        QTimer.singleShot(0, self._join_docks)
-
-    def _join_docks(self) -> None:
-        join_docks(self, StageWidget)
 
     @property
     def method(self) -> Method:
@@ -164,8 +155,9 @@ class StageWidget(QWidget):
             layers = chosen_layers.get(name)
             if layers:
                 volumes[name] = [volume_in(layer, name) for layer in layers]
-            elif name not in self.method.optional_inputs and name != "magnitude":
-                raise MetadataError(f"Choose a layer for: {title_of(name)}.")
+        needed = self._needed(chosen_layers)
+        if needed:
+            raise MetadataError(needed)
         listed = [v for vs in volumes.values() for v in vs]
         grid = listed[0]
         have: dict[str, Any] = {
@@ -202,6 +194,17 @@ class StageWidget(QWidget):
             have["field_strength_t"] = from_tesla(self._strength.text())
         return have, source_of(chosen_layers, grid, have)
 
+    def _needed(self, chosen_layers: dict[str, list[Layer]]) -> str:
+        """Which layers have to be chosen yet, and what makes them; empty if none."""
+        said = []
+        for name in self._choosers:
+            if name in chosen_layers or name in self.method.optional_inputs or name == "magnitude":
+                continue
+            maker = next((stage for stage, made in STAGES.items() if name in made), "")
+            makes = f" ({WIDGET_TITLES[maker]} makes one)" if maker else ""
+            said.append(f"Choose a layer for: {title_of(name)}{makes}.")
+        return " ".join(said)
+
     def _chosen_layers(self) -> dict[str, list[Layer]]:
         """The layers of each input that has any."""
         found: dict[str, list[Layer]] = {}
@@ -237,7 +240,11 @@ class StageWidget(QWidget):
     def _show_facts(self) -> None:
         """Say what is lacking, and what the layers' sidecars say where nobody typed anything."""
         chosen_layers = self._chosen_layers()
-        self._lacks.setText(lacking(self.choice(), chosen_layers))
+        for chooser in self._choosers.values():
+            show_names(chooser.native)
+        needed = self._needed(chosen_layers)
+        self._run.setEnabled(not needed and not self._running)
+        self._lacks.setText(f"{needed} {lacking(self.choice(), chosen_layers)}".strip())
         times = times_of(chosen_layers)
         strengths = {
             float(facts_of(layer)["MagneticFieldStrength"])
@@ -264,6 +271,8 @@ class StageWidget(QWidget):
         self._choosers.clear()
         method = self.method
         self._method.setToolTip(method_tooltip(method))
+        text = self._method.fontMetrics().horizontalAdvance(self._method.currentText())
+        self._method.setMinimumWidth(text + _ROUND_METHOD)
         for name in method.inputs:
             if name in IMAGES or name in MASKS:
                 self._add_chooser(name, name in method.optional_inputs)
@@ -284,9 +293,6 @@ class StageWidget(QWidget):
         self._choose()
 
     def _add_chooser(self, name: str, optional: bool) -> None:
-        several = name in ECHOES
-        kind = "Select" if several else "ComboBox"
-
         def layers(widget: Any) -> list[Any]:
             wanted = (Labels, Image) if name in MASKS else (Image,)
             return [
@@ -295,18 +301,8 @@ class StageWidget(QWidget):
                 if isinstance(layer, wanted) and layer.ndim == 3
             ]
 
-        options: dict[str, Any] = {"choices": layers}
-        if not several:
-            options["nullable"] = True
-        chooser = create_widget(widget_type=kind, options=options, name=name)
+        chooser = layer_chooser(name, layers, several=name in ECHOES)
         chooser.native.setObjectName(f"qsm.stage.{self.stage}.{name}")
-        policy = chooser.native.sizePolicy()
-        policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
-        chooser.native.setSizePolicy(policy)
-        chooser.native.setMinimumWidth(_NAME_WIDTH)
-        if several:
-            chooser.native.setMaximumHeight(70)
-            chooser.tooltip = "One layer for each echo, in their order; Ctrl + click for several"
         chooser.changed.connect(partial(_tell, ref(self), name))
         self._choosers[name] = chooser
         self._inputs.addRow(title_of(name) + (" (if any)" if optional else ""), chooser.native)
@@ -338,7 +334,7 @@ class StageWidget(QWidget):
 
     def _end(self, sentence: str) -> None:
         self._running.clear()
-        self._run.setEnabled(True)
+        self._run.setEnabled(not self._needed(self._chosen_layers()))
         self._cancel.setEnabled(False)
         self._say(sentence)
 
