@@ -37,7 +37,8 @@ REAL = {
     "choosing": (("gre-wholehead-lowres", None),),
     "reporting": (("dicom-siemens-enhanced", None), ("gre-crop", 7.0)),
 }
-#: Heads on which faults are made: of 2 mm voxels, which take a fifth of the time of finer ones.
+#: Heads on which faults are made: of 2 mm voxels, which take a fifth of the time of finer ones; those of
+#: echoes on heads of several, the others on heads of one.
 _WITH_FAULTS = ("atlas 1,", "atlas 2,", "atlas 3,", "atlas 5,", "atlas 6,", "atlas 7,")
 
 
@@ -77,14 +78,13 @@ def _all() -> Iterator[Judged]:
     for half, cases in HALVES.items():
         for case in cases:
             head = make(case)
-            for fault in (SOUND + FAULTS) if case.name.startswith(_WITH_FAULTS) else SOUND:
-                if fault.needs <= len(case.echo_times_s):
-                    changed = (
-                        head
-                        if fault.times_noise == 1
-                        else make(replace(case, snr=case.snr / fault.times_noise))
-                    )
-                    yield _shown(judged(changed, fault, case.name, half))
+            several = len(case.echo_times_s) > 1
+            made = [f for f in FAULTS if (f.needs > 1) == several]
+            for fault in (*SOUND, *(made if case.name.startswith(_WITH_FAULTS) else ())):
+                changed = head
+                if fault.times_noise != 1:
+                    changed = make(replace(case, snr=case.snr / fault.times_noise))
+                yield _shown(judged(changed, fault, case.name, half))
         for name, strength in REAL[half]:
             yield from _real(name, strength, half)
 

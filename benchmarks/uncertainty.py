@@ -25,7 +25,7 @@ from napari_qsm.rois.noise import noise_map
 from napari_qsm.scan import Scan
 
 #: Draws of noise beside the one that the prediction is made from.
-_DRAWS = 16
+_DRAWS = 12
 #: How deep the rim is, mm.
 _RIM_MM = 6.0
 #: A signal-to-noise ratio that stands for none.
@@ -33,10 +33,9 @@ _CLEAN = 1e7
 #: Heads, and changes to ``consensus``.
 CASES: tuple[tuple[Case, tuple[str, ...]], ...] = (
     (CHOOSING[1], ()),
+    (REPORTING[2], ()),
     (CHOOSING[3], ()),
     (REPORTING[1], ()),
-    (REPORTING[2], ()),
-    (CHOOSING[1], ("inversion.method=tkd",)),
 )
 
 

@@ -111,7 +111,7 @@ def _is_noise(quality: QualityReport) -> bool:
             "Echo {echo_apart} does not show the field of the other echoes (agreement {value}; usual above "
             "0.95). Its file or echo time may be another one's, its sign wrong, or the head has moved. "
             "Check it, or reconstruct without it.",
-            below=0.75,
+            below=0.8,
             when=lambda quality: not _is_noise(quality),  # it spoils the unwrapping of the others
         ),
     ),

@@ -131,7 +131,7 @@ class Finding:
     code : str
         Stays the same from version to version: ``"nan"``, ``"mask-air"``, ``"mask-rim"``,
         ``"mask-small"``, ``"mask-cuts"``, ``"eroded"``, ``"unit"``, ``"sign"``, ``"wraps"``, ``"residual"``,
-        ``"echoes"``, ``"streaks"`` or ``"noise"``.
+        ``"echoes"``, ``"direction"``, ``"streaks"`` or ``"noise"``.
     severity : {"serious", "warning", "note"}
         Do not use the map; look before using it; good to know.
     sentence : str
