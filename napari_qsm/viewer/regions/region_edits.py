@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QGridLayout,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-)
+from qtpy.QtWidgets import QGridLayout, QLabel
+from superqt.utils import signals_blocked
 
 from napari_qsm.anatomy import DEPTH_AXIS, Plane, side_mm
 from napari_qsm.errors import QsmError
@@ -39,50 +34,47 @@ class ChangeBox(ui.Section):
     def __init__(self, context: Services) -> None:
         super().__init__("Change the region", "qsm.change", is_open=False)
         self._context = context
-        layout = self.body
-        row = QHBoxLayout()
-        self._by = ui.NumberField()
-        self._by.setObjectName("qsm.change.by")
-        self._by.setRange(0.1, 20)
-        self._by.setDecimals(1)
-        self._by.setSingleStep(0.5)
-        self._by.setValue(1.0)
-        self._by.setSuffix(" mm")
+        self._by = ui.number(
+            "qsm.change.by",
+            lambda _: None,
+            0.1,
+            20,
+            value=1.0,
+            step=0.5,
+            decimals=1,
+            suffix=" mm",
+            tip="How far to smooth, shrink or grow",
+        )
         self._by.setMinimumWidth(122)
-        self._by.setToolTip("How far to smooth, shrink or grow")
-        self._how = QComboBox()
-        self._how.setObjectName("qsm.change.how")
-        self._how.addItem("in 3-D", None)
-        self._how.addItem("slice by slice", "slices")
-        self._how.setToolTip("Slices are those of the large view")
-        row.addWidget(QLabel("By"))
-        row.addWidget(self._by)
-        row.addWidget(self._how, 1)
-        layout.addLayout(row)
+        self._how = ui.combo(
+            "qsm.change.how",
+            lambda _: None,
+            [(None, "in 3-D"), ("slices", "slice by slice")],
+            tip="Slices are those of the large view",
+        )
+        self.body.addLayout(ui.row(QLabel("By"), self._by, (self._how, 1)))
         grid = QGridLayout()
         grid.setSpacing(3)
         for place, (how, text, tip) in enumerate(_CHANGES):
-            button = _button(text, f"qsm.change.{how.split()[0]}", tip)
-            button.clicked.connect(lambda _=False, h=how: self._do(lambda: self._change(h)))
+            do = partial(self._do, partial(self._change, how))
+            button = ui.button(text, f"qsm.change.{how.split()[0]}", do, tip=tip)
             grid.addWidget(button, place // 3, place % 3)
-        layout.addLayout(grid)
-        layout.addWidget(ui.quiet("Slices of the large view:"))
-        slices = QHBoxLayout()
-        slices.setSpacing(3)
-        for text, name, tip, call in (
-            ("Copy up", "up", "Copy this slice's part to the next slice", lambda: self.copy(1)),
-            ("Copy down", "down", "Copy it to the slice before", lambda: self.copy(-1)),
-            (
-                "Interpolate",
-                "interpolate",
-                "Fill the empty slices between painted ones by their shapes",
-                self.interpolate,
-            ),
-        ):
-            button = _button(text, f"qsm.change.{name}", tip)
-            button.clicked.connect(lambda _=False, c=call: c())
-            slices.addWidget(button)
-        layout.addLayout(slices)
+        self.body.addLayout(grid)
+        self.body.addWidget(ui.quiet("Slices of the large view:"))
+        up, down = (
+            ui.button(f"Copy {where}", f"qsm.change.{where}", partial(self.copy, steps), tip=tip)
+            for where, steps, tip in (
+                ("up", 1, "Copy this slice's part to the next slice"),
+                ("down", -1, "Copy it to the slice before"),
+            )
+        )
+        between = ui.button(
+            "Interpolate",
+            "qsm.change.interpolate",
+            self.interpolate,
+            tip="Fill the empty slices between painted ones by their shapes",
+        )
+        self.body.addLayout(ui.row(up, down, between, spacing=3))
 
     def dispose(self) -> None:
         """Nothing is listened to here."""
@@ -153,37 +145,35 @@ class MirrorBox(ui.Section):
         super().__init__("The other side", "qsm.mirror", is_open=False)
         self._context = context
         self._session = context.session
-        self._filling = False
-        layout = self.body
-        row = QHBoxLayout()
-        row.addWidget(QLabel("Midline"))
-        self._at = ui.NumberField()
-        self._at.setObjectName("qsm.mirror.at")
-        self._at.setRange(-1000, 1000)
-        self._at.setDecimals(1)
-        self._at.setSingleStep(0.5)
-        self._at.setSuffix(" mm")
-        self._at.setKeyboardTracking(False)
-        self._at.setToolTip("Millimetres along the left-right axis; right is positive")
-        self._at.valueChanged.connect(self._on_typed)
-        row.addWidget(self._at)
-        here = _button("Midline here", "qsm.mirror.here", "Put the midline at the crosshair")
-        here.clicked.connect(lambda _=False: self._on_here())
-        row.addWidget(here, 1)
-        layout.addLayout(row)
-        self._says = ui.quiet(" ")
-        self._says.setObjectName("qsm.mirror.says")
-        layout.addWidget(self._says)
-        self._line = QCheckBox("Show the midline")
-        self._line.setObjectName("qsm.mirror.line")
-        self._line.setChecked(True)
-        self._line.toggled.connect(lambda _: context.controller.repaint_all())
-        layout.addWidget(self._line)
-        self._mirror = _button(
-            "Mirror", "qsm.mirror.do", "Replaces what the region on the other side holds"
+        self._at = ui.number(
+            "qsm.mirror.at",
+            self._on_typed,
+            -1000,
+            1000,
+            step=0.5,
+            decimals=1,
+            suffix=" mm",
+            tip="Millimetres along the left-right axis; right is positive",
         )
-        self._mirror.clicked.connect(lambda _=False: self._on_mirror())
-        layout.addWidget(self._mirror)
+        here = ui.button(
+            "Midline here", "qsm.mirror.here", self._on_here, tip="Put the midline at the crosshair"
+        )
+        self._says = ui.quiet(" ", "qsm.mirror.says")
+        self._line = ui.check(
+            "Show the midline",
+            "qsm.mirror.line",
+            lambda _: context.controller.repaint_all(),
+            on=True,
+        )
+        self._mirror = ui.button(
+            "Mirror",
+            "qsm.mirror.do",
+            self._on_mirror,
+            tip="Replaces what the region on the other side holds",
+        )
+        self.body.addLayout(ui.row(QLabel("Midline"), self._at, (here, 1)))
+        for part in (self._says, self._line, self._mirror):
+            self.body.addWidget(part)
         self.heading.toggled.connect(lambda _: context.controller.repaint_all())
         session = context.session
         self._heard = ui.Subscriptions()
@@ -208,10 +198,9 @@ class MirrorBox(ui.Section):
     def refresh(self) -> None:
         """Show where the midline is and what the button does."""
         x_mm = self._session.case.midline_mm
-        self._filling = True
-        self._at.setValue(x_mm or 0.0)
+        with signals_blocked(self._at):
+            self._at.setValue(x_mm or 0.0)
         self._at.setEnabled(x_mm is not None)
-        self._filling = False
         if x_mm is None:
             self._says.setText("Put the crosshair between the two sides, then press the button.")
         else:
@@ -250,8 +239,7 @@ class MirrorBox(ui.Section):
         self._session.case.midline_mm = float(display[0])
 
     def _on_typed(self, value: float) -> None:
-        if not self._filling:
-            self._session.case.midline_mm = float(value)
+        self._session.case.midline_mm = float(value)
 
     def _on_mirror(self) -> None:
         row = self._row()
@@ -271,10 +259,3 @@ class MirrorBox(ui.Section):
         if missed:
             text += f" {missed} voxels were left out: outside the map or in other regions."
         (self._context.message if missed else self._context.success)(text)
-
-
-def _button(text: str, name: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setObjectName(name)
-    button.setToolTip(tip)
-    return button
