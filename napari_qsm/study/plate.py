@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from napari_qsm.errors import QsmError
-from napari_qsm.figures.panels import ImagePanel
+from napari_qsm.figures.locator import LocatorPanel
+from napari_qsm.figures.panels import ImagePanel, TextPanel
 from napari_qsm.figures.parts import Cell, Source
 from napari_qsm.figures.spec import FigureSpec
 from napari_qsm.figures.subjects import Subject
@@ -73,20 +75,26 @@ def arranged(spec: FigureSpec, visits: int) -> FigureSpec:
     Parameters
     ----------
     spec : FigureSpec
-        Panels by visit, then slice.
+        Pictures by visit, then slice; where slices lie and what names mean go below them.
     visits : int
         How many.
     """
     maps: list[str] = []
     seen: Counter[str] = Counter()
-    panels = []
-    for panel in spec.panels:
-        assert isinstance(panel, ImagePanel)
+    panels: list[Any] = []
+    for panel in (p for p in spec.panels if isinstance(p, ImagePanel)):
         if panel.map not in maps:
             maps.append(panel.map)
         cell = Cell(row=seen[panel.map], column=maps.index(panel.map))
         seen[panel.map] += 1
         panels.append(panel.model_copy(update={"cell": cell}))
+    row, column = max(seen.values()), visits - 1
+    beside = [p for p in spec.panels if isinstance(p, LocatorPanel)][: visits > 1]
+    panels += [p.model_copy(update={"cell": Cell(row=row, column=column)}) for p in beside]
+    words = Cell(row=row, column=0, columns=visits - len(beside))
+    panels += [
+        p.model_copy(update={"cell": words}) for p in spec.panels if isinstance(p, TextPanel)
+    ]
     style = spec.style.model_copy(update={"width_mm": _WIDTHS_MM.get(visits, 174.0)})
     changes = {"panels": tuple(panels), "columns": visits, "unit": "ppb", "style": style}
     return spec.model_copy(update=changes)

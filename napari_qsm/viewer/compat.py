@@ -32,6 +32,11 @@ def qt_viewer(viewer: Any) -> QtViewer:
     return viewer.window._qt_viewer
 
 
+def show_sliders(viewer: Any, shown: bool) -> None:
+    """Show or hide the sliders below a napari viewer's own canvas."""
+    qt_viewer(viewer).dims.setVisible(shown)
+
+
 def open_viewers() -> list[Any]:
     """Every napari viewer there is, with or without a window on show."""
     return list(napari.Viewer._instances)

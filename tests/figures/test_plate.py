@@ -1,6 +1,7 @@
 """The plate of regions: few slices, and what they leave out is said by name."""
 
 import numpy as np
+import pytest
 
 from napari_qsm.figures.draw import render
 from napari_qsm.figures.gather import Given
@@ -54,3 +55,21 @@ def test_a_small_region_is_not_left_out_for_the_best_slices_of_others():
     assert slices_of(spec) == [2, 4, 6, 8]
     assert not any("none of these slices" in note for note in drawn.notes)
     assert "substantia nigra" in drawn.caption
+
+
+@pytest.mark.parametrize("visits", [1, 2])
+def test_the_plate_of_a_studys_visits_is_drawn_with_its_words_below(visits):
+    from napari_qsm.figures.locator import LocatorPanel
+    from napari_qsm.study.plate import arranged
+    from tests.figures.makers import OTHERS, SOURCES, SUBJECTS
+
+    made = from_template("fixed-shape-plate", SUBJECTS[:visits], SOURCES | OTHERS, given())
+    where = LocatorPanel(maps=("control", "patient")[:visits])
+    spec = arranged(made.model_copy(update={"panels": (*made.panels, where)}), visits)
+    drawn = render(spec, given(), preview=True)
+    assert drawn.notes == () and spec.unit == "ppb"
+    pictures = [p for p in spec.panels if p.kind == "image"]
+    assert {p.cell.column for p in pictures} == set(range(visits))
+    below = [p for p in spec.panels if p.kind != "image"]
+    assert [p.kind for p in below] == (["locator", "text"] if visits == 2 else ["text"])
+    assert {p.cell.row for p in below} == {max(p.cell.row for p in pictures) + 1}

@@ -436,3 +436,16 @@ def test_how_regions_look_in_views_and_figures(work):
     assert entry.regions[1].color == "#112233"
     session.set_display(entry, outline=False, outline_width=1, opacity=0.5)
     child(work, "qsm.looks").set_open(False)
+
+
+def test_fields_of_the_tools_show_their_largest_numbers_whole(work):
+    work.tabs.setCurrentWidget(work.panels.regions)
+    painter = child(work, "qsm.paint").painter
+    for kind, name in (("grow", "radius"), ("adaptive", "edge"), ("brush", "size")):
+        painter.use(kind)
+        settle()
+        field = child(work, f"qsm.paint.{name}")
+        line = field.lineEdit()
+        written = f"{field.maximum():.1f}{field.suffix()}"
+        assert field.isVisible()
+        assert line.width() >= line.fontMetrics().horizontalAdvance(written) + 4, name

@@ -135,6 +135,8 @@ def test_variants_of_a_slab_are_shown_side_by_side_and_one_is_used(workspace, re
     assert [e.name for e in session if e.preview] == ["preview A", "preview B", "preview C"]
     previews = [e for e in session if e.preview]
     assert session.layout == "compare" and session.compared == tuple(e.id for e in previews)
+    shown = [view.native for view in workspace.controller.views]
+    assert len({picture.height() for picture in shown}) == 1  # none above a slider
     have = dict(recon.arrays())
     del have["chi_ppm"], have["reference_ppm"]
     expected = run_sweep(

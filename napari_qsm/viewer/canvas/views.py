@@ -178,6 +178,7 @@ class Views:
         """Close the views of our own, and give napari its canvas back."""
         for view in self.beside:
             self.drop(view)
+        compat.show_sliders(self.viewer, True)
         self.viewer.layers.events.removing.disconnect(self._on_removing)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
         self._mice.pop(self.main).dispose()
@@ -217,6 +218,7 @@ class Views:
             self._area.show_columns([[widgets[0]]], [1])
         else:
             self._area.show_columns([[widgets[0]], widgets[1:3]], [0.64, 0.36])
+        compat.show_sliders(self.viewer, not comparing)  # below one of them, it would be smaller
         for view in self.all:
             view.linked_views = self.all[:count] if comparing else [view]
         apart = bool(links_on_show(session))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QLayout
+from qtpy.QtWidgets import QDialog, QDockWidget, QHBoxLayout, QLabel, QLayout
 
 from napari_qsm.arrays import Array
 from napari_qsm.errors import Cancelled, MetadataError, QsmError
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _BEFORE = 0.4
 #: Width of sentences, pixels.
 _WIDTH = 560
+#: Between it and the edge of the window, pixels.
+_RIM = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +66,7 @@ class SweepDialog(QDialog):
         self._session = context.session
         self._job: Job | None = None
         self._is_over = False
+        self._room: tuple[QDockWidget, int] | None = None
         self._source = recon.source
         self.previews = Previews(context.session)
         self.grid = VariantGrid(stage, neighbours(recon.choices[stage]), self._on_use)
@@ -278,18 +281,38 @@ class SweepDialog(QDialog):
         layout = self.layout()
         if layout is not None:
             layout.activate()
+        self._make_room()
         self.move(self._lowest())
+
+    def _make_room(self) -> None:
+        """Widen the panels to what the dialog takes, so that it lies over them alone."""
+        window = self._context.window
+        right = Qt.DockWidgetArea.RightDockWidgetArea
+        docks = [d for d in window.findChildren(QDockWidget) if window.dockWidgetArea(d) == right]
+        for dock in (d for d in docks if d.isVisible()):
+            if self._room is None:
+                self._room = (dock, dock.width())
+            needed = self.frameGeometry().width() + 2 * _RIM
+            if dock.width() < needed:
+                window.resizeDocks([dock], [needed], Qt.Orientation.Horizontal)
+            return
+
+    def _give_room_back(self) -> None:
+        if self._room is not None:
+            dock, width = self._room
+            self._context.window.resizeDocks([dock], [width], Qt.Orientation.Horizontal)
 
     def _lowest(self) -> QPoint:
         """Where its corner lies when it sits in the lower right of the window."""
         window, place = self._context.window, self.frameGeometry()
         corner = window.mapToGlobal(QPoint(window.width(), window.height()))
-        x, y = corner.x() - place.width() - 12, corner.y() - place.height() - 30
+        x, y = corner.x() - place.width() - _RIM, corner.y() - place.height() - 30
         return QPoint(max(x, 0), max(y, 0))
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """It grows with its numbers: keep all of it within the window."""
         super().resizeEvent(event)
+        self._make_room()
         lowest, now = self._lowest(), self.pos()
         self.move(min(now.x(), lowest.x()), min(now.y(), lowest.y()))
 
@@ -297,6 +320,7 @@ class SweepDialog(QDialog):
         """Stop what runs, and take the previews away."""
         if not self._is_over:
             self._is_over = True
+            self._give_room_back()
             if self._job is not None:
                 self._job.cancel()
             self._recon.changed.disconnect(self._on_changed)

@@ -42,6 +42,10 @@ _REACHES_TIP = (
 )
 
 
+#: Round a number in its field, and what the theme's letters are wider, pixels.
+_ROOM = 30
+
+
 class ToolOptions(QWidget):
     """Fields that follow and set the options of the drawing tools.
 
@@ -131,7 +135,8 @@ class ToolOptions(QWidget):
             f"qsm.paint.{name}", lambda value: self._set(**{field: value}), lowest, highest,
             step=step, decimals=1, suffix=suffix, tip=tip,
         )  # fmt: skip
-        types.setMinimumWidth(118)
+        written = types.fontMetrics().horizontalAdvance(f"{highest:.1f}{suffix}")
+        types.setStyleSheet(f"min-width: {written + _ROOM}px")  # that of the theme is narrower
         self._fields[field] = (slides, types, high)
         return ui.panel(ui.row(ui.WholeLabel(text), slides, types, spacing=6))
 
