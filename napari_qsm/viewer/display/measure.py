@@ -106,12 +106,12 @@ class MeasureBox(ui.Section):
         )
         form.setContentsMargins(0, 0, 0, 0)
         self.body.addLayout(form)
-        context.controller.overlay_items.append(self._rings)
+        context.controller.overlay_items.append(self._overlay)
         self._show(None, "")
 
     def dispose(self) -> None:
         """Put the tool away."""
-        self._context.controller.overlay_items.remove(self._rings)
+        self._context.controller.overlay_items.remove(self._overlay)
         self._context.controller.use_tool(None)
 
     def refresh(self) -> None:
@@ -181,7 +181,7 @@ class MeasureBox(ui.Section):
             f"{found.voxels} voxels"
         )
 
-    def _rings(self, view: SliceView) -> list[Ring]:
+    def _overlay(self, view: SliceView) -> list[Ring]:
         return self.tool.rings(view, self._ring_text)
 
     def _on_circle(self, on: bool) -> None:

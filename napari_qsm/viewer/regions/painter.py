@@ -87,14 +87,14 @@ class Painter:
         )
         hear(self.session.labels_edited, to=self._on_edited)
         hear(self.options.events, to=self._on_options)
-        controller.overlay_items.append(self.rings)
+        controller.overlay_items.append(self.overlay)
 
     def dispose(self) -> None:
         """Put the tool away and stop listening."""
         self.cancel()
         self._heard.dispose()
-        if self.rings in self._controller.overlay_items:
-            self._controller.overlay_items.remove(self.rings)
+        if self.overlay in self._controller.overlay_items:
+            self._controller.overlay_items.remove(self.overlay)
         if self._controller.tool is self:
             self._controller.use_tool(None)
 
@@ -232,7 +232,7 @@ class Painter:
 
     # -- what is shown --------------------------------------------------------------------
 
-    def rings(self, view: SliceView) -> list[OverlayItem]:
+    def overlay(self, view: SliceView) -> list[OverlayItem]:
         """What a view shows of the tool: a rim, an outline, voxels that would be painted."""
         if self._controller.tool is not self or view.is_3d or self._controller.is_aiming:
             return []

@@ -186,14 +186,14 @@ class MirrorBox(ui.Section):
             context.controller.drawn_again,
             to=self.refresh,
         )
-        context.controller.overlay_items.append(self._rings)
+        context.controller.overlay_items.append(self._overlay)
         self.refresh()
 
     def dispose(self) -> None:
         """Stop listening."""
         self._heard.dispose()
-        if self._rings in self._context.controller.overlay_items:
-            self._context.controller.overlay_items.remove(self._rings)
+        if self._overlay in self._context.controller.overlay_items:
+            self._context.controller.overlay_items.remove(self._overlay)
 
     def refresh(self) -> None:
         """Show where the midline is and what the button does."""
@@ -219,7 +219,7 @@ class MirrorBox(ui.Section):
             return None
         return entry, regions.region_of(entry, index).name
 
-    def _rings(self, view: Any) -> list[Any]:
+    def _overlay(self, view: Any) -> list[Any]:
         x_mm = self._session.case.midline_mm
         # Only while this box is open and seen: elsewhere the line would be in the way.
         if x_mm is None or not self._line.isChecked() or not self._line.isVisible():

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from math import prod
+from typing import Any
 
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QDoubleSpinBox,
-    QGridLayout,
-    QLabel,
-    QSpinBox,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QWidget
+from superqt.utils import signals_blocked
 
 from napari_qsm.anatomy import DEPTH_AXIS
 from napari_qsm.errors import QsmError
@@ -49,33 +44,35 @@ class ShapeForm(QWidget):
         grid.setVerticalSpacing(4)
         grid.setColumnStretch(1, 1)
         grid.setColumnStretch(3, 1)
-        self._kind = QComboBox()
-        self._kind.setObjectName("qsm.shapes.kind")
-        for kind in SIZES:
-            self._kind.addItem(kind.capitalize(), kind)
-        self._kind.activated.connect(self._on_kind)
-        self._slices = QSpinBox()
-        self._slices.setObjectName("qsm.shapes.slices")
-        self._slices.setRange(1, 100)
-        self._slices.setMinimumWidth(70)
-        self._slices.setToolTip(
-            "On how many slices. An even number reaches one slice further to the top (front, "
-            "right) from the one you click"
+        self._kind = ui.combo(
+            "qsm.shapes.kind", self._on_kind, [(kind, kind.capitalize()) for kind in SIZES]
         )
-        self._slices.valueChanged.connect(lambda n: self._change(slices=n))
-        self._size = [_spin(f"qsm.shapes.size{n}", " mm", 300, 0.5) for n in range(3)]
-        for spin in self._size:
-            spin.valueChanged.connect(self._on_size)
-        self._turn = _spin("qsm.shapes.turn", "°", 90, 5.0)
-        self._turn.setRange(-89.9, 90)
-        self._turn.setToolTip("From the patient's right towards the front (sagittal: front to top)")
-        self._turn.valueChanged.connect(lambda value: self._change(rotation_deg=value))
-        self._area = _spin("qsm.shapes.area", " mm²", 90_000, 5.0)
-        self._area.valueChanged.connect(self._on_area)
-        self._volume = _spin("qsm.shapes.volume", " mm³", 27_000_000, 10.0)
-        self._volume.valueChanged.connect(self._on_volume)
-        for spin in (self._area, self._volume):
-            spin.setToolTip("Another way to give the size; widths in mm follow and are what counts")
+        self._slices = ui.whole_number(
+            "qsm.shapes.slices",
+            lambda n: self._change(slices=n),
+            1,
+            100,
+            tip="On how many slices. An even number reaches one slice further to the top (front, "
+            "right) from the one you click",
+        )
+        self._slices.setMinimumWidth(70)
+        self._size = [
+            _number(f"qsm.shapes.size{n}", self._on_size, " mm", 0.1, 300, 0.5) for n in range(3)
+        ]
+        self._turn = _number(
+            "qsm.shapes.turn",
+            lambda value: self._change(rotation_deg=value),
+            "°",
+            -89.9,
+            90,
+            5.0,
+            tip="From the patient's right towards the front (sagittal: front to top)",
+        )
+        tip = "Another way to give the size; widths in mm follow and are what counts"
+        self._area = _number("qsm.shapes.area", self._on_area, " mm²", 0.1, 90_000, 5.0, tip)
+        self._volume = _number(
+            "qsm.shapes.volume", self._on_volume, " mm³", 0.1, 27_000_000, 10.0, tip
+        )
         self._titles = [QLabel() for _ in range(3)]
         self._slices_title, self._turn_title = QLabel("Slices"), QLabel("Turn")
         cells: tuple[tuple[int, int, QWidget, QWidget], ...] = (
@@ -105,19 +102,14 @@ class ShapeForm(QWidget):
             line.editingFinished.connect(self._on_region)
         grid.addWidget(QLabel("Region"), 4, 0)
         grid.addWidget(self._region, 4, 1, 1, 3)
-        self._snap = QCheckBox("same voxel count everywhere")
-        self._snap.setObjectName("qsm.shapes.snap")
-        self._snap.setToolTip("Shapes keep to the voxel grid, so that each placement is as large")
-        self._snap.toggled.connect(lambda on: self._change(snapped=on))
-        self._result = QLabel()
-        self._result.setObjectName("qsm.shapes.result")
-        self._result.setWordWrap(True)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(grid)
-        layout.addWidget(self._snap)
-        layout.addWidget(self._result)
+        self._snap = ui.check(
+            "same voxel count everywhere",
+            "qsm.shapes.snap",
+            lambda on: self._change(snapped=on),
+            tip="Shapes keep to the voxel grid, so that each placement is as large",
+        )
+        self._result = ui.label("", "qsm.shapes.result")
+        self.setLayout(ui.column(grid, self._snap, self._result))
         work.template_changed.connect(self.show_template)
         self.refresh()
 
@@ -140,27 +132,30 @@ class ShapeForm(QWidget):
         shape = self._work.template
         kind = shape.kind
         self._sizes[kind] = shape.size_mm
-        _quietly(self._kind, lambda: self._kind.setCurrentIndex(self._kind.findData(kind)))
         names = SIZES[kind]
-        for number, (title, spin) in enumerate(zip(self._titles, self._size, strict=True)):
-            used = number < len(names)
-            title.setText(names[number].capitalize() if used else "")
-            title.setVisible(used)
-            spin.setVisible(used)
-            if used:
-                _put(spin, shape.size_mm[number])
+        area, volume = nominal(shape, self._slice_mm())
+        fields = (self._kind, self._slices, self._turn, self._area, self._volume, self._snap)
+        with ExitStack() as silence:
+            for field in (*fields, self._region, *self._size):
+                silence.enter_context(signals_blocked(field))
+            self._kind.setCurrentIndex(self._kind.findData(kind))
+            for number, (title, field) in enumerate(zip(self._titles, self._size, strict=True)):
+                used = number < len(names)
+                title.setText(names[number].capitalize() if used else "")
+                title.setVisible(used)
+                field.setVisible(used)
+                if used:
+                    field.setValue(shape.size_mm[number])
+            self._slices.setValue(shape.slices)
+            self._turn.setValue(shape.rotation_deg)
+            self._area.setValue(area)
+            self._volume.setValue(volume)
+            self._snap.setChecked(shape.snapped)
+            self._region.setEditText(shape.region_name or _NO_REGION)
         for widget in (self._slices_title, self._slices):
             widget.setVisible(kind in FLAT)
         for widget in (self._turn_title, self._turn):
             widget.setVisible(kind in TURNABLE)
-        _quietly(self._slices, lambda: self._slices.setValue(shape.slices))
-        _put(self._turn, shape.rotation_deg)
-        area, volume = nominal(shape, self._slice_mm())
-        _put(self._area, area)
-        _put(self._volume, volume)
-        _quietly(self._snap, lambda: self._snap.setChecked(shape.snapped))
-        text = shape.region_name or _NO_REGION
-        _quietly(self._region, lambda: self._region.setEditText(text))
         self._show_result()
 
     def _show_result(self) -> None:
@@ -191,8 +186,7 @@ class ShapeForm(QWidget):
             self._work.controller.message.emit(str(error))
             self.show_template()
 
-    def _on_kind(self) -> None:
-        kind: Kind = self._kind.currentData()
+    def _on_kind(self, kind: Kind) -> None:
         hand = self._work.template
         self._change(
             kind=kind,
@@ -201,7 +195,7 @@ class ShapeForm(QWidget):
             rotation_deg=hand.rotation_deg if kind in TURNABLE else 0.0,
         )
 
-    def _on_size(self) -> None:
+    def _on_size(self, _: float) -> None:
         shape = self._work.template
         # What is shown is rounded; only the number that was changed may replace the exact one.
         sizes = tuple(
@@ -237,27 +231,20 @@ class ShapeForm(QWidget):
             self._change(**self._work.region_fields(name))
 
 
-def _spin(name: str, suffix: str, high: float, step: float) -> QDoubleSpinBox:
-    spin = ui.NumberField()
-    spin.setObjectName(name)
-    spin.setRange(0.1, high)
-    spin.setDecimals(2 if suffix == " mm" else 1)
-    spin.setSingleStep(step)
-    spin.setSuffix(suffix)
-    spin.setKeyboardTracking(False)
-    spin.setMinimumWidth(70)
-    spin.setStyleSheet("QDoubleSpinBox { padding: 1px 2px; }")
-    # Buttons would leave no room for the unit; arrow keys and the wheel step as well.
-    spin.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-    return spin
-
-
-def _put(spin: QDoubleSpinBox, value: float) -> None:
-    _quietly(spin, lambda: spin.setValue(value))
-
-
-def _quietly(widget: QWidget, call: object) -> None:
-    assert callable(call)
-    before = widget.blockSignals(True)
-    call()
-    widget.blockSignals(before)
+def _number(
+    name: str,
+    slot: Callable[[float], Any],
+    suffix: str,
+    low: float,
+    high: float,
+    step: float,
+    tip: str = "",
+) -> ui.NumberField:
+    """A narrow field; buttons would leave no room for the unit, and arrow keys step as well."""
+    decimals = 2 if suffix == " mm" else 1
+    made = ui.number(
+        name, slot, low, high, step=step, decimals=decimals, suffix=suffix, tip=tip, buttons=False
+    )
+    made.setMinimumWidth(70)
+    made.setStyleSheet("QDoubleSpinBox { padding: 1px 2px; }")
+    return made
