@@ -7,6 +7,7 @@ entry that is no longer needed fails too.
 import ast
 import typing
 from collections import Counter
+from functools import cache
 
 import pytest
 from pydantic import BaseModel
@@ -46,6 +47,7 @@ def class_lengths():
     }
 
 
+@cache
 def type_only_imports(name):
     """Return what a module imports under ``if TYPE_CHECKING:``, which is not run."""
     found = set()

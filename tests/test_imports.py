@@ -4,6 +4,7 @@ import ast
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,7 @@ MODULES = {
 OUTSIDE_VIEWER = [name for name in MODULES if room_of(name) != "viewer"]
 
 
+@cache
 def imports_of(name):
     """Return the modules that one module imports, each with whether it does so lazily."""
     path = MODULES[name]
@@ -85,7 +87,7 @@ def imports_of(name):
         else:
             continue
         found += [(target, node in lazy_nodes) for target in targets]
-    return found
+    return tuple(found)
 
 
 def fresh(code, *args):
