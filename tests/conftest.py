@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,8 @@ HOME_VARIABLES = {
     "XDG_STATE_HOME": ".local/state",
 }
 
+HOMES = count()
+
 QT_FIXTURES = {"qapp", "qtbot", "make_napari_viewer", "make_napari_viewer_proxy"}
 
 
@@ -114,7 +117,8 @@ def set_home(set_variable, home):
 @pytest.fixture(autouse=True)
 def own_settings(monkeypatch, tmp_path_factory):
     """Give each test a home folder and napari settings nobody has touched."""
-    home = tmp_path_factory.mktemp("home")
+    # Not by mktemp, which looks through all folders of the tests before.
+    home = tmp_path_factory.getbasetemp() / "homes" / str(next(HOMES))
     set_home(monkeypatch.setenv, home)
     shutil.rmtree(PROCESS_HOME / "napari", ignore_errors=True)
     settings = sys.modules.get("napari.settings")
