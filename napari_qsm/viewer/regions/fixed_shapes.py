@@ -8,10 +8,8 @@ from typing import Any
 
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
-    QComboBox,
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QWidget,
 )
@@ -57,9 +55,7 @@ class FixedShapesBox(ui.Section):
             "voxel, the wheel turns it, Delete takes it away, Escape ends"
         )
         layout.addWidget(self._place)
-        self._hint = QLabel()
-        self._hint.setObjectName("qsm.shapes.hint")
-        self._hint.setWordWrap(True)
+        self._hint = ui.label("", "qsm.shapes.hint")
         layout.addWidget(self._hint)
         self.form = ShapeForm(self.work)
         self.guide_box = GuideBox(self.work, self.guide, self._tell, self.activate)
@@ -100,13 +96,8 @@ class FixedShapesBox(ui.Section):
         self.form.refresh()
         cases = self.work.other_cases()
         wanted = [(case.id, shown_case(self._session, case)) for case in cases]
-        there = [
-            (self._cases.itemData(i), self._cases.itemText(i)) for i in range(self._cases.count())
-        ]
-        if there != wanted:
-            self._cases.clear()
-            for key, name in wanted:
-                self._cases.addItem(name, key)
+        chosen = self._cases.currentData() if self._cases.currentData() in dict(wanted) else None
+        ui.show_choices(self._cases, wanted, chosen or next(iter(dict(wanted)), None))
         self._copy_bar.setVisible(bool(cases))
         self._on_middle()
         self._on_chosen()
@@ -172,9 +163,7 @@ class FixedShapesBox(ui.Section):
         return _row(self._mirror, self._resize, self._delete)
 
     def _middle_row(self) -> QHBoxLayout:
-        self._middle = QLabel()
-        self._middle.setObjectName("qsm.shapes.middle")
-        self._middle.setWordWrap(True)
+        self._middle = ui.label("", "qsm.shapes.middle")
         self._set_middle = _button(
             "Set at crosshair",
             "qsm.shapes.set_middle",
@@ -182,9 +171,7 @@ class FixedShapesBox(ui.Section):
             "the hemispheres first",
             self._on_set_middle,
         )
-        row = _row(self._middle, self._set_middle)
-        row.setStretch(0, 1)
-        return row
+        return ui.row((self._middle, 1), self._set_middle, spacing=5)
 
     def _file_row(self) -> QHBoxLayout:
         self._save = _button(
@@ -202,13 +189,7 @@ class FixedShapesBox(ui.Section):
         return _row(self._save, self._open)
 
     def _copy_row(self) -> QWidget:
-        bar = QWidget()
-        self._cases = QComboBox()
-        self._cases.setObjectName("qsm.shapes.groups")
-        self._cases.setMinimumContentsLength(6)
-        self._cases.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
+        self._cases = ui.combo("qsm.shapes.groups", lambda _: None, characters=6)
         self._copy = _button(
             "Copy all to",
             "qsm.shapes.copy",
@@ -216,11 +197,7 @@ class FixedShapesBox(ui.Section):
             "without one you are told by how much the heads differ, and asked",
             self._guarded(self._on_copy),
         )
-        row = _row(self._copy, self._cases)
-        row.setStretch(1, 1)
-        row.setContentsMargins(0, 0, 0, 0)
-        bar.setLayout(row)
-        return bar
+        return ui.panel(ui.row(self._copy, (self._cases, 1), spacing=5))
 
     # -- what buttons do --------------------------------------------------------------------
 

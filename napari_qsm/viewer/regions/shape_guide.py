@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from qtpy.QtWidgets import (
-    QComboBox,
-    QFileDialog,
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFileDialog, QFrame, QWidget
 
 from napari_qsm.errors import QsmError
 from napari_qsm.io.atomic import write_text
 from napari_qsm.rois.guided import guided_presets, guided_text, load_guided
+from napari_qsm.viewer import ui
 from napari_qsm.viewer.regions.guide import Guide
 from napari_qsm.viewer.regions.shape_work import ShapeWork
 
@@ -48,51 +41,40 @@ class GuideBox(QWidget):
     ) -> None:
         super().__init__()
         self._work, self._guide, self._tell, self._activate = work, guide, tell, activate
-        self._choice = QComboBox()
-        self._choice.setObjectName("qsm.shapes.guide.list")
-        self._choice.setMinimumContentsLength(12)
-        self._choice.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        self._choice = ui.combo(
+            "qsm.shapes.guide.list",
+            self._on_choice,
+            [
+                (None, "Guide me through …"),
+                *guided_presets().items(),
+                (_OPEN, "Open a list of my own …"),
+                (_COPY, "Copy a list to edit it …"),
+            ],
+            tip="Place the shapes of a list one after the other",
+            characters=12,
         )
-        self._choice.addItem("Guide me through …", None)
-        for key, name in guided_presets().items():
-            self._choice.addItem(name, key)
-        self._choice.addItem("Open a list of my own …", _OPEN)
-        self._choice.addItem("Copy a list to edit it …", _COPY)
-        self._choice.setToolTip("Place the shapes of a list one after the other")
-        self._choice.activated.connect(self._on_choice)
-        self._card = QFrame()
-        self._card.setObjectName("qsm.shapes.guide.card")
+        self._card = ui.named(QFrame(), "qsm.shapes.guide.card")
         self._card.setFrameShape(QFrame.Shape.StyledPanel)
-        inner = QVBoxLayout(self._card)
-        inner.setContentsMargins(8, 6, 8, 6)
-        inner.setSpacing(4)
-        self._progress = QLabel()
-        self._progress.setObjectName("qsm.shapes.guide.progress")
-        self._now = QLabel()
-        self._now.setObjectName("qsm.shapes.guide.now")
-        self._note = QLabel()
-        self._note.setObjectName("qsm.shapes.guide.note")
-        for label in (self._progress, self._now, self._note):
-            label.setWordWrap(True)
-            inner.addWidget(label)
+        self._progress, self._now, self._note = (
+            ui.label("", f"qsm.shapes.guide.{name}") for name in ("progress", "now", "note")
+        )
         font = self._now.font()
         font.setBold(True)
         self._now.setFont(font)
-        row = QHBoxLayout()
-        row.setSpacing(5)
-        self._back = self._button("Back", "back", guide.back)
-        self._skip = self._button("Skip", "skip", guide.skip)
-        self._again = self._button("Place what is missing", "again", self._on_again)
-        self._stop = self._button("Stop", "stop", guide.stop)
-        for button in (self._back, self._skip, self._again, self._stop):
-            row.addWidget(button)
-        inner.addLayout(row)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self._choice)
-        layout.addWidget(self._card)
+        self._back, self._skip, self._again, self._stop = (
+            ui.button(text, f"qsm.shapes.guide.{name}", call)
+            for text, name, call in (
+                ("Back", "back", guide.back),
+                ("Skip", "skip", guide.skip),
+                ("Place what is missing", "again", self._on_again),
+                ("Stop", "stop", guide.stop),
+            )
+        )
+        buttons = ui.row(self._back, self._skip, self._again, self._stop, spacing=5)
+        self._card.setLayout(
+            ui.column(self._progress, self._now, self._note, buttons, margins=(8, 6, 8, 6))
+        )
+        self.setLayout(ui.column(self._choice, self._card))
         guide.changed.connect(self.refresh)
         self.refresh()
 
@@ -129,8 +111,7 @@ class GuideBox(QWidget):
         self._guide.start(load_guided(source))
         self._activate()
 
-    def _on_choice(self) -> None:
-        key = self._choice.currentData()
+    def _on_choice(self, key: Any) -> None:
         try:
             if key == _OPEN:
                 path, _ = QFileDialog.getOpenFileName(self, "Open a list of regions", "", _FILES)
@@ -158,9 +139,3 @@ class GuideBox(QWidget):
     def _on_again(self) -> None:
         self._guide.again()
         self._activate()
-
-    def _button(self, text: str, name: str, call: Callable[[], object]) -> QPushButton:
-        button = QPushButton(text)
-        button.setObjectName(f"qsm.shapes.guide.{name}")
-        button.clicked.connect(lambda _=False: call())
-        return button
