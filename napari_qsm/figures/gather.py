@@ -21,6 +21,7 @@ from napari_qsm.io.maps import declared_unit, read_map
 from napari_qsm.io.segmentation import read_labels
 from napari_qsm.io.sidecar import read_json
 from napari_qsm.io.whole_numbers import as_labels
+from napari_qsm.rois.presets import with_abbreviation
 from napari_qsm.rois.region import Region, RegionTable, name_of, region_table
 from napari_qsm.volume import Volume
 
@@ -213,6 +214,7 @@ def load(
     volume = volume.to_canonical()
     if source.role == "labels":
         volume = replace(volume, data=as_labels(volume))
+        regions = {n: with_abbreviation(region) for n, region in regions.items()}
     elif source.role == "map" and not volume.unit:
         volume = replace(volume, unit="ppm")
     name = source.name or volume.name or key

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -177,3 +178,28 @@ def write_preset(path: Path | str, name: str, regions: Iterable[Region], note: s
     whole = {"name": name, **({"note": note} if note else {}), "regions": rows}
     text = yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, default_flow_style=None)
     write_text(path, head + text)
+
+
+@lru_cache(maxsize=1)
+def _abbreviations() -> dict[str, str]:
+    rows = [region for preset in built_in_presets() for region in preset.regions]
+    known = {re.sub(r" [LR]$", "", row.name).lower(): row.abbreviation for row in rows}
+    return {**known, "lateral ventricle": "LV"}
+
+
+def with_abbreviation(region: Region) -> Region:
+    """A region with the abbreviation that lists have for its name, if it has none of its own.
+
+    Label tables of other programs have no room for one.
+
+    Examples
+    --------
+    >>> from napari_qsm.rois.region import Region
+    >>> with_abbreviation(Region(1, "Substantia nigra R", "right", "#000000")).abbreviation
+    'SN'
+    """
+    if region.abbreviation:
+        return region
+    name = re.sub(r"(?i)(^(left|right)[ _-]|[ _-](l|r|left|right)$)", "", region.name)
+    found = _abbreviations().get(name.replace("_", " ").lower(), "")
+    return replace(region, abbreviation=found) if found else region

@@ -8,7 +8,7 @@ from napari_qsm.figures.gather import Given
 from napari_qsm.figures.subjects import Subject
 from napari_qsm.figures.templates import from_template
 from napari_qsm.io.label_table import Region
-from tests.figures.makers import SHAPE, SOURCES, given, volume
+from tests.figures.makers import SHAPE, SOURCES, given, labels, volume
 
 NAMES = ("Putamen", "Caudate nucleus", "Globus pallidus", "Thalamus", "Substantia nigra", "Pons")
 
@@ -73,3 +73,21 @@ def test_the_plate_of_a_studys_visits_is_drawn_with_its_words_below(visits):
     below = [p for p in spec.panels if p.kind != "image"]
     assert [p.kind for p in below] == (["locator", "text"] if visits == 2 else ["text"])
     assert {p.cell.row for p in below} == {max(p.cell.row for p in pictures) + 1}
+
+
+def test_nuclei_of_tables_without_abbreviations_are_written_short_and_told():
+    names = {
+        1: "Substantia nigra L",
+        2: "right_dentate_nucleus",
+        3: "Lateral ventricle L",
+        4: "My spot",
+    }
+    table = {n: Region(n, name, "", "#ff6b6b") for n, name in names.items()}
+    sources = given(**{"control-regions": Given(volume(labels(), name="labels"), table)})
+    subject = Subject("Control", "control", "control-regions")
+    spec = from_template("fixed-shape-plate", [subject], SOURCES, sources)
+    drawn = render(spec, sources, preview=True)
+    words = {w.text for w in drawn.page.written}
+    assert {"SN", "DN", "LV", "My spot"} <= words
+    (text,) = [p.text for p in spec.panels if p.kind == "text"]
+    assert "SN, substantia nigra" in text and "LV, lateral ventricle" in text
