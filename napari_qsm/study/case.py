@@ -183,7 +183,9 @@ class Case(EventedModel):
     def scan_sources(self) -> list[ScanSource]:
         """The scans among its images that can be reconstructed: first one read whole."""
         scan = self.scan
-        images = tuple((e.id, id(e.volume), e.role) for e in self._maps if not e.provenance)
+        images = tuple(
+            (e.id, id(e.volume), e.role, bool(e.facts)) for e in self._maps if not e.provenance
+        )
         key = (id(scan), self.title, *images)
         if key != self._sources[0]:
             whole = [] if scan is None else [source_of_scan(scan, self.title)]

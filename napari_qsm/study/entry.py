@@ -59,6 +59,8 @@ class MapEntry(EventedModel):
         How it is coloured.
     provenance : dict
         How a result of this program was made, ready for JSON; empty for what was opened.
+    facts : dict
+        Sidecar entries of an image whose file says nothing, such as the echo time of a layer.
     preview : bool
         There to be looked at for a while, never saved.
     """
@@ -79,6 +81,7 @@ class MapEntry(EventedModel):
     linked: bool = True
     display: MapDisplay = Field(default_factory=MapDisplay)
     provenance: dict[str, Any] = Field(default_factory=dict)
+    facts: dict[str, Any] = Field(default_factory=dict)
     preview: bool = False
 
     def __eq__(self, other: object) -> bool:

@@ -24,6 +24,8 @@ FROM_FILE = "from the sidecar"
 FROM_SCAN = "from the scan"
 TYPED = "typed in"
 MISSING = "not recorded"
+#: Among facts of an image, that a single step made it.
+MADE = "Made"
 
 
 @dataclass(frozen=True)
@@ -263,6 +265,8 @@ def sources_among(entries: Sequence[MapEntry]) -> list[ScanSource]:
         for e in images
         if e.role == "phase" and e.id not in used and "unwrap" not in e.name.lower()
     ]
+    # What a single step made of the measured phase is no echo more.
+    loose = [e for e in loose if not e.facts.get(MADE)] or loose
     if loose:
         found.append(_of_layers(loose, [e for e in images if e.role == "magnitude"]))
     return found
@@ -297,14 +301,22 @@ def _of_files(
 
 
 def _of_layers(phase: Sequence[MapEntry], magnitude: Sequence[MapEntry]) -> ScanSource:
-    """Images without files, for example layers that somebody else made; nothing is recorded."""
+    """Images without files, for example layers that somebody else made; they may know nothing."""
     grid = phase[0].volume
     fitting = [
         e for e in magnitude if e.volume.shape == grid.shape and len(magnitude) in (1, len(phase))
     ]
+    times = [e.facts.get("EchoTime") for e in phase]
+    strengths = {e.facts.get("MagneticFieldStrength") for e in phase}
+    strength = strengths.pop() if len(strengths) == 1 else None
+    known = tuple(float(t) for t in times if isinstance(t, int | float))
     return ScanSource(
         title=phase[0].name,
         phase=tuple(e.volume for e in phase),
         magnitude=tuple(e.volume for e in fitting),
-        recorded=Facts(),
+        recorded=Facts(
+            known if len(known) == len(phase) else (),
+            float(strength) if isinstance(strength, int | float) else None,
+        ),
+        metadata={k: v for k, v in phase[0].facts.items() if k not in ("EchoTime", MADE)},
     )

@@ -145,3 +145,26 @@ def test_layers_of_two_heads_in_plain_napari_are_two_cases(workspace):
         measured = session.labels_of(map_)
         assert session.case_of(map_).participant == head
         assert measured is not None and f"regions {head}" in measured.name
+
+
+def test_what_sidecars_say_of_layers_in_plain_napari_is_known_in_the_three_views(workspace):
+    """Nobody types an echo time that the layers carry; what a single step made is no echo more."""
+    from napari.layers import Layer
+
+    from napari_qsm.viewer.plain.layers import layer_data
+
+    session, viewer = workspace.session, workspace.viewer
+    values = np.random.default_rng(0).uniform(-3, 3, (24, 28, 16)).astype(np.float32)
+    phase = Volume(values, np.eye(4), unit="rad", name="phase")
+    facts = {"EchoTime": 0.021, "MagneticFieldStrength": 3.0}
+    for name, made in (("phase", {}), ("wrapped phase", {"qsm_made": {"method": "scale"}})):
+        volume = phase.with_data(values, name=name)
+        for data, options, kind in layer_data(volume, "phase", facts=facts, head="anna"):
+            layer = Layer.create(data, options, kind)
+            layer.metadata.update(made)
+            viewer.add_layer(layer)
+    settle()
+    (source,) = session.case.scan_sources()
+    assert source.echoes == 1
+    assert (source.recorded.echo_times_s, source.recorded.field_strength_t) == ((0.021,), 3.0)
+    assert source.make(source.recorded).metadata == {"MagneticFieldStrength": 3.0}

@@ -244,6 +244,7 @@ def test_names_of_layers_and_methods_can_be_told_apart(qtbot, made):
             )
             assert box.fontMetrics().horizontalAdvance(box.currentText()) <= room.width()
             body = each.findChild(QScrollArea).widget()
+            assert body.mapTo(each, body.rect().topRight()).x() <= each.width()
             for child in body.findChildren(QWidget):
                 if child.isVisible():
                     right = child.mapTo(body, child.rect().topRight()).x()

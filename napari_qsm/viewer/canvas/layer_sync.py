@@ -17,6 +17,7 @@ from napari_qsm.session.dealing import dealt
 from napari_qsm.session.opening import Opened
 from napari_qsm.study import identity_of
 from napari_qsm.study.identity import identity_named
+from napari_qsm.study.scan_source import MADE
 from napari_qsm.viewer import ui
 from napari_qsm.viewer.canvas.entry_looks import EntryLooks
 from napari_qsm.viewer.canvas.layer_order import LayerOrder
@@ -33,6 +34,7 @@ from napari_qsm.viewer.canvas.slice_view import SliceView
 from napari_qsm.viewer.canvas.strokes import LabelStrokes
 from napari_qsm.viewer.canvas.views import Views
 from napari_qsm.viewer.plain.layers import (
+    FACTS_KEY,
     HEAD_KEY,
     as_plain_napari_has_it,
     as_workspace_has_it,
@@ -227,6 +229,9 @@ class LayerSync:
         (case,), said = dealt([Opened(volume, role, who=who)], self.session, None)
         if said:
             self.refused.emit(" ".join(said))
+        facts = dict(layer.metadata.get(FACTS_KEY, {}))
+        if "qsm_made" in layer.metadata:
+            facts[MADE] = True
         entry = MapEntry(
             name=unique_name(layer.name, (e.name for e in self.session)),
             role=role,
@@ -234,6 +239,7 @@ class LayerSync:
             regions=names,
             case=case.id,
             display=display or first_display(volume, role),
+            facts=facts,
         )
         entry.display.visible = bool(layer.visible)
         if isinstance(layer, Labels):

@@ -41,6 +41,8 @@ from napari_qsm.viewer.plain.stages import (
 from napari_qsm.viewer.reconstruct.sections import fill_methods
 from napari_qsm.volume import Volume, check_same_grid
 
+#: Pixels of a widget, at least.
+_WIDTH = 300
 #: Pixels of a box of methods beside the text in it.
 _ROUND_METHOD = 44
 
@@ -97,8 +99,9 @@ class StageWidget(DockedWidget):
             spacing=6,
             margins=(9, 9, 9, 9),
         )
-        self.setMinimumWidth(300)
-        self.setLayout(ui.column(ui.scrolled(ui.panel(body))))
+        layout = ui.column(ui.scrolled(ui.panel(body)))
+        layout.addStrut(_WIDTH)  # a least width of the widget would let longer names be cut
+        self.setLayout(layout)
         viewer.layers.events.inserted.connect(self._on_layers)
         viewer.layers.events.removed.connect(self._on_layers)
         # Of the list alone: a widget that is held by its own signal would never be destroyed.
