@@ -215,6 +215,32 @@ class TestWhereItRuns:
         display_problem.cache_clear()
 
 
+def test_a_display_that_refuses_is_not_a_library_that_lacks(monkeypatch):
+    """Qt 6 says that it lacks a library, whyever it cannot draw."""
+    from napari_qsm.cli import display
+
+    said = (
+        b"Authorization required, but no authorization protocol specified\n\n"
+        b"qt.qpa.xcb: could not connect to display :99\n"
+        b"qt.qpa.plugin: From 6.5.0, xcb-cursor0 or libxcb-cursor0 is needed to load the Qt xcb "
+        b"platform plugin.\n"
+    )
+    ended = type("ended", (), {"returncode": -6, "stderr": said})
+    monkeypatch.setattr(display.subprocess, "run", lambda *a, **k: ended)
+    monkeypatch.setattr(display, "_answers", lambda name: True)
+    monkeypatch.setattr(display.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.delenv("QT_QPA_PLATFORM", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setenv("DISPLAY", ":99")
+    display_problem.cache_clear()
+    assert display_problem().endswith("':99' (DISPLAY) does not let this user in.")
+    ended.stderr = said.splitlines()[-1]
+    display_problem.cache_clear()
+    assert "apt install libxcb-cursor0" in display_problem()
+    display_problem.cache_clear()
+
+
 @pytest.mark.parametrize("variable", ["QT_QPA_PLATFORM", "DISPLAY"])
 def test_a_script_is_told_that_there_is_no_display(variable):
     """Qt itself would end the interpreter."""

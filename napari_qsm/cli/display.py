@@ -83,6 +83,9 @@ def _tried() -> str:
     if done.returncode == 0:
         return ""
     said = done.stderr.decode(errors="replace")
+    if "could not connect to display" in said:  # Qt 6 blames a library for it, too
+        display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+        return f"{_NONE}: '{display}' (DISPLAY) does not let this user in."
     if "xcb-cursor" in said or "Could not load the Qt platform plugin" in said:
         missing = re.search(r"lib[\w-]*cursor\w*", said)
         if missing:

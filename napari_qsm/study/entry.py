@@ -81,7 +81,7 @@ class MapEntry(EventedModel):
     linked: bool = True
     display: MapDisplay = Field(default_factory=MapDisplay)
     provenance: dict[str, Any] = Field(default_factory=dict)
-    facts: dict[str, Any] = Field(default_factory=dict)
+    facts: dict[str, float | str] = Field(default_factory=dict)
     preview: bool = False
 
     def __eq__(self, other: object) -> bool:

@@ -226,12 +226,13 @@ class LayerSync:
             if volume.origin is None
             else identity_of(volume.origin, is_folder=False)
         )
-        (case,), said = dealt([Opened(volume, role, who=who)], self.session, None)
-        if said:
-            self.refused.emit(" ".join(said))
-        facts = dict(layer.metadata.get(FACTS_KEY, {}))
+        (case,), problems = dealt([Opened(volume, role, who=who)], self.session, None)
+        if problems:
+            self.refused.emit(" ".join(problems))
+        said = layer.metadata.get(FACTS_KEY, {})
+        facts = {key: each for key, each in said.items() if isinstance(each, float | int | str)}
         if "qsm_made" in layer.metadata:
-            facts[MADE] = True
+            facts[MADE] = "by a single step"
         entry = MapEntry(
             name=unique_name(layer.name, (e.name for e in self.session)),
             role=role,

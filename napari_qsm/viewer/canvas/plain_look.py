@@ -15,7 +15,7 @@ from napari_qsm.viewer.plain.layers import TURNED_KEY
 #: What napari's picture takes of its canvas where it is shown whole.
 _WHOLE = 0.95
 #: Nearer than that, and it counts as zoomed.
-_ZOOMED = 1.05
+_ZOOMED = 1.1
 
 
 class PlainLook:
