@@ -7,13 +7,30 @@ from typing import Any
 
 from magicgui.widgets import create_widget
 from napari.layers import Layer
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QAbstractItemView, QComboBox, QListWidget, QSizePolicy
 
 #: Pixels for the name of a layer.
 _NAME_WIDTH = 150
 #: Names that a list shows without being scrolled: those of a usual scan with its echoes.
 _ROWS = 5
+#: Pixels of a box beside the text in it.
+_ROUND_TEXT = 48
+
+
+class WholeTextBox(QComboBox):
+    """A box that shows all of the text chosen, and is no wider for longer ones it offers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.currentIndexChanged.connect(self.updateGeometry)
+
+    def minimumSizeHint(self) -> QSize:
+        """As wide as the text chosen, in the font that napari gives it once it is in its window."""
+        self.ensurePolished()
+        width = self.fontMetrics().horizontalAdvance(self.currentText()) + _ROUND_TEXT
+        return QSize(width, super().minimumSizeHint().height())
 
 
 def layer_chooser(name: str, layers: Callable[[Any], list[Layer]], *, several: bool) -> Any:

@@ -10,7 +10,7 @@ from weakref import ref
 import napari
 import numpy as np
 from napari.layers import Image, Labels, Layer
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLineEdit, QSizePolicy
+from qtpy.QtWidgets import QFormLayout, QLineEdit, QSizePolicy
 
 from napari_qsm.errors import Cancelled, MetadataError, QsmError
 from napari_qsm.recon.pipeline import StageOutcome, run_stage
@@ -22,7 +22,7 @@ from napari_qsm.study.scan_source import from_ms, from_tesla, in_ms
 from napari_qsm.viewer import compat, ui
 from napari_qsm.viewer.forms import Form, setting_field
 from napari_qsm.viewer.jobs import Job
-from napari_qsm.viewer.plain.choosers import layer_chooser, show_names
+from napari_qsm.viewer.plain.choosers import WholeTextBox, layer_chooser, show_names
 from napari_qsm.viewer.plain.docking import DockedWidget
 from napari_qsm.viewer.plain.letters import show_letters
 from napari_qsm.viewer.plain.stages import (
@@ -43,8 +43,6 @@ from napari_qsm.volume import Volume, check_same_grid
 
 #: Pixels of a widget, at least.
 _WIDTH = 300
-#: Pixels of a box of methods beside the text in it.
-_ROUND_METHOD = 44
 
 
 class StageWidget(DockedWidget):
@@ -69,13 +67,13 @@ class StageWidget(DockedWidget):
         self._by_hand: set[str] = set()  # inputs whose layers somebody chose
         self._choosing = False
         self._from_layers: dict[QLineEdit, str] = {}  # what the fields were given from layers
-        self._method = ui.named(QComboBox(), f"{name}.method")
+        self._method = ui.named(WholeTextBox(), f"{name}.method")
         fill_methods(self._method, self.stage, short=True)
         self._method.setCurrentIndex(self._method.findData(first_choice(self.stage).method.name))
         self._method.currentIndexChanged.connect(self._show_method)
         self._times = ui.line(f"{name}.echo_times", example="such as 5, 10")
         self._strength = ui.line(f"{name}.field_strength", example="such as 3")
-        for field in (self._method, self._times, self._strength):
+        for field in (self._times, self._strength):
             field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._inputs = ui.form()
         self._inputs.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapAllRows)
@@ -274,8 +272,6 @@ class StageWidget(DockedWidget):
         self._choosers.clear()
         method = self.method
         self._method.setToolTip(method_tooltip(method))
-        text = self._method.fontMetrics().horizontalAdvance(self._method.currentText())
-        self._method.setMinimumWidth(text + _ROUND_METHOD)
         for name in method.inputs:
             if name in IMAGES or name in MASKS:
                 self._add_chooser(name, name in method.optional_inputs)
