@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
+from napari_qsm.errors import QsmError
 from napari_qsm.figures.gather import Loaded, labels_like, wanted_labels
 from napari_qsm.figures.kinds import PanelPlan, Setting
+from napari_qsm.figures.other_maps import symbol_of
 from napari_qsm.figures.panels import Numbers
 from napari_qsm.figures.spec import FigureSpec
 from napari_qsm.rois.region import Region, RegionTable, region_side
@@ -48,7 +50,8 @@ class NumbersPlan(PanelPlan):
         Raises
         ------
         QsmError
-            If regions do not fit their map, or one asked for has no voxel.
+            If regions do not fit their map, one asked for has no voxel, or the map is of
+            another quantity than susceptibility.
         """
         import pandas as pd
 
@@ -59,6 +62,12 @@ class NumbersPlan(PanelPlan):
             map_, labels = sources[measured.map], sources[measured.labels]
             which = wanted_labels(labels, panel.which)
             labels_like(labels, map_)
+            symbol = symbol_of(spec.sources.get(measured.map))
+            if symbol and map_.volume.unit not in ("ppm", "ppb"):
+                raise QsmError(
+                    f"{who} measures '{map_.name}', which is {symbol}; tables and charts of figures "
+                    "are of susceptibility. The region table and its export have other maps' numbers."
+                )
             names = {label: row for label, row in labels.regions.items() if label in which}
             frame, said = _statistics(map_, labels, names, spec, cls.also(panel))
             setting.notes.extend(f"{who}: {note}" for note in said)

@@ -10,7 +10,7 @@ from napari_qsm.figures.command import make_figure
 from napari_qsm.figures.draw import render
 from napari_qsm.figures.gather import Given
 from napari_qsm.figures.other_maps import OTHER_MAPS, quantity_of
-from napari_qsm.figures.panels import ImagePanel
+from napari_qsm.figures.panels import ChartPanel, ImagePanel, Measured, TablePanel
 from napari_qsm.figures.parts import Display, Source
 from napari_qsm.figures.spec import ColourBar, FigureSpec, read_spec, write_spec
 from napari_qsm.figures.subjects import subject_in
@@ -104,6 +104,21 @@ def test_the_template_shows_every_map_in_a_row_with_its_bar_and_its_file_draws_i
     moved = tmp_path / "else" / "moved.json"
     write_spec(spec, moved, base=tmp_path)
     assert read_spec(moved).sources["patient-r2star"].quantity == "r2star"
+
+
+@pytest.mark.parametrize("quantity", ["r2star", "swi"])
+@pytest.mark.parametrize("kind", [TablePanel, ChartPanel])
+def test_numbers_of_another_quantity_are_not_printed_as_susceptibility(kind, quantity):
+    given = {"a": Given(other_map(quantity)), "r": Given(volume(labels()), REGIONS)}
+    spec = FigureSpec(
+        sources={
+            "a": Source(name="Patient", role="other", quantity=quantity),
+            "r": Source(role="labels"),
+        },
+        panels=(kind(measured=(Measured(map="a", labels="r"),)),),
+    )
+    with pytest.raises(QsmError, match=r"are of susceptibility"):
+        render(spec, given, preview=True)
 
 
 @pytest.mark.parametrize("width_mm", [85, 114, 174])
