@@ -83,6 +83,7 @@ def _unwrap_in_space(
     if len(phase) > 1:
         later, ratio = phase[1], float(echo_times_s[0]) / float(echo_times_s[1])
         templates = np.stack([phase[0], wrap_phase(phase[1] - phase[0])])
+    progress(0.05)
     weights = edge_weights(phase[0], mask, later, ratio)
     progress(0.2)
     guesses, wrapped = np.zeros_like(templates), templates
