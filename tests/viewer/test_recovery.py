@@ -80,7 +80,8 @@ def test_the_next_start_offers_what_a_killed_window_kept(own_window, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env={**os.environ, "NAPARI_CONFIG": ""},
+        # On this display: one of its own would outlive it.
+        env={**os.environ, "NAPARI_CONFIG": "", "NAPARI_QSM_OWN_DISPLAYS": ""},
     )
     try:
         assert process.stdout.readline() == "drawn\n"
